@@ -1,0 +1,46 @@
+//! What a user may ask of the client machine.
+
+use crate::id::Name;
+
+/// One wish. None returns a value: what came of it is told by events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Log in under this name. Needed once, on the first run; afterwards the name is remembered and login is
+    /// automatic on every connection.
+    Join(Name),
+    /// Trust and pin the server key that [`super::Event::ServerKeyUnknown`] showed.
+    TrustServer,
+    /// Ask somebody to be a contact.
+    Add(Name),
+    /// Accept their request.
+    Accept(Name),
+    /// Dismiss it.
+    Reject(Name),
+    /// Remove a contact, or take a request back.
+    Remove(Name),
+    /// Call somebody.
+    Call(Name),
+    /// Answer the incoming call. Only a human's key press (or an explicit command) may say this.
+    Answer,
+    /// Decline it.
+    Decline,
+    /// Leave the call, or stop calling.
+    HangUp,
+    /// Send a text.
+    Say {
+        /// To whom.
+        to: Name,
+        /// At most [`crate::limits::TEXT_BYTES_MAX`] bytes.
+        text: String,
+        /// The caller's own counter, named again by [`super::Event::Waiting`].
+        echo: u64,
+    },
+    /// Make an invite of one's own; answered with [`super::Event::Invite`].
+    Invite,
+    /// Use an invite's token while having an account already.
+    Redeem([u8; 16]),
+    /// Tell the contact list again, as one [`super::Event::Contacts`].
+    Contacts,
+    /// Connect now instead of waiting for the next try.
+    Reconnect,
+}

@@ -1,0 +1,176 @@
+//! What the screen, the headless program and the echo friend are told. All text from others is [`Safe`].
+
+use core::time::Duration;
+
+use crate::id::{Fingerprint, MsgId, Name, Principal, Ssrc};
+use crate::safe::Safe;
+use crate::time::Wall;
+use crate::wire::record::{Presence, Standing, Why};
+
+/// One event, in the order things happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The connection's state changed.
+    Link(LinkState),
+    /// A server key nobody has pinned; say [`super::Command::TrustServer`] to go on.
+    ServerKeyUnknown(Fingerprint),
+    /// The server's key is not the pinned one. Nothing was sent and nothing will be: a full stop.
+    ServerKeyChanged {
+        /// What is pinned.
+        pinned: Fingerprint,
+        /// What the server showed.
+        shown: Fingerprint,
+    },
+    /// Connected and pinned, but there is no name yet: say [`super::Command::Join`].
+    NameWanted,
+    /// Logged in. Comes after every reconnect too.
+    LoggedIn(Name),
+    /// The login was refused, for good until something changes: a taken name, a missing invite.
+    LoginRefused {
+        /// For programs.
+        why: Why,
+        /// For people: what happened and what to do.
+        text: Safe,
+    },
+    /// The whole contact list.
+    Contacts(Vec<ContactInfo>),
+    /// One contact is new or changed (standing, presence, session, identity).
+    Contact(ContactInfo),
+    /// No longer a contact, nor asked or asking.
+    Gone(Name),
+    /// Somebody asks to be a contact. Their [`Event::Contact`] came before.
+    Request(Name),
+    /// One's request reached them.
+    Requested(Name),
+    /// They accepted, or an invite made the contact.
+    Accepted(Name),
+    /// They dismissed the request.
+    Rejected(Name),
+    /// A text is in the outbox, saved.
+    Waiting {
+        /// To whom.
+        to: Name,
+        /// As the command said.
+        echo: u64,
+        /// Its id from now on.
+        id: MsgId,
+    },
+    /// What became of a text.
+    MessageState {
+        /// To whom.
+        to: Name,
+        /// Which.
+        id: MsgId,
+        /// What.
+        state: MessageState,
+    },
+    /// A text from a contact, saved and shown once.
+    Said {
+        /// From whom.
+        from: Name,
+        /// Their id of it.
+        id: MsgId,
+        /// When they say they sent it.
+        sent: Wall,
+        /// The text.
+        text: Safe,
+    },
+    /// Somebody calls: their sealed offer was opened and the relay is being bound. No microphone is open.
+    Incoming(Name),
+    /// The call is being placed.
+    Calling(Name),
+    /// A device of theirs rings.
+    Ringing(Name),
+    /// The call is up; `ssrc` is whose level and volume are whose.
+    Live {
+        /// With whom.
+        with: Name,
+        /// Their stream.
+        ssrc: Ssrc,
+    },
+    /// The first packet of theirs was opened.
+    Heard(Name),
+    /// The call, or the ringing, is over.
+    Ended {
+        /// With whom it was.
+        with: Name,
+        /// Why.
+        reason: EndReason,
+    },
+    /// One's own invite, a `tincan://` link.
+    Invite(String),
+    /// A command could not be done.
+    Refused {
+        /// For programs.
+        why: Why,
+        /// For people.
+        text: Safe,
+    },
+    /// The principal behind a contact's name is not the pinned one. The contact is blocked until removed.
+    IdentityChanged(Name),
+}
+
+/// The connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Being made.
+    Connecting,
+    /// Up, and logged in or about to be.
+    Online,
+    /// Down; the next try is in this time.
+    Away {
+        /// Until then.
+        retry_in: Duration,
+    },
+}
+
+/// A contact as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactInfo {
+    /// The label.
+    pub name: Name,
+    /// Who it is, pinned at first sight.
+    pub principal: Principal,
+    /// How one stands.
+    pub standing: Standing,
+    /// Whether they are there.
+    pub presence: Presence,
+    /// The name now means somebody else: nothing is sent until the contact is removed.
+    pub blocked: bool,
+}
+
+/// What became of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageState {
+    /// In the outbox.
+    Waiting,
+    /// Their device saved it and said so, sealed.
+    Delivered,
+    /// It will not be delivered.
+    Failed(Why),
+}
+
+/// Why a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// We hung up or declined.
+    HungUp,
+    /// They hung up.
+    TheyHungUp,
+    /// They said no.
+    Declined,
+    /// They are in another call.
+    Busy,
+    /// Nobody answered in time.
+    NoAnswer,
+    /// They are not connected.
+    Gone,
+    /// Another device of ours took it.
+    Taken,
+    /// The caller stopped before we answered: a missed call.
+    Missed,
+    /// No sound came for 15 s.
+    Lost,
+    /// It could not be set up: no session, no relay, refused by the server.
+    Failed,
+}

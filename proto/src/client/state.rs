@@ -1,0 +1,91 @@
+//! What the client remembers across restarts: rows of one table, written by `Save` outputs in order and read back
+//! at the start. The shell's store knows kinds, keys and bytes, and nothing of their meaning.
+
+use crate::client::Output;
+
+/// One row to write or delete. All saves since the last other output belong to one transaction, committed before
+/// that output is acted on (write, commit, then speak).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Save {
+    /// Which table.
+    pub kind: Kind,
+    /// Which row.
+    pub key: Vec<u8>,
+    /// Its bytes; `None` deletes it. May be secret.
+    pub value: Option<Vec<u8>>,
+}
+
+impl core::fmt::Debug for Save {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Save({:?}, {} bytes)", self.kind, self.value.as_ref().map_or(0, Vec::len))
+    }
+}
+
+impl From<Save> for Output {
+    fn from(save: Save) -> Self {
+        Self::Save(save)
+    }
+}
+
+/// What a row is about. The number is what the store keeps; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Name, registration, the server's pin: one row.
+    Profile = 1,
+    /// The ratchet's account: one row, made by the shell before the first start.
+    Account = 2,
+    /// A session, keyed by the peer's device.
+    Session = 3,
+    /// A contact, keyed by the folded name.
+    Contact = 4,
+    /// A device list, keyed by the account fingerprint.
+    Devices = 5,
+    /// An unreceipted text, keyed by its id.
+    Outbox = 6,
+    /// An id seen, keyed by sender fingerprint and id.
+    Seen = 7,
+    /// A token issued, keyed by its hash.
+    Token = 8,
+    /// The call we are in, so that it can be rejoined after a restart: one row.
+    Call = 9,
+    /// A text said or received, for the screen: keyed by contact and order.
+    Message = 10,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Profile,
+        Self::Account,
+        Self::Session,
+        Self::Contact,
+        Self::Devices,
+        Self::Outbox,
+        Self::Seen,
+        Self::Token,
+        Self::Call,
+        Self::Message,
+    ];
+
+    /// The kind of a stored number.
+    pub fn from_number(n: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| *k as i64 == n)
+    }
+}
+
+/// One row read back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Which table.
+    pub kind: Kind,
+    /// Which row.
+    pub key: Vec<u8>,
+    /// Its bytes.
+    pub value: Vec<u8>,
+}
+
+impl core::fmt::Debug for Row {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Row({:?}, {} bytes)", self.kind, self.value.len())
+    }
+}

@@ -1,0 +1,137 @@
+//! What the hub keeps on disk, behind a trait with two lives: [`Mem`] in the simulator, SQLite in the server.
+//!
+//! Reads see this turn's own writes. Nothing here fails: the SQLite side remembers its first failure, and the
+//! server's loop stops at the commit that reports it, before anything of the turn was said to anybody.
+
+use std::collections::BTreeMap;
+
+use crate::id::{DeviceId, Fingerprint, Name};
+use crate::time::Wall;
+use crate::wire::record::{Prekey, Prekeys, Signed, Standing};
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// SHA-256 of the account key's blob.
+    pub fingerprint: Fingerprint,
+    /// The claimed name.
+    pub name: Name,
+}
+
+/// An invite's token, known by its hash only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// Who made it; none for the server's own.
+    pub owner: Option<Fingerprint>,
+    /// Valid until then; none for until revoked.
+    pub expiry: Option<Wall>,
+}
+
+/// Accounts, devices, keys, contacts, tokens.
+pub trait Store {
+    /// The account with this key.
+    fn account(&mut self, fingerprint: &Fingerprint) -> Option<Account>;
+    /// The account with this name, compared without case.
+    fn account_named(&mut self, name: &Name) -> Option<Account>;
+    /// Adds an account. The name and the key are free.
+    fn add_account(&mut self, account: &Account);
+
+    /// The account's device list, oldest first, as signed.
+    fn entries(&mut self, account: &Fingerprint) -> Vec<Signed>;
+    /// Appends to it.
+    fn add_entry(&mut self, account: &Fingerprint, entry: &Signed);
+
+    /// Replaces all published keys of a device.
+    fn put_prekeys(&mut self, device: &DeviceId, prekeys: &Prekeys);
+    /// Takes a one-time key, or copies the fallback key; none when nothing was published.
+    fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey>;
+
+    /// Everybody this account has a standing with, seen from it.
+    fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)>;
+    /// How `account` stands with `other`.
+    fn standing(&mut self, account: &Fingerprint, other: &Fingerprint) -> Standing;
+    /// Sets it; [`Standing::None`] forgets.
+    fn set_standing(&mut self, account: &Fingerprint, other: &Fingerprint, standing: Standing);
+
+    /// The token with this hash, valid or not.
+    fn token(&mut self, hash: &[u8; 32]) -> Option<Token>;
+    /// How many tokens of this owner are still valid at `now`.
+    fn tokens_of(&mut self, owner: &Fingerprint, now: Wall) -> usize;
+    /// Adds a token.
+    fn add_token(&mut self, token: &Token);
+}
+
+/// The store of the simulator: plain maps.
+#[derive(Clone, Debug, Default)]
+pub struct Mem {
+    accounts: BTreeMap<Fingerprint, Account>,
+    names: BTreeMap<String, Fingerprint>,
+    entries: BTreeMap<Fingerprint, Vec<Signed>>,
+    prekeys: BTreeMap<DeviceId, Prekeys>,
+    standings: BTreeMap<(Fingerprint, Fingerprint), Standing>,
+    tokens: BTreeMap<[u8; 32], Token>,
+}
+
+impl Store for Mem {
+    fn account(&mut self, fingerprint: &Fingerprint) -> Option<Account> {
+        self.accounts.get(fingerprint).cloned()
+    }
+
+    fn account_named(&mut self, name: &Name) -> Option<Account> {
+        self.accounts.get(self.names.get(&name.folded())?).cloned()
+    }
+
+    fn add_account(&mut self, account: &Account) {
+        self.names.insert(account.name.folded(), account.fingerprint);
+        self.accounts.insert(account.fingerprint, account.clone());
+    }
+
+    fn entries(&mut self, account: &Fingerprint) -> Vec<Signed> {
+        self.entries.get(account).cloned().unwrap_or_default()
+    }
+
+    fn add_entry(&mut self, account: &Fingerprint, entry: &Signed) {
+        self.entries.entry(*account).or_default().push(entry.clone());
+    }
+
+    fn put_prekeys(&mut self, device: &DeviceId, prekeys: &Prekeys) {
+        self.prekeys.insert(*device, prekeys.clone());
+    }
+
+    fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
+        let keys = self.prekeys.get_mut(device)?;
+        Some(keys.one_time.pop().unwrap_or_else(|| keys.fallback.clone()))
+    }
+
+    fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)> {
+        let mine = (*account, Fingerprint([0; 32]))..=(*account, Fingerprint([0xff; 32]));
+        self.standings.range(mine).map(|((_, other), standing)| (*other, *standing)).collect()
+    }
+
+    fn standing(&mut self, account: &Fingerprint, other: &Fingerprint) -> Standing {
+        self.standings.get(&(*account, *other)).copied().unwrap_or(Standing::None)
+    }
+
+    fn set_standing(&mut self, account: &Fingerprint, other: &Fingerprint, standing: Standing) {
+        if standing == Standing::None {
+            self.standings.remove(&(*account, *other));
+        } else {
+            self.standings.insert((*account, *other), standing);
+        }
+    }
+
+    fn token(&mut self, hash: &[u8; 32]) -> Option<Token> {
+        self.tokens.get(hash).cloned()
+    }
+
+    fn tokens_of(&mut self, owner: &Fingerprint, now: Wall) -> usize {
+        let valid = |t: &&Token| t.owner.as_ref() == Some(owner) && t.expiry.is_none_or(|e| e > now);
+        self.tokens.values().filter(valid).count()
+    }
+
+    fn add_token(&mut self, token: &Token) {
+        self.tokens.insert(token.hash, token.clone());
+    }
+}

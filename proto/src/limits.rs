@@ -1,0 +1,171 @@
+//! Every bound of the house, with its unit and its reason. Nothing grows that is not listed here; the operator's
+//! ones are defaults that the server's configuration can move.
+
+use core::time::Duration;
+
+// --- names and text -------------------------------------------------------------------------------------------
+
+/// Characters of a name. Both seeds accept this much, and a contact list stays a list.
+pub const NAME_CHARS_MAX: usize = 32;
+/// Bytes of one chat message as typed. Its sealed envelope fits one padding bucket of 4 KiB.
+pub const TEXT_BYTES_MAX: usize = 3_600;
+/// Bytes of a short text from the other side (software names, reasons).
+pub const PHRASE_BYTES_MAX: usize = 256;
+/// Combining marks kept on one base character: more is an attack on the line above.
+pub const MARKS_PER_GRAPHEME_MAX: usize = 4;
+/// Bytes one terminal cell may hold.
+pub const CELL_BYTES_MAX: usize = 32;
+
+// --- frames (TCP) ---------------------------------------------------------------------------------------------
+
+/// Bytes of the seed A frame header: magic, code, payload size.
+pub const FRAME_HEADER_BYTES: usize = 16;
+/// Payload bytes of one native frame after login.
+pub const FRAME_PAYLOAD_MAX: usize = 64 << 10;
+/// Payload bytes of one native frame before login: a stranger buys no memory. Registration is the largest.
+pub const FRAME_PAYLOAD_STRANGER_MAX: usize = 1 << 10;
+/// Elements of any list in a CBOR record.
+pub const LIST_ITEMS_MAX: usize = 256;
+/// Nesting of a CBOR record, which none of ours needs more of.
+pub const CBOR_DEPTH_MAX: usize = 6;
+
+// --- connections ----------------------------------------------------------------------------------------------
+
+/// From accept to a finished login.
+pub const LOGIN_TIME_MAX: Duration = Duration::from_secs(10);
+/// Bytes waiting to be written to one connection: two seconds of a bad uplink, then it is closed as too slow.
+pub const OUT_QUEUE_BYTES_MAX: usize = 256 << 10;
+/// Connections at once, logged in or not (operator).
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// Connections not yet logged in at once; the newest stranger is turned away beyond it (operator).
+pub const STRANGERS_MAX: usize = 1_024;
+/// Connections not yet logged in from one prefix (/24, /48) (operator).
+pub const STRANGERS_PER_PREFIX_MAX: usize = 4;
+/// New connections from one prefix: bucket size and refill per second (operator).
+pub const CONNECTS_PER_PREFIX: Bucket = Bucket { burst: 32, per_second: 4 };
+/// Source prefixes remembered in a rate table; the oldest goes first.
+pub const PREFIXES_MAX: usize = 16_384;
+/// Requests of one logged-in connection.
+pub const REQUESTS_PER_CONNECTION: Bucket = Bucket { burst: 256, per_second: 40 };
+/// Requests of one connection before it is logged in: enough for hello, register, login and one retry.
+pub const REQUESTS_PER_STRANGER: Bucket = Bucket { burst: 8, per_second: 1 };
+/// Sealed messages of one account.
+pub const MAIL_PER_ACCOUNT: Bucket = Bucket { burst: 120, per_second: 10 };
+/// Calls started by one account.
+pub const CALLS_PER_ACCOUNT: Bucket = Bucket { burst: 10, per_second: 1 };
+/// Accounts created from one prefix.
+pub const REGISTRATIONS_PER_PREFIX: Bucket = Bucket { burst: 16, per_second: 1 };
+/// The client pings when it has heard nothing for so long.
+pub const PING_AFTER: Duration = Duration::from_secs(30);
+/// The same while a call is up, when a dead connection matters sooner.
+pub const PING_AFTER_IN_CALL: Duration = Duration::from_secs(5);
+/// A connection that has said nothing for so long is dead.
+pub const SILENT_AFTER: Duration = Duration::from_secs(75);
+/// First wait before reconnecting; doubles, with full jitter.
+pub const RECONNECT_FIRST: Duration = Duration::from_millis(250);
+/// Longest wait before reconnecting.
+pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
+/// Longest wait before reconnecting while a call is up: the server may be back at any moment.
+pub const RECONNECT_MAX_IN_CALL: Duration = Duration::from_secs(1);
+
+// --- accounts, contacts, devices ------------------------------------------------------------------------------
+
+/// Contacts and requests of one account.
+pub const CONTACTS_MAX: usize = 1_000;
+/// Requests one account has pending with others at once.
+pub const REQUESTS_PENDING_MAX: usize = 100;
+/// Requests waiting for one account.
+pub const REQUESTS_WAITING_MAX: usize = 200;
+/// Devices of one account, revoked ones included.
+pub const DEVICES_MAX: usize = 16;
+/// Bytes of one signed device entry, with its signature.
+pub const ENTRY_BYTES_MAX: usize = 512;
+/// One-time keys a device has published at once; vodozemac keeps 50 (security.md section 3).
+pub const PREKEYS_MAX: usize = 50;
+/// Invite tokens of one account that are valid at once.
+pub const TOKENS_PER_ACCOUNT_MAX: usize = 16;
+/// Life of a user's invite.
+pub const TOKEN_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+// --- messages -------------------------------------------------------------------------------------------------
+
+/// Plaintext bytes of one sealed envelope, padding included.
+pub const ENVELOPE_BYTES_MAX: usize = 16 << 10;
+/// Sizes envelopes are padded to, so that sizes tell little.
+pub const PADDING_BUCKETS: [usize; 9] = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384];
+/// Messages waiting in one client's outbox for one friend.
+pub const OUTBOX_PER_FRIEND_MAX: usize = 500;
+/// Message ids remembered to recognise a repeat, per friend.
+pub const SEEN_IDS_PER_FRIEND_MAX: usize = 2_048;
+/// A sent message without a receipt is sent again after this, while both are online.
+pub const RESEND_AFTER: Duration = Duration::from_secs(5);
+/// A call or text waits so long for a session with the friend's devices.
+pub const SESSION_WAIT_MAX: Duration = Duration::from_secs(5);
+
+// --- calls ----------------------------------------------------------------------------------------------------
+
+/// Ringing ends after this.
+pub const RING_TIME_MAX: Duration = Duration::from_secs(45);
+/// A member whose connection dropped stays a member so long.
+pub const MEMBER_AWAY_MAX: Duration = Duration::from_secs(30);
+/// A call ends when no packet of the other side was opened for so long.
+pub const MEDIA_SILENCE_MAX: Duration = Duration::from_secs(15);
+/// Calls of one account at once; the echo friend has its own, larger, figure.
+pub const CALLS_PER_ACCOUNT_MAX: usize = 1;
+/// Calls of the echo friend at once, over all its devices.
+pub const ECHO_CALLS_MAX: usize = 8;
+/// Members of one call.
+pub const MEMBERS_MAX: usize = 32;
+/// Calls on one server at once (operator).
+pub const CALLS_MAX: usize = 4_096;
+
+// --- media ----------------------------------------------------------------------------------------------------
+
+/// Bytes of one datagram of ours, RTP header included: below every path MTU in use (IPv6 minimum less headers).
+pub const DATAGRAM_BYTES_MAX: usize = 1_200;
+/// Bytes of one Opus frame that we send or accept.
+pub const OPUS_BYTES_MAX: usize = 960;
+/// Frame counters an SFrame replay window looks back over.
+pub const REPLAY_WINDOW: u64 = 128;
+/// Sealed packets of one SSRC that wait for their key.
+pub const KEYLESS_PACKETS_MAX: usize = 8;
+/// A sender emits a sealed packet at least so often, muted or not.
+pub const REPORT_EVERY: Duration = Duration::from_millis(200);
+/// Nothing opened for so long: bind again.
+pub const REBIND_AFTER: Duration = Duration::from_millis(600);
+/// First interval between BINDs; backs off to [`BIND_EVERY_MAX`].
+pub const BIND_EVERY: Duration = Duration::from_millis(250);
+/// Longest interval between BINDs.
+pub const BIND_EVERY_MAX: Duration = Duration::from_secs(1);
+/// A bound address is kept warm so often when nothing else is sent.
+pub const RELAY_KEEPALIVE: Duration = Duration::from_secs(15);
+/// A relay binding without traffic lapses after this.
+pub const BINDING_LIFE: Duration = Duration::from_secs(30);
+/// A relay ticket admits for so long and is renewed at half of it.
+pub const TICKET_LIFE: Duration = Duration::from_secs(600);
+/// Rooms of one relay at once.
+pub const RELAY_ROOMS_MAX: usize = 4_096;
+/// Revocations remembered until their tickets expire.
+pub const REVOCATIONS_MAX: usize = 8_192;
+/// Datagrams of one bound member per second: 200 frames of 5 ms, with as many copies and reports to spare.
+pub const DATAGRAMS_PER_MEMBER: Bucket = Bucket { burst: 400, per_second: 600 };
+/// Datagrams of one source that is not bound: a handful of binds.
+pub const DATAGRAMS_PER_STRANGER: Bucket = Bucket { burst: 16, per_second: 8 };
+/// Unbound sources the relay remembers, in a fixed table; the oldest goes first.
+pub const STRANGER_SOURCES_MAX: usize = 4_096;
+
+/// A token bucket: how many at once, and how many come back each second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// Tokens of a full bucket.
+    pub burst: u32,
+    /// Tokens regained each second.
+    pub per_second: u32,
+}
+
+const _: () = assert!(FRAME_PAYLOAD_STRANGER_MAX <= FRAME_PAYLOAD_MAX);
+const _: () = assert!(FRAME_PAYLOAD_MAX + FRAME_HEADER_BYTES < OUT_QUEUE_BYTES_MAX);
+const _: () = assert!(TEXT_BYTES_MAX < ENVELOPE_BYTES_MAX && ENVELOPE_BYTES_MAX < FRAME_PAYLOAD_MAX);
+const _: () = assert!(OPUS_BYTES_MAX + 12 + 17 + 16 <= DATAGRAM_BYTES_MAX);
+const _: () = assert!(STRANGERS_MAX < CONNECTIONS_MAX);
+const _: () = assert!(CELL_BYTES_MAX >= 4 * (1 + MARKS_PER_GRAPHEME_MAX));

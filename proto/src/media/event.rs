@@ -1,0 +1,134 @@
+//! What the media agent tells. Plain owned data, like its commands.
+
+use core::time::Duration;
+
+use crate::id::{CallId, Ssrc};
+use crate::media::command::BaseKey;
+use crate::safe::Safe;
+
+/// One event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AgentEvent {
+    /// For the client machine.
+    Call(CallEvent),
+    /// For the screen.
+    Sound(SoundEvent),
+}
+
+/// What the media machine tells the client.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CallEvent {
+    /// The relay has bound us.
+    Bound(CallId),
+    /// Our sender key of this generation; the client seals it for the members and forgets it.
+    Key {
+        /// The call.
+        call: CallId,
+        /// Key generation, 0 to 31.
+        generation: u8,
+        /// What the sender key was derived from.
+        base_key: BaseKey,
+    },
+    /// The first packet of this member was opened.
+    Heard {
+        /// The call.
+        call: CallId,
+        /// The member's stream.
+        ssrc: Ssrc,
+    },
+    /// The member hung up, said in its sealed stream.
+    HungUp {
+        /// The call.
+        call: CallId,
+        /// The member's stream.
+        ssrc: Ssrc,
+    },
+    /// Nothing was opened for [`crate::limits::MEDIA_SILENCE_MAX`].
+    Silent(CallId),
+}
+
+impl core::fmt::Debug for CallEvent {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Bound(call) => write!(f, "Bound({call:?})"),
+            Self::Key { call, generation, .. } => write!(f, "Key({call:?}, generation {generation})"),
+            Self::Heard { call, ssrc } => write!(f, "Heard({call:?}, {ssrc:?})"),
+            Self::HungUp { call, ssrc } => write!(f, "HungUp({call:?}, {ssrc:?})"),
+            Self::Silent(call) => write!(f, "Silent({call:?})"),
+        }
+    }
+}
+
+/// What the agent tells the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SoundEvent {
+    /// The microphone changed.
+    Microphone(HalfState),
+    /// The speaker changed.
+    Speaker(HalfState),
+    /// The devices there are.
+    Devices(Vec<Safe>),
+    /// How loud it is right now.
+    Levels(Levels),
+    /// How well it goes, once a second while a call is open.
+    Statistics(Box<Statistics>),
+}
+
+/// The state of one half of the sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HalfState {
+    /// Not in use.
+    Closed,
+    /// Works.
+    Open {
+        /// The device.
+        name: Safe,
+        /// From the Open command to the first callback.
+        opened_in: Duration,
+    },
+    /// Does not work; the call goes on with the other half.
+    Failed {
+        /// What happened and what to do, in a sentence.
+        why: Safe,
+    },
+}
+
+/// Peak levels since the last ones, in dB below full scale, -90 to 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Levels {
+    /// The microphone; -90 when muted.
+    pub microphone: f32,
+    /// What is played of each member.
+    pub speakers: Vec<(Ssrc, f32)>,
+}
+
+/// Figures of an open call. Counts are since its start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Statistics {
+    /// Round trip to the other side by reports; none before the first answer.
+    pub round_trip: Option<Duration>,
+    /// Share of their packets that did not come, 0 to 1, over the last 10 s.
+    pub loss_in: f32,
+    /// Share of our packets that they report missing, 0 to 1.
+    pub loss_out: f32,
+    /// Mean deviation of arrivals (RFC 3550 section 6.4.1).
+    pub jitter: Duration,
+    /// Depth of the playout buffer.
+    pub buffer: Duration,
+    /// Packets opened.
+    pub opened: u64,
+    /// Packets lost for good.
+    pub lost: u64,
+    /// Frames repaired by forward error correction.
+    pub repaired: u64,
+    /// Frames made up by concealment.
+    pub concealed: u64,
+    /// Packets that came too late to be played.
+    pub late: u64,
+    /// Bits per second of Opus we send.
+    pub bitrate: u32,
+    /// Duration of the frames we send.
+    pub frame: Duration,
+    /// Samples lost between callbacks and rings, both ways.
+    pub overruns: u64,
+}
