@@ -17,7 +17,7 @@
 //! Floors, each importing only what is left of it:
 //!
 //! ```text
-//! time rng id limits drop safe  <  wire crypto  <  login contact call outbox inbox media  <  client hub relay
+//! time rng id limits drop safe  <  wire crypto tls  <  login contact call outbox inbox media  <  client hub relay
 //! ```
 
 #![forbid(unsafe_code)]
@@ -33,6 +33,7 @@ pub mod relay;
 pub mod rng;
 pub mod safe;
 pub mod time;
+pub mod tls;
 pub mod wire;
 
 pub use drop::Drop;

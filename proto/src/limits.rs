@@ -33,6 +33,8 @@ pub const CBOR_DEPTH_MAX: usize = 6;
 
 /// From accept to a finished login.
 pub const LOGIN_TIME_MAX: Duration = Duration::from_secs(10);
+/// Bytes of one side of a TLS handshake: a hybrid hello is about 1.7 KiB, and a stranger buys no memory.
+pub const HANDSHAKE_BYTES_MAX: usize = 16 << 10;
 /// Bytes waiting to be written to one connection: two seconds of a bad uplink, then it is closed as too slow.
 pub const OUT_QUEUE_BYTES_MAX: usize = 256 << 10;
 /// Connections at once, logged in or not (operator).
