@@ -85,7 +85,14 @@ const CRATES: &[Crate] = &[
             serde_json signal-hook tincan-audio tincan-proto toml tracing tracing-subscriber \
             unicode-segmentation unicode-width zeroize",
         tests: "insta portable-pty proptest vt100",
-        floors: &[&["keys"], &["app"], &["view"], &["run", "headless"], &["main"]],
+        floors: &[
+            &["keys"],
+            &["app"],
+            &["view"],
+            &["signals", "terminal"],
+            &["run", "headless"],
+            &["main"],
+        ],
         guests: &[],
     },
 ];

@@ -1,1 +1,5 @@
-//! (skeleton)
+//! The client's rooms; `main` only starts them.
+
+pub mod keys;
+pub mod signals;
+pub mod terminal;

@@ -1,0 +1,187 @@
+//! Which key a control sequence stands for: xterm's, rxvt's and the VT220's, and the kitty keyboard protocol.
+//! Whatever is not listed is a reply or a report and means nothing here.
+
+use super::key::{Code, Input, Key, Kind, Mods};
+
+/// What a whole `CSI .. final` says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    Nothing,
+    Input(Input),
+    PasteBegins,
+}
+
+/// Reads `CSI params last`.
+pub(super) fn meaning(params: &[u8], last: u8) -> Meaning {
+    // Private markers and intermediates belong to replies (`CSI ? .. u`, `CSI > .. c`, `CSI ? .. $ y`).
+    if params.iter().any(|b| !matches!(b, b'0'..=b'9' | b';' | b':')) {
+        return Meaning::Nothing;
+    }
+    let params = Params::read(params);
+    match (last, params.number(0)) {
+        (b'~', Some(200)) => return Meaning::PasteBegins,
+        (b'I', None) => return Meaning::Input(Input::Focus(true)),
+        (b'O', None) => return Meaning::Input(Input::Focus(false)),
+        _ => {}
+    }
+    match key(&params, last) {
+        Some(key) => Meaning::Input(Input::Key(key)),
+        None => Meaning::Nothing,
+    }
+}
+
+/// Reads the byte after `ESC O`: cursor and function keys in application mode, and the keypad.
+pub(super) fn ss3(byte: u8) -> Option<Code> {
+    match byte {
+        b'M' => Some(Code::Enter),
+        b'X' => Some(Code::Char('=')),
+        b'j'..=b'y' => Some(Code::Char(char::from(byte - b'j' + b'*'))),
+        _ => letter(byte),
+    }
+}
+
+fn letter(byte: u8) -> Option<Code> {
+    Some(match byte {
+        b'A' => Code::Up,
+        b'B' => Code::Down,
+        b'C' => Code::Right,
+        b'D' => Code::Left,
+        b'H' => Code::Home,
+        b'F' => Code::End,
+        b'P' => Code::F(1),
+        b'Q' => Code::F(2),
+        b'R' => Code::F(3),
+        b'S' => Code::F(4),
+        _ => return None,
+    })
+}
+
+fn tilde(number: u32) -> Option<Code> {
+    Some(match number {
+        1 | 7 => Code::Home,
+        2 => Code::Insert,
+        3 => Code::Delete,
+        4 | 8 => Code::End,
+        5 => Code::PageUp,
+        6 => Code::PageDown,
+        11..=15 => Code::F(small(number - 10)),
+        17..=21 => Code::F(small(number - 11)),
+        23..=26 => Code::F(small(number - 12)),
+        28 | 29 => Code::F(small(number - 13)),
+        31..=34 => Code::F(small(number - 14)),
+        _ => return None,
+    })
+}
+
+fn key(params: &Params, last: u8) -> Option<Key> {
+    match last {
+        b'Z' => Some(Key { code: Code::Tab, mods: Mods::SHIFT, kind: Kind::Press }),
+        b'u' => kitty(params),
+        // xterm's modifyOtherKeys: CSI 27 ; modifiers ; character ~
+        b'~' if params.number(0) == Some(27) => character(params.number(2)?, params, None),
+        b'~' => with_modifiers(tilde(params.number(0)?)?, params),
+        // With parameters this is a cursor position report, not F3.
+        b'R' if !params.is_empty() => None,
+        _ => with_modifiers(letter(last)?, params),
+    }
+}
+
+fn with_modifiers(code: Code, params: &Params) -> Option<Key> {
+    let (mods, kind) = params.modifiers()?;
+    Some(Key { code, mods, kind })
+}
+
+/// `CSI code:shifted:base ; modifiers:kind ; text u`
+fn kitty(params: &Params) -> Option<Key> {
+    let named = match params.number(0)? {
+        9 => Code::Tab,
+        13 | 57_414 => Code::Enter,
+        27 => Code::Esc,
+        127 => Code::Backspace,
+        n @ 57_376..=57_398 => Code::F(small(n - 57_376 + 13)),
+        n @ 57_399..=57_408 => Code::Char(char::from(b'0' + small(n - 57_399))),
+        57_409 => Code::Char('.'),
+        57_410 => Code::Char('/'),
+        57_411 => Code::Char('*'),
+        57_412 => Code::Char('-'),
+        57_413 => Code::Char('+'),
+        57_415 => Code::Char('='),
+        57_417 => Code::Left,
+        57_418 => Code::Right,
+        57_419 => Code::Up,
+        57_420 => Code::Down,
+        57_421 => Code::PageUp,
+        57_422 => Code::PageDown,
+        57_423 => Code::Home,
+        57_424 => Code::End,
+        57_425 => Code::Insert,
+        57_426 => Code::Delete,
+        // Lock, media and modifier keys.
+        57_344..=63_743 => return None,
+        n => return character(n, params, params.part(0, 1).or_else(|| params.number(2))),
+    };
+    with_modifiers(named, params)
+}
+
+/// A key that types: `shifted` is what it types with Shift held, where the terminal says so.
+fn character(number: u32, params: &Params, shifted: Option<u32>) -> Option<Key> {
+    let (mut mods, kind) = params.modifiers()?;
+    let mut c = char::from_u32(number).filter(|c| !c.is_control())?;
+    if mods.ctrl {
+        c = c.to_ascii_lowercase();
+    } else if mods.shift {
+        let typed = shifted.and_then(char::from_u32).filter(|c| !c.is_control());
+        c = typed.unwrap_or_else(|| c.to_uppercase().next().unwrap_or(c));
+        mods.shift = false;
+    }
+    Some(Key { code: Code::Char(c), mods, kind })
+}
+
+fn small(number: u32) -> u8 {
+    u8::try_from(number).unwrap_or(0)
+}
+
+/// Up to four parameters of up to three parts each, all a key ever has.
+#[derive(Debug, Default)]
+struct Params([[Option<u32>; 3]; 4]);
+
+impl Params {
+    fn read(bytes: &[u8]) -> Self {
+        let mut params = Self::default();
+        for (slot, param) in params.0.iter_mut().zip(bytes.split(|b| *b == b';')) {
+            for (slot, part) in slot.iter_mut().zip(param.split(|b| *b == b':')) {
+                *slot = core::str::from_utf8(part).ok().and_then(|digits| digits.parse().ok());
+            }
+        }
+        params
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().flatten().all(Option::is_none)
+    }
+
+    fn number(&self, at: usize) -> Option<u32> {
+        self.part(at, 0)
+    }
+
+    fn part(&self, at: usize, part: usize) -> Option<u32> {
+        self.0.get(at).and_then(|parts| parts.get(part)).copied().flatten()
+    }
+
+    /// The second parameter: one plus a bit per modifier, and the kind of event. None when the key belongs to the
+    /// window system (Super, Hyper) or the numbers are out of range.
+    fn modifiers(&self) -> Option<(Mods, Kind)> {
+        let bits = self.number(1).unwrap_or(1).checked_sub(1)?;
+        if bits > 255 || bits & (8 | 16) != 0 {
+            return None;
+        }
+        let kind = match self.part(1, 1).unwrap_or(1) {
+            1 => Kind::Press,
+            2 => Kind::Repeat,
+            3 => Kind::Release,
+            _ => return None,
+        };
+        let mods = Mods { shift: bits & 1 != 0, alt: bits & (2 | 32) != 0, ctrl: bits & 4 != 0 };
+        Some((mods, kind))
+    }
+}

@@ -1,0 +1,230 @@
+//! Every sequence, in every split, and noise.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn decode(pieces: &[&[u8]]) -> Vec<Input> {
+    let mut decoder = Decoder::new();
+    let mut events = Vec::new();
+    for piece in pieces {
+        decoder.handle(piece, Time::ZERO);
+        events.extend(core::iter::from_fn(|| decoder.poll()));
+    }
+    let later = Time::ZERO + SEQUENCE_STALL;
+    decoder.handle(&[], later);
+    events.extend(core::iter::from_fn(|| decoder.poll()));
+    events
+}
+
+fn with(code: Code, mods: Mods) -> Input {
+    Input::Key(Key { code, mods, kind: Kind::Press })
+}
+
+fn plain(code: Code) -> Input {
+    with(code, Mods::NONE)
+}
+
+fn typed(text: &str) -> Vec<Input> {
+    text.chars().map(|c| plain(Code::Char(c))).collect()
+}
+
+/// What a terminal may send, and what it must become.
+fn table() -> Vec<(&'static [u8], Vec<Input>)> {
+    let release = |code| Input::Key(Key { code, mods: Mods::NONE, kind: Kind::Release });
+    let repeat = |code| Input::Key(Key { code, mods: Mods::NONE, kind: Kind::Repeat });
+    let shift_alt = Mods { shift: true, alt: true, ctrl: false };
+    vec![
+        (b"a", typed("a")),
+        ("é".as_bytes(), typed("é")),
+        ("李".as_bytes(), typed("李")),
+        ("👩‍👩‍👧".as_bytes(), typed("👩‍👩‍👧")),
+        (b"\r", vec![plain(Code::Enter)]),
+        (b"\n", vec![plain(Code::Enter)]),
+        (b"\t", vec![plain(Code::Tab)]),
+        (b"\x7f", vec![plain(Code::Backspace)]),
+        (b"\x08", vec![plain(Code::Backspace)]),
+        (b"\x14", vec![with(Code::Char('t'), Mods::CTRL)]),
+        (b"\x00", vec![with(Code::Char(' '), Mods::CTRL)]),
+        (b"\x1c", vec![with(Code::Char('\\'), Mods::CTRL)]),
+        (b"\x1b", vec![plain(Code::Esc)]),
+        (b"\x1b\x1b", vec![plain(Code::Esc), plain(Code::Esc)]),
+        (b"\x1b\x1b[A", vec![plain(Code::Esc), plain(Code::Up)]),
+        (b"\x1ba", vec![with(Code::Char('a'), Mods::ALT)]),
+        (b"\x1b\r", vec![with(Code::Enter, Mods::ALT)]),
+        ("\u{1b}é".as_bytes(), vec![with(Code::Char('é'), Mods::ALT)]),
+        (b"\x1b[", vec![with(Code::Char('['), Mods::ALT)]),
+        (b"\x1bO", vec![with(Code::Char('O'), Mods::ALT)]),
+        (b"\x1b]", vec![with(Code::Char(']'), Mods::ALT)]),
+        (b"\x1b[A", vec![plain(Code::Up)]),
+        (b"\x1bOA", vec![plain(Code::Up)]),
+        (b"\x1b[1;5C", vec![with(Code::Right, Mods::CTRL)]),
+        (b"\x1b[1;4D", vec![with(Code::Left, shift_alt)]),
+        (b"\x1b[H", vec![plain(Code::Home)]),
+        (b"\x1b[1~", vec![plain(Code::Home)]),
+        (b"\x1b[4~", vec![plain(Code::End)]),
+        (b"\x1b[3~", vec![plain(Code::Delete)]),
+        (b"\x1b[5~", vec![plain(Code::PageUp)]),
+        (b"\x1b[6;2~", vec![with(Code::PageDown, Mods::SHIFT)]),
+        (b"\x1b[Z", vec![with(Code::Tab, Mods::SHIFT)]),
+        (b"\x1bOP", vec![plain(Code::F(1))]),
+        (b"\x1b[[A", vec![plain(Code::F(1))]),
+        (b"\x1b[11~", vec![plain(Code::F(1))]),
+        (b"\x1b[15~", vec![plain(Code::F(5))]),
+        (b"\x1b[17~", vec![plain(Code::F(6))]),
+        (b"\x1b[24~", vec![plain(Code::F(12))]),
+        (b"\x1bOM", vec![plain(Code::Enter)]),
+        (b"\x1bOp", typed("0")),
+        // The kitty keyboard protocol.
+        (b"\x1b[27u", vec![plain(Code::Esc)]),
+        (b"\x1b[32;1:3u", vec![release(Code::Char(' '))]),
+        (b"\x1b[32;1:2u", vec![repeat(Code::Char(' '))]),
+        (b"\x1b[97;5u", vec![with(Code::Char('a'), Mods::CTRL)]),
+        (b"\x1b[97;2u", typed("A")),
+        (b"\x1b[97:65;2u", typed("A")),
+        (b"\x1b[13;3u", vec![with(Code::Enter, Mods::ALT)]),
+        (b"\x1b[57414u", vec![plain(Code::Enter)]),
+        (b"\x1b[1;1:3A", vec![release(Code::Up)]),
+        (b"\x1b[57441;2u", vec![]),
+        (b"\x1b[97;9u", vec![]),
+        (b"\x1b[27;5;116~", vec![with(Code::Char('t'), Mods::CTRL)]),
+        // Window focus.
+        (b"\x1b[I", vec![Input::Focus(true)]),
+        (b"\x1b[O", vec![Input::Focus(false)]),
+        // A paste that would like to be keys.
+        (b"\x1b[200~one\rtwo\r\n\x1b[Ax\x1b[201~", vec![Input::Paste("one\ntwo\n[Ax".into())]),
+        (b"\x1b[200~\x1b\x1b[201~", vec![Input::Paste(String::new())]),
+        (b"\x1b[200~\x1b[201\x1b[201~", vec![Input::Paste("[201".into())]),
+        // Replies nobody asked for, or that come late: DECRPM, OSC 11, DA1, DA2, XTVERSION, kitty flags, a cursor
+        // position, a window size, mouse reports in two dialects, an APC.
+        (b"\x1b[?2026;2$y", vec![]),
+        (b"\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\", vec![]),
+        (b"\x1b]11;rgb:1e1e/1e1e/1e1e\x07", vec![]),
+        (b"\x1b[?62;22c", vec![]),
+        (b"\x1b[>41;354;0c", vec![]),
+        (b"\x1bP>|XTerm(390)\x1b\\", vec![]),
+        (b"\x1b[?1u", vec![]),
+        (b"\x1b[12;40R", vec![]),
+        (b"\x1b[8;24;80t", vec![]),
+        (b"\x1b[<0;10;10M", vec![]),
+        (b"\x1b[M !!", vec![]),
+        (b"\x1b_Gi=31;OK\x1b\\", vec![]),
+        // Broken text types nothing.
+        (b"\xff\xc0\x80", vec![]),
+        (b"\xe6\x9d", vec![]),
+    ]
+}
+
+#[test]
+fn every_sequence_in_every_split_gives_its_events() {
+    for (bytes, expected) in table() {
+        assert_eq!(decode(&[bytes]), expected, "{:?}", String::from_utf8_lossy(bytes));
+        for cut in 1..bytes.len() {
+            let (head, tail) = bytes.split_at(cut);
+            assert_eq!(decode(&[head, tail]), expected, "{:?} cut at {cut}", String::from_utf8_lossy(bytes));
+        }
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
+        assert_eq!(decode(&single), expected, "{:?} byte by byte", String::from_utf8_lossy(bytes));
+    }
+}
+
+#[test]
+fn a_reply_never_swallows_the_keys_after_it() {
+    for (bytes, mut expected) in table() {
+        if decode(&[bytes]).is_empty() && bytes[0] == 0x1b {
+            expected.extend(typed("hi"));
+            assert_eq!(decode(&[bytes, b"hi"]), expected, "{:?}", String::from_utf8_lossy(bytes));
+        }
+    }
+}
+
+#[test]
+fn a_lone_escape_is_a_key_only_after_its_wait() {
+    let mut decoder = Decoder::new();
+    decoder.handle(b"\x1b", Time::ms(1000));
+    assert_eq!(decoder.poll(), None);
+    let due = decoder.deadline().expect("an escape is pending");
+    assert_eq!(due, Time::ms(1000) + ESCAPE_WAIT);
+    decoder.handle(&[], Time::ms(1049));
+    assert_eq!(decoder.poll(), None);
+    decoder.handle(&[], due);
+    assert_eq!(decoder.poll(), Some(plain(Code::Esc)));
+    assert_eq!(decoder.deadline(), None);
+    decoder.handle(b"[A", due);
+    assert_eq!(decoder.poll(), Some(plain(Code::Char('['))));
+}
+
+#[test]
+fn an_unfinished_string_frees_the_keyboard() {
+    for begun in [&b"\x1b]11;rgb:1e"[..], b"\x1bP>|XT", b"\x1b[?2026;2", b"\x1b[M ", b"\x1b]0;x\x1b"] {
+        let mut decoder = Decoder::new();
+        decoder.handle(begun, Time::ZERO);
+        let due = decoder.deadline().expect("a sequence is pending");
+        assert!(due <= Time::ZERO + SEQUENCE_STALL);
+        decoder.handle(&[], due);
+        decoder.handle(b"a", due);
+        assert_eq!(decoder.poll(), Some(plain(Code::Char('a'))));
+    }
+}
+
+#[test]
+fn an_endless_string_ends() {
+    for start in [&b"\x1b]"[..], b"\x1b["] {
+        let mut decoder = Decoder::new();
+        decoder.handle(start, Time::ZERO);
+        decoder.handle(&[b'1'; STRING_BYTES_MAX + 1], Time::ZERO);
+        assert_eq!(decoder.state, State::Ground);
+        decoder.handle(b"a", Time::ZERO);
+        let last = core::iter::from_fn(|| decoder.poll()).last();
+        assert_eq!(last, Some(plain(Code::Char('a'))));
+    }
+}
+
+#[test]
+fn a_huge_paste_is_cut_and_still_ends() {
+    let mut decoder = Decoder::new();
+    decoder.handle(b"\x1b[200~", Time::ZERO);
+    decoder.handle(&vec![b'x'; paste::PASTE_BYTES_MAX * 2], Time::ZERO);
+    decoder.handle(b"\x1b[201~a", Time::ZERO);
+    assert_eq!(decoder.poll(), Some(Input::Paste("x".repeat(paste::PASTE_BYTES_MAX))));
+    assert_eq!(decoder.poll(), Some(plain(Code::Char('a'))));
+}
+
+proptest! {
+    #[test]
+    fn noise_never_panics_grows_or_types_a_control(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        let mut decoder = Decoder::new();
+        for chunk in bytes.chunks(7) {
+            decoder.handle(chunk, Time::ZERO);
+            prop_assert!(decoder.out.len() <= 2 * chunk.len());
+            prop_assert!(decoder.partial.len() <= SEQUENCE_BYTES_MAX);
+            for event in core::iter::from_fn(|| decoder.poll()) {
+                match event {
+                    Input::Key(key) => {
+                        if let Code::Char(c) = key.code { prop_assert!(!c.is_control()); }
+                    }
+                    Input::Paste(text) => prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control())),
+                    Input::Focus(_) => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn splits_never_matter(picks in proptest::collection::vec(0usize..1000, 1..12), cuts in proptest::collection::vec(1usize..9, 1..40)) {
+        let table = table();
+        // Sequences that are complete by themselves, so that what follows cannot join them.
+        let whole: Vec<&[u8]> = table.iter().map(|(bytes, _)| *bytes)
+            .filter(|bytes| !matches!(bytes, [0x1b] | [0x1b, 0x1b] | [0x1b, b'[' | b'O' | b']'] | [0xe6, 0x9d])).collect();
+        let stream: Vec<u8> = picks.iter().flat_map(|pick| whole[pick % whole.len()].iter().copied()).collect();
+        let mut pieces = Vec::new();
+        let mut rest = &stream[..];
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() { break; }
+            let (piece, tail) = rest.split_at((*cut).min(rest.len()));
+            pieces.push(piece);
+            rest = tail;
+        }
+        prop_assert_eq!(decode(&pieces), decode(&[&stream]));
+    }
+}

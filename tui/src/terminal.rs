@@ -1,0 +1,197 @@
+//! The door to the terminal: raw mode and the alternate screen as a guard, bytes in, frames out.
+//!
+//! The terminal is opened anew, so that non-blocking mode stays ours and does not leak into the shell that shares
+//! its standard streams. Nothing here ever waits for it: while a frame is still being taken, no other is made, so
+//! at most one frame is buffered however slow the link, and what is painted next is always the newest state.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+mod fds;
+mod guard;
+mod paint;
+
+use guard::Guard;
+pub use paint::Painter;
+
+/// The largest screen we draw, in cells a side. A bigger window shows this much of it, in its corner.
+const SIDE_MAX: u16 = 1000;
+
+/// The full screen.
+pub struct Terminal {
+    tty: File,
+    guard: Arc<Guard>,
+    painter: Painter,
+    canvas: Buffer,
+    /// The bytes the terminal has not taken yet; at most a frame, a title and a bell.
+    pending: Vec<u8>,
+    title: String,
+}
+
+/// Why there is no full screen.
+#[derive(Debug)]
+pub enum NoScreen {
+    /// Standard input or output is not a terminal.
+    NotATerminal,
+    /// `TERM` says the terminal understands nothing.
+    Dumb,
+    /// The terminal could not be opened or set up.
+    Failed(io::Error),
+}
+
+impl core::fmt::Display for NoScreen {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let instead = "run it in a terminal, or use --headless, which reads lines and writes events";
+        match self {
+            Self::NotATerminal => {
+                write!(f, "the full screen needs a terminal on input and output: {instead}")
+            }
+            Self::Dumb => write!(f, "TERM=dumb cannot show a full screen: {instead}"),
+            Self::Failed(error) => write!(f, "the terminal could not be set up ({error}): {instead}"),
+        }
+    }
+}
+
+impl core::error::Error for NoScreen {}
+
+impl From<io::Error> for NoScreen {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Terminal {
+    /// Takes the terminal over. `log` receives what is printed to standard error until it is given back.
+    pub fn open(term: Option<&str>, log: File) -> Result<Self, NoScreen> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            return Err(NoScreen::NotATerminal);
+        }
+        if matches!(term, None | Some("" | "dumb")) {
+            return Err(NoScreen::Dumb);
+        }
+        let path = fds::terminal_path(io::stdin().as_raw_fd()).unwrap_or_else(|| PathBuf::from("/dev/tty"));
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+        let tty = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
+        let guard = Guard::new(tty.try_clone()?, log);
+        guard.hook_panics();
+        guard.enter()?;
+        let (painter, canvas) = (Painter::new(), Buffer::empty(area()));
+        Ok(Self { tty, guard, painter, canvas, pending: Vec::new(), title: String::new() })
+    }
+
+    /// For the poll: readable when there are keys, writable when a frame can go on.
+    pub fn fd(&self) -> RawFd {
+        self.tty.as_raw_fd()
+    }
+
+    /// Reads some bytes of input; `WouldBlock` when there are none. Zero means that the terminal is gone.
+    pub fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.tty.read(into)
+    }
+
+    /// The window may have another size now.
+    pub fn resized(&mut self) {
+        let area = area();
+        if area != self.canvas.area {
+            self.canvas = Buffer::empty(area);
+        }
+        self.painter.forget();
+    }
+
+    /// Paint everything anew the next time (^L).
+    pub fn redraw(&mut self) {
+        self.painter.forget();
+    }
+
+    /// The drawing area.
+    pub fn area(&self) -> Rect {
+        self.canvas.area
+    }
+
+    /// Whether the terminal has yet to take bytes: then do not draw, wait for it to be writable and flush.
+    pub fn busy(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Draws one frame: `view` fills the canvas and says where the cursor goes. To be flushed.
+    pub fn draw(&mut self, view: impl FnOnce(&mut Buffer) -> Option<Position>) {
+        self.canvas.reset();
+        let cursor = view(&mut self.canvas);
+        let inside = cursor.filter(|at| self.canvas.area.contains(*at));
+        self.painter.paint(&self.canvas, inside, &mut self.pending);
+    }
+
+    /// Names the window, if that changed.
+    pub fn set_title(&mut self, title: &str) {
+        if self.title != title {
+            title.clone_into(&mut self.title);
+            self.pending.extend(paint::title(title));
+        }
+    }
+
+    /// Rings the bell, which tmux and screen turn into a flag.
+    pub fn bell(&mut self) {
+        if self.pending.last() != Some(&0x07) {
+            self.pending.push(0x07);
+        }
+    }
+
+    /// Gives the terminal what it takes, in one write as a rule. An error means that it is gone.
+    pub fn flush(&mut self) -> io::Result<()> {
+        while !self.pending.is_empty() {
+            match self.tty.write(&self.pending) {
+                Ok(taken) => drop(self.pending.drain(..taken)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// ^Z: gives the terminal back, stops, and takes it again once continued.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        self.leave();
+        let stopped = fds::stop_group();
+        self.resume()?;
+        stopped
+    }
+
+    /// Takes the terminal (again), after a stop we may not have seen coming.
+    pub fn resume(&mut self) -> io::Result<()> {
+        self.leave();
+        self.guard.enter()?;
+        let title = core::mem::take(&mut self.title);
+        self.set_title(&title);
+        self.resized();
+        Ok(())
+    }
+
+    /// Gives the terminal back.
+    pub fn leave(&mut self) {
+        self.pending.clear();
+        self.guard.leave();
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.guard.leave();
+    }
+}
+
+/// The size of the window; a terminal that does not know its own is taken for the classic one.
+fn area() -> Rect {
+    let (width, height) = match crossterm::terminal::window_size() {
+        Ok(size) if size.columns > 0 && size.rows > 0 => (size.columns, size.rows),
+        Ok(_) | Err(_) => (80, 24),
+    };
+    Rect::new(0, 0, width.min(SIDE_MAX), height.min(SIDE_MAX))
+}
