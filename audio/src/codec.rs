@@ -1,0 +1,330 @@
+//! Opus, and the only room that knows the library: one encoder for our voice, one decoder per speaker. Mono, 48 kHz.
+//! Nothing here allocates after construction.
+//!
+//! Constant bit rate and no silence suppression are deliberate: packet sizes and packet times of a sealed call must
+//! not tell a listener on the network when and what somebody speaks.
+
+use std::fmt;
+
+use crate::frame::{FRAME_SAMPLES_MAX, FrameDuration, OpusFrame, SAMPLE_RATE};
+
+/// Lowest and highest bit rate we encode at, in bits per second of payload.
+pub const BIT_RATE_RANGE: (u32, u32) = (12_000, 128_000);
+
+/// What a packet or a setting did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodecError {
+    /// The bytes are not an Opus packet.
+    Malformed,
+    /// An Opus packet that lasts neither 5, 10 nor 20 ms, or is not a single frame.
+    Duration,
+    /// The number of samples given is not one frame.
+    Samples,
+    /// The library refused; its own code.
+    Library(i32),
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("not an Opus packet"),
+            Self::Duration => f.write_str("an Opus packet of a duration that is not 5, 10 or 20 ms"),
+            Self::Samples => f.write_str("not one frame of samples"),
+            Self::Library(code) => write!(f, "the Opus library answered with error {code}"),
+        }
+    }
+}
+
+impl std::error::Error for CodecError {}
+
+impl From<opus::Error> for CodecError {
+    fn from(error: opus::Error) -> Self {
+        let code = error.code();
+        if code == opus::ErrorCode::InvalidPacket { Self::Malformed } else { Self::Library(code as i32) }
+    }
+}
+
+/// How our voice is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncoderSettings {
+    /// Frame duration.
+    pub frame: FrameDuration,
+    /// Payload bits per second; clamped to [`BIT_RATE_RANGE`].
+    pub bit_rate: u32,
+    /// Effort, 0 to 10.
+    pub complexity: u8,
+    /// Loss the listeners report, percent. Above zero each packet repeats the previous one coarsely (LBRR).
+    pub loss_percent: u8,
+}
+
+impl Default for EncoderSettings {
+    fn default() -> Self {
+        Self { frame: FrameDuration::default(), bit_rate: 32_000, complexity: 10, loss_percent: 0 }
+    }
+}
+
+/// Turns frames of samples into packets.
+pub struct Encoder {
+    inner: opus::Encoder,
+    frame: FrameDuration,
+}
+
+impl Encoder {
+    /// An encoder for speech.
+    pub fn new(settings: EncoderSettings) -> Result<Self, CodecError> {
+        let mut inner = opus::Encoder::new(SAMPLE_RATE, opus::Channels::Mono, opus::Application::Voip)?;
+        let (low, high) = BIT_RATE_RANGE;
+        inner.set_bitrate(opus::Bitrate::Bits(settings.bit_rate.clamp(low, high) as i32))?;
+        inner.set_vbr(false)?;
+        inner.set_dtx(false)?;
+        inner.set_signal(opus::Signal::Voice)?;
+        inner.set_complexity(i32::from(settings.complexity.min(10)))?;
+        inner.set_inband_fec(true)?;
+        inner.set_packet_loss_perc(i32::from(settings.loss_percent.min(100)))?;
+        Ok(Self { inner, frame: settings.frame })
+    }
+
+    /// The duration of every frame.
+    pub fn frame(&self) -> FrameDuration {
+        self.frame
+    }
+
+    /// Tells the encoder what share of packets its listeners miss, percent.
+    pub fn expect_loss(&mut self, percent: u8) -> Result<(), CodecError> {
+        Ok(self.inner.set_packet_loss_perc(i32::from(percent.min(100)))?)
+    }
+
+    /// Samples the encoder looks ahead, part of the delay from mouth to ear.
+    pub fn look_ahead(&mut self) -> Result<usize, CodecError> {
+        Ok(usize::try_from(self.inner.get_lookahead()?).unwrap_or(0))
+    }
+
+    /// Encodes exactly one frame.
+    pub fn encode(&mut self, samples: &[f32], packet: &mut OpusFrame) -> Result<(), CodecError> {
+        if samples.len() != self.frame.samples() {
+            return Err(CodecError::Samples);
+        }
+        packet.fill(|bytes| Ok(self.inner.encode_float(samples, bytes)?))
+    }
+}
+
+/// Turns one speaker's packets into samples, and the lack of packets into something bearable.
+pub struct Decoder {
+    inner: opus::Decoder,
+}
+
+impl Decoder {
+    /// A decoder with no history.
+    pub fn new() -> Result<Self, CodecError> {
+        Ok(Self { inner: opus::Decoder::new(SAMPLE_RATE, opus::Channels::Mono)? })
+    }
+
+    /// Decodes `packet` into the front of `out` and says how many samples it gave.
+    pub fn decode(&mut self, packet: &[u8], out: &mut [f32; FRAME_SAMPLES_MAX]) -> Result<usize, CodecError> {
+        duration(packet)?;
+        Ok(self.inner.decode_float(packet, out, false)?)
+    }
+
+    /// Invents one frame in place of a lost one; fades out when called again and again.
+    pub fn conceal(
+        &mut self,
+        frame: FrameDuration,
+        out: &mut [f32; FRAME_SAMPLES_MAX],
+    ) -> Result<usize, CodecError> {
+        Ok(self.inner.decode_float(&[], &mut out[..frame.samples()], false)?)
+    }
+
+    /// Recovers the frame *before* `next` from the coarse copy `next` carries. Without such a copy this conceals.
+    pub fn recover(
+        &mut self,
+        next: &[u8],
+        frame: FrameDuration,
+        out: &mut [f32; FRAME_SAMPLES_MAX],
+    ) -> Result<usize, CodecError> {
+        duration(next)?;
+        Ok(self.inner.decode_float(next, &mut out[..frame.samples()], true)?)
+    }
+
+    /// Forgets the speaker's past: the next packet starts afresh.
+    pub fn reset(&mut self) -> Result<(), CodecError> {
+        Ok(self.inner.reset_state()?)
+    }
+}
+
+/// The duration of a packet, read from its first bytes (RFC 6716 section 3.1).
+pub fn duration(packet: &[u8]) -> Result<FrameDuration, CodecError> {
+    if packet.is_empty() {
+        return Err(CodecError::Malformed);
+    }
+    let samples = opus::packet::get_nb_samples(packet, SAMPLE_RATE)?;
+    FrameDuration::from_samples(samples).ok_or(CodecError::Duration)
+}
+
+/// Whether a packet carries a coarse copy of the frame before it: the LBRR flag of a one-frame mono SILK or hybrid
+/// packet follows its one voice-activity flag (RFC 6716 section 4.2.3). Other shapes answer no, which only costs a
+/// recovery we might have had.
+pub fn has_recovery(packet: &[u8]) -> bool {
+    let Some((header, rest)) = packet.split_first() else { return false };
+    let silk = header >> 3 < 16;
+    let stereo = header & 0x04 != 0;
+    let first = match header & 0x03 {
+        0 => rest.first(),
+        3 => after_padding(rest),
+        _ => None,
+    };
+    silk && !stereo && first.is_some_and(|first| first & 0x40 != 0)
+}
+
+/// The first byte of the frame in a packet that is one frame and padding, as constant bit rate makes them (RFC 6716
+/// section 3.2.5).
+fn after_padding(rest: &[u8]) -> Option<&u8> {
+    let (count, rest) = rest.split_first()?;
+    if count & 0x3f != 1 {
+        return None;
+    }
+    let lengths = if count & 0x40 == 0 { 0 } else { rest.iter().position(|length| *length != 255)? + 1 };
+    rest.get(lengths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tone(from: usize, count: usize) -> Vec<f32> {
+        (from..from + count)
+            .map(|n| (n as f32 * 440.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.3)
+            .collect()
+    }
+
+    fn rms(samples: &[f32]) -> f32 {
+        (samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32).sqrt()
+    }
+
+    /// The error left when `heard` is compared with `said` at the best delay up to 20 ms, relative to `said`.
+    fn error_at_best_delay(said: &[f32], heard: &[f32]) -> f32 {
+        let len = said.len() - 960;
+        (0..960)
+            .map(|delay| {
+                let difference: Vec<f32> = (0..len).map(|n| said[n] - heard[n + delay]).collect();
+                rms(&difference) / rms(&said[..len])
+            })
+            .fold(f32::MAX, f32::min)
+    }
+
+    #[test]
+    fn a_tone_survives_the_round_trip_at_every_duration() {
+        for frame in FrameDuration::ALL {
+            let mut encoder = Encoder::new(EncoderSettings { frame, ..Default::default() }).unwrap();
+            let mut decoder = Decoder::new().unwrap();
+            let (mut heard, mut packet, mut out) = (Vec::new(), OpusFrame::EMPTY, [0.0; FRAME_SAMPLES_MAX]);
+            for n in 0..48_000 / frame.samples() {
+                encoder.encode(&tone(n * frame.samples(), frame.samples()), &mut packet).unwrap();
+                assert_eq!(duration(packet.bytes()), Ok(frame));
+                let got = decoder.decode(packet.bytes(), &mut out).unwrap();
+                heard.extend_from_slice(&out[..got]);
+            }
+            assert_eq!(heard.len(), 48_000);
+            let error = error_at_best_delay(&tone(24_000, 9_600), &heard[24_000..33_600]);
+            assert!(error < 0.2, "{frame:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_packet_has_one_size_whatever_is_said() {
+        let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
+        let mut packet = OpusFrame::EMPTY;
+        let mut sizes = std::collections::BTreeSet::new();
+        for n in 0..100 {
+            let samples = if n % 20 < 10 { vec![0.0; 480] } else { tone(n * 480, 480) };
+            encoder.encode(&samples, &mut packet).unwrap();
+            sizes.insert(packet.bytes().len());
+        }
+        assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [40], "32 kb/s is 40 bytes each 10 ms");
+    }
+
+    #[test]
+    fn a_lost_frame_is_recovered_from_the_next_one() {
+        let settings = EncoderSettings { loss_percent: 20, frame: FrameDuration::Ms20, ..Default::default() };
+        let mut encoder = Encoder::new(settings).unwrap();
+        let (mut told, mut untold) = (Decoder::new().unwrap(), Decoder::new().unwrap());
+        let mut out = [0.0; FRAME_SAMPLES_MAX];
+        let voice = crate::testing::voice(60 * 960);
+        let packets: Vec<OpusFrame> = (0..60)
+            .map(|n| {
+                let mut packet = OpusFrame::EMPTY;
+                encoder.encode(&voice[n * 960..][..960], &mut packet).unwrap();
+                packet
+            })
+            .collect();
+        let with_copy = packets.iter().filter(|packet| has_recovery(packet.bytes())).count();
+        assert!(with_copy > 30, "only {with_copy} of 60 packets carry a copy");
+        assert!(has_recovery(packets[41].bytes()));
+        for packet in &packets[..40] {
+            told.decode(packet.bytes(), &mut out).unwrap();
+            untold.decode(packet.bytes(), &mut out).unwrap();
+        }
+        let mut reference = Decoder::new().unwrap();
+        for packet in &packets[..=40] {
+            reference.decode(packet.bytes(), &mut out).unwrap();
+        }
+        let want = out;
+        told.recover(packets[41].bytes(), FrameDuration::Ms20, &mut out).unwrap();
+        let with = error_between(&want, &out);
+        untold.conceal(FrameDuration::Ms20, &mut out).unwrap();
+        let without = error_between(&want, &out);
+        assert!(with < 0.7 * without, "with the copy {with}, without {without}");
+    }
+
+    fn error_between(want: &[f32], got: &[f32]) -> f32 {
+        let difference: Vec<f32> = want.iter().zip(got).map(|(a, b)| a - b).collect();
+        rms(&difference) / rms(want)
+    }
+
+    #[test]
+    fn no_expected_loss_means_no_copies() {
+        let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
+        let mut packet = OpusFrame::EMPTY;
+        for n in 0..50 {
+            encoder.encode(&tone(n * 480, 480), &mut packet).unwrap();
+            assert!(!has_recovery(packet.bytes()), "a clean link must not pay for copies");
+        }
+    }
+
+    #[test]
+    fn concealment_fades() {
+        let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        let (mut packet, mut out) = (OpusFrame::EMPTY, [0.0; FRAME_SAMPLES_MAX]);
+        for n in 0..50 {
+            encoder.encode(&tone(n * 480, 480), &mut packet).unwrap();
+            decoder.decode(packet.bytes(), &mut out).unwrap();
+        }
+        for _ in 0..100 {
+            assert_eq!(decoder.conceal(FrameDuration::Ms10, &mut out), Ok(480));
+        }
+        assert!(rms(&out[..480]) < 0.21 / 8.0, "{} after a second", rms(&out[..480]));
+    }
+
+    #[test]
+    fn long_or_many_framed_packets_are_refused_before_decoding() {
+        let mut decoder = Decoder::new().unwrap();
+        let mut out = [0.0; FRAME_SAMPLES_MAX];
+        let sixty_ms = [3 << 3, 0, 0, 0];
+        assert_eq!(decoder.decode(&sixty_ms, &mut out), Err(CodecError::Duration));
+        assert_eq!(decoder.decode(&[], &mut out), Err(CodecError::Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn junk_never_panics(packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 1..20)) {
+            let mut decoder = Decoder::new().unwrap();
+            let mut out = [0.0; FRAME_SAMPLES_MAX];
+            for packet in &packets {
+                let _ = has_recovery(packet);
+                let _ = decoder.decode(packet, &mut out);
+                let _ = decoder.recover(packet, FrameDuration::Ms10, &mut out);
+            }
+        }
+    }
+}
