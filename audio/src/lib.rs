@@ -1,1 +1,24 @@
-//! (skeleton)
+//! The media agent of tincan: everything between a microphone, the network and an ear.
+//!
+//! ```text
+//!  microphone          voice thread                                             speaker
+//!  callback -> PcmRx -> resample -> capture -> FrameRx -> proto::media -> UDP socket
+//!                                                                             |
+//!  callback <- PcmTx <- resample <- mixer <- playout (per speaker) <- proto::media
+//! ```
+//!
+//! Rooms above the doors are pure: samples, packets and times come in as arguments, so each is tested without a sound
+//! card, a network or a clock.
+
+pub mod capture;
+pub mod codec;
+pub mod frame;
+mod jitter;
+pub mod level;
+pub mod mixer;
+pub mod playout;
+pub mod resample;
+pub mod ring;
+mod spread;
+#[cfg(test)]
+mod testing;

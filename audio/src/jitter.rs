@@ -1,0 +1,422 @@
+//! The mind of one speaker's jitter buffer: which packet is played, awaited, recovered, invented or skipped next. It
+//! knows packets and a clock, no sound.
+//!
+//! The clock is the count of samples the *output* has taken, never the wall's: a sender whose crystal runs faster or
+//! slower than our sound card shows as a slowly moving delay and is absorbed by skipping or stretching a frame, best
+//! while nobody speaks.
+//!
+//! ```text
+//!           arrive                       until the target has passed
+//!   Idle ------------> Waiting -------------------------------------> Playing
+//!     ^                                                                  |
+//!     +------------------- nothing came for GIVE_UP ---------------------+
+//! ```
+//!
+//! A frame invented while nothing is buffered is provisional. If the awaited packet then comes, the delay has grown by
+//! it; if a later one comes instead, the missing packets are taken as covered by it. So neither a late packet nor a
+//! lost one is paid for twice.
+
+use crate::codec;
+use crate::frame::{FrameDuration, OpusFrame, SAMPLE_RATE};
+use crate::spread::Spread;
+
+/// Packets held per speaker: 640 ms of 5 ms frames, 2.5 s of 20 ms ones. A power of two, so that it divides the
+/// sequence numbers.
+const SLOTS: usize = 128;
+/// Delay of a new stream before anything is known of its network.
+const TARGET_FIRST: i64 = ms(10);
+/// Bounds of the delay we aim at.
+const TARGET_RANGE: (i64, i64) = (ms(2) + ms(1) / 2, ms(300));
+/// Packets that must have arrived before their spread is believed.
+const SPREAD_BELIEVED: usize = 16;
+/// Silence from the network after which the stream counts as paused: the next packet starts it afresh.
+const GIVE_UP: i64 = ms(400);
+/// Delay above the target that is not worked off but cut.
+const EXCESS_CUT: i64 = ms(200);
+/// How long delay must have been too long before a frame is skipped in mid-word: a little, and a lot too long.
+const EXCESS_HELD: (u64, u64) = (ms(1000) as u64, ms(100) as u64);
+
+const _: () = assert!(SLOTS.is_power_of_two() && 65_536 % SLOTS == 0);
+const _: () = assert!(TARGET_RANGE.1 + EXCESS_CUT <= SLOTS as i64 * ms(5));
+
+const fn ms(milliseconds: i64) -> i64 {
+    milliseconds * SAMPLE_RATE as i64 / 1000
+}
+
+/// What to play in the next frame's time.
+#[derive(Debug)]
+pub(crate) enum Step<'a> {
+    /// Decode this. After a `joint` the sound before it was cut, and must be faded over.
+    Decode { packet: &'a OpusFrame, joint: bool },
+    /// The frame is lost, but this one after it carries a copy.
+    Recover { next: &'a OpusFrame },
+    /// Invent a frame.
+    Conceal,
+    /// Nothing to play: silence, for at most that many samples, then ask again.
+    Silence { samples: usize },
+}
+
+/// Why a packet was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unplaced {
+    /// Its time has passed.
+    Late,
+    /// It is here already.
+    Duplicate,
+    /// Its number is far from what is expected; a second one in sequence will be believed.
+    Far,
+}
+
+/// What happened to one speaker's packets since the stream began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlayoutCounters {
+    /// Packets kept.
+    pub received: u64,
+    /// Packets whose time passed without them.
+    pub lost: u64,
+    /// Frames invented, for lost packets or to gain time.
+    pub concealed: u64,
+    /// Lost frames recovered from the packet after them.
+    pub recovered: u64,
+    /// Packets that came after their time.
+    pub late: u64,
+    /// Packets that came twice.
+    pub duplicate: u64,
+    /// Packets refused for their number.
+    pub far: u64,
+    /// Frames thrown away to catch up.
+    pub skipped: u64,
+    /// Times the stream was begun afresh.
+    pub restarts: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Waiting { until: u64 },
+    Playing,
+}
+
+struct Slot {
+    number: Option<i64>,
+    packet: OpusFrame,
+}
+
+/// One speaker's packets, in order.
+pub(crate) struct Jitter {
+    slots: Box<[Slot]>,
+    frame: FrameDuration,
+    phase: Phase,
+    /// The number of the packet to be played next, extended beyond 16 bits.
+    next: i64,
+    /// Frames invented since the last packet, not yet known to be delay or loss.
+    provisional: i64,
+    joint: bool,
+    target: i64,
+    excess_since: Option<u64>,
+    probation: Option<u16>,
+    spread: Spread,
+    counters: PlayoutCounters,
+}
+
+impl Jitter {
+    pub(crate) fn new() -> Self {
+        let slots = (0..SLOTS).map(|_| Slot { number: None, packet: OpusFrame::EMPTY }).collect();
+        Self {
+            slots,
+            frame: FrameDuration::default(),
+            phase: Phase::Idle,
+            next: 0,
+            provisional: 0,
+            joint: false,
+            target: TARGET_FIRST,
+            excess_since: None,
+            probation: None,
+            spread: Spread::new(),
+            counters: PlayoutCounters::default(),
+        }
+    }
+
+    pub(crate) fn frame(&self) -> FrameDuration {
+        self.frame
+    }
+
+    pub(crate) fn counters(&self) -> PlayoutCounters {
+        self.counters
+    }
+
+    /// Packets waiting.
+    pub(crate) fn depth(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.number.is_some()).count()
+    }
+
+    /// The delay aimed at, in samples beyond the fastest packet.
+    pub(crate) fn target(&self) -> i64 {
+        self.target
+    }
+
+    /// How long the packet played at `now` would have waited had it been the fastest, in samples.
+    pub(crate) fn delay(&self, now: u64) -> Option<i64> {
+        let base = self.spread.base()?;
+        (self.phase == Phase::Playing).then(|| self.transit(self.next, now) - base)
+    }
+
+    /// Takes one packet of that duration, arrived when the output had taken `now` samples.
+    pub(crate) fn arrive(
+        &mut self,
+        seq: u16,
+        packet: &[u8],
+        duration: FrameDuration,
+        now: u64,
+    ) -> Result<(), Unplaced> {
+        if duration != self.frame {
+            self.restart(i64::from(seq), now);
+            self.frame = duration;
+        }
+        let number = match self.place(seq) {
+            Ok(number) => number,
+            Err(why) if self.believed_after_all(seq) => {
+                debug_assert!(why != Unplaced::Duplicate);
+                self.restart(i64::from(seq), now);
+                i64::from(seq)
+            }
+            Err(why) => {
+                self.count_unplaced(seq, why, now);
+                return Err(why);
+            }
+        };
+        if self.phase == Phase::Idle {
+            self.restart(number, now);
+        }
+        self.keep(number, packet, now)
+    }
+
+    /// Decides the next frame's time. `quiet` says that what was played last was hardly audible, so that a cut or a
+    /// stretch would be too.
+    pub(crate) fn step(&mut self, now: u64, quiet: bool) -> Step<'_> {
+        match self.phase {
+            Phase::Idle => return Step::Silence { samples: usize::MAX },
+            Phase::Waiting { until } if now < until => {
+                return Step::Silence { samples: usize::try_from(until - now).unwrap_or(usize::MAX) };
+            }
+            Phase::Waiting { .. } => self.phase = Phase::Playing,
+            Phase::Playing => {}
+        }
+        if let Some(oldest) = self.oldest_buffered() {
+            self.settle_provisional(oldest, now);
+            if self.here(self.next) { self.step_here(now, quiet) } else { self.step_missing(now) }
+        } else {
+            self.step_empty()
+        }
+    }
+
+    /// The awaited packet is here.
+    fn step_here(&mut self, now: u64, quiet: bool) -> Step<'_> {
+        let excess = self.transit(self.next, now) - self.spread.base().unwrap_or(0) - self.target;
+        if excess > EXCESS_CUT {
+            self.skip_to_live(excess);
+        } else if excess >= self.len()
+            && self.held_long_enough(now, excess, quiet)
+            && self.here(self.next + 1)
+        {
+            self.skip_one();
+            self.excess_since = Some(now);
+        } else if excess <= -self.len() / 2 && quiet {
+            self.counters.concealed += 1;
+            return Step::Conceal;
+        }
+        if excess < self.len() {
+            self.excess_since = None;
+        }
+        let joint = std::mem::take(&mut self.joint);
+        let number = self.next;
+        self.next += 1;
+        Step::Decode { packet: self.take(number), joint }
+    }
+
+    /// The awaited packet is not here, but one after it is.
+    fn step_missing(&mut self, now: u64) -> Step<'_> {
+        let after = self.next + 1;
+        if self.here(after) && codec::has_recovery(self.slots[slot_of(after)].packet.bytes()) {
+            self.counters.lost += 1;
+            self.counters.recovered += 1;
+            self.next = after;
+            return Step::Recover { next: &self.slots[slot_of(after)].packet };
+        }
+        self.counters.concealed += 1;
+        let delay = self.transit(self.next, now) - self.spread.base().unwrap_or(0);
+        if delay < self.target {
+            // The network has become less even than our delay allows for: this packet may well be on its way.
+            self.provisional += 1;
+        } else {
+            self.counters.lost += 1;
+            self.next += 1;
+        }
+        Step::Conceal
+    }
+
+    fn step_empty(&mut self) -> Step<'_> {
+        if self.provisional * self.len() >= GIVE_UP {
+            self.phase = Phase::Idle;
+            return Step::Silence { samples: usize::MAX };
+        }
+        self.provisional += 1;
+        self.counters.concealed += 1;
+        Step::Conceal
+    }
+
+    /// Frames invented while waiting stand for packets now known to be missing.
+    fn settle_provisional(&mut self, oldest: i64, now: u64) {
+        let base = self.spread.base().unwrap_or(0);
+        let wanted = base + self.target - self.len() / 2;
+        let mut covered = self.provisional.min(oldest - self.next);
+        while covered > 0 && self.transit(self.next + covered, now) < wanted {
+            // Here the delay was to grow anyway: the invented frame pays for that, the packet stays missing.
+            covered -= 1;
+        }
+        self.next += covered;
+        self.counters.lost += covered as u64;
+        self.provisional = 0;
+    }
+
+    fn held_long_enough(&mut self, now: u64, excess: i64, quiet: bool) -> bool {
+        let since = *self.excess_since.get_or_insert(now);
+        let (little, lot) = EXCESS_HELD;
+        quiet || now - since >= if excess >= 3 * self.len() { lot } else { little }
+    }
+
+    fn skip_one(&mut self) {
+        self.slots[slot_of(self.next)].number = None;
+        self.next += 1;
+        self.counters.skipped += 1;
+        self.joint = true;
+    }
+
+    /// Drops what is too old, up to the newest packet that is here.
+    fn skip_to_live(&mut self, excess: i64) {
+        for _ in 0..excess / self.len() {
+            let Some(after) =
+                self.slots.iter().filter_map(|slot| slot.number).filter(|n| *n > self.next).min()
+            else {
+                return;
+            };
+            self.skip_one();
+            self.counters.lost += (after - self.next) as u64;
+            self.next = after;
+        }
+    }
+
+    /// Where a packet belongs among those expected.
+    fn place(&self, seq: u16) -> Result<i64, Unplaced> {
+        let ahead = i64::from(seq.wrapping_sub(self.next as u16) as i16);
+        let number = self.next + ahead;
+        match self.phase {
+            Phase::Idle if self.counters.received == 0 => Ok(i64::from(seq)),
+            Phase::Idle if (-(SLOTS as i64)..0).contains(&ahead) => Err(Unplaced::Late),
+            Phase::Idle => Ok(number),
+            // Nothing was played yet: packets that overtook each other can still be put in order.
+            Phase::Waiting { .. } if (-4..0).contains(&ahead) => Ok(number),
+            Phase::Waiting { .. } | Phase::Playing => match ahead {
+                ahead if ahead >= SLOTS as i64 - 4 || ahead < -(SLOTS as i64) => Err(Unplaced::Far),
+                ahead if ahead < 0 => Err(Unplaced::Late),
+                _ if self.here(number) => Err(Unplaced::Duplicate),
+                _ => Ok(number),
+            },
+        }
+    }
+
+    /// Two packets in sequence with strange numbers are a sender that began anew (RFC 3550 appendix A.1).
+    fn believed_after_all(&mut self, seq: u16) -> bool {
+        let in_sequence = self.probation == Some(seq);
+        let strange = matches!(self.place(seq), Err(Unplaced::Far))
+            || (self.phase == Phase::Idle && matches!(self.place(seq), Err(Unplaced::Late)));
+        self.probation = strange.then(|| seq.wrapping_add(1));
+        in_sequence && strange
+    }
+
+    fn keep(&mut self, number: i64, packet: &[u8], now: u64) -> Result<(), Unplaced> {
+        let slot = &mut self.slots[slot_of(number)];
+        if !slot.packet.set(packet) {
+            slot.number = None;
+            return Err(Unplaced::Far);
+        }
+        slot.number = Some(number);
+        self.next =
+            if matches!(self.phase, Phase::Waiting { .. }) { self.next.min(number) } else { self.next };
+        self.probation = None;
+        self.counters.received += 1;
+        self.spread.note(self.transit(number, now));
+        self.aim(codec::has_recovery(packet));
+        Ok(())
+    }
+
+    /// Follows the network with the delay. While the sender adds copies, one more frame gives them time to come.
+    fn aim(&mut self, copies: bool) {
+        if self.spread.len() < SPREAD_BELIEVED {
+            return;
+        }
+        let copies = if copies { self.len() } else { 0 };
+        let (low, high) = TARGET_RANGE;
+        self.target = (self.spread.late() + copies).clamp(low, high);
+    }
+
+    /// Begins a stream with `number`, keeping only what was learned about the network's unevenness.
+    fn restart(&mut self, number: i64, now: u64) {
+        self.slots.iter_mut().for_each(|slot| slot.number = None);
+        self.spread.clear();
+        self.phase = Phase::Waiting { until: now + self.target as u64 };
+        self.next = number;
+        self.provisional = 0;
+        self.joint = false;
+        self.excess_since = None;
+        self.probation = None;
+        self.counters.restarts += 1;
+    }
+
+    fn count_unplaced(&mut self, seq: u16, why: Unplaced, now: u64) {
+        match why {
+            Unplaced::Late => {
+                self.counters.late += 1;
+                // What came too late is exactly what the delay must learn from.
+                if self.phase == Phase::Playing {
+                    let behind = i64::from((self.next as u16).wrapping_sub(seq));
+                    self.spread.note(self.transit(self.next - behind, now));
+                }
+            }
+            Unplaced::Duplicate => self.counters.duplicate += 1,
+            Unplaced::Far => self.counters.far += 1,
+        }
+    }
+
+    fn take(&mut self, number: i64) -> &OpusFrame {
+        let slot = &mut self.slots[slot_of(number)];
+        slot.number = None;
+        &slot.packet
+    }
+
+    fn here(&self, number: i64) -> bool {
+        self.slots[slot_of(number)].number == Some(number)
+    }
+
+    fn oldest_buffered(&self) -> Option<i64> {
+        if self.here(self.next) {
+            return Some(self.next);
+        }
+        self.slots.iter().filter_map(|slot| slot.number).min()
+    }
+
+    fn transit(&self, number: i64, now: u64) -> i64 {
+        now as i64 - number * self.len()
+    }
+
+    fn len(&self) -> i64 {
+        self.frame.samples() as i64
+    }
+}
+
+fn slot_of(number: i64) -> usize {
+    number.rem_euclid(SLOTS as i64) as usize
+}
+
+#[cfg(test)]
+mod tests;
