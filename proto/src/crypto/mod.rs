@@ -1,5 +1,7 @@
 //! Keys, and what is done with them: pure functions and small values, each outside library in one file.
 
+pub mod envelope;
+pub mod mac;
 pub mod ratchet;
 
 pub use ratchet::{DeviceKeys, Ratchet, RatchetError, RatchetState, device_id};

@@ -1,0 +1,576 @@
+//! What is inside a sealed message: who says it to whom, and what (native.md sections 4 and 5).
+//!
+//! ```text
+//! u16 length (big-endian) || CBOR envelope || zeros up to a bucket
+//! ```
+//!
+//! The four identities are inside, so that a receiver can hold them against the session's key and the signed device
+//! list: a server cannot put a message under another name. Sizes fall into few buckets, so that they tell little.
+
+use minicbor::bytes::{ByteArray, ByteSlice};
+use minicbor::{Decode, Decoder, Encode};
+use zeroize::Zeroizing;
+
+use crate::id::{CallId, DeviceId, Fingerprint, MsgId};
+use crate::limits::{ENVELOPE_BYTES_MAX, LIST_ITEMS_MAX, PADDING_BUCKETS, TEXT_BYTES_MAX};
+use crate::time::Wall;
+
+/// One sealed message, opened. Some bodies hold keys: neither stored nor logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Named by the sender, the same on every retry.
+    pub msg: MsgId,
+    /// Who says it.
+    pub from: End,
+    /// To whom.
+    pub to: End,
+    /// Counts the sender's messages to this device, so that gaps and order can be seen.
+    pub seq: u64,
+    /// The sender's wall clock. For people only.
+    pub sent: Wall,
+    /// Which device lists the sender knows: a server that shows two people different lists is found out.
+    pub heads: Heads,
+    /// What is said.
+    pub body: Body,
+}
+
+/// One device of one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(map)]
+pub struct End {
+    /// The account key's fingerprint.
+    #[n(0)]
+    pub account: Fingerprint,
+    /// The device.
+    #[n(1)]
+    pub device: DeviceId,
+}
+
+/// SHA-256 of the newest device entry that the sender knows, of both accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Heads {
+    /// The sender's own.
+    #[n(0)]
+    pub from: ByteArray<32>,
+    /// The receiver's.
+    #[n(1)]
+    pub to: ByteArray<32>,
+}
+
+/// What a message says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A text, 1 to [`TEXT_BYTES_MAX`] bytes. Not yet `Safe`.
+    Text(String),
+    /// These messages are saved at the receiver's device.
+    Receipt(Vec<MsgId>),
+    /// A call, with no key in it.
+    Offer(Offer),
+    /// The offer arrived and somebody is being told.
+    Ringing(CallId),
+    /// A human said yes.
+    Accept {
+        /// The call.
+        call: CallId,
+        /// Of which the accepting device's sender key is derived, generation 0.
+        base_key: Zeroizing<[u8; 32]>,
+        /// One of the offer's.
+        codec: u8,
+    },
+    /// A sender key of the device that says this.
+    Key {
+        /// The call.
+        call: CallId,
+        /// 0 to 31.
+        generation: u8,
+        /// Of which it is derived.
+        base_key: Zeroizing<[u8; 32]>,
+    },
+    /// Another device of the receiver's account took the call.
+    Taken(CallId),
+    /// The sender is out.
+    HangUp(CallId),
+}
+
+/// What a caller offers.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Offer {
+    /// The call.
+    #[n(0)]
+    pub call: CallId,
+    /// Codecs the caller can use, the best first; [`CODEC_OPUS`] is the only one of version 1.
+    #[n(1)]
+    pub codecs: Vec<u8>,
+    /// Frame durations it can receive, milliseconds: 5, 10 or 20, the best first.
+    #[n(2)]
+    pub frames_ms: Vec<u8>,
+    /// Who is in the call as the caller sees it: [`roster_hash`].
+    #[n(3)]
+    pub roster: ByteArray<32>,
+}
+
+/// Opus at 48 kHz, one channel (RFC 6716).
+pub const CODEC_OPUS: u8 = 0;
+
+/// Key generations of one sender in one call: the SFrame key id holds five bits of it.
+pub const GENERATION_MAX: u8 = 31;
+
+/// Why an envelope cannot be written or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnvelopeError {
+    /// Longer than [`ENVELOPE_BYTES_MAX`], or its text than [`TEXT_BYTES_MAX`].
+    TooLong,
+    /// Not an envelope: which part.
+    Malformed(&'static str),
+    /// A kind of message that this version does not know. Ignored, so that later versions can say more.
+    UnknownKind(u8),
+    /// An envelope version that this one does not know.
+    UnknownVersion(u8),
+}
+
+impl Envelope {
+    /// The padded bytes to be sealed.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::TooLong`], or [`EnvelopeError::Malformed`] for a body that no receiver would take.
+    pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        let body = self.body.encode()?;
+        let record = Record {
+            version: VERSION,
+            msg: self.msg,
+            from: self.from,
+            to: self.to,
+            seq: self.seq,
+            sent_ms: self.sent.0,
+            heads: self.heads,
+            kind: self.body.kind(),
+            body: body.as_slice().into(),
+        };
+        let cbor = to_cbor(&record);
+        let bucket = PADDING_BUCKETS.into_iter().find(|&size| size >= cbor.len() + 2);
+        let size = bucket.ok_or(EnvelopeError::TooLong)?;
+        let length = u16::try_from(cbor.len()).map_err(|_| EnvelopeError::TooLong)?;
+        let mut out = Zeroizing::new(Vec::with_capacity(size));
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(&cbor);
+        out.resize(size, 0);
+        Ok(out)
+    }
+
+    /// Reads opened bytes.
+    ///
+    /// # Errors
+    /// Any of [`EnvelopeError`].
+    pub fn decode(padded: &[u8]) -> Result<Self, EnvelopeError> {
+        let cbor = unpad(padded)?;
+        strict_map(cbor, "envelope")?;
+        let version = Version::read(cbor)?;
+        if version != VERSION {
+            return Err(EnvelopeError::UnknownVersion(version));
+        }
+        let record: Record<'_> = from_cbor(cbor, "envelope")?;
+        Ok(Self {
+            msg: record.msg,
+            from: record.from,
+            to: record.to,
+            seq: record.seq,
+            sent: Wall(record.sent_ms),
+            heads: record.heads,
+            body: Body::decode(record.kind, record.body)?,
+        })
+    }
+}
+
+impl Body {
+    const fn kind(&self) -> u8 {
+        match self {
+            Self::Text(_) => 0,
+            Self::Receipt(_) => 1,
+            Self::Offer(_) => 16,
+            Self::Ringing(_) => 17,
+            Self::Accept { .. } => 18,
+            Self::Key { .. } => 19,
+            Self::Taken(_) => 20,
+            Self::HangUp(_) => 21,
+        }
+    }
+
+    /// The call it is about, for all that are about one.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Text(_) | Self::Receipt(_) => None,
+            Self::Offer(offer) => Some(offer.call),
+            Self::Ringing(call) | Self::Taken(call) | Self::HangUp(call) => Some(*call),
+            Self::Accept { call, .. } | Self::Key { call, .. } => Some(*call),
+        }
+    }
+
+    fn encode(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+        self.check()?;
+        Ok(match self {
+            Self::Text(text) => to_cbor(&TextRecord { text: text.clone() }),
+            Self::Receipt(ids) => to_cbor(&ReceiptRecord { ids: ids.clone() }),
+            Self::Offer(offer) => to_cbor(offer),
+            Self::Ringing(call) | Self::Taken(call) | Self::HangUp(call) => {
+                to_cbor(&CallRecord { call: *call })
+            }
+            Self::Accept { call, base_key, codec } => {
+                to_cbor(&AcceptRecord { call: *call, base_key: base_key.as_slice().into(), codec: *codec })
+            }
+            Self::Key { call, generation, base_key } => {
+                let base_key = base_key.as_slice().into();
+                to_cbor(&KeyRecord { call: *call, generation: *generation, base_key })
+            }
+        })
+    }
+
+    fn decode(kind: u8, cbor: &[u8]) -> Result<Self, EnvelopeError> {
+        strict_map(cbor, "body")?;
+        let call = || from_cbor::<CallRecord>(cbor, "call").map(|record| record.call);
+        let body = match kind {
+            0 => Self::Text(from_cbor::<TextRecord>(cbor, "text")?.text),
+            1 => Self::Receipt(from_cbor::<ReceiptRecord>(cbor, "receipt")?.ids),
+            16 => Self::Offer(from_cbor(cbor, "offer")?),
+            17 => Self::Ringing(call()?),
+            18 => {
+                let record: AcceptRecord<'_> = from_cbor(cbor, "accept")?;
+                Self::Accept { call: record.call, base_key: base_key(record.base_key)?, codec: record.codec }
+            }
+            19 => {
+                let record: KeyRecord<'_> = from_cbor(cbor, "key")?;
+                let base_key = base_key(record.base_key)?;
+                Self::Key { call: record.call, generation: record.generation, base_key }
+            }
+            20 => Self::Taken(call()?),
+            21 => Self::HangUp(call()?),
+            unknown => return Err(EnvelopeError::UnknownKind(unknown)),
+        };
+        body.check()?;
+        Ok(body)
+    }
+
+    /// The same bounds where a body is made and where it is read.
+    fn check(&self) -> Result<(), EnvelopeError> {
+        let ok = match self {
+            Self::Text(text) if text.len() > TEXT_BYTES_MAX => return Err(EnvelopeError::TooLong),
+            Self::Text(text) => !text.is_empty(),
+            Self::Receipt(ids) => (1..=LIST_ITEMS_MAX).contains(&ids.len()),
+            Self::Offer(offer) => {
+                let listed = |list: &[u8]| (1..=OFFERED_MAX).contains(&list.len());
+                listed(&offer.codecs) && listed(&offer.frames_ms)
+            }
+            Self::Key { generation, .. } => *generation <= GENERATION_MAX,
+            Self::Ringing(_) | Self::Accept { .. } | Self::Taken(_) | Self::HangUp(_) => true,
+        };
+        if ok { Ok(()) } else { Err(EnvelopeError::Malformed("body")) }
+    }
+}
+
+/// Says what kind of body and about which call, never what it holds.
+impl core::fmt::Debug for Body {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Receipt(ids) => write!(f, "Receipt({ids:?})"),
+            Self::Offer(offer) => write!(f, "{offer:?}"),
+            Self::Ringing(call) => write!(f, "Ringing({call:?})"),
+            Self::Accept { call, .. } => write!(f, "Accept({call:?})"),
+            Self::Key { call, generation, .. } => write!(f, "Key({call:?}, generation {generation})"),
+            Self::Taken(call) => write!(f, "Taken({call:?})"),
+            Self::HangUp(call) => write!(f, "HangUp({call:?})"),
+        }
+    }
+}
+
+impl core::fmt::Display for EnvelopeError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "a message has at most {TEXT_BYTES_MAX} bytes"),
+            Self::Malformed(part) => write!(f, "the sealed message has a malformed {part}"),
+            Self::UnknownKind(kind) => write!(f, "a sealed message of the unknown kind {kind}"),
+            Self::UnknownVersion(version) => write!(f, "a sealed message of the unknown version {version}"),
+        }
+    }
+}
+
+impl core::error::Error for EnvelopeError {}
+
+/// Who is in a call: SHA-256 of `"tincan-roster-v1\0" || call id || account fingerprints`, these sorted and once
+/// each, so that both ends get the same from any order.
+pub fn roster_hash(call: CallId, accounts: &[Fingerprint]) -> ByteArray<32> {
+    let accounts: std::collections::BTreeSet<_> = accounts.iter().collect();
+    let mut hash = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    hash.update(b"tincan-roster-v1\0");
+    hash.update(&call.0);
+    accounts.iter().for_each(|account| hash.update(&account.0));
+    let mut out = [0; 32];
+    out.copy_from_slice(hash.finish().as_ref());
+    out.into()
+}
+
+fn unpad(padded: &[u8]) -> Result<&[u8], EnvelopeError> {
+    let malformed = EnvelopeError::Malformed("padding");
+    if !PADDING_BUCKETS.contains(&padded.len()) {
+        return Err(malformed);
+    }
+    let (length, rest) = padded.split_first_chunk().ok_or(malformed)?;
+    let (cbor, zeros) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or(malformed)?;
+    if zeros.iter().any(|&b| b != 0) {
+        return Err(malformed);
+    }
+    Ok(cbor)
+}
+
+/// One definite map with rising whole-number keys and nothing behind it: no key can come twice.
+fn strict_map(cbor: &[u8], part: &'static str) -> Result<(), EnvelopeError> {
+    let rising = || -> Result<bool, minicbor::decode::Error> {
+        let mut d = Decoder::new(cbor);
+        let Some(pairs) = d.map()? else { return Ok(false) };
+        let mut last = None;
+        for _ in 0..pairs {
+            let key = Some(d.u32()?);
+            if key <= last {
+                return Ok(false);
+            }
+            last = key;
+            d.skip()?;
+        }
+        Ok(d.position() == cbor.len())
+    };
+    match rising() {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(EnvelopeError::Malformed(part)),
+    }
+}
+
+fn to_cbor<T: Encode<()>>(value: &T) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(ENVELOPE_BYTES_MAX));
+    minicbor::encode(value, &mut *out).expect("writing to memory does not fail");
+    out
+}
+
+fn from_cbor<'b, T: Decode<'b, ()>>(cbor: &'b [u8], part: &'static str) -> Result<T, EnvelopeError> {
+    minicbor::decode(cbor).map_err(|_| EnvelopeError::Malformed(part))
+}
+
+fn base_key(bytes: &[u8]) -> Result<Zeroizing<[u8; 32]>, EnvelopeError> {
+    let key = bytes.try_into().map_err(|_| EnvelopeError::Malformed("base key"))?;
+    Ok(Zeroizing::new(key))
+}
+
+const VERSION: u8 = 1;
+/// Codecs, or frame durations, of one offer.
+const OFFERED_MAX: usize = 8;
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct Record<'b> {
+    #[n(0)]
+    version: u8,
+    #[n(1)]
+    msg: MsgId,
+    #[n(2)]
+    from: End,
+    #[n(3)]
+    to: End,
+    #[n(4)]
+    seq: u64,
+    #[n(5)]
+    sent_ms: u64,
+    #[n(6)]
+    heads: Heads,
+    #[n(7)]
+    kind: u8,
+    #[b(8)]
+    body: &'b ByteSlice,
+}
+
+/// The one field that every version of the envelope has.
+#[derive(Decode)]
+#[cbor(map)]
+struct Version {
+    #[n(0)]
+    version: u8,
+}
+
+impl Version {
+    fn read(cbor: &[u8]) -> Result<u8, EnvelopeError> {
+        from_cbor::<Self>(cbor, "version").map(|record| record.version)
+    }
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct TextRecord {
+    #[n(0)]
+    text: String,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct ReceiptRecord {
+    #[n(0)]
+    ids: Vec<MsgId>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct CallRecord {
+    #[n(0)]
+    call: CallId,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct AcceptRecord<'b> {
+    #[n(0)]
+    call: CallId,
+    #[b(1)]
+    base_key: &'b ByteSlice,
+    #[n(2)]
+    codec: u8,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct KeyRecord<'b> {
+    #[n(0)]
+    call: CallId,
+    #[n(1)]
+    generation: u8,
+    #[b(2)]
+    base_key: &'b ByteSlice,
+}
+
+const _: () = assert!(PADDING_BUCKETS[PADDING_BUCKETS.len() - 1] == ENVELOPE_BYTES_MAX);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn envelope(body: Body) -> Envelope {
+        let end = |n| End { account: Fingerprint([n; 32]), device: DeviceId([n; 16]) };
+        let heads = Heads { from: [8; 32].into(), to: [9; 32].into() };
+        Envelope { msg: MsgId([7; 16]), from: end(1), to: end(2), seq: 3, sent: Wall(4), heads, body }
+    }
+
+    fn bodies() -> impl Strategy<Value = Body> {
+        let call = || any::<[u8; 16]>().prop_map(CallId);
+        let key = || any::<[u8; 32]>().prop_map(Zeroizing::new);
+        let some = || prop::collection::vec(any::<u8>(), 1..=OFFERED_MAX);
+        let offer = (call(), some(), some(), any::<[u8; 32]>());
+        prop_oneof![
+            "(?s).{1,300}".prop_map(Body::Text),
+            prop::collection::vec(any::<[u8; 16]>().prop_map(MsgId), 1..40).prop_map(Body::Receipt),
+            offer.prop_map(|(call, codecs, frames_ms, roster)| {
+                Body::Offer(Offer { call, codecs, frames_ms, roster: roster.into() })
+            }),
+            call().prop_map(Body::Ringing),
+            (call(), key(), any::<u8>()).prop_map(|(call, base_key, codec)| Body::Accept {
+                call,
+                base_key,
+                codec
+            }),
+            (call(), 0..=GENERATION_MAX, key()).prop_map(|(call, generation, base_key)| Body::Key {
+                call,
+                generation,
+                base_key
+            }),
+            call().prop_map(Body::Taken),
+            call().prop_map(Body::HangUp),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(body in bodies()) {
+            let said = envelope(body);
+            let padded = said.encode().unwrap();
+            prop_assert!(PADDING_BUCKETS.contains(&padded.len()));
+            prop_assert_eq!(Envelope::decode(&padded), Ok(said));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            let _ = Envelope::decode(&bytes);
+            bytes.resize(512, 0);
+            bytes[..2].copy_from_slice(&[1, 0]);
+            let _ = Envelope::decode(&bytes);
+        }
+
+        #[test]
+        fn a_changed_byte_never_panics(body in bodies(), at in any::<prop::sample::Index>(), with in any::<u8>()) {
+            let mut padded = envelope(body).encode().unwrap();
+            let at = at.index(padded.len());
+            padded[at] = with;
+            if let Ok(read) = Envelope::decode(&padded) {
+                prop_assert!(read.encode().is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_text_fits_and_a_longer_one_does_not() {
+        let padded = envelope(Body::Text("x".repeat(TEXT_BYTES_MAX))).encode().unwrap();
+        assert_eq!(padded.len(), 4096);
+        let longer = envelope(Body::Text("x".repeat(TEXT_BYTES_MAX + 1)));
+        assert_eq!(longer.encode(), Err(EnvelopeError::TooLong));
+        assert!(envelope(Body::Text(String::new())).encode().is_err());
+    }
+
+    #[test]
+    fn short_and_shorter_texts_look_the_same() {
+        let size = |text: &str| envelope(Body::Text(text.into())).encode().unwrap().len();
+        assert_eq!(size("no"), size("yes, of course"));
+    }
+
+    #[test]
+    fn padding_hides_nothing_else() {
+        let mut padded = envelope(Body::Taken(CallId([1; 16]))).encode().unwrap();
+        *padded.last_mut().unwrap() = 1;
+        assert_eq!(Envelope::decode(&padded), Err(EnvelopeError::Malformed("padding")));
+        padded.pop();
+        assert_eq!(Envelope::decode(&padded), Err(EnvelopeError::Malformed("padding")));
+    }
+
+    #[test]
+    fn a_key_twice_is_malformed_and_a_new_key_is_skipped() {
+        assert_eq!(strict_map(&[0xa2, 0, 1, 0, 2], "x"), Err(EnvelopeError::Malformed("x")));
+        assert_eq!(strict_map(&[0xbf, 0, 1, 0xff], "x"), Err(EnvelopeError::Malformed("x")));
+        assert_eq!(strict_map(&[0xa1, 0, 1, 9], "x"), Err(EnvelopeError::Malformed("x")));
+        // {0: call id, 7: "later"}
+        let mut newer = vec![0xa2, 0, 0x50];
+        newer.extend([5; 16]);
+        newer.extend([7, 0x65]);
+        newer.extend(b"later");
+        assert_eq!(Body::decode(17, &newer), Ok(Body::Ringing(CallId([5; 16]))));
+        assert_eq!(Body::decode(99, &newer), Err(EnvelopeError::UnknownKind(99)));
+    }
+
+    #[test]
+    fn a_later_version_is_told_from_junk() {
+        let mut padded = envelope(Body::Taken(CallId([1; 16]))).encode().unwrap();
+        assert_eq!(padded[2..5], [0xa9, 0, VERSION]);
+        padded[4] = 2;
+        assert_eq!(Envelope::decode(&padded), Err(EnvelopeError::UnknownVersion(2)));
+    }
+
+    #[test]
+    fn keys_and_texts_do_not_reach_a_log() {
+        let base_key = Zeroizing::new([0xab; 32]);
+        let key = Body::Key { call: CallId([1; 16]), generation: 0, base_key };
+        assert!(!format!("{key:?}").contains("171"));
+        assert!(!format!("{:?}", Body::Text("marker".into())).contains("marker"));
+    }
+
+    #[test]
+    fn rosters_do_not_depend_on_order() {
+        let (a, b) = (Fingerprint([1; 32]), Fingerprint([2; 32]));
+        let call = CallId([3; 16]);
+        assert_eq!(roster_hash(call, &[a, b]), roster_hash(call, &[b, a, b]));
+        assert_ne!(roster_hash(call, &[a, b]), roster_hash(call, &[a]));
+    }
+}
