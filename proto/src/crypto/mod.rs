@@ -3,5 +3,7 @@
 pub mod envelope;
 pub mod mac;
 pub mod ratchet;
+pub mod sframe;
+pub mod window;
 
 pub use ratchet::{DeviceKeys, Ratchet, RatchetError, RatchetState, device_id};

@@ -1,0 +1,364 @@
+//! SFrame (RFC 9605), suite AES_128_GCM_SHA256_128 (0x0004): one sealed frame.
+//!
+//! The `sframe` crate does the header and the key identity; the cipher and the key derivation are aws-lc-rs through
+//! the crate's public traits, so that the house has one cryptographic library. The crate's frame types copy into
+//! buffers of their own, its keys do not: `GenericEncryptionKey` seals a view of our buffer in place, and its
+//! secret is ours, so it holds the AES key schedule ready made. Nothing is allocated per frame. The official test
+//! vectors are below.
+//!
+//! ```text
+//! metadata (RTP header, 12) | SFrame header 1..17 | ciphertext | tag 16
+//! aad   = SFrame header || metadata                                            section 4.4.3
+//! nonce = salt XOR counter, big-endian, 12 bytes
+//! key   = HKDF-SHA256-Expand(Extract("", base key), "SFrame 1.0 Secret key "  || KID u64 || 0x0004, 16)
+//! salt  = HKDF-SHA256-Expand(Extract("", base key), "SFrame 1.0 Secret salt " || KID u64 || 0x0004, 12)
+//! KID   = generation (0 to 31) << 3 | ratchet step (0 to 7)
+//! ```
+
+use core::fmt;
+
+use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use sframe::CipherSuite;
+use sframe::crypto::{
+    AeadDecrypt, AeadEncrypt, DecryptionBufferView, EncryptionBufferView, KeyDerivation,
+    get_hkdf_key_expand_label, get_hkdf_salt_expand_label,
+};
+use sframe::error::SframeError;
+use sframe::header::SframeHeader;
+use sframe::key::{GenericDecryptionKey, GenericEncryptionKey};
+use zeroize::Zeroizing;
+
+use crate::drop::Drop;
+
+/// Bytes of the authentication tag.
+pub const TAG_BYTES: usize = 16;
+/// Longest SFrame header: one byte, KID of eight, counter of eight.
+pub const HEADER_BYTES_MAX: usize = 17;
+/// Most bytes a sealed frame has over its plaintext, metadata apart.
+pub const OVERHEAD_MAX: usize = HEADER_BYTES_MAX + TAG_BYTES;
+/// Key generations a KID can name.
+pub const GENERATIONS: u8 = 32;
+
+const SUITE: CipherSuite = CipherSuite::AesGcm128Sha256;
+const METADATA_BYTES: usize = 12;
+
+/// The key identifier of a generation before any ratchet step.
+pub const fn kid(generation: u8) -> u64 {
+    ((generation % GENERATIONS) as u64) << 3
+}
+
+/// A sender's key and its counter, in one value that cannot be copied: a nonce is never used twice. After a crash
+/// or resume there is a new key, never an old counter.
+pub struct SenderKey {
+    key: GenericEncryptionKey<Gcm, Hkdf>,
+    counter: u64,
+}
+
+impl SenderKey {
+    /// Derives the key of `generation` (0 to 31); the counter starts at 0.
+    pub fn new(base_key: &[u8; 32], generation: u8) -> Self {
+        Self { key: derive(base_key, kid(generation)), counter: 0 }
+    }
+
+    /// Seals in place. On entry `out` is metadata, then any bytes, with the plaintext starting where
+    /// [`Self::plaintext_at`] says; on success returns the whole length, or none when `out` is too short.
+    pub fn seal(&mut self, out: &mut [u8], plaintext_len: usize) -> Option<usize> {
+        let header = SframeHeader::new(self.key.key_id(), self.counter);
+        let start = METADATA_BYTES + header.len();
+        let end = start + plaintext_len;
+        if out.len() < end + TAG_BYTES {
+            return None;
+        }
+        header.serialize(&mut out[METADATA_BYTES..start]).ok()?;
+        let (mut aad, aad_len) = aad(&out[METADATA_BYTES..start], &out[..METADATA_BYTES]);
+        let (data, tag) = out[start..end + TAG_BYTES].split_at_mut(plaintext_len);
+        let view = EncryptionBufferView { aad: &mut aad[..aad_len], data, tag };
+        // Counted before the cipher runs, so that no failure can lead to a second use.
+        let counter = self.counter;
+        self.counter += 1;
+        self.key.encrypt(view, counter).ok()?;
+        Some(end + TAG_BYTES)
+    }
+
+    /// Where the plaintext of the next frame belongs in the buffer.
+    pub fn plaintext_at(&self) -> usize {
+        METADATA_BYTES + SframeHeader::new(self.key.key_id(), self.counter).len()
+    }
+
+    /// Frames sealed so far.
+    pub fn sealed(&self) -> u64 {
+        self.counter
+    }
+}
+
+impl fmt::Debug for SenderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SenderKey(kid {}, counter {})", self.key.key_id(), self.counter)
+    }
+}
+
+/// What opens one sender's frames of one generation.
+pub struct ReceiverKey(GenericDecryptionKey<Gcm, Hkdf>);
+
+impl ReceiverKey {
+    /// Derives the key of `generation` (0 to 31).
+    pub fn new(base_key: &[u8; 32], generation: u8) -> Self {
+        let kid = kid(generation);
+        Self(
+            GenericDecryptionKey::derive_from(SUITE, kid, base_key)
+                .expect("HKDF of fixed lengths does not fail"),
+        )
+    }
+
+    /// The key identifier frames must carry.
+    pub fn kid(&self) -> u64 {
+        self.0.key_id()
+    }
+
+    /// Opens `packet` (metadata, SFrame header, ciphertext, tag) in place and returns the plaintext. A packet that
+    /// does not open is left in an unknown state.
+    pub fn open<'a>(&self, sealed: &Sealed, packet: &'a mut [u8]) -> Result<&'a [u8], Drop> {
+        let start = METADATA_BYTES + sealed.header_len;
+        let (mut aad, aad_len) = aad(&packet[METADATA_BYTES..start], &packet[..METADATA_BYTES]);
+        let data = &mut packet[start..];
+        let len = data.len() - TAG_BYTES;
+        let view = DecryptionBufferView { aad: &mut aad[..aad_len], data };
+        self.0.decrypt(view, sealed.counter).map_err(|_| Drop::Forged)?;
+        Ok(&packet[start..start + len])
+    }
+}
+
+impl fmt::Debug for ReceiverKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReceiverKey(kid {})", self.0.key_id())
+    }
+}
+
+/// What the SFrame header of a packet says. Nothing of it is true before the packet was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Key identifier.
+    pub kid: u64,
+    /// Frame counter.
+    pub counter: u64,
+    header_len: usize,
+}
+
+impl Sealed {
+    /// Reads the header of a packet that starts with 12 bytes of metadata; none when it cannot hold one and a tag.
+    pub fn read(packet: &[u8]) -> Option<Self> {
+        let rest = packet.get(METADATA_BYTES..)?;
+        let header = SframeHeader::deserialize(rest).ok()?;
+        // The length on the wire: a number may be written longer than it needs to be.
+        let config = rest.first()?;
+        let field = |bits: u8| if bits & 8 == 0 { 0 } else { usize::from(bits & 7) + 1 };
+        let header_len = 1 + field(config >> 4) + field(config & 15);
+        (rest.len() >= header_len + TAG_BYTES).then(|| Self {
+            kid: header.key_id(),
+            counter: header.counter(),
+            header_len,
+        })
+    }
+}
+
+fn derive(base_key: &[u8], kid: u64) -> GenericEncryptionKey<Gcm, Hkdf> {
+    GenericEncryptionKey::derive_from(SUITE, kid, base_key).expect("HKDF of fixed lengths does not fail")
+}
+
+fn aad(header: &[u8], metadata: &[u8]) -> ([u8; HEADER_BYTES_MAX + METADATA_BYTES], usize) {
+    let mut aad = [0; HEADER_BYTES_MAX + METADATA_BYTES];
+    aad[..header.len()].copy_from_slice(header);
+    aad[header.len()..header.len() + metadata.len()].copy_from_slice(metadata);
+    (aad, header.len() + metadata.len())
+}
+
+/// aws-lc-rs as the crate's cipher.
+struct Gcm;
+
+/// aws-lc-rs as the crate's key derivation.
+struct Hkdf;
+
+/// The AES key, scheduled once, and the nonce salt.
+struct Secret {
+    key: LessSafeKey,
+    salt: [u8; NONCE_LEN],
+}
+
+impl Secret {
+    fn nonce(&self, counter: u64) -> Nonce {
+        let mut nonce = self.salt;
+        for (byte, count) in nonce[NONCE_LEN - 8..].iter_mut().zip(counter.to_be_bytes()) {
+            *byte ^= count;
+        }
+        Nonce::assume_unique_for_key(nonce)
+    }
+}
+
+impl TryFrom<CipherSuite> for Gcm {
+    type Error = SframeError;
+
+    fn try_from(suite: CipherSuite) -> Result<Self, SframeError> {
+        if suite == SUITE { Ok(Self) } else { Err(SframeError::UnsupportedCipherSuite) }
+    }
+}
+
+impl AeadEncrypt for Gcm {
+    type Secret = Secret;
+
+    fn encrypt<'a, B>(&self, secret: &Secret, buffer: B, counter: u64) -> Result<(), SframeError>
+    where
+        B: Into<EncryptionBufferView<'a>>,
+    {
+        let EncryptionBufferView { aad, data, tag } = buffer.into();
+        secret
+            .key
+            .seal_in_place_separate_tag(secret.nonce(counter), Aad::from(&*aad), data)
+            .map(|made| tag.copy_from_slice(made.as_ref()))
+            .map_err(|_| SframeError::EncryptionFailure)
+    }
+}
+
+impl AeadDecrypt for Gcm {
+    type Secret = Secret;
+
+    fn decrypt<'a, B>(&self, secret: &Secret, buffer: B, counter: u64) -> Result<(), SframeError>
+    where
+        B: Into<DecryptionBufferView<'a>>,
+    {
+        let DecryptionBufferView { aad, data } = buffer.into();
+        secret
+            .key
+            .open_in_place(secret.nonce(counter), Aad::from(&*aad), data)
+            .map(|_| ())
+            .map_err(|_| SframeError::DecryptionFailure)
+    }
+}
+
+/// A length that aws-lc-rs can derive.
+struct Bytes(usize);
+
+impl KeyType for Bytes {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+impl KeyDerivation for Hkdf {
+    type Secret = Secret;
+
+    fn expand_from<M, K>(suite: CipherSuite, base_key: M, kid: K) -> Result<Secret, SframeError>
+    where
+        M: AsRef<[u8]>,
+        K: Into<u64>,
+    {
+        let kid = kid.into();
+        let secret = Salt::new(HKDF_SHA256, &[]).extract(base_key.as_ref());
+        let expand = |label: &[u8], out: &mut [u8]| {
+            secret
+                .expand(&[label], Bytes(out.len()))
+                .and_then(|okm| okm.fill(out))
+                .map_err(|_| SframeError::KeyDerivationFailure)
+        };
+        let (mut key, mut salt) = (Zeroizing::new([0; 16]), [0; NONCE_LEN]);
+        expand(&get_hkdf_key_expand_label(kid, suite), &mut key[..])?;
+        expand(&get_hkdf_salt_expand_label(kid, suite), &mut salt)?;
+        let key = UnboundKey::new(&AES_128_GCM, &key[..]).map_err(|_| SframeError::KeyDerivationFailure)?;
+        Ok(Secret { key: LessSafeKey::new(key), salt })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data_encoding::HEXLOWER;
+    use proptest::prelude::*;
+
+    const RTP: [u8; 12] = *b"rtp header!!";
+
+    fn sealed(sender: &mut SenderKey, text: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; METADATA_BYTES + text.len() + OVERHEAD_MAX];
+        out[..12].copy_from_slice(&RTP);
+        let at = sender.plaintext_at();
+        out[at..at + text.len()].copy_from_slice(text);
+        let len = sender.seal(&mut out, text.len()).unwrap();
+        out.truncate(len);
+        out
+    }
+
+    fn opened(key: &ReceiverKey, packet: &[u8]) -> Result<Vec<u8>, Drop> {
+        let mut packet = packet.to_vec();
+        let header = Sealed::read(&packet).ok_or(Drop::Malformed)?;
+        key.open(&header, &mut packet).map(<[u8]>::to_vec)
+    }
+
+    /// RFC 9605 appendix C.3, AES_128_GCM_SHA256_128. Its metadata is 14 bytes, so it goes through the key, not
+    /// through our packet.
+    #[test]
+    fn the_official_vector_seals_and_opens() {
+        let hex = |text: &str| HEXLOWER.decode(text.as_bytes()).unwrap();
+        let (kid, counter) = (0x123u64, 0x4567u64);
+        let key = derive(&hex("000102030405060708090a0b0c0d0e0f"), kid);
+        let header = SframeHeader::new(kid, counter);
+        let mut sealed = vec![0; header.len()];
+        header.serialize(&mut sealed[..]).unwrap();
+        assert_eq!(HEXLOWER.encode(&sealed), "9901234567");
+        let mut aad = hex("99012345674945544620534672616d65205747");
+        let (mut data, mut tag) = (hex("64726166742d696574662d736672616d652d656e63"), [0; 16]);
+        key.encrypt(EncryptionBufferView { aad: &mut aad, data: &mut data, tag: &mut tag }, counter).unwrap();
+        sealed.extend(&data);
+        sealed.extend(tag);
+        let right = "9901234567b7412c2513a1b66dbb48841bbaf17f598751176ad847681a69c6d0b091c07018ce4adb34eb";
+        assert_eq!(HEXLOWER.encode(&sealed), right);
+    }
+
+    #[test]
+    fn the_official_nonce_comes_out() {
+        let base: Vec<u8> = (0..16).collect();
+        let secret = Hkdf::expand_from(SUITE, base, 0x123u64).unwrap();
+        assert_eq!(HEXLOWER.encode(&secret.salt), "75234edefe07819026751816");
+        assert_eq!(HEXLOWER.encode(secret.nonce(0x4567).as_ref()), "75234edefe07819026755d71");
+    }
+
+    #[test]
+    fn a_counter_is_used_once() {
+        let mut sender = SenderKey::new(&[7; 32], 3);
+        let (one, two) = (sealed(&mut sender, b"same"), sealed(&mut sender, b"same"));
+        let (a, b) = (Sealed::read(&one).unwrap(), Sealed::read(&two).unwrap());
+        assert_eq!((a.kid, a.counter, b.counter), (3 << 3, 0, 1));
+        assert_ne!(one[14..], two[14..]);
+        assert!(sender.seal(&mut [0; 20], 4).is_none(), "too short a buffer");
+        assert_eq!(sender.sealed(), 2);
+    }
+
+    #[test]
+    fn another_generation_or_base_does_not_open() {
+        let packet = sealed(&mut SenderKey::new(&[7; 32], 1), b"hello");
+        assert_eq!(opened(&ReceiverKey::new(&[7; 32], 1), &packet).unwrap(), b"hello");
+        assert_eq!(opened(&ReceiverKey::new(&[7; 32], 2), &packet), Err(Drop::Forged));
+        assert_eq!(opened(&ReceiverKey::new(&[8; 32], 1), &packet), Err(Drop::Forged));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_opens_and_no_byte_may_change(
+            text in prop::collection::vec(any::<u8>(), 0..300),
+            skip in 0..300u64,
+            flip in any::<prop::sample::Index>(),
+        ) {
+            let mut sender = SenderKey::new(&[9; 32], 31);
+            sender.counter = skip;
+            let mut packet = sealed(&mut sender, &text);
+            let key = ReceiverKey::new(&[9; 32], 31);
+            prop_assert_eq!(opened(&key, &packet).unwrap(), text);
+            let at = flip.index(packet.len());
+            packet[at] ^= 0x40;
+            prop_assert!(opened(&key, &packet).is_err());
+        }
+
+        #[test]
+        fn junk_is_refused_without_a_panic(junk in prop::collection::vec(any::<u8>(), 0..64)) {
+            prop_assert!(opened(&ReceiverKey::new(&[9; 32], 0), &junk).is_err());
+        }
+    }
+}
