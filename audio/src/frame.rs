@@ -1,12 +1,12 @@
 //! The units of sound: everything inside the house is mono `f32` at 48 kHz, cut into frames whose duration is a
 //! value. Nothing else in the crate may assume 20 ms.
 
+pub use proto::limits::OPUS_BYTES_MAX;
+
 /// Samples per second of all sound inside the crate, and of the RTP clock (RFC 7587 section 4.1).
 pub const SAMPLE_RATE: u32 = 48_000;
 /// Samples in the longest frame we make or accept (20 ms).
 pub const FRAME_SAMPLES_MAX: usize = 960;
-/// Bytes in the largest single Opus frame (RFC 6716 section 3.4), plus its one-byte header.
-pub const OPUS_BYTES_MAX: usize = 1276;
 
 /// How long one Opus packet lasts: shorter is sooner, longer is cheaper and carries loss better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,6 +12,7 @@
 
 pub mod capture;
 pub mod codec;
+pub mod device;
 pub mod frame;
 mod jitter;
 pub mod level;

@@ -1,0 +1,235 @@
+//! Where sound comes from and goes to. The sound card lives in `cpal.rs` behind the feature `device`; the others need
+//! no hardware and are products of their own: for sessions without sound, for bots, demonstrations and tests.
+//!
+//! | text | microphone | speaker |
+//! |---|---|---|
+//! | `default` | the system's | the system's |
+//! | `null` | silence | nowhere |
+//! | `tone` | a steady tone | nowhere |
+//! | `loopback` | what the speaker plays | as the microphone |
+//! | `wav:IN.wav,OUT.wav` | a file, once, then silence | a file |
+//! | anything else | the device of that name | the device of that name |
+//!
+//! A sound card has its own clock and threads and is reached through rings. The others have neither: the voice thread
+//! is their clock ([`pace::Pace`]) and trades blocks with them directly ([`Software::exchange`]), so that nothing is
+//! ever missing from a recording because a thread was late.
+
+pub mod callback;
+pub mod loopback;
+pub mod null;
+pub mod pace;
+pub mod tone;
+pub mod wav;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use loopback::Loopback;
+use tone::Tone;
+use wav::{WavIn, WavOut};
+
+/// Which device a person chose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The system's default microphone and speaker.
+    #[default]
+    Default,
+    /// Silence in, nothing out.
+    Null,
+    /// A steady tone in, nothing out.
+    Tone,
+    /// The speaker is heard by the microphone.
+    Loopback,
+    /// Files; either may be left empty.
+    Wav {
+        /// What the microphone hears.
+        input: Option<PathBuf>,
+        /// What the speaker played.
+        output: Option<PathBuf>,
+    },
+    /// The microphone and the speaker of that name; a half that has no such device takes the default.
+    Named(String),
+}
+
+impl Choice {
+    /// What a person typed after `--device`, or picked from the list.
+    pub fn parse(text: &str) -> Result<Self, DeviceError> {
+        let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+        match text.trim() {
+            "" | "default" => Ok(Self::Default),
+            "null" => Ok(Self::Null),
+            "tone" => Ok(Self::Tone),
+            "loopback" => Ok(Self::Loopback),
+            text => match text.strip_prefix("wav:") {
+                None => Ok(Self::Named(text.to_owned())),
+                Some(files) => {
+                    let (input, output) = files.split_once(',').unwrap_or((files, ""));
+                    if input.is_empty() && output.is_empty() {
+                        return Err(DeviceError::NoFiles);
+                    }
+                    Ok(Self::Wav { input: path(input), output: path(output) })
+                }
+            },
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Null => f.write_str("null"),
+            Self::Tone => f.write_str("tone"),
+            Self::Loopback => f.write_str("loopback"),
+            Self::Wav { input, output } => {
+                let text = |path: &Option<PathBuf>| {
+                    path.as_ref().map(|p| p.display().to_string()).unwrap_or_default()
+                };
+                write!(f, "wav:{},{}", text(input), text(output))
+            }
+            Self::Named(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Why half of the sound does not work, and what a person can do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceError {
+    /// `wav:` without a file.
+    NoFiles,
+    /// A sound file that cannot be read or written.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the format said.
+        why: String,
+    },
+    /// There is no microphone, or no speaker.
+    Missing(Half),
+    /// The device exists, and somebody else has it.
+    Busy(Half),
+    /// We may not use it.
+    Forbidden(Half),
+    /// No sound system answers.
+    NoSystem,
+    /// It was there and went away.
+    Gone(Half),
+    /// Whatever else the sound system said.
+    Other(Half, String),
+}
+
+/// Microphone or speaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// Sound in.
+    Microphone,
+    /// Sound out.
+    Speaker,
+}
+
+impl fmt::Display for Half {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Microphone => "microphone",
+            Self::Speaker => "speaker",
+        })
+    }
+}
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFiles => f.write_str("wav: names no file; write wav:IN.wav,OUT.wav, either may be empty"),
+            Self::File { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::Missing(half) => write!(f, "no {half} found; plug one in, or choose another device"),
+            Self::Busy(half) => write!(f, "another program has the {half}; close it and it is tried again"),
+            Self::Forbidden(half) => {
+                write!(
+                    f,
+                    "no permission to use the {half}; allow it in the system's settings (on Linux, group audio)"
+                )
+            }
+            Self::NoSystem => {
+                f.write_str("no sound system answers; start PulseAudio or PipeWire, or choose --device null")
+            }
+            Self::Gone(half) => write!(f, "the {half} went away; plug it in again, it is looked for"),
+            Self::Other(half, why) => write!(f, "the {half} does not work ({why}); choose another device"),
+        }
+    }
+}
+
+impl std::error::Error for DeviceError {}
+
+/// A device without hardware. Its clock is the voice thread's.
+pub enum Software {
+    /// Silence in, nothing out.
+    Null,
+    /// A steady tone in, nothing out.
+    Tone(Tone),
+    /// The speaker is heard by the microphone.
+    Loopback(Box<Loopback>),
+    /// Files. A half is missing when its file was not named or does not work.
+    Wav {
+        /// The microphone.
+        input: Option<WavIn>,
+        /// The speaker.
+        output: Option<WavOut>,
+    },
+}
+
+impl Software {
+    /// Plays `heard` and fills `said` with the microphone's samples of the same time. Both have one length.
+    pub fn exchange(&mut self, heard: &[f32], said: &mut [f32]) {
+        match self {
+            Self::Null => null::exchange(said),
+            Self::Tone(tone) => tone.fill(said),
+            Self::Loopback(loopback) => loopback.exchange(heard, said),
+            Self::Wav { input, output } => {
+                match input {
+                    Some(input) => input.fill(said),
+                    None => null::exchange(said),
+                }
+                if let Some(output) = output {
+                    output.write(heard);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_device_is_chosen_by_its_text_and_shown_as_it() {
+        let wav = |input: &str, output: &str| {
+            let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+            Choice::Wav { input: path(input), output: path(output) }
+        };
+        for (text, choice) in [
+            ("default", Choice::Default),
+            ("null", Choice::Null),
+            ("tone", Choice::Tone),
+            ("loopback", Choice::Loopback),
+            ("wav:a.wav,b.wav", wav("a.wav", "b.wav")),
+            ("wav:,b.wav", wav("", "b.wav")),
+            ("wav:a.wav,", wav("a.wav", "")),
+            ("USB Headset", Choice::Named("USB Headset".into())),
+        ] {
+            assert_eq!(Choice::parse(text), Ok(choice.clone()));
+            assert_eq!(choice.to_string(), text);
+        }
+        assert_eq!(Choice::parse("wav:a.wav"), Ok(wav("a.wav", "")));
+        assert_eq!(Choice::parse(""), Ok(Choice::Default));
+        assert_eq!(Choice::parse("wav:,"), Err(DeviceError::NoFiles));
+    }
+
+    #[test]
+    fn a_missing_half_is_silence() {
+        let mut device = Software::Wav { input: None, output: None };
+        let mut said = [1.0; 240];
+        device.exchange(&[0.5; 240], &mut said);
+        assert_eq!(said, [0.0; 240]);
+    }
+}
