@@ -1,0 +1,188 @@
+//! A private sound world (`scripts/virtual-sound`): two people, two microphones, two speakers, and one recording of
+//! all four lanes on one clock.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::signal::{RATE, to_i16};
+use super::{house, wait_for};
+
+/// Lanes of a recording.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lane {
+    AliceMic,
+    AliceSpeaker,
+    BobMic,
+    BobSpeaker,
+}
+
+const LANES: usize = 4;
+
+pub(crate) struct World {
+    folder: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+impl World {
+    /// `None`, with a word why, on a machine that has no PulseAudio; unless one was promised (`scripts/test` does).
+    #[expect(clippy::print_stderr, reason = "a test that could not run must say so")]
+    pub(crate) fn start(folder: &Path) -> Option<Self> {
+        let there =
+            Command::new("pulseaudio").arg("--version").output().is_ok_and(|out| out.status.success());
+        if !there {
+            assert!(std::env::var_os("TINCAN_SOUND_TESTS").is_none(), "pulseaudio is missing");
+            eprintln!("skipped: no pulseaudio here; scripts/install-deps test brings it");
+            return None;
+        }
+        run(Command::new(script()).arg("start").arg(folder));
+        let mut world = Self { folder: folder.to_owned(), environment: Vec::new() };
+        world.environment = world.endpoint("alice");
+        Some(world)
+    }
+
+    /// What makes a program use that person's devices.
+    pub(crate) fn endpoint(&self, name: &str) -> Vec<(String, String)> {
+        let out = run(Command::new(script()).arg("env").arg(&self.folder).arg(name));
+        out.trim_start_matches("export ")
+            .split_whitespace()
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    /// Plays into a person's microphone, in the background.
+    pub(crate) fn play(&self, name: &str, samples: &[f32]) -> Playing {
+        let mut child = self
+            .tool("pacat", &[&format!("--device={name}_mic_in"), "--channels=1", "--latency-msec=100"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("pacat runs");
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        let bytes: Vec<u8> = samples.iter().flat_map(|&s| to_i16(s).to_le_bytes()).collect();
+        std::thread::spawn(move || {
+            // Cut short when the scenario ends first.
+            let _ = stdin.write_all(&bytes);
+        });
+        Playing(child)
+    }
+
+    /// Records all lanes until it is asked for them. It also holds the world's period down to 5 ms.
+    pub(crate) fn record(&self) -> Recording {
+        let file = self.folder.join("world.raw");
+        let to = std::fs::File::create(&file).expect("the scratch directory takes a recording");
+        let child = self
+            .tool(
+                "parec",
+                &[
+                    "--device=world.monitor",
+                    "--channels=4",
+                    "--channel-map=front-left,front-right,rear-left,rear-right",
+                    "--latency-msec=5",
+                    "--process-time-msec=5",
+                ],
+            )
+            .stdout(to)
+            .spawn()
+            .expect("parec runs");
+        let recording = Recording { child, file };
+        wait_for("the recording to begin", || (recording.samples() > 0).then_some(()));
+        recording
+    }
+
+    fn tool(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(["--raw", "--format=s16le", "--rate=48000"])
+            .args(arguments)
+            .envs(
+                self.environment
+                    .iter()
+                    .filter(|(key, _)| key == "PULSE_SERVER" || key == "PULSE_COOKIE")
+                    .cloned(),
+            )
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = Command::new(script()).arg("stop").arg(&self.folder).status();
+    }
+}
+
+pub(crate) struct Playing(Child);
+
+impl Playing {
+    /// Until the last sample was played.
+    pub(crate) fn finish(mut self) {
+        wait_for("the sound to end", || self.0.try_wait().ok().flatten());
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub(crate) struct Recording {
+    child: Child,
+    file: PathBuf,
+}
+
+impl Recording {
+    /// How much was recorded until now: the clock of a scenario with sound.
+    pub(crate) fn samples(&self) -> usize {
+        std::fs::metadata(&self.file).map_or(0, |about| about.len() as usize / (2 * LANES))
+    }
+
+    /// Waits until so much more was recorded.
+    pub(crate) fn pass(&self, seconds: f64) {
+        let end = self.samples() + (seconds * RATE as f64) as usize;
+        wait_for("the recording to go on", || (self.samples() >= end).then_some(()));
+    }
+
+    /// One lane of what was recorded until now.
+    pub(crate) fn lane(&self, lane: Lane) -> Vec<f32> {
+        let bytes = std::fs::read(&self.file).expect("the recording is there");
+        let frames = bytes.chunks_exact(2 * LANES);
+        let at = lane as usize * 2;
+        frames.map(|frame| f32::from(i16::from_le_bytes([frame[at], frame[at + 1]])) / 32768.0).collect()
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn script() -> PathBuf {
+    house().join("scripts/virtual-sound")
+}
+
+fn run(command: &mut Command) -> String {
+    let out = command.stderr(Stdio::inherit()).output().expect("the script runs");
+    assert!(out.status.success(), "{command:?} failed");
+    String::from_utf8(out.stdout).expect("the script writes text")
+}
+
+#[test]
+fn what_is_played_into_a_microphone_is_recorded_on_its_lane_alone() {
+    let scratch = super::Scratch::new("world");
+    let Some(world) = World::start(scratch.path()) else { return };
+    let said = super::signal::voice_like(7, 1.0);
+    let recording = world.record();
+    world.play("bob", &said).finish();
+    recording.pass(0.3);
+    let found = super::signal::find(&said, &recording.lane(Lane::BobMic));
+    assert!(found.likeness > 0.99 && found.level_db.abs() < 0.1, "{found:?}");
+    for quiet in [Lane::AliceMic, Lane::AliceSpeaker, Lane::BobSpeaker] {
+        assert!(super::signal::level_db(&recording.lane(quiet)) < -100.0, "{quiet:?} must stay silent");
+    }
+}

@@ -1,0 +1,4 @@
+//! People using the real programs: server and clients as processes, sound that is recorded and compared.
+
+#[expect(dead_code, reason = "the figures use the rest")]
+mod harness;
