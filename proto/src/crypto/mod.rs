@@ -1,6 +1,8 @@
 //! Keys, and what is done with them: pure functions and small values, each outside library in one file.
 
+mod cbor;
 pub mod envelope;
+pub mod identity;
 pub mod mac;
 pub mod ratchet;
 pub mod sframe;
