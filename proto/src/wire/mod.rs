@@ -1,12 +1,25 @@
 //! Bytes and values, and nothing else: no state but the frame splitter's.
 //!
-//! [`request`] and [`reply`] are the one vocabulary of the house; [`binary`] and [`extension`] translate it to and
-//! from the frames of seed A and our extension codes, whose records are in [`record`]; [`frame`] cuts a stream into
-//! frames; [`datagram`] knows what travels by UDP.
+//! [`request`] and [`reply`] are the one vocabulary of the house; [`native`] translates it to and from frames, with
+//! the payloads of seed A from [`binary`] and those of our own codes from [`extension`], whose records are in
+//! [`record`]; [`code`] has the numbers; [`frame`] cuts a stream into frames.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
+pub mod binary;
+pub mod code;
+pub mod extension;
+pub mod frame;
+pub mod native;
+pub mod reader;
 pub mod record;
 pub mod reply;
 pub mod request;
+pub mod writer;
 
+pub use frame::{Frame, FrameError, Splitter};
+pub use native::{DecodeError, decode_reply, decode_request, encode_reply, encode_request};
+pub use reader::{Malformed, Reader};
 pub use reply::{Party, Reply};
 pub use request::Request;
+pub use writer::Writer;

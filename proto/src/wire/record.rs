@@ -534,7 +534,7 @@ pub struct Refused {
     #[n(0)]
     pub re: u32,
     /// Why, for programs.
-    #[n(1)]
+    #[cbor(n(1), decode_with = "super::extension::read_why")]
     pub why: Why,
     /// Why, for people.
     #[n(2)]
