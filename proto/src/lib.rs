@@ -27,6 +27,7 @@ pub mod crypto;
 pub mod drop;
 pub mod hub;
 pub mod id;
+pub mod invite;
 pub mod limits;
 pub mod media;
 pub mod relay;
