@@ -24,17 +24,22 @@ pub fn bind_mac(ticket: &[u8; 32], all_before: &[u8]) -> [u8; 32] {
 /// What a COOKIE carries: `HMAC(secret, address || port || relay_id || ssrc || minute)`, cut to 16 bytes. The
 /// address is 4 bytes or 16, so the lengths keep the two families apart.
 pub fn cookie(secret: &[u8; 32], from: SocketAddr, relay: RelayId, ssrc: Ssrc, minute: u64) -> [u8; 16] {
-    let mut message = Vec::with_capacity(38);
+    let mut message = [0; 38];
+    let mut len = 0;
+    let mut put = |bytes: &[u8]| {
+        message[len..len + bytes.len()].copy_from_slice(bytes);
+        len += bytes.len();
+    };
     match from.ip() {
-        IpAddr::V4(ip) => message.extend_from_slice(&ip.octets()),
-        IpAddr::V6(ip) => message.extend_from_slice(&ip.octets()),
+        IpAddr::V4(ip) => put(&ip.octets()),
+        IpAddr::V6(ip) => put(&ip.octets()),
     }
-    message.extend_from_slice(&from.port().to_be_bytes());
-    message.extend_from_slice(&relay.0.to_be_bytes());
-    message.extend_from_slice(&ssrc.0.to_be_bytes());
-    message.extend_from_slice(&minute.to_be_bytes());
+    put(&from.port().to_be_bytes());
+    put(&relay.0.to_be_bytes());
+    put(&ssrc.0.to_be_bytes());
+    put(&minute.to_be_bytes());
     let mut out = [0; 16];
-    out.copy_from_slice(&hmac_sha256(secret, &message)[..16]);
+    out.copy_from_slice(&hmac_sha256(secret, &message[..len])[..16]);
     out
 }
 

@@ -2,12 +2,14 @@
 //!
 //! [`request`] and [`reply`] are the one vocabulary of the house; [`native`] translates it to and from frames, with
 //! the payloads of seed A from [`binary`] and those of our own codes from [`extension`], whose records are in
-//! [`record`]; [`code`] has the numbers; [`frame`] cuts a stream into frames.
+//! [`record`]; [`code`] has the numbers; [`frame`] cuts a stream into frames; [`datagram`]
+//! knows what travels by UDP.
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub mod binary;
 pub mod code;
+pub mod datagram;
 pub mod extension;
 pub mod frame;
 pub mod native;
