@@ -1,0 +1,206 @@
+//! PROTOCOL.md holds bytes that a stranger may build on, so they are made here and compared. A block that starts with
+//! three backquotes and `hex NAME` must hold exactly the bytes of that name; every example must be in the document.
+
+#![expect(clippy::disallowed_methods, reason = "this test reads the document")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+use minicbor::bytes::ByteArray;
+use proto::Wall;
+use proto::crypto::envelope::{Body, End, Envelope, Heads};
+use proto::crypto::mac;
+use proto::crypto::sframe::{HEADER_BYTES_MAX, SenderKey, TAG_BYTES};
+use proto::id::{CallId, DeviceId, Fingerprint, MsgId, Name, Principal, RelayId, Ssrc};
+use proto::limits;
+use proto::wire::datagram::Bind;
+use proto::wire::record::{
+    CallState, Claim, Contact, DeviceAct, DeviceEntry, Grant, Hello, Member, MemberState, Presence, Refused,
+    ServerHello, Standing, Why,
+};
+use proto::wire::{Reply, Request, encode_reply, encode_request};
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn request(request: &Request) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_request(request, &mut out);
+    out
+}
+
+fn reply(reply: &Reply) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_reply(reply, &mut out);
+    out
+}
+
+fn counting<const N: usize>(from: u8) -> [u8; N] {
+    core::array::from_fn(|i| from.wrapping_add(i as u8))
+}
+
+const CALL: CallId = CallId([0xca; 16]);
+
+fn grant() -> Grant {
+    let relay = mac::relay_id(CALL);
+    let (ssrc, expiry) = (Ssrc(0x0102_0304), 1_800_000_600);
+    Grant {
+        call: CALL,
+        relay,
+        ssrc,
+        expiry,
+        ticket: mac::ticket(&[0x5a; 32], relay, ssrc, expiry).into(),
+        members: vec![Member {
+            principal: Principal::Key(Fingerprint([0xb0; 32])),
+            name: name("bob"),
+            ssrc: Ssrc(0x0506_0708),
+            device: Some(DeviceId([0xbd; 16])),
+        }],
+    }
+}
+
+fn voice() -> Vec<u8> {
+    let mut key = SenderKey::new(&counting::<32>(0), 0);
+    let opus = b"one Opus packet";
+    let mut packet = vec![0; 12 + HEADER_BYTES_MAX + opus.len() + TAG_BYTES];
+    packet[..12].copy_from_slice(&[0x80, 96, 0x10, 0x00, 0, 0, 0x20, 0x00, 1, 2, 3, 4]);
+    let at = key.plaintext_at();
+    packet[at..at + opus.len()].copy_from_slice(opus);
+    let len = key.seal(&mut packet, opus.len()).unwrap();
+    packet.truncate(len);
+    packet
+}
+
+fn bind(relay: RelayId) -> Bind {
+    Bind { relay, ssrc: Ssrc(0x0102_0304), expiry: 1_800_000_600, proof: counting(0x40) }
+}
+
+fn examples() -> BTreeMap<&'static str, Vec<u8>> {
+    let head = ByteArray::from([0xaa; 32]);
+    let ticket: [u8; 32] = grant().ticket.into();
+    let entry = DeviceEntry {
+        seq: 0,
+        previous: [0; 32].into(),
+        act: DeviceAct::Add,
+        ed25519: [0xed; 32].into(),
+        curve25519: [0xc2; 32].into(),
+        created_ms: 1_800_000_000_000,
+    };
+    let contact = Contact {
+        principal: Principal::Key(Fingerprint([0xb0; 32])),
+        name: name("bob"),
+        standing: Standing::Mutual,
+        presence: Presence::Online,
+        list_head: Some(head),
+        via_token: None,
+    };
+    let envelope = Envelope {
+        msg: MsgId([0x31; 16]),
+        from: End { account: Fingerprint([0xa0; 32]), device: DeviceId([0xad; 16]) },
+        to: End { account: Fingerprint([0xb0; 32]), device: DeviceId([0xbd; 16]) },
+        seq: 1,
+        sent: Wall(1_800_000_000_000),
+        heads: Heads { from: head, to: [0xbb; 32].into() },
+        body: Body::Text("hello".into()),
+    };
+    let hello = Hello { versions: vec![1], software: "tincan 0.1.0".into() };
+    let server_hello = ServerHello {
+        version: 1,
+        software: "tincand 0.1.0".into(),
+        udp_port: 8462,
+        payload_max: 65_536,
+        invite_only: true,
+    };
+    let refused = Refused { re: 3, why: Why::NoSuchUser, text: "nobody here is called bob".into() };
+    let state = CallState { call: CALL, name: name("bob"), state: MemberState::Ringing };
+    BTreeMap::from([
+        ("200", reply(&Reply::Welcome("127.0.0.1".into()))),
+        ("001", request(&Request::Add(name("bob")))),
+        ("100", request(&Request::Call(vec![name("bob")]))),
+        ("101", request(&Request::AcceptCall(Some(CALL)))),
+        ("300", request(&Request::Hello(hello))),
+        ("313", request(&Request::Ping)),
+        ("350", reply(&Reply::Hello(server_hello))),
+        ("352", reply(&Reply::Contact(Box::new(contact)))),
+        ("358", reply(&Reply::Grant(Box::new(grant())))),
+        ("359", reply(&Reply::CallState(state))),
+        ("360", reply(&Reply::Refused(refused))),
+        ("device entry", minicbor::to_vec(&entry).unwrap()),
+        ("claim", minicbor::to_vec(Claim { server: Fingerprint([0x77; 32]), name: name("alice") }).unwrap()),
+        ("envelope", envelope.encode().unwrap().to_vec()),
+        ("ticket", ticket.to_vec()),
+        ("BIND", bind(mac::relay_id(CALL)).encode(|b| mac::bind_mac(&ticket, b)).to_vec()),
+        ("voice", voice()),
+    ])
+}
+
+fn document() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../PROTOCOL.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The bytes of every `hex NAME` block.
+fn blocks(text: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let Some(name) = line.strip_prefix("```hex ") else { continue };
+        let hex: String = lines.by_ref().take_while(|l| *l != "```").collect();
+        found.insert(name.to_owned(), hex.replace(' ', ""));
+    }
+    found
+}
+
+#[test]
+fn every_example_in_the_document_is_what_the_code_makes() {
+    let found = blocks(&document());
+    let wrong: String = examples()
+        .iter()
+        .filter(|(name, bytes)| found.get(**name) != Some(&HEXLOWER.encode(bytes)))
+        .map(|(name, bytes)| format!("```hex {name}\n{}\n```\n", wrapped(bytes)))
+        .collect();
+    assert!(wrong.is_empty(), "the document must hold\n{wrong}");
+    let known: Vec<_> = examples().into_keys().collect();
+    assert!(found.keys().all(|name| known.contains(&name.as_str())), "a block nobody makes: {found:?}");
+}
+
+/// As the document has it: 32 bytes a line, in groups of four.
+fn wrapped(bytes: &[u8]) -> String {
+    let group = |b: &[u8]| b.chunks(4).map(|c| HEXLOWER.encode(c)).collect::<Vec<_>>().join(" ");
+    bytes.chunks(32).map(group).collect::<Vec<_>>().join("\n")
+}
+
+/// The limits table names constants of `limits.rs` and their values.
+#[test]
+fn every_limit_in_the_document_is_the_one_in_the_code() {
+    let text = document();
+    let row = |what: &str, value: String| {
+        let found = text.lines().any(|l| l.starts_with(&format!("| {what} |")) && l.contains(&value));
+        assert!(found, "the limits table needs: | {what} | {value} |");
+    };
+    row("payload before login", format!("{} bytes", limits::FRAME_PAYLOAD_STRANGER_MAX));
+    row("payload after login", format!("{} bytes", limits::FRAME_PAYLOAD_MAX));
+    row("text", format!("{} bytes", limits::TEXT_BYTES_MAX));
+    row("name", format!("{} characters", limits::NAME_CHARS_MAX));
+    row("login", format!("{} s", limits::LOGIN_TIME_MAX.as_secs()));
+    row("ringing", format!("{} s", limits::RING_TIME_MAX.as_secs()));
+    row("member away", format!("{} s", limits::MEMBER_AWAY_MAX.as_secs()));
+    row("media silence", format!("{} s", limits::MEDIA_SILENCE_MAX.as_secs()));
+    row("ticket", format!("{} s", limits::TICKET_LIFE.as_secs()));
+    row("binding", format!("{} s", limits::BINDING_LIFE.as_secs()));
+    row("datagram", format!("{} bytes", limits::DATAGRAM_BYTES_MAX));
+    row("Opus packet", format!("{} bytes", limits::OPUS_BYTES_MAX));
+    row("devices of an account", limits::DEVICES_MAX.to_string());
+    row("contacts of an account", limits::CONTACTS_MAX.to_string());
+    row("list items", limits::LIST_ITEMS_MAX.to_string());
+    row("one-time keys of a device", limits::PREKEYS_MAX.to_string());
+    let rate = |b: limits::Bucket| format!("{}, then {}/s", b.burst, b.per_second);
+    row("requests of a connection", rate(limits::REQUESTS_PER_CONNECTION));
+    row("requests before login", rate(limits::REQUESTS_PER_STRANGER));
+    row("sealed messages of an account", rate(limits::MAIL_PER_ACCOUNT));
+    row("calls started by an account", rate(limits::CALLS_PER_ACCOUNT));
+    row("datagrams of a member", rate(limits::DATAGRAMS_PER_MEMBER));
+    row("datagrams of a stranger", rate(limits::DATAGRAMS_PER_STRANGER));
+}
