@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod contact;
 pub mod crypto;
 pub mod drop;
 pub mod hub;

@@ -7,8 +7,10 @@ use crate::drop::Drop;
 use crate::id::{ConnId, Fingerprint};
 use crate::relay::Change;
 
+pub mod rate;
 pub mod store;
 
+pub use rate::{Admission, Doorway};
 pub use store::{Account, Mem, Store, Token};
 
 /// Which language a door speaks. The plain dialects of the seeds join this list with their doors.
@@ -54,6 +56,8 @@ pub enum Output {
     Stream(ConnId, Vec<u8>),
     /// Send what is queued, then close.
     Close(ConnId, Drop),
+    /// This connection has logged in: it counts as a stranger no more (see [`rate::Admission`]).
+    Admitted(ConnId),
     /// Tell the relay.
     Relay(Change),
     /// Something that came in was not used; `None` when the connection lives on and only the count matters.

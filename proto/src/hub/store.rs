@@ -52,14 +52,18 @@ pub trait Store {
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)>;
     /// How `account` stands with `other`.
     fn standing(&mut self, account: &Fingerprint, other: &Fingerprint) -> Standing;
-    /// Sets it; [`Standing::None`] forgets.
+    /// Sets it; [`Standing::None`] forgets it, and the token with it.
     fn set_standing(&mut self, account: &Fingerprint, other: &Fingerprint, standing: Standing);
+    /// Hash of the token of `account` that made `other` its contact.
+    fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 32]>;
+    /// Sets it. There is a standing already.
+    fn set_via_token(&mut self, account: &Fingerprint, other: &Fingerprint, hash: &[u8; 32]);
 
     /// The token with this hash, valid or not.
     fn token(&mut self, hash: &[u8; 32]) -> Option<Token>;
     /// How many tokens of this owner are still valid at `now`.
     fn tokens_of(&mut self, owner: &Fingerprint, now: Wall) -> usize;
-    /// Adds a token.
+    /// Adds a token. Those past their time may be forgotten by this.
     fn add_token(&mut self, token: &Token);
 }
 
@@ -71,6 +75,7 @@ pub struct Mem {
     entries: BTreeMap<Fingerprint, Vec<Signed>>,
     prekeys: BTreeMap<DeviceId, Prekeys>,
     standings: BTreeMap<(Fingerprint, Fingerprint), Standing>,
+    via: BTreeMap<(Fingerprint, Fingerprint), [u8; 32]>,
     tokens: BTreeMap<[u8; 32], Token>,
 }
 
@@ -117,9 +122,18 @@ impl Store for Mem {
     fn set_standing(&mut self, account: &Fingerprint, other: &Fingerprint, standing: Standing) {
         if standing == Standing::None {
             self.standings.remove(&(*account, *other));
+            self.via.remove(&(*account, *other));
         } else {
             self.standings.insert((*account, *other), standing);
         }
+    }
+
+    fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 32]> {
+        self.via.get(&(*account, *other)).copied()
+    }
+
+    fn set_via_token(&mut self, account: &Fingerprint, other: &Fingerprint, hash: &[u8; 32]) {
+        self.via.insert((*account, *other), *hash);
     }
 
     fn token(&mut self, hash: &[u8; 32]) -> Option<Token> {

@@ -1,0 +1,273 @@
+//! How much one source may ask for: token buckets in tables of bounded size, and the count of strangers that the
+//! shells keep before any TLS is spoken (security.md section 6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use core::net::IpAddr;
+
+use crate::drop::Drop;
+use crate::limits::{
+    Bucket, CONNECTIONS_MAX, CONNECTS_PER_PREFIX, PREFIXES_MAX, STRANGERS_MAX, STRANGERS_PER_PREFIX_MAX,
+};
+use crate::time::Time;
+
+/// What is left of one bucket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level {
+    /// In millionths of a token, so that a microsecond's refill is a whole number.
+    micro_tokens: u64,
+    at: Time,
+}
+
+const TOKEN: u64 = 1_000_000;
+
+impl Level {
+    /// A full bucket.
+    pub(super) fn full(rule: Bucket, now: Time) -> Self {
+        Self { micro_tokens: u64::from(rule.burst) * TOKEN, at: now }
+    }
+
+    /// Takes one token, if there is one.
+    pub(super) fn take(&mut self, rule: Bucket, now: Time) -> bool {
+        let micros = u64::try_from(now.since(self.at).as_micros()).unwrap_or(u64::MAX);
+        let refill = micros.saturating_mul(u64::from(rule.per_second));
+        self.micro_tokens = self.micro_tokens.saturating_add(refill).min(u64::from(rule.burst) * TOKEN);
+        self.at = self.at.max(now);
+        match self.micro_tokens.checked_sub(TOKEN) {
+            Some(left) => {
+                self.micro_tokens = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// One bucket for each source, for at most so many sources; the one not seen for longest is forgotten first.
+#[derive(Debug)]
+pub(super) struct Buckets<K> {
+    rule: Bucket,
+    sources_max: usize,
+    levels: BTreeMap<K, Level>,
+    seen: BTreeSet<(Time, K)>,
+}
+
+impl<K: Ord + Copy> Buckets<K> {
+    pub(super) const fn new(rule: Bucket, sources_max: usize) -> Self {
+        Self { rule, sources_max, levels: BTreeMap::new(), seen: BTreeSet::new() }
+    }
+
+    /// Takes one token of `source`, if there is one.
+    pub(super) fn take(&mut self, source: K, now: Time) -> bool {
+        let mut level = match self.levels.get(&source) {
+            Some(level) => {
+                self.seen.remove(&(level.at, source));
+                *level
+            }
+            None => {
+                self.make_room();
+                Level::full(self.rule, now)
+            }
+        };
+        let taken = level.take(self.rule, now);
+        self.seen.insert((level.at, source));
+        self.levels.insert(source, level);
+        taken
+    }
+
+    fn make_room(&mut self) {
+        if self.levels.len() >= self.sources_max
+            && let Some((_, oldest)) = self.seen.pop_first()
+        {
+            self.levels.remove(&oldest);
+        }
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.levels.len() <= self.sources_max && self.levels.len() == self.seen.len()
+    }
+}
+
+/// The network a stranger comes from: /24 of IPv4, /48 of IPv6. One customer rarely has more of the first than
+/// one, nor less of the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Prefix {
+    V4([u8; 3]),
+    V6([u8; 6]),
+}
+
+impl Prefix {
+    /// An IPv4-mapped address counts as IPv4.
+    pub(super) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(ip) => {
+                let [a, b, c, _] = ip.octets();
+                Self::V4([a, b, c])
+            }
+            IpAddr::V6(ip) => {
+                let [a, b, c, d, e, f, ..] = ip.octets();
+                Self::V6([a, b, c, d, e, f])
+            }
+        }
+    }
+}
+
+/// The operator's limits on connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doorway {
+    /// From [`CONNECTIONS_MAX`].
+    pub connections: usize,
+    /// From [`STRANGERS_MAX`].
+    pub strangers: usize,
+    /// From [`STRANGERS_PER_PREFIX_MAX`].
+    pub strangers_per_prefix: usize,
+    /// From [`CONNECTS_PER_PREFIX`].
+    pub connects: Bucket,
+}
+
+impl Default for Doorway {
+    fn default() -> Self {
+        Self {
+            connections: CONNECTIONS_MAX,
+            strangers: STRANGERS_MAX,
+            strangers_per_prefix: STRANGERS_PER_PREFIX_MAX,
+            connects: CONNECTS_PER_PREFIX,
+        }
+    }
+}
+
+/// Whether one more connection may come in. The shell asks before it spends a handshake on it.
+#[derive(Debug)]
+pub struct Admission {
+    limits: Doorway,
+    connections: usize,
+    strangers: usize,
+    by_prefix: BTreeMap<Prefix, usize>,
+    connects: Buckets<Prefix>,
+}
+
+impl Admission {
+    /// Nobody is there yet.
+    pub const fn new(limits: Doorway) -> Self {
+        let connects = Buckets::new(limits.connects, PREFIXES_MAX);
+        Self { limits, connections: 0, strangers: 0, by_prefix: BTreeMap::new(), connects }
+    }
+
+    /// A connection from `address` was accepted; it is counted as a stranger.
+    ///
+    /// # Errors
+    /// It must be closed at once, for this reason, and is not counted: [`Admission::closed`] is not said for it.
+    pub fn opened(&mut self, address: IpAddr, now: Time) -> Result<(), Drop> {
+        let prefix = Prefix::of(address);
+        if !self.connects.take(prefix, now) {
+            return Err(Drop::Flood);
+        }
+        let of_prefix = self.by_prefix.get(&prefix).copied().unwrap_or(0);
+        if self.connections >= self.limits.connections
+            || self.strangers >= self.limits.strangers
+            || of_prefix >= self.limits.strangers_per_prefix
+        {
+            return Err(Drop::Crowded);
+        }
+        self.connections += 1;
+        self.strangers += 1;
+        self.by_prefix.insert(prefix, of_prefix + 1);
+        Ok(())
+    }
+
+    /// A stranger of `address` has logged in ([`super::Output::Admitted`]).
+    pub fn logged_in(&mut self, address: IpAddr) {
+        self.strangers = self.strangers.saturating_sub(1);
+        let prefix = Prefix::of(address);
+        if let Some(count) = self.by_prefix.get_mut(&prefix) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_prefix.remove(&prefix);
+            }
+        }
+    }
+
+    /// A connection that was let in is gone.
+    pub fn closed(&mut self, address: IpAddr, was_stranger: bool) {
+        self.connections = self.connections.saturating_sub(1);
+        if was_stranger {
+            self.logged_in(address);
+        }
+    }
+
+    /// Connections, and how many of them are strangers.
+    pub const fn counts(&self) -> (usize, usize) {
+        (self.connections, self.strangers)
+    }
+
+    /// Whether the tables agree with each other.
+    pub fn is_sound(&self) -> bool {
+        self.connects.is_sound()
+            && self.by_prefix.values().sum::<usize>() == self.strangers
+            && self.strangers <= self.connections
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: Bucket = Bucket { burst: 3, per_second: 2 };
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_its_rate() {
+        let mut level = Level::full(RULE, Time::ZERO);
+        let taken = (0..10).filter(|_| level.take(RULE, Time::ZERO)).count();
+        assert_eq!(taken, 3);
+        assert!(!level.take(RULE, Time::ms(499)));
+        assert!(level.take(RULE, Time::ms(500)));
+        let taken = (0..10).filter(|_| level.take(RULE, Time::secs(3_600))).count();
+        assert_eq!(taken, 3, "an hour fills no more than the bucket");
+        assert!(!level.take(RULE, Time::ZERO), "time that went back refills nothing");
+    }
+
+    #[test]
+    fn the_table_of_sources_stays_bounded() {
+        let mut buckets = Buckets::new(RULE, 4);
+        for n in 0..100_u64 {
+            assert!(buckets.take(n, Time::ms(n)));
+            assert!(buckets.is_sound());
+        }
+        assert_eq!(buckets.levels.len(), 4);
+        assert!((0..3).map(|_| buckets.take(99, Time::ms(100))).filter(|t| *t).count() == 2);
+    }
+
+    #[test]
+    fn strangers_are_counted_in_all_and_by_prefix() {
+        let limits = Doorway { strangers: 3, strangers_per_prefix: 2, ..Doorway::default() };
+        let mut door = Admission::new(limits);
+        assert_eq!(door.opened(ip("10.0.0.1"), Time::ZERO), Ok(()));
+        assert_eq!(door.opened(ip("10.0.0.2"), Time::ZERO), Ok(()));
+        assert_eq!(door.opened(ip("::ffff:10.0.0.3"), Time::ZERO), Err(Drop::Crowded));
+        assert_eq!(door.opened(ip("10.0.1.1"), Time::ZERO), Ok(()));
+        assert_eq!(door.opened(ip("10.0.2.1"), Time::ZERO), Err(Drop::Crowded));
+        door.logged_in(ip("10.0.0.1"));
+        assert_eq!(door.opened(ip("10.0.0.4"), Time::ZERO), Ok(()));
+        door.closed(ip("10.0.0.1"), false);
+        for address in ["10.0.0.2", "10.0.0.4", "10.0.1.1"] {
+            door.closed(ip(address), true);
+        }
+        assert_eq!((door.counts(), door.by_prefix.len()), ((0, 0), 0));
+        assert!(door.is_sound());
+    }
+
+    #[test]
+    fn one_prefix_cannot_connect_without_end() {
+        let limits = Doorway { connects: RULE, strangers_per_prefix: 99, ..Doorway::default() };
+        let mut door = Admission::new(limits);
+        let from = |n: u8| ip(&format!("2001:db8:0:{n}::1"));
+        let let_in = (0..9).filter(|n| door.opened(from(*n), Time::ZERO).is_ok()).count();
+        assert_eq!(let_in, 3);
+        assert_eq!(door.opened(from(0), Time::ZERO), Err(Drop::Flood));
+        assert_eq!(door.opened(ip("2001:db8:1::1"), Time::ZERO), Ok(()));
+    }
+}
