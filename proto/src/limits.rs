@@ -84,6 +84,10 @@ pub const DEVICES_MAX: usize = 16;
 pub const ENTRY_BYTES_MAX: usize = 512;
 /// One-time keys a device has published at once; vodozemac keeps 50 (security.md section 3).
 pub const PREKEYS_MAX: usize = 50;
+/// Sessions kept with one device: both sides may start one at once, and a lost state starts another.
+pub const SESSIONS_PER_DEVICE_MAX: usize = 4;
+/// Names of sessions remembered per device, so that a replayed first message makes no second one.
+pub const SESSION_NAMES_PER_DEVICE_MAX: usize = 64;
 /// Invite tokens of one account that are valid at once.
 pub const TOKENS_PER_ACCOUNT_MAX: usize = 16;
 /// Life of a user's invite.

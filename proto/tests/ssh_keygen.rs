@@ -1,7 +1,12 @@
 //! OpenSSH is the second opinion on our signatures and key files: what we sign, `ssh-keygen -Y verify` accepts, and
 //! what `ssh-keygen -Y sign` signs, we accept. Skipped, saying so, where there is no ssh-keygen.
 
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "this test asks another program")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "this test asks another program"
+)]
 
 use std::fs;
 use std::io::Write as _;

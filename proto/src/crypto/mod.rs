@@ -4,8 +4,11 @@ mod cbor;
 pub mod envelope;
 pub mod identity;
 pub mod mac;
+pub mod olm;
 pub mod ratchet;
+mod sessions;
 pub mod sframe;
+pub mod standin;
 pub mod window;
 
 pub use ratchet::{DeviceKeys, Ratchet, RatchetError, RatchetState, device_id};

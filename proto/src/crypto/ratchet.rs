@@ -34,7 +34,7 @@ pub enum RatchetError {
 pub struct RatchetState {
     /// Whose session; `None` for the account itself.
     pub peer: Option<DeviceId>,
-    /// Opaque to everybody else. Secret.
+    /// Opaque to everybody else. Secret. Empty when the sessions were forgotten and the row can go.
     pub bytes: Vec<u8>,
 }
 
@@ -53,7 +53,8 @@ pub trait Ratchet: Send {
     fn sign(&self, bytes: &[u8]) -> [u8; 64];
 
     /// Makes one-time keys up to the limit, and a fallback key if there is none, and returns all that should be
-    /// published, signed. Calling again returns the same until some were used.
+    /// published, signed. Calling again returns the same until some were used here; the hub remembers which of
+    /// them it has given out ([`crate::hub::Store::put_prekeys`]).
     fn prekeys(&mut self) -> (Vec<Prekey>, Prekey);
 
     /// Whether a session with `device` exists.

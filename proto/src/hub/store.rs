@@ -3,7 +3,7 @@
 //! Reads see this turn's own writes. Nothing here fails: the SQLite side remembers its first failure, and the
 //! server's loop stops at the commit that reports it, before anything of the turn was said to anybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{DeviceId, Fingerprint, Name};
 use crate::time::Wall;
@@ -43,7 +43,8 @@ pub trait Store {
     /// Appends to it.
     fn add_entry(&mut self, account: &Fingerprint, entry: &Signed);
 
-    /// Replaces all published keys of a device.
+    /// Replaces all published keys of a device. A one-time key that was taken stays taken while it is listed: the
+    /// device lists it until the first message that uses it arrives, and two friends must not get the same one.
     fn put_prekeys(&mut self, device: &DeviceId, prekeys: &Prekeys);
     /// Takes a one-time key, or copies the fallback key; none when nothing was published.
     fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey>;
@@ -67,13 +68,20 @@ pub trait Store {
     fn add_token(&mut self, token: &Token);
 }
 
+/// What a device has published, and which one-time keys of it were given out.
+#[derive(Clone, Debug)]
+struct Published {
+    keys: Prekeys,
+    taken: BTreeSet<[u8; 32]>,
+}
+
 /// The store of the simulator: plain maps.
 #[derive(Clone, Debug, Default)]
 pub struct Mem {
     accounts: BTreeMap<Fingerprint, Account>,
     names: BTreeMap<String, Fingerprint>,
     entries: BTreeMap<Fingerprint, Vec<Signed>>,
-    prekeys: BTreeMap<DeviceId, Prekeys>,
+    prekeys: BTreeMap<DeviceId, Published>,
     standings: BTreeMap<(Fingerprint, Fingerprint), Standing>,
     via: BTreeMap<(Fingerprint, Fingerprint), [u8; 32]>,
     tokens: BTreeMap<[u8; 32], Token>,
@@ -102,12 +110,21 @@ impl Store for Mem {
     }
 
     fn put_prekeys(&mut self, device: &DeviceId, prekeys: &Prekeys) {
-        self.prekeys.insert(*device, prekeys.clone());
+        let before = self.prekeys.remove(device).map(|published| published.taken).unwrap_or_default();
+        let mut keys = prekeys.clone();
+        let listed: BTreeSet<[u8; 32]> = keys.one_time.iter().map(|prekey| prekey.key.into()).collect();
+        let taken: BTreeSet<_> = before.intersection(&listed).copied().collect();
+        keys.one_time.retain(|prekey| !taken.contains(&*prekey.key));
+        self.prekeys.insert(*device, Published { keys, taken });
     }
 
     fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
-        let keys = self.prekeys.get_mut(device)?;
-        Some(keys.one_time.pop().unwrap_or_else(|| keys.fallback.clone()))
+        let published = self.prekeys.get_mut(device)?;
+        let Some(prekey) = published.keys.one_time.pop() else {
+            return Some(published.keys.fallback.clone());
+        };
+        published.taken.insert(prekey.key.into());
+        Some(prekey)
     }
 
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)> {
@@ -147,5 +164,29 @@ impl Store for Mem {
 
     fn add_token(&mut self, token: &Token) {
         self.tokens.insert(token.hash, token.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_one_time_key_is_given_out_twice() {
+        let prekey = |n: u8| Prekey { key: [n; 32].into(), signature: [0; 64].into() };
+        let listed = |keys: &[u8]| Prekeys {
+            one_time: keys.iter().map(|&n| prekey(n)).collect(),
+            fallback: prekey(0),
+        };
+        let (mut store, device) = (Mem::default(), DeviceId([1; 16]));
+        assert_eq!(store.take_prekey(&device), None);
+        store.put_prekeys(&device, &listed(&[1, 2]));
+        assert_eq!(store.take_prekey(&device), Some(prekey(2)));
+        store.put_prekeys(&device, &listed(&[1, 2]));
+        assert_eq!(store.take_prekey(&device), Some(prekey(1)));
+        assert_eq!(store.take_prekey(&device), Some(prekey(0)));
+        store.put_prekeys(&device, &listed(&[1, 2, 3]));
+        assert_eq!(store.take_prekey(&device), Some(prekey(3)));
+        assert_eq!(store.take_prekey(&device), Some(prekey(0)));
     }
 }
