@@ -135,6 +135,8 @@ pub const OPUS_BYTES_MAX: usize = 960;
 pub const REPLAY_WINDOW: u64 = 128;
 /// Sealed packets of one SSRC that wait for their key.
 pub const KEYLESS_PACKETS_MAX: usize = 8;
+/// Senders whose packets wait for a key at once.
+pub const KEYLESS_SENDERS_MAX: usize = 4;
 /// A sender emits a sealed packet at least so often, muted or not.
 pub const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// Nothing opened for so long: bind again.

@@ -1,7 +1,496 @@
 //! The media agent's mind: what happens to sealed voice between the microphone and the network.
+//!
+//! A call is in one of three phases, and each is a type that owns what it may use:
+//!
+//! ```text
+//! Idle ──Bind──> Bound { binding, keys that came early }
+//!                  └──Open──> Live { binding, outgoing, speakers }          Close, from anywhere ──> Idle
+//! ```
+//!
+//! Only `Live` has an `Outgoing`, only an `Outgoing` has a sending key, and nothing but `Open` makes one: while it
+//! rings, no code could seal a frame. The microphone is asked for in the same step.
+//!
+//! After `new`, voice moves without allocating: packets and frames are held in place, queues are made once. What a
+//! command does may allocate. The relay is the only path in this version.
 
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use zeroize::Zeroizing;
+
+use crate::crypto::sframe::{GENERATIONS, Sealed};
+use crate::drop::Drop;
+use crate::id::{CallId, Ssrc};
+use crate::limits::{
+    DATAGRAM_BYTES_MAX, KEYLESS_PACKETS_MAX, KEYLESS_SENDERS_MAX, MEDIA_SILENCE_MAX, MEMBERS_MAX,
+    REBIND_AFTER,
+};
+use crate::rng::Rng;
+use crate::time::{Time, earliest};
+use crate::wire::datagram::{Kind, Rtp};
+
+mod bind;
 pub mod command;
 pub mod event;
+mod figures;
+mod streams;
 
 pub use command::{AgentCommand, BaseKey, CallCommand, Place, SoundCommand};
 pub use event::{AgentEvent, CallEvent, HalfState, Levels, SoundEvent, Statistics};
+pub use streams::{OpusFrame, Packet};
+
+use bind::{Answer, Binding};
+use streams::{Keyless, Opened, Outgoing, Speaker, Speakers};
+
+/// What goes in.
+#[derive(Debug)]
+pub enum MediaInput<'a> {
+    /// The client wants something.
+    Command(CallCommand),
+    /// The microphone gave one frame.
+    Frame {
+        /// One Opus packet.
+        opus: &'a [u8],
+        /// How much sound is in it.
+        duration: Duration,
+    },
+    /// A datagram and its source.
+    Datagram(SocketAddr, &'a [u8]),
+    /// The deadline passed.
+    Timeout,
+}
+
+/// What comes out, in order.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "packets travel in place, so that the voice path allocates nothing"
+)]
+pub enum MediaOutput {
+    /// Send this.
+    Datagram {
+        /// To whom.
+        to: SocketAddr,
+        /// The bytes.
+        bytes: Packet,
+    },
+    /// Somebody said this.
+    Play {
+        /// Who.
+        speaker: Ssrc,
+        /// Of the frame, without wrapping; one missing is one frame lost or late.
+        seq: u64,
+        /// Of the frame's first sample, 48 kHz, modulo 2^32. May jump where the microphone was off.
+        timestamp: u32,
+        /// One Opus packet.
+        frame: OpusFrame,
+    },
+    /// The call is live: open microphone and speaker.
+    OpenDevices,
+    /// It is over: close them.
+    CloseDevices,
+    /// For the client.
+    Event(CallEvent),
+    /// Something that came in was not used.
+    Drop(Drop),
+}
+
+/// The media machine: at most one call.
+pub struct Media {
+    rng: Rng,
+    phase: Phase,
+    keyless: Keyless,
+    leaving: Option<Leaving>,
+    out: VecDeque<MediaOutput>,
+}
+
+enum Phase {
+    Idle,
+    Bound(Box<Bound>),
+    Live(Box<Live>),
+}
+
+/// A place at the relay and no way to send voice to it.
+struct Bound {
+    binding: Binding,
+    /// Keys of others that came before `Open`.
+    keys: Vec<(Ssrc, u8, BaseKey)>,
+}
+
+/// An open call.
+struct Live {
+    binding: Binding,
+    outgoing: Outgoing,
+    speakers: Speakers,
+    /// When something was last opened, or the call was.
+    opened_at: Time,
+    silent: bool,
+}
+
+/// Goodbyes sealed while there was a key, sent one by one in case some are lost.
+struct Leaving {
+    to: SocketAddr,
+    goodbyes: [Option<Packet>; GOODBYES],
+    sent: usize,
+    next: Time,
+}
+
+impl Media {
+    /// A machine without a call.
+    pub fn new(rng: Rng, _now: Time) -> Self {
+        Self {
+            rng,
+            phase: Phase::Idle,
+            keyless: Keyless::new(),
+            leaving: None,
+            out: VecDeque::with_capacity(OUTPUTS_MAX),
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, input: MediaInput<'_>, now: Time) {
+        let done = match input {
+            MediaInput::Command(command) => self.command(command, now),
+            MediaInput::Frame { opus, duration } => self.frame(opus, duration, now),
+            MediaInput::Datagram(from, bytes) => self.datagram(from, bytes, now),
+            MediaInput::Timeout => Ok(()),
+        };
+        if let Err(drop) = done {
+            self.out.push_back(MediaOutput::Drop(drop));
+        }
+        self.on_time(now);
+    }
+
+    /// The next output.
+    pub fn poll(&mut self) -> Option<MediaOutput> {
+        self.out.pop_front()
+    }
+
+    /// When to come back with [`MediaInput::Timeout`].
+    pub fn deadline(&self) -> Option<Time> {
+        let phase = match &self.phase {
+            Phase::Idle => None,
+            Phase::Bound(bound) => bound.binding.deadline(true),
+            Phase::Live(live) => live.deadline(),
+        };
+        earliest(phase, self.leaving.as_ref().map(|leaving| leaving.next))
+    }
+
+    /// The call there is, bound or live.
+    pub fn call(&self) -> Option<CallId> {
+        self.binding().map(|binding| binding.place().call)
+    }
+
+    /// Writes the network's share of the figures: round trip, loss, jitter, packets opened and lost.
+    pub fn fill(&self, statistics: &mut Statistics, now: Time) {
+        if let Phase::Live(live) = &self.phase {
+            live.speakers.iter().for_each(|speaker| speaker.reception.fill(statistics, now));
+        }
+    }
+
+    fn binding(&self) -> Option<&Binding> {
+        match &self.phase {
+            Phase::Idle => None,
+            Phase::Bound(bound) => Some(&bound.binding),
+            Phase::Live(live) => Some(&live.binding),
+        }
+    }
+
+    fn command(&mut self, command: CallCommand, now: Time) -> Result<(), Drop> {
+        match command {
+            CallCommand::Bind(place) => self.bind(place, now),
+            CallCommand::Open(call) => self.open(call, now),
+            CallCommand::Listen { call, ssrc, generation, base_key } => {
+                self.listen(call, ssrc, generation, base_key, now)
+            }
+            CallCommand::Close(call) => self.close(call, now),
+        }
+    }
+
+    fn bind(&mut self, place: Place, now: Time) -> Result<(), Drop> {
+        let same = self.call() == Some(place.call);
+        match &mut self.phase {
+            Phase::Bound(bound) if same => bound.binding.renew(place, now),
+            Phase::Live(live) if same => live.binding.renew(place, now),
+            Phase::Live(_) => return Err(Drop::OutOfTurn),
+            Phase::Idle | Phase::Bound(_) => {
+                self.keyless.clear();
+                let binding = Binding::new(place, self.rng.child("bind"), now);
+                self.phase = Phase::Bound(Box::new(Bound { binding, keys: Vec::new() }));
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, call: CallId, now: Time) -> Result<(), Drop> {
+        if self.call() != Some(call) {
+            return Err(Drop::NoCall);
+        }
+        let Bound { binding, keys } = match core::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Bound(bound) => *bound,
+            other @ (Phase::Idle | Phase::Live(_)) => {
+                self.phase = other;
+                return Err(Drop::OutOfTurn);
+            }
+        };
+        let base_key: BaseKey = Zeroizing::new(self.rng.bytes());
+        let ssrc = binding.place().ssrc;
+        let outgoing = Outgoing::new(&base_key, FIRST_GENERATION, ssrc, &mut self.rng, now);
+        let speakers = Speakers::new();
+        self.phase =
+            Phase::Live(Box::new(Live { binding, outgoing, speakers, opened_at: now, silent: false }));
+        self.tell(CallEvent::Key { call, generation: FIRST_GENERATION, base_key });
+        self.out.push_back(MediaOutput::OpenDevices);
+        self.report(now)?;
+        for (ssrc, generation, base_key) in keys {
+            if let Err(drop) = self.listen(call, ssrc, generation, base_key, now) {
+                self.out.push_back(MediaOutput::Drop(drop));
+            }
+        }
+        Ok(())
+    }
+
+    fn listen(
+        &mut self,
+        call: CallId,
+        ssrc: Ssrc,
+        generation: u8,
+        base_key: BaseKey,
+        now: Time,
+    ) -> Result<(), Drop> {
+        if self.call() != Some(call) {
+            return Err(Drop::NoCall);
+        }
+        if generation >= GENERATIONS || self.binding().is_some_and(|binding| binding.place().ssrc == ssrc) {
+            return Err(Drop::Malformed);
+        }
+        match &mut self.phase {
+            Phase::Idle => return Err(Drop::NoCall),
+            Phase::Bound(bound) if bound.keys.len() < MEMBERS_MAX => {
+                bound.keys.push((ssrc, generation, base_key))
+            }
+            Phase::Bound(_) => return Err(Drop::Full),
+            Phase::Live(live) => live.speakers.get_or_add(ssrc)?.listen(generation, &base_key),
+        }
+        while let Some(packet) = self.waiting_for(ssrc) {
+            if let Err(drop) = self.voice(&packet, now) {
+                self.out.push_back(MediaOutput::Drop(drop));
+            }
+        }
+        Ok(())
+    }
+
+    fn waiting_for(&mut self, ssrc: Ssrc) -> Option<Packet> {
+        let Phase::Live(live) = &mut self.phase else { return None };
+        self.keyless.take(live.speakers.get_mut(ssrc)?)
+    }
+
+    fn close(&mut self, call: CallId, now: Time) -> Result<(), Drop> {
+        if self.call() != Some(call) {
+            return Err(Drop::NoCall);
+        }
+        self.keyless.clear();
+        if let Phase::Live(mut live) = core::mem::replace(&mut self.phase, Phase::Idle) {
+            let to = live.binding.relay_addr();
+            let goodbyes = core::array::from_fn(|_| live.report(true, now).ok());
+            self.leaving = Some(Leaving { to, goodbyes, sent: 0, next: now });
+            self.out.push_back(MediaOutput::CloseDevices);
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, opus: &[u8], duration: Duration, now: Time) -> Result<(), Drop> {
+        let Phase::Live(live) = &mut self.phase else { return Err(Drop::OutOfTurn) };
+        let bytes = live.outgoing.frame(opus, duration, now)?;
+        let to = live.binding.relay_addr();
+        self.out.push_back(MediaOutput::Datagram { to, bytes });
+        Ok(())
+    }
+
+    fn datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Time) -> Result<(), Drop> {
+        if bytes.len() > DATAGRAM_BYTES_MAX {
+            return Err(Drop::Oversized);
+        }
+        let kind = Kind::of(bytes).ok_or(Drop::Malformed)?;
+        let binding = self.binding().ok_or(Drop::NoCall)?;
+        if from != binding.relay_addr() {
+            return Err(Drop::Stranger);
+        }
+        match kind {
+            Kind::Rtp => self.voice(bytes, now),
+            Kind::Cookie | Kind::Bound => self.answer(bytes, now),
+            Kind::Bind | Kind::Bind2 => Err(Drop::Malformed),
+        }
+    }
+
+    fn answer(&mut self, bytes: &[u8], now: Time) -> Result<(), Drop> {
+        let binding = match &mut self.phase {
+            Phase::Idle => return Err(Drop::NoCall),
+            Phase::Bound(bound) => &mut bound.binding,
+            Phase::Live(live) => &mut live.binding,
+        };
+        let (to, call) = (binding.relay_addr(), binding.place().call);
+        match binding.answer(bytes, now)? {
+            Answer::Send(second) => self.send(to, &second),
+            Answer::FirstBound => self.tell(CallEvent::Bound(call)),
+            Answer::BoundAgain => {}
+        }
+        Ok(())
+    }
+
+    fn voice(&mut self, bytes: &[u8], now: Time) -> Result<(), Drop> {
+        let (Some(rtp), Some(sealed)) = (Rtp::decode(bytes), Sealed::read(bytes)) else {
+            return Err(Drop::Malformed);
+        };
+        let place = self.binding().ok_or(Drop::NoCall)?.place();
+        let (call, own) = (place.call, place.ssrc);
+        if rtp.ssrc == own {
+            return Err(Drop::Impostor);
+        }
+        let mut packet = Packet::copy_of(bytes).ok_or(Drop::Oversized)?;
+        let Some((live, speaker)) = self.phase.speaker(rtp.ssrc, sealed.kid) else {
+            return self.keyless.keep(rtp.ssrc, sealed.kid, packet);
+        };
+        let (first, gone) = (!speaker.heard, speaker.hung_up);
+        let opened = speaker.open(&rtp, &sealed, &mut packet, own, now);
+        let heard = first && speaker.heard;
+        let left = matches!(opened, Ok(Opened::Report { hung_up: true })) && !gone;
+        speaker.hung_up |= left;
+        if opened.is_ok() {
+            (*live.opened_at, *live.silent) = (now, false);
+        }
+        if heard {
+            self.tell(CallEvent::Heard { call, ssrc: rtp.ssrc });
+        }
+        if left {
+            self.tell(CallEvent::HungUp { call, ssrc: rtp.ssrc });
+        }
+        if let Opened::Voice { seq, timestamp, frame } = opened? {
+            self.out.push_back(MediaOutput::Play { speaker: rtp.ssrc, seq, timestamp, frame });
+        }
+        Ok(())
+    }
+
+    /// Everything that is due by now, whatever came in.
+    fn on_time(&mut self, now: Time) {
+        self.say_goodbye(now);
+        match &mut self.phase {
+            Phase::Idle => {}
+            Phase::Bound(bound) => {
+                let to = bound.binding.relay_addr();
+                let bind = bound.binding.tick(true, now);
+                bind.into_iter().for_each(|bind| self.send(to, &bind));
+            }
+            Phase::Live(_) => self.on_time_live(now),
+        }
+    }
+
+    fn on_time_live(&mut self, now: Time) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        let (to, call) = (live.binding.relay_addr(), live.binding.place().call);
+        live.speakers.iter_mut().for_each(|speaker| speaker.reception.count(now));
+        if live.rebind_at().is_some_and(|at| at <= now) {
+            live.binding.start(now);
+        }
+        let silent = !live.silent && live.opened_at + MEDIA_SILENCE_MAX <= now;
+        live.silent |= silent;
+        let due = live.outgoing.deadline() <= now;
+        let bind = live.binding.tick(false, now);
+        bind.into_iter().for_each(|bind| self.send(to, &bind));
+        if due && let Err(drop) = self.report(now) {
+            self.out.push_back(MediaOutput::Drop(drop));
+        }
+        if silent {
+            self.tell(CallEvent::Silent(call));
+        }
+    }
+
+    fn report(&mut self, now: Time) -> Result<(), Drop> {
+        let Phase::Live(live) = &mut self.phase else { return Err(Drop::OutOfTurn) };
+        let bytes = live.report(false, now)?;
+        let to = live.binding.relay_addr();
+        self.out.push_back(MediaOutput::Datagram { to, bytes });
+        Ok(())
+    }
+
+    fn say_goodbye(&mut self, now: Time) {
+        let Some(leaving) = self.leaving.as_mut().filter(|leaving| leaving.next <= now) else { return };
+        let to = leaving.to;
+        let goodbye = leaving.goodbyes[leaving.sent].take();
+        leaving.sent += 1;
+        match GOODBYE_AFTER.get(leaving.sent - 1) {
+            Some(wait) => leaving.next = now + *wait,
+            None => self.leaving = None,
+        }
+        self.out.extend(goodbye.map(|bytes| MediaOutput::Datagram { to, bytes }));
+    }
+
+    fn send(&mut self, to: SocketAddr, bytes: &[u8]) {
+        let bytes = Packet::copy_of(bytes).expect("a bind is shorter than a datagram");
+        self.out.push_back(MediaOutput::Datagram { to, bytes });
+    }
+
+    fn tell(&mut self, event: CallEvent) {
+        self.out.push_back(MediaOutput::Event(event));
+    }
+}
+
+/// The clocks of a live call that an opened packet sets.
+struct Clocks<'a> {
+    opened_at: &'a mut Time,
+    silent: &'a mut bool,
+}
+
+impl Phase {
+    /// The speaker that can open this key identifier, if the call is live.
+    fn speaker(&mut self, ssrc: Ssrc, kid: u64) -> Option<(Clocks<'_>, &mut Speaker)> {
+        let Self::Live(live) = self else { return None };
+        let Live { opened_at, silent, speakers, .. } = &mut **live;
+        let speaker = speakers.get_mut(ssrc).filter(|speaker| speaker.knows(kid))?;
+        Some((Clocks { opened_at, silent }, speaker))
+    }
+}
+
+impl Live {
+    fn deadline(&self) -> Option<Time> {
+        let silence = (!self.silent).then(|| self.opened_at + MEDIA_SILENCE_MAX);
+        let own = earliest(Some(self.outgoing.deadline()), silence);
+        earliest(earliest(own, self.rebind_at()), self.binding.deadline(false))
+    }
+
+    /// Nothing opened since the last packet, or the last bind, means that the relay may have forgotten us. While a
+    /// bind is under way it has its own clock.
+    fn rebind_at(&self) -> Option<Time> {
+        if self.binding.is_asking() {
+            return None;
+        }
+        let since = self.binding.bound_at().map_or(self.opened_at, |bound| bound.max(self.opened_at));
+        Some(since + REBIND_AFTER)
+    }
+
+    fn report(&mut self, hung_up: bool, now: Time) -> Result<Packet, Drop> {
+        self.outgoing.report(hung_up, self.speakers.iter().map(|speaker| speaker.heard(now)), now)
+    }
+}
+
+impl fmt::Debug for Media {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match &self.phase {
+            Phase::Idle => "idle",
+            Phase::Bound(_) => "bound",
+            Phase::Live(_) => "live",
+        };
+        write!(f, "Media({phase}, {:?})", self.call())
+    }
+}
+
+/// A base key is drawn for each Open, so generations only count within one.
+const FIRST_GENERATION: u8 = 0;
+/// Goodbyes, and the pauses between them: some get through a second of heavy loss.
+const GOODBYES: usize = 4;
+const GOODBYE_AFTER: [Duration; GOODBYES - 1] =
+    [Duration::from_millis(40), Duration::from_millis(80), Duration::from_millis(160)];
+/// Most outputs of one input: every waiting packet played and first heard, and what is due by the way.
+const OUTPUTS_MAX: usize = 2 * KEYLESS_PACKETS_MAX * KEYLESS_SENDERS_MAX + 16;

@@ -26,8 +26,8 @@
 //! `sent` is the sender's clock in microseconds modulo 2^32, never 0. A block tells one speaker what arrived:
 //! the highest SFrame counter and how many frames were opened (both modulo 2^32, of the newest key), the share lost
 //! over the last 10 s in 1/65535, the interarrival jitter in microseconds (RFC 3550 section 6.4.1), and for the
-//! round trip the `sent` of the speaker's newest report (0 for none) and how long it was held, in milliseconds.
-//! Bytes after the blocks are ignored.
+//! round trip the `sent` of the speaker's newest report (0 for none) and how long it was held, in tenths of a
+//! millisecond (65535 for longer than can be told). Bytes after the blocks are ignored.
 
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -324,7 +324,7 @@ pub struct Heard {
     pub jitter: u32,
     /// `sent` of the speaker's newest report; 0 for none.
     pub echo: u32,
-    /// For how long, milliseconds; saturates.
+    /// For how long, in 0.1 ms; saturates.
     pub held: u16,
 }
 
