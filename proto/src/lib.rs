@@ -17,20 +17,25 @@
 //! Floors, each importing only what is left of it:
 //!
 //! ```text
-//! time rng id limits drop safe  <  wire crypto tls  <  login contact call outbox inbox media  <  client hub relay
+//! time rng id limits drop safe  <  wire crypto tls  <  media  <  login link contact call outbox inbox  <  client hub relay
 //! ```
 
 #![forbid(unsafe_code)]
 
+pub mod call;
 pub mod client;
 pub mod contact;
 pub mod crypto;
 pub mod drop;
 pub mod hub;
 pub mod id;
+pub(crate) mod inbox;
 pub mod invite;
 pub mod limits;
+pub mod link;
+pub(crate) mod login;
 pub mod media;
+pub mod outbox;
 pub mod relay;
 pub mod rng;
 pub mod safe;

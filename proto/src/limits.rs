@@ -108,10 +108,33 @@ pub const RESEND_AFTER: Duration = Duration::from_secs(5);
 /// A call or text waits so long for a session with the friend's devices.
 pub const SESSION_WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// Sends of the same sealed bytes without a receipt before the session is taken for broken.
+pub const RESEAL_AFTER_TRIES: u32 = 3;
+/// A session with one device is made anew at most so often, whatever cannot be opened.
+pub const SESSION_RENEW_AFTER: Duration = Duration::from_secs(60);
+/// A device that had published no keys is asked for again after this, while a session is wanted.
+pub const PREKEY_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Times a device without keys is asked before the next sign of life of its owner.
+pub const PREKEY_TRIES_MAX: u32 = 10;
+/// Pre-key messages opened since the last 303 after which a new one is sent.
+pub const PREKEYS_RENEW_AFTER: usize = 25;
+/// Sealed messages that wait for their sender's device list.
+pub const HELD_MAIL_MAX: usize = 16;
+/// Requests of a client that a 360 can still be about.
+pub const ASKED_MAX: usize = 256;
+
 // --- calls ----------------------------------------------------------------------------------------------------
 
 /// Ringing ends after this.
 pub const RING_TIME_MAX: Duration = Duration::from_secs(45);
+/// The server answers a 100 within this, or the call failed.
+pub const PLACE_TIME_MAX: Duration = Duration::from_secs(10);
+/// An ACCEPT without a KEY is sent again after this: the same sealed bytes.
+pub const CALL_RESEND_AFTER: Duration = Duration::from_secs(2);
+/// Calls announced to one client at once, and call messages of its own that it remembers.
+pub const ANNOUNCED_MAX: usize = 8;
+/// Sealed call messages remembered to recognise a repeat.
+pub const CALL_MAIL_SEEN_MAX: usize = 64;
 /// A member whose connection dropped stays a member so long.
 pub const MEMBER_AWAY_MAX: Duration = Duration::from_secs(30);
 /// A call ends when no packet of the other side was opened for so long.

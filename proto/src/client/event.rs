@@ -1,8 +1,9 @@
 //! What the screen, the headless program and the echo friend are told. All text from others is [`Safe`].
 
-use core::time::Duration;
-
+pub use crate::call::EndReason;
 use crate::id::{Fingerprint, MsgId, Name, Principal, Ssrc};
+pub use crate::link::LinkState;
+pub use crate::outbox::MessageState;
 use crate::safe::Safe;
 use crate::time::Wall;
 use crate::wire::record::{Presence, Standing, Why};
@@ -110,20 +111,6 @@ pub enum Event {
     IdentityChanged(Name),
 }
 
-/// The connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkState {
-    /// Being made.
-    Connecting,
-    /// Up, and logged in or about to be.
-    Online,
-    /// Down; the next try is in this time.
-    Away {
-        /// Until then.
-        retry_in: Duration,
-    },
-}
-
 /// A contact as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactInfo {
@@ -137,40 +124,4 @@ pub struct ContactInfo {
     pub presence: Presence,
     /// The name now means somebody else: nothing is sent until the contact is removed.
     pub blocked: bool,
-}
-
-/// What became of a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MessageState {
-    /// In the outbox.
-    Waiting,
-    /// Their device saved it and said so, sealed.
-    Delivered,
-    /// It will not be delivered.
-    Failed(Why),
-}
-
-/// Why a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndReason {
-    /// We hung up or declined.
-    HungUp,
-    /// They hung up.
-    TheyHungUp,
-    /// They said no.
-    Declined,
-    /// They are in another call.
-    Busy,
-    /// Nobody answered in time.
-    NoAnswer,
-    /// They are not connected.
-    Gone,
-    /// Another device of ours took it.
-    Taken,
-    /// The caller stopped before we answered: a missed call.
-    Missed,
-    /// No sound came for 15 s.
-    Lost,
-    /// It could not be set up: no session, no relay, refused by the server.
-    Failed,
 }

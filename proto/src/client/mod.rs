@@ -1,16 +1,41 @@
 //! The client machine: one user's end of everything but the sound.
+//!
+//! It routes and owns nothing clever. [`crate::link`] keeps a connection, [`crate::login`] decides whom to trust and
+//! proves who we are, [`contacts`] knows people, [`peers`] their devices, [`crate::outbox`] and [`crate::inbox`] the
+//! texts, [`crate::call`] the call; none of them knows another. [`sealed`] is where words become sealed bytes and
+//! back, [`routes`] who hears what.
 
 use core::net::SocketAddr;
+use std::collections::VecDeque;
 
 use minicbor::bytes::ByteVec;
 
+use crate::Rng;
+use crate::call::Call;
+use crate::client::contacts::Contacts;
+use crate::client::peers::Peers;
+use crate::client::sealed::{Held, Unsealed};
+use crate::crypto::ratchet::{Ratchet, device_id};
 use crate::drop::Drop;
-use crate::id::Fingerprint;
+use crate::id::{DeviceId, Fingerprint};
+use crate::inbox::Inbox;
+use crate::limits::{ASKED_MAX, CALL_MAIL_SEEN_MAX, HELD_MAIL_MAX, MEMBERS_MAX};
+use crate::link::{self, Link};
+use crate::login::{self, Login};
 use crate::media::{CallCommand, CallEvent};
+use crate::outbox::{self, Outbox};
+use crate::time::{Now, Time, earliest};
+use crate::wire::Splitter;
+use crate::wire::record::CallMail;
 
 pub mod command;
+mod contacts;
 pub mod event;
+mod peers;
+mod routes;
+mod sealed;
 pub mod state;
+mod wishes;
 
 pub use command::Command;
 pub use event::{ContactInfo, EndReason, Event, LinkState, MessageState};
@@ -93,4 +118,198 @@ pub struct Settings {
     pub account: Fingerprint,
     /// Name and version of the program.
     pub software: String,
+}
+
+/// Which of our frames a 360 is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Asked {
+    Login(login::Asked),
+    Call(crate::call::Asked),
+    /// A user's wish: what it was, as a sentence begins.
+    Wish(String),
+    /// The hash of the token.
+    Invite([u8; 32]),
+    Redeem,
+    Text(crate::id::MsgId),
+    /// Nothing to be done about it.
+    Quiet,
+}
+
+/// The one connection, as far as it is more than the link's state.
+#[derive(Debug)]
+struct Connection {
+    splitter: Splitter,
+    peer: Option<SocketAddr>,
+    udp_port: Option<u16>,
+    /// The number of our next frame.
+    counter: u32,
+    asked: VecDeque<(u32, Asked)>,
+}
+
+impl Connection {
+    fn new(peer: Option<SocketAddr>) -> Self {
+        Self { splitter: Splitter::full(), peer, udp_port: None, counter: 0, asked: VecDeque::new() }
+    }
+}
+
+/// One user's end.
+pub struct Client {
+    account: Fingerprint,
+    device: DeviceId,
+    ratchet: Box<dyn Ratchet>,
+    link: Link,
+    login: Login,
+    contacts: Contacts,
+    peers: Peers,
+    outbox: Outbox,
+    inbox: Inbox,
+    call: Call,
+    connection: Connection,
+    /// Came before their sender's device list.
+    held: VecDeque<Held>,
+    /// Offers that wait for a session.
+    unsealed: Vec<Unsealed>,
+    /// Call messages as sealed, to be sent again as they are.
+    kept: Vec<CallMail>,
+    /// Hashes of the call messages that came.
+    call_mail_seen: VecDeque<[u8; 32]>,
+    /// Tokens whose 361 is on its way.
+    invites: VecDeque<[u8; 16]>,
+    /// Pre-key messages opened since the last 303.
+    prekeys_used: usize,
+    rng: Rng,
+    /// The latest time told; it never goes back.
+    clock: Time,
+    out: VecDeque<Output>,
+}
+
+impl core::fmt::Debug for Client {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Client")
+            .field("device", &self.device)
+            .field("login", &self.login)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client that begins to connect at once. `rows` are all rows it ever saved and did not delete; the ratchet
+    /// was restored from those of [`Kind::Account`] and [`Kind::Session`] already.
+    pub fn new(
+        settings: Settings,
+        ratchet: Box<dyn Ratchet>,
+        rows: Vec<Row>,
+        mut rng: Rng,
+        now: Now,
+    ) -> Self {
+        let (mut contacts, mut peers) = (Contacts::default(), Peers::default());
+        let (mut outbox, mut inbox) = (Outbox::default(), Inbox::default());
+        let mut profile = login::Profile::default();
+        for Row { kind, key, value } in rows {
+            match kind {
+                Kind::Profile => profile = minicbor::decode(&value).unwrap_or_default(),
+                Kind::Account | Kind::Session => {}
+                Kind::Contact | Kind::Token => contacts.restore(kind, &key, &value),
+                Kind::Devices => peers.restore(&key, &value),
+                Kind::Outbox => outbox.restore(&key, &value, now.mono),
+                Kind::Seen => inbox.restore(&key, &value),
+            }
+        }
+        let Settings { expect, trust_first, token, account, software } = settings;
+        let mut client = Self {
+            account,
+            device: device_id(&ratchet.keys()),
+            ratchet,
+            link: Link::new(rng.child("link")),
+            login: Login::new(profile, expect, trust_first, token, account, software),
+            contacts,
+            peers,
+            outbox,
+            inbox,
+            call: Call::new(account),
+            connection: Connection::new(None),
+            held: VecDeque::new(),
+            unsealed: Vec::new(),
+            kept: Vec::new(),
+            call_mail_seen: VecDeque::new(),
+            invites: VecDeque::new(),
+            prekeys_used: 0,
+            rng,
+            clock: now.mono,
+            out: VecDeque::new(),
+        };
+        client.save_ratchet();
+        client.link.handle(link::Act::Go, now.mono);
+        client.settle(now);
+        client
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, input: Input<'_>, now: Now) {
+        debug_assert!(now.mono >= self.clock, "time does not go back");
+        self.clock = now.mono;
+        match input {
+            Input::Command(command) => self.command(command, now),
+            Input::Bytes(bytes) => self.bytes(bytes, now),
+            Input::Agent(event) => self.call.handle(crate::call::Act::Media(event), now.mono),
+            Input::LinkUp(up) => self.link_up(up, now),
+            Input::LinkDown => self.link.handle(link::Act::Down, now.mono),
+            Input::Signed { id, sshsig } => {
+                self.login.handle(login::Act::Signed { id, sshsig }, self.ratchet.as_ref(), now.wall);
+            }
+            Input::Timeout => self.timeout(now),
+        }
+        self.settle(now);
+    }
+
+    /// The next output. Drained to `None` after every [`Client::handle`], and once after [`Client::new`].
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is due.
+    pub fn deadline(&self) -> Option<Time> {
+        let machines = [
+            self.link.deadline(),
+            self.peers.deadline(),
+            self.outbox.deadline().filter(|_| self.login.is_in()),
+            self.call.deadline(),
+            self.unsealed.iter().map(|u| u.until).min(),
+        ];
+        machines.into_iter().fold(None, earliest)
+    }
+
+    /// What must always hold; the simulator asks after every step.
+    ///
+    /// # Errors
+    /// A sentence that names what does not.
+    pub fn check(&self) -> Result<(), String> {
+        self.contacts.check_invariants()?;
+        self.outbox.check_invariants()?;
+        self.call.check_invariants()?;
+        let tables = [
+            ("held mail", self.held.len(), HELD_MAIL_MAX),
+            ("offers without a session", self.unsealed.len(), MEMBERS_MAX),
+            ("kept call messages", self.kept.len(), MEMBERS_MAX),
+            ("call messages seen", self.call_mail_seen.len(), CALL_MAIL_SEEN_MAX),
+            ("requests under way", self.connection.asked.len(), ASKED_MAX),
+        ];
+        match tables.iter().find(|(_, len, max)| len > max) {
+            Some((what, len, max)) => Err(format!("{what}: {len} of at most {max}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether no text waits for anybody: what a test means by done.
+    pub fn is_idle(&self) -> bool {
+        self.outbox.is_empty() && !self.call.is_busy()
+    }
+
+    fn timeout(&mut self, now: Now) {
+        self.link.handle(link::Act::Timeout, now.mono);
+        self.peers.timeout(now.mono);
+        self.outbox.handle(outbox::Act::Timeout, now.mono);
+        self.call.handle(crate::call::Act::Timeout, now.mono);
+        self.give_up_unsealed(now);
+    }
 }

@@ -46,15 +46,16 @@ pub enum Kind {
     Seen = 7,
     /// A token issued, keyed by its hash.
     Token = 8,
-    /// The call we are in, so that it can be rejoined after a restart: one row.
-    Call = 9,
-    /// A text said or received, for the screen: keyed by contact and order.
-    Message = 10,
 }
 
 impl Kind {
+    /// The key of the one row of [`Kind::Profile`].
+    pub const PROFILE_KEY: &'static [u8] = b"profile";
+    /// The key of the one row of [`Kind::Account`].
+    pub const ACCOUNT_KEY: &'static [u8] = b"account";
+
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 8] = [
         Self::Profile,
         Self::Account,
         Self::Session,
@@ -63,8 +64,6 @@ impl Kind {
         Self::Outbox,
         Self::Seen,
         Self::Token,
-        Self::Call,
-        Self::Message,
     ];
 
     /// The kind of a stored number.

@@ -1,0 +1,417 @@
+//! Who one knows at this server: names, the principals pinned behind them, how one stands, who is there.
+//!
+//! 352 alone moves it; 203, 204, 205 and 207 only confirm. Three promises:
+//!
+//! * The first principal seen behind a name is pinned. Another one blocks the contact and says so.
+//! * A contact is mutual only if one wanted it: asked, accepted, gave the invite, or used one. What the server
+//!   calls mutual beyond that is shown as a request, so that it cannot make contacts.
+//! * What disappeared while one was away is found by the list (206) that follows the login's 352s.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use minicbor::{Decode, Encode};
+
+use crate::client::event::{ContactInfo, Event};
+use crate::client::state::{Kind, Save};
+use crate::drop::Drop;
+use crate::id::{Fingerprint, Name, Principal};
+use crate::limits::{CONTACTS_MAX, REQUESTS_WAITING_MAX, TOKENS_PER_ACCOUNT_MAX};
+use crate::time::Wall;
+use crate::wire::record::{Contact, Presence, Standing};
+
+/// What the list wants done.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    Save(Save),
+    Tell(Event),
+    /// This account is a contact with this newest device entry: know its devices.
+    Meet(Fingerprint, [u8; 32]),
+    /// It is there, or not.
+    Reachable(Fingerprint, bool),
+    /// It is no contact any more: forget what was kept for it.
+    Part(Fingerprint),
+    Drop(Drop),
+}
+
+/// One contact as kept.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+struct Friend {
+    #[n(0)]
+    name: Name,
+    #[n(1)]
+    principal: Principal,
+    /// As the server says.
+    #[n(2)]
+    standing: Standing,
+    /// We asked, accepted, or an invite of ours or for us stands behind it.
+    #[n(3)]
+    wanted: bool,
+    #[n(4)]
+    blocked: bool,
+    #[cbor(skip)]
+    here: Here,
+}
+
+/// What is known only while connected.
+#[derive(Clone, Debug, Default)]
+struct Here {
+    presence: Option<Presence>,
+    /// Named by a 352 since the login.
+    listed: bool,
+    /// Their request was told to people already.
+    request_told: bool,
+}
+
+impl Friend {
+    /// How one stands, as people are told: see the second promise.
+    fn standing(&self) -> Standing {
+        match self.standing {
+            Standing::Mutual if !self.wanted => Standing::Asking,
+            Standing::None | Standing::Asked | Standing::Asking | Standing::Mutual => self.standing,
+        }
+    }
+
+    fn info(&self) -> ContactInfo {
+        ContactInfo {
+            name: self.name.clone(),
+            principal: self.principal.clone(),
+            standing: self.standing(),
+            presence: self.here.presence.unwrap_or(Presence::Offline),
+            blocked: self.blocked,
+        }
+    }
+
+    fn usable(&self) -> Option<Fingerprint> {
+        match &self.principal {
+            Principal::Key(fp) if !self.blocked && self.standing() == Standing::Mutual => Some(*fp),
+            Principal::Key(_) | Principal::Guest(_) => None,
+        }
+    }
+}
+
+/// The contacts of one client.
+#[derive(Debug, Default)]
+pub(crate) struct Contacts {
+    friends: BTreeMap<String, Friend>,
+    names: BTreeMap<Fingerprint, String>,
+    /// Hashes of the tokens we issued, and when they end.
+    tokens: BTreeMap<[u8; 32], Wall>,
+    /// Registering or redeeming: what becomes mutual until the next list was asked for by that.
+    welcoming: bool,
+    /// Whose dismissal the last 352 showed; 204 says the word.
+    dismissed: Option<Name>,
+    out: VecDeque<Effect>,
+}
+
+impl Contacts {
+    /// Takes back a row of [`Kind::Contact`] or [`Kind::Token`]; rows that cannot be read are forgotten.
+    pub(crate) fn restore(&mut self, kind: Kind, key: &[u8], value: &[u8]) {
+        if kind == Kind::Token {
+            let (Ok(hash), Ok(end)) = (key.try_into(), value.try_into()) else { return };
+            self.tokens.insert(hash, Wall(u64::from_be_bytes(end)));
+            return;
+        }
+        let Ok(friend) = minicbor::decode::<Friend>(value) else { return };
+        if let Principal::Key(fp) = &friend.principal {
+            self.names.insert(*fp, friend.name.folded());
+        }
+        self.friends.insert(friend.name.folded(), friend);
+    }
+
+    pub(crate) fn poll(&mut self) -> Option<Effect> {
+        self.out.pop_front()
+    }
+
+    // --- what others ask ---
+
+    /// The account behind a contact that may be written to and called.
+    pub(crate) fn reachable_as(&self, name: &Name) -> Option<Fingerprint> {
+        self.friends.get(&name.folded()).and_then(Friend::usable)
+    }
+
+    /// The name of an account that may write to us and call us.
+    pub(crate) fn name_of(&self, account: &Fingerprint) -> Option<&Name> {
+        let friend = self.friends.get(self.names.get(account)?)?;
+        friend.usable().map(|_| &friend.name)
+    }
+
+    pub(crate) fn is_blocked(&self, name: &Name) -> bool {
+        self.friends.get(&name.folded()).is_some_and(|f| f.blocked)
+    }
+
+    /// Whether they wait for our answer.
+    pub(crate) fn is_asking(&self, name: &Name) -> bool {
+        self.friends.get(&name.folded()).is_some_and(|f| f.standing() == Standing::Asking)
+    }
+
+    /// The whole list.
+    pub(crate) fn list(&self) -> Vec<ContactInfo> {
+        self.friends.values().map(Friend::info).collect()
+    }
+
+    // --- what the user wants ---
+
+    /// We want this contact from now on: remembered before it is said.
+    pub(crate) fn want(&mut self, name: &Name) {
+        let Some(friend) = self.friends.get_mut(&name.folded()) else { return };
+        friend.wanted = true;
+        let friend = friend.clone();
+        self.save(&friend);
+    }
+
+    /// Accepts what the server made mutual by itself; true when nothing needs to be sent.
+    pub(crate) fn accept_made(&mut self, name: &Name) -> bool {
+        let made =
+            self.friends.get(&name.folded()).is_some_and(|f| f.standing == Standing::Mutual && !f.wanted);
+        self.want(name);
+        if made {
+            self.tell(name);
+            self.meet(name, None);
+        }
+        made
+    }
+
+    /// Forgets a blocked contact at once: the server means somebody else by the name.
+    pub(crate) fn forget_blocked(&mut self, name: &Name) {
+        if self.is_blocked(name) {
+            self.forget(name);
+        }
+    }
+
+    /// Remembers a token of ours; false when there are too many that are still valid.
+    pub(crate) fn issue(&mut self, hash: [u8; 32], end: Wall, now: Wall) -> bool {
+        let ended: Vec<_> =
+            self.tokens.iter().filter(|(_, end)| **end <= now).map(|(hash, _)| *hash).collect();
+        for hash in ended {
+            self.tokens.remove(&hash);
+            self.out.push_back(Effect::Save(Save { kind: Kind::Token, key: hash.into(), value: None }));
+        }
+        if self.tokens.len() >= TOKENS_PER_ACCOUNT_MAX {
+            return false;
+        }
+        self.tokens.insert(hash, end);
+        let value = Some(end.0.to_be_bytes().into());
+        self.out.push_back(Effect::Save(Save { kind: Kind::Token, key: hash.into(), value }));
+        true
+    }
+
+    /// Whether a token of this hash is ours.
+    pub(crate) fn issued(&self, hash: &[u8; 32]) -> bool {
+        self.tokens.contains_key(hash)
+    }
+
+    /// The server did not take it.
+    pub(crate) fn unissue(&mut self, hash: &[u8; 32]) {
+        if self.tokens.remove(hash).is_some() {
+            let key = hash.to_vec();
+            self.out.push_back(Effect::Save(Save { kind: Kind::Token, key, value: None }));
+        }
+    }
+
+    // --- what the server says ---
+
+    /// A login is done and its 352s have yet to come. `welcoming` when it registered us: then what is mutual
+    /// already was made by the account itself, or with it.
+    pub(crate) fn logged_in(&mut self, welcoming: bool) {
+        self.welcoming = welcoming;
+        for friend in self.friends.values_mut() {
+            friend.here.listed = false;
+        }
+    }
+
+    /// A token is being redeemed: its owner will be mutual.
+    pub(crate) fn welcome(&mut self) {
+        self.welcoming = true;
+    }
+
+    /// 206: all 352s that our question caused have come.
+    pub(crate) fn listed(&mut self) {
+        self.welcoming = false;
+        let lost: Vec<_> = self.friends.values().filter(|f| !f.here.listed).map(|f| f.name.clone()).collect();
+        for name in lost {
+            self.forget(&name);
+        }
+        let list = self.list();
+        self.out.push_back(Effect::Tell(Event::Contacts(list)));
+    }
+
+    /// The connection is gone; nobody can be reached until the next 352.
+    pub(crate) fn away(&mut self) {
+        self.welcoming = false;
+        for friend in self.friends.values_mut() {
+            friend.here.presence = None;
+        }
+        let accounts: Vec<_> = self.names.keys().copied().collect();
+        self.out.extend(accounts.into_iter().map(|fp| Effect::Reachable(fp, false)));
+    }
+
+    /// 204.
+    pub(crate) fn dismissed(&mut self, name: &Name) {
+        let asked = self.friends.get(&name.folded()).is_some_and(|f| f.standing == Standing::Asked);
+        if asked {
+            self.forget(name);
+        } else if self.dismissed.as_ref() != Some(name) {
+            return self.out.push_back(Effect::Drop(Drop::OutOfTurn));
+        }
+        self.dismissed = None;
+        self.out.push_back(Effect::Tell(Event::Rejected(name.clone())));
+    }
+
+    /// 352.
+    pub(crate) fn told(&mut self, told: &Contact) {
+        if let Err(why) = self.check(told) {
+            return self.out.push_back(Effect::Drop(why));
+        }
+        match self.friends.get(&told.name.folded()) {
+            None if told.standing == Standing::None => {}
+            None => self.meet_first(told),
+            Some(friend) if friend.principal != told.principal => self.block(&told.name),
+            Some(_) if told.standing == Standing::None => self.leave(&told.name),
+            Some(_) => self.change(told),
+        }
+    }
+
+    fn check(&self, told: &Contact) -> Result<(), Drop> {
+        match &told.principal {
+            Principal::Guest(name) if *name != told.name => return Err(Drop::Impostor),
+            Principal::Guest(_) => {}
+            Principal::Key(fp) => {
+                if self.names.get(fp).is_some_and(|known| *known != told.name.folded()) {
+                    return Err(Drop::Impostor);
+                }
+            }
+        }
+        if told.via_token.as_ref().is_some_and(|hash| !self.tokens.contains_key(&**hash)) {
+            return Err(Drop::Forged);
+        }
+        if self.friends.contains_key(&told.name.folded()) || told.standing == Standing::None {
+            return Ok(());
+        }
+        let asking = self.friends.values().filter(|f| f.standing() == Standing::Asking).count();
+        let crowded = told.standing == Standing::Asking && asking >= REQUESTS_WAITING_MAX;
+        if crowded || self.friends.len() >= CONTACTS_MAX { Err(Drop::Full) } else { Ok(()) }
+    }
+
+    /// The first sight of this name: the principal is pinned.
+    fn meet_first(&mut self, told: &Contact) {
+        let wanted = told.standing == Standing::Asked || told.via_token.is_some() || self.welcoming;
+        let friend = Friend {
+            name: told.name.clone(),
+            principal: told.principal.clone(),
+            standing: Standing::None,
+            wanted,
+            blocked: false,
+            here: Here::default(),
+        };
+        if let Principal::Key(fp) = &friend.principal {
+            self.names.insert(*fp, friend.name.folded());
+        }
+        self.friends.insert(friend.name.folded(), friend);
+        self.change(told);
+    }
+
+    fn change(&mut self, told: &Contact) {
+        let Some(friend) = self.friends.get_mut(&told.name.folded()) else { return };
+        let before = friend.clone();
+        friend.here.listed = true;
+        friend.standing = told.standing;
+        friend.here.presence = (told.standing == Standing::Mutual).then_some(told.presence);
+        // They removed us and ask anew: what we wanted then does not answer it.
+        friend.wanted &= !(before.standing == Standing::Mutual && told.standing == Standing::Asking);
+        friend.wanted |= told.standing == Standing::Asked || told.via_token.is_some();
+        friend.wanted |= self.welcoming && told.standing == Standing::Mutual;
+        let after = friend.clone();
+        if (before.standing, before.wanted) != (after.standing, after.wanted) {
+            self.save(&after);
+        }
+        if before.info() != after.info() {
+            self.tell(&told.name);
+        }
+        self.announce(before.standing(), &after);
+        self.meet(&told.name, told.list_head.as_ref().map(|head| **head));
+    }
+
+    /// The word for the change, beside the contact itself.
+    fn announce(&mut self, before: Standing, after: &Friend) {
+        let name = after.name.clone();
+        let event = match (before, after.standing()) {
+            (Standing::None, Standing::Asked) => Event::Requested(name),
+            (Standing::None | Standing::Asked, Standing::Mutual) => Event::Accepted(name),
+            (_, Standing::Asking) if !after.here.request_told => {
+                if let Some(friend) = self.friends.get_mut(&name.folded()) {
+                    friend.here.request_told = true;
+                }
+                Event::Request(name)
+            }
+            (_, Standing::None | Standing::Asked | Standing::Asking | Standing::Mutual) => return,
+        };
+        self.out.push_back(Effect::Tell(event));
+    }
+
+    fn meet(&mut self, name: &Name, head: Option<[u8; 32]>) {
+        let Some(friend) = self.friends.get(&name.folded()) else { return };
+        let Some(fp) = friend.usable() else { return };
+        let here = matches!(friend.here.presence, Some(Presence::Online | Presence::InCall));
+        // Zeros are the head of no list, so that what the server has not said is asked for.
+        self.out.push_back(Effect::Meet(fp, head.unwrap_or_default()));
+        self.out.push_back(Effect::Reachable(fp, here));
+    }
+
+    fn block(&mut self, name: &Name) {
+        let Some(friend) = self.friends.get_mut(&name.folded()) else { return };
+        friend.here.listed = true;
+        if friend.blocked {
+            return;
+        }
+        friend.blocked = true;
+        friend.here.presence = None;
+        let friend = friend.clone();
+        self.save(&friend);
+        self.tell(name);
+        if let Principal::Key(fp) = friend.principal {
+            self.out.push_back(Effect::Part(fp));
+        }
+        self.out.push_back(Effect::Tell(Event::IdentityChanged(name.clone())));
+    }
+
+    fn leave(&mut self, name: &Name) {
+        let asked = self.friends.get(&name.folded()).is_some_and(|f| f.standing == Standing::Asked);
+        self.dismissed = asked.then(|| name.clone());
+        self.forget(name);
+    }
+
+    fn forget(&mut self, name: &Name) {
+        let Some(friend) = self.friends.remove(&name.folded()) else { return };
+        let key = name.folded().into_bytes();
+        self.out.push_back(Effect::Save(Save { kind: Kind::Contact, key, value: None }));
+        if let Principal::Key(fp) = friend.principal {
+            self.names.remove(&fp);
+            self.out.push_back(Effect::Part(fp));
+        }
+        self.out.push_back(Effect::Tell(Event::Gone(friend.name)));
+    }
+
+    fn save(&mut self, friend: &Friend) {
+        let value = minicbor::to_vec(friend).expect("a record of ours always encodes");
+        let key = friend.name.folded().into_bytes();
+        self.out.push_back(Effect::Save(Save { kind: Kind::Contact, key, value: Some(value) }));
+    }
+
+    fn tell(&mut self, name: &Name) {
+        if let Some(friend) = self.friends.get(&name.folded()) {
+            self.out.push_back(Effect::Tell(Event::Contact(friend.info())));
+        }
+    }
+
+    /// What must always hold.
+    pub(crate) fn check_invariants(&self) -> Result<(), String> {
+        if self.friends.len() > CONTACTS_MAX || self.tokens.len() > TOKENS_PER_ACCOUNT_MAX {
+            return Err("a contact table is beyond its limit".into());
+        }
+        let pinned = |(fp, name): (&Fingerprint, &String)| {
+            self.friends.get(name).is_some_and(|f| f.principal == Principal::Key(*fp))
+        };
+        if self.names.iter().all(pinned) { Ok(()) } else { Err("a principal without its contact".into()) }
+    }
+}

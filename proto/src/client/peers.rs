@@ -1,0 +1,219 @@
+//! Which devices an account has, by its own signed list, and a session with each of them.
+//!
+//! ```text
+//! a contact, or a newer list head ─ 304 ─▶ 353: checked, must go on where we were ─▶ each device without a session
+//!                                                                    ─ 305 ─▶ 354: signature checked ─▶ session
+//! ```
+//!
+//! A server can hold answers back, which costs a session; it cannot add a device, take an entry back or swap a key.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::client::state::{Kind, Save};
+use crate::crypto::identity::{DeviceList, verify_prekey};
+use crate::crypto::ratchet::{DeviceKeys, Ratchet};
+use crate::drop::Drop;
+use crate::id::{DeviceId, Fingerprint, Principal};
+use crate::limits::{PREKEY_RETRY_AFTER, PREKEY_TRIES_MAX, SESSION_RENEW_AFTER};
+use crate::time::Time;
+use crate::wire::record::{Devices, PrekeyFor, Signed, WantDevices, WantPrekey};
+use crate::wire::request::Request;
+
+/// What is wanted done.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    Save(Save),
+    Send(Request),
+    /// This account's list is known, and newer than before.
+    Listed(Fingerprint),
+    /// A session with one of its devices is there.
+    Keyed(Fingerprint),
+    Drop(Drop),
+}
+
+#[derive(Debug)]
+struct Known {
+    list: DeviceList,
+    entries: Vec<Signed>,
+}
+
+/// A 305 under way, or to be said again.
+#[derive(Debug)]
+struct Asked {
+    account: Fingerprint,
+    tries: u32,
+    /// None while the answer is on its way.
+    again_at: Option<Time>,
+}
+
+/// The devices of one client's contacts.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    known: BTreeMap<Fingerprint, Known>,
+    /// 304s under way.
+    lists_asked: std::collections::BTreeSet<Fingerprint>,
+    keys_asked: BTreeMap<DeviceId, Asked>,
+    renewed: BTreeMap<DeviceId, Time>,
+    out: VecDeque<Effect>,
+}
+
+impl Peers {
+    /// Takes back a row; a list that does not verify is forgotten.
+    pub(crate) fn restore(&mut self, key: &[u8], value: &[u8]) {
+        let (Ok(account), Ok(entries)) = (key.try_into(), minicbor::decode::<Vec<Signed>>(value)) else {
+            return;
+        };
+        let account = Fingerprint(account);
+        if let Ok(list) = DeviceList::verify(account, &entries) {
+            self.known.insert(account, Known { list, entries });
+        }
+    }
+
+    pub(crate) fn poll(&mut self) -> Option<Effect> {
+        self.out.pop_front()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.keys_asked.values().filter_map(|asked| asked.again_at).min()
+    }
+
+    /// The keys of a device that speaks for this account.
+    pub(crate) fn keys(&self, account: &Fingerprint, device: DeviceId) -> Option<DeviceKeys> {
+        self.known.get(account)?.list.get(device).copied()
+    }
+
+    pub(crate) fn devices(&self, account: &Fingerprint) -> Vec<DeviceId> {
+        let known = self.known.get(account);
+        known.map(|k| k.list.devices().map(|(id, _)| id).collect()).unwrap_or_default()
+    }
+
+    /// SHA-256 of the newest entry we know; zeros for none.
+    pub(crate) fn head(&self, account: &Fingerprint) -> [u8; 32] {
+        self.known.get(account).map_or([0; 32], |k| k.list.head())
+    }
+
+    /// A contact, whose newest entry the server says is `head` (zeros: it did not say).
+    pub(crate) fn meet(&mut self, account: Fingerprint, head: [u8; 32], ratchet: &dyn Ratchet) {
+        if !self.known.contains_key(&account) || (head != [0; 32] && head != self.head(&account)) {
+            self.ask_list(account);
+        }
+        self.key_all(account, ratchet);
+    }
+
+    /// Asks for the list of an account one of whose devices we do not know.
+    pub(crate) fn ask_list(&mut self, account: Fingerprint) {
+        if self.lists_asked.insert(account) {
+            let principal = Principal::Key(account);
+            self.out.push_back(Effect::Send(Request::WantDevices(WantDevices { principal })));
+        }
+    }
+
+    /// Asks for a key of each device without a session.
+    fn key_all(&mut self, account: Fingerprint, ratchet: &dyn Ratchet) {
+        let devices = self.devices(&account);
+        for device in devices.iter().copied().filter(|d| !ratchet.has_session(*d)) {
+            self.ask_key(account, device);
+        }
+        if devices.iter().any(|d| ratchet.has_session(*d)) {
+            self.out.push_back(Effect::Keyed(account));
+        }
+    }
+
+    fn ask_key(&mut self, account: Fingerprint, device: DeviceId) {
+        let asked =
+            self.keys_asked.entry(device).or_insert(Asked { account, tries: 0, again_at: Some(Time::ZERO) });
+        if asked.again_at.take().is_none() {
+            return;
+        }
+        asked.tries += 1;
+        let want = WantPrekey { principal: Principal::Key(account), device };
+        self.out.push_back(Effect::Send(Request::WantPrekey(want)));
+    }
+
+    /// What this device seals does not open, or what we seal is not answered: a new session, but not often.
+    pub(crate) fn renew(&mut self, account: Fingerprint, device: DeviceId, now: Time) {
+        let due = self.renewed.get(&device).is_none_or(|at| now >= *at + SESSION_RENEW_AFTER);
+        if due && self.keys(&account, device).is_some() {
+            self.renewed.insert(device, now);
+            self.ask_key(account, device);
+        }
+    }
+
+    /// 353.
+    pub(crate) fn listed(&mut self, told: Devices, ratchet: &mut dyn Ratchet) {
+        let Principal::Key(account) = told.principal else { return self.drop(Drop::Malformed) };
+        if !self.lists_asked.remove(&account) {
+            return self.drop(Drop::OutOfTurn);
+        }
+        match self.known.get(&account) {
+            // A list never loses an entry: a server that shows another past, or less of it, is not believed.
+            Some(known) if !told.entries.starts_with(&known.entries) => return self.drop(Drop::Forged),
+            Some(_) | None => {}
+        }
+        let Ok(list) = DeviceList::verify(account, &told.entries) else { return self.drop(Drop::Forged) };
+        for device in self.devices(&account).into_iter().filter(|d| list.get(*d).is_none()) {
+            ratchet.forget(device);
+            self.keys_asked.remove(&device);
+        }
+        let value = minicbor::to_vec(&told.entries).expect("a record of ours always encodes");
+        let key = account.0.into();
+        self.out.push_back(Effect::Save(Save { kind: Kind::Devices, key, value: Some(value) }));
+        self.known.insert(account, Known { list, entries: told.entries });
+        self.key_all(account, ratchet);
+        self.out.push_back(Effect::Listed(account));
+    }
+
+    /// 354.
+    pub(crate) fn prekey(&mut self, told: &PrekeyFor, ratchet: &mut dyn Ratchet, now: Time) {
+        let Some(asked) = self.keys_asked.get_mut(&told.device).filter(|a| a.again_at.is_none()) else {
+            return self.drop(Drop::OutOfTurn);
+        };
+        let account = asked.account;
+        let Some(prekey) = &told.prekey else {
+            // Just registered, and its keys are still on their way.
+            asked.again_at = (asked.tries < PREKEY_TRIES_MAX).then(|| now + PREKEY_RETRY_AFTER);
+            if asked.again_at.is_none() {
+                self.keys_asked.remove(&told.device);
+            }
+            return;
+        };
+        self.keys_asked.remove(&told.device);
+        let Some(keys) = self.keys(&account, told.device) else { return self.drop(Drop::Stranger) };
+        let fits = told.principal == Principal::Key(account) && verify_prekey(&keys, prekey);
+        if !fits || ratchet.start(told.device, keys, &prekey.key).is_err() {
+            return self.drop(Drop::Forged);
+        }
+        self.out.push_back(Effect::Keyed(account));
+    }
+
+    pub(crate) fn timeout(&mut self, now: Time) {
+        let due = |asked: &Asked| asked.again_at.is_some_and(|at| at <= now);
+        let due: Vec<_> =
+            self.keys_asked.iter().filter(|(_, a)| due(a)).map(|(d, a)| (*d, a.account)).collect();
+        for (device, account) in due {
+            self.ask_key(account, device);
+        }
+    }
+
+    /// The connection is gone, and with it what was under way.
+    pub(crate) fn away(&mut self) {
+        self.lists_asked.clear();
+        self.keys_asked.clear();
+    }
+
+    /// No contact any more: its devices and sessions are forgotten.
+    pub(crate) fn part(&mut self, account: Fingerprint, ratchet: &mut dyn Ratchet) {
+        self.lists_asked.remove(&account);
+        let Some(known) = self.known.remove(&account) else { return };
+        for (device, _) in known.list.devices() {
+            ratchet.forget(device);
+            self.keys_asked.remove(&device);
+            self.renewed.remove(&device);
+        }
+        self.out.push_back(Effect::Save(Save { kind: Kind::Devices, key: account.0.into(), value: None }));
+    }
+
+    fn drop(&mut self, why: Drop) {
+        self.out.push_back(Effect::Drop(why));
+    }
+}

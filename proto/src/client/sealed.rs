@@ -1,0 +1,306 @@
+//! Where words become sealed bytes, and sealed bytes words: with whom, which of all identities must agree, and
+//! what is done when something does not open.
+
+use minicbor::bytes::ByteArray;
+
+use crate::call;
+use crate::client::{Asked, Client, Event, Kind, Output, Save};
+use crate::crypto::envelope::{Body, End, Envelope, Heads};
+use crate::drop::Drop;
+use crate::id::{CallId, DeviceId, Fingerprint, MsgId, Principal};
+use crate::limits::{
+    CALL_MAIL_SEEN_MAX, HELD_MAIL_MAX, MEMBERS_MAX, RING_TIME_MAX, SESSION_WAIT_MAX, TEXT_BYTES_MAX,
+};
+use crate::outbox;
+use crate::safe::Safe;
+use crate::time::{Now, Time, Wall};
+use crate::wire::record::{CallMail, CallMailFrom, Copy, Mail, MailFrom, Sealed};
+use crate::wire::request::Request;
+
+/// A sealed message whose sender's device list is not here yet.
+#[derive(Debug)]
+pub(super) struct Held {
+    from: Fingerprint,
+    mail: Mailed,
+}
+
+#[derive(Debug)]
+enum Mailed {
+    Text(MailFrom),
+    Call(CallMailFrom),
+}
+
+/// A call message that waits for a session.
+#[derive(Debug)]
+pub(super) struct Unsealed {
+    call: CallId,
+    to: Fingerprint,
+    device: DeviceId,
+    body: Body,
+    pub(super) until: Time,
+}
+
+impl Client {
+    // --- out ---
+
+    /// Seals for one device; none without a session. The ratchet's new state is saved before the bytes are used.
+    fn seal(&mut self, to: End, msg: MsgId, seq: u64, sent: Wall, body: Body) -> Option<Sealed> {
+        let own_head = self.login.profile.list_head.map_or([0; 32], Into::into);
+        let heads = Heads { from: ByteArray::from(own_head), to: self.peers.head(&to.account).into() };
+        let from = End { account: self.account, device: self.device };
+        let plain = Envelope { msg, from, to, seq, sent, heads, body }.encode().ok()?;
+        let sealed = self.ratchet.seal(to.device, &plain).ok();
+        self.save_ratchet();
+        sealed
+    }
+
+    /// A text for all devices of a friend, as far as there are sessions.
+    pub(super) fn seal_text(
+        &mut self,
+        id: MsgId,
+        to: Fingerprint,
+        seq: u64,
+        sent: Wall,
+        text: &str,
+        now: Now,
+    ) {
+        let mut copies = Vec::new();
+        for device in self.peers.devices(&to) {
+            let end = End { account: to, device };
+            if let Some(sealed) = self.seal(end, id, seq, sent, Body::Text(text.into())) {
+                copies.push(Copy { device, sealed });
+            }
+        }
+        self.outbox.handle(outbox::Act::Sealed { id, to, copies }, now.mono);
+    }
+
+    pub(super) fn send_text(&mut self, id: MsgId, to: Fingerprint, copies: Vec<Copy>) {
+        let mail = Mail { id, to: Principal::Key(to), copies };
+        self.send(Request::Mail(mail), Asked::Text(id));
+    }
+
+    fn send_receipt(&mut self, to: End, id: MsgId, now: Now) {
+        let own_id = MsgId(self.rng.bytes());
+        let Some(sealed) = self.seal(to, own_id, now.wall.0, now.wall, Body::Receipt(vec![id])) else {
+            return;
+        };
+        let copies = vec![Copy { device: to.device, sealed }];
+        let mail = Mail { id: own_id, to: Principal::Key(to.account), copies };
+        self.send(Request::Mail(mail), Asked::Quiet);
+    }
+
+    /// A call message for one device. An offer may wait for a session; nothing else is said before an offer was.
+    pub(super) fn seal_call(&mut self, call: CallId, to: End, body: Body, keep: bool, now: Now) {
+        if !self.ratchet.has_session(to.device) {
+            let until = now.mono + SESSION_WAIT_MAX;
+            let room = self.unsealed.len() < MEMBERS_MAX;
+            if room && matches!(body, Body::Offer(_)) {
+                self.unsealed.push(Unsealed { call, to: to.account, device: to.device, body, until });
+                self.peers.meet(to.account, [0; 32], self.ratchet.as_ref());
+            }
+            return;
+        }
+        let msg = MsgId(self.rng.bytes());
+        let Some(sealed) = self.seal(to, msg, now.wall.0, now.wall, body) else { return };
+        let mail = CallMail { call, to: Principal::Key(to.account), device: to.device, sealed };
+        if keep && self.kept.len() < MEMBERS_MAX {
+            self.kept.push(mail.clone());
+        }
+        self.send(Request::CallMail(mail), Asked::Quiet);
+    }
+
+    pub(super) fn resend_kept(&mut self) {
+        for mail in self.kept.clone() {
+            self.send(Request::CallMail(mail), Asked::Quiet);
+        }
+    }
+
+    /// A session with a device of theirs is there: what waited for it goes out.
+    pub(super) fn keyed(&mut self, account: Fingerprint, now: Now) {
+        self.outbox.handle(outbox::Act::Keyed(account), now.mono);
+        let (ready, waiting): (Vec<_>, Vec<_>) = core::mem::take(&mut self.unsealed)
+            .into_iter()
+            .partition(|u| u.to == account && self.ratchet.has_session(u.device));
+        self.unsealed = waiting;
+        for Unsealed { call, to, device, body, .. } in ready {
+            self.seal_call(call, End { account: to, device }, body, true, now);
+        }
+    }
+
+    pub(super) fn give_up_unsealed(&mut self, now: Now) {
+        let (late, waiting): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.unsealed).into_iter().partition(|u| u.until <= now.mono);
+        self.unsealed = waiting;
+        for Unsealed { call, device, .. } in late {
+            self.call.handle(call::Act::Unsealed(call, device), now.mono);
+        }
+    }
+
+    /// The call is settled or over: nothing of it is said again.
+    pub(super) fn forget_kept(&mut self) {
+        self.kept.clear();
+        self.unsealed.clear();
+    }
+
+    // --- in ---
+
+    /// 355.
+    pub(super) fn mail(&mut self, mail: MailFrom, now: Now) {
+        let Some(account) = self.sender(&mail.from) else { return };
+        let end = End { account, device: mail.device };
+        if self.inbox.has(&account, &mail.id) {
+            self.drop(Drop::Replay);
+            return self.send_receipt(end, mail.id, now);
+        }
+        if self.peers.keys(&account, mail.device).is_none() {
+            return self.hold(account, Mailed::Text(mail));
+        }
+        let Some(envelope) = self.open(end, &mail.sealed, now) else { return };
+        if envelope.msg != mail.id {
+            return self.drop(Drop::Impostor);
+        }
+        match envelope.body {
+            Body::Text(text) => self.said(end, mail.id, envelope.sent, &text, now),
+            Body::Receipt(ids) => {
+                for id in ids {
+                    self.outbox.handle(outbox::Act::Received(account, id), now.mono);
+                }
+            }
+            Body::Offer(_)
+            | Body::Ringing(_)
+            | Body::Accept { .. }
+            | Body::Key { .. }
+            | Body::Taken(_)
+            | Body::HangUp(_) => self.drop(Drop::Malformed),
+        }
+    }
+
+    /// Save, show, and only then say so.
+    fn said(&mut self, from: End, id: MsgId, sent: Wall, text: &str, now: Now) {
+        for row in self.inbox.note(from.account, id) {
+            self.save(Save { kind: Kind::Seen, key: row.key, value: row.value });
+        }
+        if let Some(name) = self.contacts.name_of(&from.account).cloned() {
+            self.tell(Event::Said { from: name, id, sent, text: Safe::text(text, TEXT_BYTES_MAX) });
+        }
+        self.send_receipt(from, id, now);
+    }
+
+    /// 357.
+    pub(super) fn call_mail(&mut self, mail: CallMailFrom, now: Now) {
+        let Some(account) = self.sender(&mail.from) else { return };
+        let Some(name) = self.contacts.name_of(&account).cloned() else { return };
+        let end = End { account, device: mail.device };
+        let mut hash = [0; 32];
+        hash.copy_from_slice(
+            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &mail.sealed.bytes).as_ref(),
+        );
+        if self.call_mail_seen.contains(&hash) {
+            // They did not get our answer to it.
+            self.drop(Drop::Replay);
+            return self.resend_kept();
+        }
+        if self.peers.keys(&account, mail.device).is_none() {
+            return self.hold(account, Mailed::Call(mail));
+        }
+        let Some(envelope) = self.open(end, &mail.sealed, now) else { return };
+        if self.call_mail_seen.len() >= CALL_MAIL_SEEN_MAX {
+            self.call_mail_seen.pop_front();
+        }
+        self.call_mail_seen.push_back(hash);
+        if envelope.body.call() != Some(mail.call) {
+            return self.drop(Drop::Impostor);
+        }
+        let stale = u128::from(mail.held_ms) >= RING_TIME_MAX.as_millis();
+        if stale && matches!(envelope.body, Body::Offer(_)) {
+            return self.drop(Drop::Expired);
+        }
+        let by = call::Speaker { account, device: mail.device, name };
+        self.call.handle(call::Act::Said { by, body: envelope.body }, now.mono);
+    }
+
+    /// The account that may write to us, as the server names it; the envelope must agree.
+    fn sender(&mut self, from: &Principal) -> Option<Fingerprint> {
+        let Principal::Key(account) = from else {
+            self.drop(Drop::Stranger);
+            return None;
+        };
+        if self.contacts.name_of(account).is_none() {
+            self.drop(Drop::NotContact);
+            return None;
+        }
+        Some(*account)
+    }
+
+    /// Opens, and holds all four identities against the session and the signed list.
+    fn open(&mut self, from: End, sealed: &Sealed, now: Now) -> Option<Envelope> {
+        let keys = self.peers.keys(&from.account, from.device)?;
+        let Ok(plain) = self.ratchet.open(from.device, keys, sealed) else {
+            self.drop(Drop::Forged);
+            self.peers.renew(from.account, from.device, now.mono);
+            return None;
+        };
+        self.save_ratchet();
+        if sealed.kind == 0 {
+            self.prekeys_used += 1;
+            self.keyed(from.account, now);
+        }
+        let Ok(envelope) = Envelope::decode(&plain) else {
+            self.drop(Drop::Malformed);
+            return None;
+        };
+        let own = End { account: self.account, device: self.device };
+        if envelope.from != from || envelope.to != own {
+            self.drop(Drop::Impostor);
+            return None;
+        }
+        Some(envelope)
+    }
+
+    fn hold(&mut self, from: Fingerprint, mail: Mailed) {
+        if self.held.len() >= HELD_MAIL_MAX {
+            return self.drop(Drop::Full);
+        }
+        self.held.push_back(Held { from, mail });
+        self.peers.ask_list(from);
+    }
+
+    /// Their device list is here. What is from none of its devices is from nobody.
+    pub(super) fn release(&mut self, account: Fingerprint, now: Now) {
+        let (theirs, others): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.held).into_iter().partition(|held| held.from == account);
+        self.held = others.into();
+        for held in theirs {
+            let device = match &held.mail {
+                Mailed::Text(mail) => mail.device,
+                Mailed::Call(mail) => mail.device,
+            };
+            if self.peers.keys(&account, device).is_none() {
+                self.drop(Drop::Stranger);
+                continue;
+            }
+            match held.mail {
+                Mailed::Text(mail) => self.mail(mail, now),
+                Mailed::Call(mail) => self.call_mail(mail, now),
+            }
+        }
+    }
+
+    pub(super) fn forget_held(&mut self, account: Option<&Fingerprint>) {
+        self.held.retain(|held| account.is_some_and(|a| held.from != *a));
+    }
+
+    /// The ratchet moved: that must reach the disk before anything that depends on it is said.
+    pub(super) fn save_ratchet(&mut self) {
+        for state in self.ratchet.take_changes() {
+            let save = match state.peer {
+                None => Save { kind: Kind::Account, key: Kind::ACCOUNT_KEY.into(), value: Some(state.bytes) },
+                Some(device) => {
+                    let value = Some(state.bytes).filter(|bytes| !bytes.is_empty());
+                    Save { kind: Kind::Session, key: device.0.into(), value }
+                }
+            };
+            self.out.push_back(Output::Save(save));
+        }
+    }
+}

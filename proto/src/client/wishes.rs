@@ -1,0 +1,185 @@
+//! What the user wants, turned into what the machines do.
+
+use crate::call;
+use crate::client::{Asked, Client, Command, Event, Kind, Save};
+use crate::id::{MsgId, Name};
+use crate::invite::{Invite, token_hash};
+use crate::limits::{TEXT_BYTES_MAX, TOKEN_LIFE};
+use crate::link;
+use crate::login;
+use crate::outbox;
+use crate::safe::Safe;
+use crate::time::{Now, Wall};
+use crate::wire::record::{InviteParts, NewInvite, Redeem, Why};
+use crate::wire::request::Request;
+
+impl Client {
+    pub(super) fn command(&mut self, command: Command, now: Now) {
+        match command {
+            Command::Join(name) => self.login_act(login::Act::Join(name), now),
+            Command::TrustServer => self.login_act(login::Act::Trust, now),
+            Command::Add(name) => self.add(name),
+            Command::Accept(name) => self.accept(name),
+            Command::Reject(name) => {
+                self.wish(&name.clone(), "dismiss the request of", Request::Reject(name))
+            }
+            Command::Remove(name) => self.remove(name),
+            Command::Call(name) => self.place_call(name, now),
+            Command::Answer => self.call.handle(call::Act::Answer, now.mono),
+            Command::Decline => self.call.handle(call::Act::Decline, now.mono),
+            Command::HangUp => self.call.handle(call::Act::HangUp, now.mono),
+            Command::Say { to, text, echo } => self.say(to, text, echo, now),
+            Command::Invite => self.invite(now),
+            Command::Redeem(token) => self.redeem(token),
+            Command::Contacts => {
+                let list = self.contacts.list();
+                self.tell(Event::Contacts(list));
+            }
+            Command::Reconnect => self.reconnect(now),
+        }
+    }
+
+    fn reconnect(&mut self, now: Now) {
+        if !self.login.is_stopped() && !self.login.is_in() {
+            self.login.retry();
+            self.link.hold(false);
+            self.link.handle(link::Act::Go, now.mono);
+        }
+    }
+
+    // --- contacts ---
+
+    fn add(&mut self, name: Name) {
+        if self.contacts.is_asking(&name) {
+            return self.accept(name);
+        }
+        self.wish(&name.clone(), "add", Request::Add(name));
+    }
+
+    fn accept(&mut self, name: Name) {
+        if !self.contacts.accept_made(&name) {
+            self.wish(&name.clone(), "accept", Request::Accept(name));
+        }
+    }
+
+    fn remove(&mut self, name: Name) {
+        self.contacts.forget_blocked(&name);
+        self.wish(&name.clone(), "remove", Request::Remove(name));
+    }
+
+    /// Sends a wish about somebody, if there is a server to hear it.
+    fn wish(&mut self, name: &Name, verb: &str, request: Request) {
+        let what = format!("cannot {verb} {name}");
+        if self.login.is_in() {
+            return self.send(request, Asked::Wish(what));
+        }
+        self.refuse(
+            Why::NotLoggedIn,
+            &format!("{what}: there is no connection to the server; try again later"),
+        );
+    }
+
+    // --- texts and calls ---
+
+    fn say(&mut self, to: Name, text: String, echo: u64, now: Now) {
+        if text.is_empty() || text.len() > TEXT_BYTES_MAX {
+            let what = format!(
+                "the text was not sent: a text has 1 to {TEXT_BYTES_MAX} bytes, this one {}",
+                text.len()
+            );
+            return self.refuse(Why::BadRequest, &what);
+        }
+        let Some(account) = self.contacts.reachable_as(&to) else {
+            return self.refuse_unreachable("write to", &to);
+        };
+        let id = MsgId(self.rng.bytes());
+        let say = outbox::Act::Say { id, to: account, name: to, text, sent: now.wall, echo };
+        self.outbox.handle(say, now.mono);
+    }
+
+    fn place_call(&mut self, name: Name, now: Now) {
+        let Some(account) = self.contacts.reachable_as(&name) else {
+            return self.refuse_unreachable("call", &name);
+        };
+        if !self.login.is_in() {
+            let what = format!("cannot call {name}: there is no connection to the server; try again later");
+            return self.refuse(Why::NotLoggedIn, &what);
+        }
+        self.call.handle(call::Act::Place { to: name, account }, now.mono);
+    }
+
+    fn refuse_unreachable(&mut self, verb: &str, name: &Name) {
+        let why = if self.contacts.is_blocked(name) {
+            "the name now belongs to another key; remove the contact first"
+        } else {
+            "not a contact; add them first"
+        };
+        self.refuse(Why::NotContact, &format!("cannot {verb} {name}: {why}"));
+    }
+
+    // --- invites ---
+
+    fn invite(&mut self, now: Now) {
+        if !self.login.is_in() {
+            let what = "cannot make an invite: there is no connection to the server; try again later";
+            return self.refuse(Why::NotLoggedIn, what);
+        }
+        let token: [u8; 16] = self.rng.bytes();
+        let life_ms = u64::try_from(TOKEN_LIFE.as_millis()).unwrap_or(u64::MAX);
+        let hash = token_hash(&token);
+        if !self.contacts.issue(hash, Wall(now.wall.0.saturating_add(life_ms)), now.wall) {
+            let what = "cannot make an invite: too many are valid; use one of them, or wait until one ends";
+            return self.refuse(Why::Limit, what);
+        }
+        self.invites.push_back(token);
+        let life_secs = u32::try_from(TOKEN_LIFE.as_secs()).unwrap_or(u32::MAX);
+        let new = NewInvite { token_hash: hash.into(), life_secs };
+        self.send(Request::NewInvite(new), Asked::Invite(hash));
+    }
+
+    /// The server did not take it.
+    pub(super) fn uninvite(&mut self, hash: &[u8; 32]) {
+        self.invites.retain(|token| token_hash(token) != *hash);
+        self.contacts.unissue(hash);
+    }
+
+    /// 361: the server's public address for an invite of ours.
+    pub(super) fn invited(&mut self, parts: InviteParts) {
+        let asked = self.invites.iter().position(|token| token_hash(token) == *parts.token_hash);
+        let Some(token) = asked.and_then(|at| self.invites.remove(at)) else {
+            return self.drop(crate::drop::Drop::OutOfTurn);
+        };
+        let (Some(server), Some(name)) = (self.login.profile.pin, self.login.profile.name.clone()) else {
+            return;
+        };
+        let link =
+            Invite { host: parts.host, port: parts.port, token: Some(token), name: Some(name), server };
+        // A host that no link can hold would otherwise be shown as one.
+        match Invite::parse(&link.to_string()) {
+            Ok(same) if same == link => self.tell(Event::Invite(link.to_string())),
+            Ok(_) | Err(_) => self.drop(crate::drop::Drop::Malformed),
+        }
+    }
+
+    pub(super) fn redeem(&mut self, token: [u8; 16]) {
+        if !self.login.is_in() {
+            let what = "cannot use the invite: there is no connection to the server; try again later";
+            return self.refuse(Why::NotLoggedIn, what);
+        }
+        if self.contacts.issued(&token_hash(&token)) {
+            return self.refuse(Why::Oneself, "this invite is your own; give it to somebody else");
+        }
+        self.contacts.welcome();
+        self.send(Request::Redeem(Redeem { token: token.into() }), Asked::Redeem);
+        self.send(Request::List(None), Asked::Quiet);
+    }
+
+    pub(super) fn refuse(&mut self, why: Why, text: &str) {
+        self.tell(Event::Refused { why, text: Safe::line(text) });
+    }
+
+    pub(super) fn save_profile(&mut self) {
+        let value = minicbor::to_vec(&self.login.profile).expect("a record of ours always encodes");
+        self.save(Save { kind: Kind::Profile, key: Kind::PROFILE_KEY.into(), value: Some(value) });
+    }
+}
