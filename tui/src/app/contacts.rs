@@ -1,0 +1,188 @@
+//! The list on the left: contacts and requests, which one is chosen, and a removal that can still be taken back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proto::Time;
+use proto::client::ContactInfo;
+use proto::id::Name;
+use proto::wire::record::{Presence, Standing};
+
+/// How long a removal can be taken back before it is said to the server.
+pub const UNDO_TIME: Duration = Duration::from_secs(10);
+
+/// Everybody in the list.
+#[derive(Clone, Debug, Default)]
+pub struct Contacts {
+    all: BTreeMap<Name, ContactInfo>,
+    selected: Option<Name>,
+    leaving: Option<Leaving>,
+}
+
+/// Somebody removed who is still there for the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaving {
+    /// Who.
+    pub name: Name,
+    /// It was a request of theirs, to be rejected, rather than a contact to be removed.
+    pub request: bool,
+    /// Until when it can be taken back.
+    pub until: Time,
+}
+
+/// Which way to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// One up.
+    Up,
+    /// One down.
+    Down,
+    /// Ten up.
+    PageUp,
+    /// Ten down.
+    PageDown,
+    /// To the first.
+    First,
+    /// To the last.
+    Last,
+}
+
+impl Contacts {
+    /// Takes the whole list.
+    pub fn set_all(&mut self, list: Vec<ContactInfo>) {
+        self.all = list.into_iter().map(|contact| (contact.name.clone(), contact)).collect();
+        self.all.retain(|_, contact| contact.standing != Standing::None);
+        self.keep_selection();
+    }
+
+    /// Takes one that is new or changed.
+    pub fn set(&mut self, contact: ContactInfo) {
+        if contact.standing == Standing::None {
+            return self.remove(&contact.name);
+        }
+        self.all.insert(contact.name.clone(), contact);
+        self.keep_selection();
+    }
+
+    /// Forgets one.
+    pub fn remove(&mut self, name: &Name) {
+        self.leaving.take_if(|leaving| leaving.name == *name);
+        let row = self.row_of(name);
+        self.all.remove(name);
+        if self.selected.as_ref() == Some(name) {
+            self.select_row(row.unwrap_or(0));
+        }
+    }
+
+    /// What is known of somebody.
+    pub fn get(&self, name: &Name) -> Option<&ContactInfo> {
+        self.all.get(name)
+    }
+
+    /// Contacts, and those asked: who is there first, then by name.
+    pub fn contacts(&self) -> Vec<&ContactInfo> {
+        let mut rows = self.standing(|standing| matches!(standing, Standing::Mutual | Standing::Asked));
+        rows.sort_by_key(|contact| {
+            contact.presence == Presence::Offline || contact.standing != Standing::Mutual
+        });
+        rows
+    }
+
+    /// Those who ask, by name.
+    pub fn requests(&self) -> Vec<&ContactInfo> {
+        self.standing(|standing| standing == Standing::Asking)
+    }
+
+    fn standing(&self, wanted: impl Fn(Standing) -> bool) -> Vec<&ContactInfo> {
+        let hidden = self.leaving.as_ref().map(|leaving| &leaving.name);
+        let shown = self.all.values().filter(|contact| Some(&contact.name) != hidden);
+        shown.filter(|contact| wanted(contact.standing)).collect()
+    }
+
+    /// How many contacts are there right now.
+    pub fn online(&self) -> usize {
+        self.contacts()
+            .iter()
+            .filter(|contact| contact.standing == Standing::Mutual && contact.presence != Presence::Offline)
+            .count()
+    }
+
+    /// Who is chosen.
+    pub fn selected(&self) -> Option<&ContactInfo> {
+        self.all.get(self.selected.as_ref()?)
+    }
+
+    /// Chooses somebody.
+    pub fn select(&mut self, name: &Name) {
+        if self.all.contains_key(name) {
+            self.selected = Some(name.clone());
+        }
+    }
+
+    /// Moves the choice.
+    pub fn step(&mut self, step: Step) {
+        let last = self.rows().len().saturating_sub(1);
+        let at = self.selected.as_ref().and_then(|name| self.row_of(name)).unwrap_or(0);
+        self.select_row(match step {
+            Step::Up => at.saturating_sub(1),
+            Step::Down => at + 1,
+            Step::PageUp => at.saturating_sub(10),
+            Step::PageDown => at + 10,
+            Step::First => 0,
+            Step::Last => last,
+        });
+    }
+
+    /// Takes the chosen one out of the list; said to the server only when [`UNDO_TIME`] has passed. Gives the one
+    /// whose time is up at once because a new one takes its place.
+    pub fn begin_removal(&mut self, now: Time) -> Option<Leaving> {
+        let contact = self.selected()?;
+        let (name, request) = (contact.name.clone(), contact.standing == Standing::Asking);
+        let row = self.row_of(&name)?;
+        let earlier = self.leaving.replace(Leaving { name, request, until: now + UNDO_TIME });
+        self.select_row(row);
+        earlier
+    }
+
+    /// Takes the removal back.
+    pub fn undo_removal(&mut self) -> Option<Name> {
+        let leaving = self.leaving.take()?;
+        self.selected = Some(leaving.name.clone());
+        Some(leaving.name)
+    }
+
+    /// The removal that can still be taken back.
+    pub fn leaving(&self) -> Option<&Leaving> {
+        self.leaving.as_ref()
+    }
+
+    /// The removal whose time is up at `now`; at the end of the program, with `None`, any.
+    pub fn finish_removal(&mut self, now: Option<Time>) -> Option<Leaving> {
+        let due = |leaving: &mut Leaving| now.is_none_or(|now| now >= leaving.until);
+        let leaving = self.leaving.take_if(due)?;
+        self.all.remove(&leaving.name);
+        Some(leaving)
+    }
+
+    fn rows(&self) -> Vec<&ContactInfo> {
+        let mut rows = self.contacts();
+        rows.extend(self.requests());
+        rows
+    }
+
+    fn row_of(&self, name: &Name) -> Option<usize> {
+        self.rows().iter().position(|contact| contact.name == *name)
+    }
+
+    fn select_row(&mut self, row: usize) {
+        let rows = self.rows();
+        let chosen = rows.get(row).or(rows.last()).map(|contact| contact.name.clone());
+        self.selected = chosen;
+    }
+
+    fn keep_selection(&mut self) {
+        if self.selected().is_none() {
+            self.select_row(0);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The pure half of the screen: no terminal, no thread, no clock. A message goes in, the model changes, effects come
+//! out; `crate::view` draws the model.
+//!
+//! ```text
+//! keys, client events, sound events, tick ──► update ──► Model ──► view ──► cells
+//!                                                └─────► effects ──► run
+//! ```
+
+pub mod call;
+pub mod chat;
+pub mod contacts;
+pub mod input;
+pub mod keymap;
+pub mod model;
+pub mod msg;
+pub mod popup;
+mod update;
+
+pub use model::{Glyphs, Look, Model, Settings};
+pub use msg::{Effect, Msg};
+pub use update::{finish, start, update};

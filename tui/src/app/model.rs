@@ -1,0 +1,313 @@
+//! The one model of the screen: everything the view shows and nothing it does not.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use proto::client::LinkState;
+use proto::id::{Fingerprint, Name};
+use proto::limits::NAME_CHARS_MAX;
+use proto::media::HalfState;
+use proto::{Now, Safe, Time, earliest};
+
+use super::call::{Call, Incoming, Phase};
+use super::chat::Chat;
+use super::contacts::Contacts;
+use super::input::Editor;
+use super::keymap::Place;
+use super::popup::{Notice, Popup};
+
+/// Everything on the screen.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What the start said.
+    pub settings: Settings,
+    /// How far we are.
+    pub stage: Stage,
+    /// Our name, once it is known.
+    pub name: Option<Name>,
+    /// The connection.
+    pub link: Link,
+    /// The key of the server we talk to, once seen.
+    pub server_key: Option<Fingerprint>,
+    /// The list.
+    pub contacts: Contacts,
+    /// What was written, by contact.
+    pub chats: BTreeMap<Name, Chat>,
+    /// Which pane the keys go to.
+    pub focus: Focus,
+    /// Whether the call view is open; it shows only while there is a call.
+    pub call_view: bool,
+    /// The call there is.
+    pub call: Option<Call>,
+    /// The sound.
+    pub sound: Sound,
+    /// Windows over the page, the newest last.
+    pub popups: Vec<Popup>,
+    /// The line over the footer.
+    pub notice: Option<Notice>,
+    /// A link of our own, once made.
+    pub own_link: Option<String>,
+    /// Until when a second ^C or q quits.
+    pub quit_until: Option<Time>,
+    /// The next counter for a text.
+    pub echo: u64,
+    /// The time of the last message.
+    pub now: Now,
+    /// Whether the picture may have changed since it was drawn.
+    pub dirty: bool,
+}
+
+/// What does not change while the program runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The server, as the user named it.
+    pub server: Safe,
+    /// The fingerprint of our account key.
+    pub account: Fingerprint,
+    /// The name to propose on the first run.
+    pub proposed: String,
+    /// How things look.
+    pub look: Look,
+    /// Where the clock on the wall hangs.
+    pub zone: TimeZone,
+    /// The bytes go over a network (SSH): meters move less often.
+    pub remote: bool,
+}
+
+/// How things look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// The glyphs to draw with.
+    pub glyphs: Glyphs,
+    /// Whether to use colours (`NO_COLOR` says no).
+    pub colour: bool,
+}
+
+/// What to draw with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glyphs {
+    /// Lines, blocks and circles.
+    Unicode,
+    /// Letters only, for the Linux console and other places without the rest.
+    Ascii,
+}
+
+/// How far we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The first run.
+    Welcome(Welcome),
+    /// Contacts, chat and calls.
+    Main,
+    /// The server showed another key than the pinned one: the end.
+    Stop {
+        /// What is pinned.
+        pinned: Fingerprint,
+        /// What it showed.
+        shown: Fingerprint,
+    },
+}
+
+/// The first run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// The name to take.
+    pub name: Editor,
+    /// The server's key, when it must be trusted first.
+    pub unknown_key: Option<Fingerprint>,
+    /// The server wants a name.
+    pub name_wanted: bool,
+    /// The user said yes to the name.
+    pub chosen: Option<Name>,
+    /// What is wrong.
+    pub problem: Option<String>,
+}
+
+/// The connection, as the title shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Being made.
+    Connecting,
+    /// Up.
+    Online,
+    /// Down; tried again then.
+    Away {
+        /// When.
+        retry_at: Time,
+    },
+}
+
+/// Which pane the keys go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// Letters are commands.
+    List,
+    /// Letters are text.
+    Message,
+}
+
+/// The sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// The microphone.
+    pub microphone: HalfState,
+    /// The speaker.
+    pub speaker: HalfState,
+    /// The microphone is muted.
+    pub muted: bool,
+}
+
+impl Welcome {
+    /// A first run that proposes `name`, if that can be a name.
+    pub fn new(name: &str) -> Self {
+        let mut editor = Editor::new(NAME_CHARS_MAX);
+        if Name::parse(name).is_ok() {
+            editor.insert(name);
+        }
+        Self { name: editor, unknown_key: None, name_wanted: false, chosen: None, problem: None }
+    }
+}
+
+impl Model {
+    /// The screen at the start. `name` is known from an earlier run, or this is the first.
+    pub fn new(settings: Settings, name: Option<Name>, now: Now) -> Self {
+        let stage = match name {
+            Some(_) => Stage::Main,
+            None => Stage::Welcome(Welcome::new(&settings.proposed)),
+        };
+        Self {
+            settings,
+            stage,
+            name,
+            link: Link::Connecting,
+            server_key: None,
+            contacts: Contacts::default(),
+            chats: BTreeMap::new(),
+            focus: Focus::List,
+            call_view: false,
+            call: None,
+            sound: Sound { microphone: HalfState::Closed, speaker: HalfState::Closed, muted: false },
+            popups: Vec::new(),
+            notice: None,
+            own_link: None,
+            quit_until: None,
+            echo: 0,
+            now,
+            dirty: true,
+        }
+    }
+
+    /// Whose chat is on the screen.
+    pub fn chatting(&self) -> Option<&Name> {
+        self.contacts.selected().map(|contact| &contact.name)
+    }
+
+    /// The texts that came and were not on the screen.
+    pub fn unread(&self) -> usize {
+        self.chats.values().map(|chat| chat.unread).sum()
+    }
+
+    /// The call that rings here.
+    pub fn incoming(&self) -> Option<(&Name, &Incoming)> {
+        match self.call.as_ref() {
+            Some(Call { with, phase: Phase::Incoming(incoming), .. }) => Some((with, incoming)),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Whether the call view is what is on the screen.
+    pub fn on_call_page(&self) -> bool {
+        self.call_view && self.call.is_some() && self.incoming().is_none()
+    }
+
+    /// Where keys count now, the most particular place first.
+    pub fn places(&self) -> &'static [Place] {
+        match &self.stage {
+            Stage::Stop { .. } => return &[Place::Stop, Place::Anywhere],
+            Stage::Welcome(_) => return &[Place::Welcome, Place::Edit, Place::Anywhere],
+            Stage::Main => {}
+        }
+        if self.incoming().is_some_and(|(_, incoming)| incoming.window.is_some()) {
+            return &[Place::Incoming, Place::Anywhere];
+        }
+        match self.popups.last() {
+            Some(Popup::Help { .. }) => return &[Place::Help, Place::Anywhere],
+            Some(Popup::Add(_)) => return &[Place::Add, Place::Edit, Place::Anywhere],
+            None => {}
+        }
+        match (self.on_call_page(), self.focus) {
+            (true, _) => &[Place::Call, Place::Anywhere],
+            (false, Focus::List) => &[Place::List, Place::Anywhere],
+            (false, Focus::Message) => &[Place::Message, Place::Edit, Place::Anywhere],
+        }
+    }
+
+    /// The line that typed text goes to.
+    pub fn editor(&mut self) -> Option<&mut Editor> {
+        if !self.places().contains(&Place::Edit) {
+            return None;
+        }
+        match (&mut self.stage, self.popups.last_mut()) {
+            (Stage::Welcome(welcome), _) => Some(&mut welcome.name),
+            (Stage::Stop { .. }, _) | (Stage::Main, Some(Popup::Help { .. })) => None,
+            (Stage::Main, Some(Popup::Add(add))) => Some(&mut add.who),
+            (Stage::Main, None) => {
+                let name = self.contacts.selected()?.name.clone();
+                Some(&mut self.chats.entry(name).or_default().draft)
+            }
+        }
+    }
+
+    /// When to send a [`super::msg::Msg::Tick`]: something ends by itself, or a shown time changes.
+    pub fn deadline(&self) -> Option<Time> {
+        let mut due = Some(self.next_minute());
+        due = earliest(due, self.notice.as_ref().map(|notice| notice.until));
+        due = earliest(due, self.contacts.leaving().map(|leaving| leaving.until));
+        due = earliest(due, self.quit_until);
+        if let Link::Away { retry_at } = self.link {
+            due = earliest(due, Some(self.next_second(retry_at)).filter(|_| retry_at > self.now.mono));
+        }
+        earliest(due, self.call_deadline())
+    }
+
+    fn call_deadline(&self) -> Option<Time> {
+        match &self.call.as_ref()?.phase {
+            Phase::Incoming(incoming) => {
+                let bell = Some(incoming.bell_at).filter(|_| !incoming.silent);
+                earliest(bell, Some(self.next_second(incoming.since)))
+            }
+            Phase::Placing { since, .. } | Phase::Live { since, .. } => Some(self.next_second(*since)),
+            Phase::Answering => None,
+        }
+    }
+
+    /// When the minute on the wall is over.
+    fn next_minute(&self) -> Time {
+        let into = self.now.wall.0 % 60_000;
+        self.now.mono + core::time::Duration::from_millis(60_000 - into)
+    }
+
+    /// When the whole seconds since (or until) `mark` change next.
+    fn next_second(&self, mark: Time) -> Time {
+        let (second, now, mark) = (1_000_000, self.now.mono.as_us(), mark.as_us());
+        let into = if now >= mark { (now - mark) % second } else { second - 1 - (mark - now - 1) % second };
+        Time::us(now + second - into)
+    }
+
+    /// Keys are ignored, because the window of a call has just opened.
+    pub fn guarded(&self) -> bool {
+        let waiting = |incoming: &Incoming| incoming.window.is_some() && !incoming.takes_keys(self.now.mono);
+        self.incoming().is_some_and(|(_, incoming)| waiting(incoming))
+    }
+}
+
+impl Link {
+    /// From the client machine's words, which count from now.
+    pub fn new(state: LinkState, now: Time) -> Self {
+        match state {
+            LinkState::Connecting => Self::Connecting,
+            LinkState::Online => Self::Online,
+            LinkState::Away { retry_in } => Self::Away { retry_at: now + retry_in },
+        }
+    }
+}

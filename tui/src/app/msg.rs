@@ -1,0 +1,44 @@
+//! What can happen to the screen, and what the screen can ask for.
+
+use proto::client::{Command, Event};
+use proto::id::{Fingerprint, Name};
+use proto::media::{SoundCommand, SoundEvent};
+
+use super::chat::Line;
+use crate::keys::Input;
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Msg {
+    /// At the keyboard.
+    Input(Input),
+    /// In the client machine.
+    Client(Event),
+    /// In the agent.
+    Sound(SoundEvent),
+    /// The store has these lines of this chat, oldest first.
+    History(Name, Vec<Line>),
+    /// This is the key of the server we talk to, checked.
+    Server(Fingerprint),
+    /// The shell has something to say.
+    Notice(String),
+    /// The model's deadline passed.
+    Tick,
+}
+
+/// Something to be done by the loop.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Tell the client machine.
+    Send(Command),
+    /// Tell the agent.
+    Sound(SoundCommand),
+    /// Ring the bell.
+    Bell,
+    /// Paint everything anew.
+    Redraw,
+    /// Give the terminal back and stop until continued.
+    Suspend,
+    /// End the program.
+    Quit,
+}

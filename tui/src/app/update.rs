@@ -1,0 +1,106 @@
+//! Routing: a message comes in, the room it belongs to changes the model, effects go out. Nothing is done here that
+//! touches the world.
+
+use std::time::Duration;
+
+use proto::Now;
+use proto::client::Command;
+use proto::media::SoundCommand;
+
+use super::contacts::Leaving;
+use super::model::{Link, Model, Stage};
+use super::msg::{Effect, Msg};
+use super::popup::Notice;
+
+mod events;
+mod keys;
+
+/// How long a notice stays.
+const NOTICE_TIME: Duration = Duration::from_secs(8);
+
+/// Meter changes while the bytes stay on this machine: enough to look alive.
+const METER_EVERY_LOCAL: Duration = Duration::from_millis(66);
+
+/// Meter changes over a network: measured, more than this makes typing slow on a phone's line.
+const METER_EVERY_REMOTE: Duration = Duration::from_millis(250);
+
+/// What is to be done before the first message.
+pub fn start(model: &Model) -> Vec<Effect> {
+    let every = if model.settings.remote { METER_EVERY_REMOTE } else { METER_EVERY_LOCAL };
+    vec![Effect::Sound(SoundCommand::MeterEvery(every)), Effect::Send(Command::Contacts)]
+}
+
+/// What is still to be done when the program ends.
+pub fn finish(model: &mut Model) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = model.contacts.finish_removal(None).map(removal).into_iter().collect();
+    if model.call.is_some() {
+        effects.push(Effect::Send(Command::HangUp));
+    }
+    effects
+}
+
+/// Takes one message.
+pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
+    let shown_before = model.now;
+    model.now = now;
+    let mut effects = on_time(model, shown_before);
+    match msg {
+        Msg::Input(input) => keys::on_input(model, input, &mut effects),
+        Msg::Client(event) => events::on_client(model, event, &mut effects),
+        Msg::Sound(event) => events::on_sound(model, event),
+        Msg::History(name, lines) => {
+            let chat = model.chats.entry(name).or_default();
+            lines.into_iter().for_each(|line| chat.push(line));
+            model.dirty = true;
+        }
+        Msg::Server(key) => model.server_key = Some(key),
+        Msg::Notice(text) => notice(model, text),
+        Msg::Tick => {}
+    }
+    if let Some(call) = &mut model.call {
+        events::ring(call, now.mono, &mut effects);
+    }
+    read(model);
+    effects
+}
+
+/// Ends what ends by itself, and notes when a shown time is another.
+fn on_time(model: &mut Model, before: Now) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let now = model.now.mono;
+    model.dirty |= before.wall.0 / 60_000 != model.now.wall.0 / 60_000;
+    model.dirty |= model.notice.take_if(|notice| now >= notice.until).is_some();
+    model.quit_until.take_if(|until| now >= *until);
+    if let Some(leaving) = model.contacts.finish_removal(Some(now)) {
+        effects.push(removal(leaving));
+        model.dirty = true;
+    }
+    // Durations and counts change by the second, and only then; a call or a wait for the server shows one.
+    let ticking = model.call.is_some() || model.link != Link::Online;
+    model.dirty |= ticking && before.mono != now;
+    effects
+}
+
+/// What is on the screen has been read.
+fn read(model: &mut Model) {
+    if !matches!(model.stage, Stage::Main) || model.on_call_page() {
+        return;
+    }
+    let Some(name) = model.chatting().cloned() else { return };
+    if let Some(chat) = model.chats.get_mut(&name).filter(|chat| chat.scroll == 0) {
+        chat.unread = 0;
+    }
+}
+
+/// Says something over the footer, for a while.
+fn notice(model: &mut Model, text: impl Into<String>) {
+    model.notice = Some(Notice { text: text.into(), until: model.now.mono + NOTICE_TIME });
+    model.dirty = true;
+}
+
+fn removal(leaving: Leaving) -> Effect {
+    Effect::Send(if leaving.request { Command::Reject(leaving.name) } else { Command::Remove(leaving.name) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! What keys do: the table says which act, this does it.
+
+use std::time::Duration;
+
+use proto::Safe;
+use proto::client::{Command, MessageState};
+use proto::id::{Fingerprint, Name};
+use proto::invite::Invite;
+use proto::limits::TEXT_BYTES_MAX;
+use proto::media::SoundCommand;
+use proto::wire::record::Standing;
+
+use super::super::call::Phase;
+use super::super::chat::{From, Line, Sent};
+use super::super::keymap::{self, Act, Place};
+use super::super::model::{Focus, Model, Stage};
+use super::super::msg::Effect;
+use super::super::popup::{Add, Popup};
+use super::events::show_incoming;
+use super::{notice, removal};
+use crate::keys::{Input, Key, Kind};
+
+/// How long the second ^C or q may take.
+const QUIT_TIME: Duration = Duration::from_secs(2);
+
+/// Lines a scroll key moves.
+const SCROLL_LINES: usize = 5;
+
+/// Steps of the volume, and its most, in percent.
+const VOLUME_STEP: u16 = 10;
+const VOLUME_MAX: u16 = 200;
+
+pub(super) fn on_input(model: &mut Model, input: Input, effects: &mut Vec<Effect>) {
+    match input {
+        Input::Key(key) if key.kind == Kind::Release => {}
+        Input::Key(key) => on_key(model, key, effects),
+        Input::Paste(text) => {
+            // Several lines become a draft of several lines; nothing pasted is ever sent by itself.
+            write(model, Safe::text(&text, text.len()).as_str());
+        }
+        Input::Focus(_) => {}
+    }
+}
+
+fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
+    let row = keymap::meaning(key, model.places());
+    // What was meant for the list must not answer the call that has just covered it.
+    if model.guarded() && row.is_none_or(|row| row.place == Place::Incoming) {
+        return;
+    }
+    model.dirty = true;
+    match (row, key.typed()) {
+        (Some(row), _) => act(model, row.act, effects),
+        (None, Some(typed)) => write(model, typed.encode_utf8(&mut [0; 4])),
+        (None, None) => {}
+    }
+    // A window may have closed or the focus moved: a call that rings behind them comes to the front.
+    show_incoming(model, false);
+}
+
+fn write(model: &mut Model, text: &str) {
+    let Some(editor) = model.editor() else { return };
+    if !editor.insert(text) {
+        notice(model, format!("That is too long: a message has at most {TEXT_BYTES_MAX} bytes."));
+    }
+    if let Some(Popup::Add(add)) = model.popups.last_mut() {
+        add.problem = None;
+    }
+    model.dirty = true;
+}
+
+fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
+    match act {
+        Act::Help => toggle_help(model),
+        Act::OtherPane => other_pane(model),
+        Act::Back => back(model),
+        Act::Redraw => effects.push(Effect::Redraw),
+        Act::Suspend => effects.push(Effect::Suspend),
+        Act::Interrupt => quit(model, true, effects),
+        Act::Quit => quit(model, model.call.is_some(), effects),
+        Act::Edit(edit) => {
+            if let Some(editor) = model.editor() {
+                editor.edit(edit);
+            }
+        }
+        Act::Scroll { up } => scroll(model, up),
+        Act::Move(step) => model.contacts.step(step),
+        Act::Open => open(model, effects),
+        Act::Accept => accept(model, effects),
+        Act::Remove => remove(model, effects),
+        Act::Undo => undo(model),
+        Act::Add => model.popups.push(Popup::Add(Add::default())),
+        Act::OwnLink => own_link(model, effects),
+        Act::Go => go(model, effects),
+        Act::NewLine => write(model, "\n"),
+        Act::Call => call(model, effects),
+        Act::Mute => mute(model, !model.sound.muted, effects),
+        Act::HangUp => hang_up(model, effects),
+        Act::CallView => call_view(model),
+        Act::Answer { muted } => answer(model, muted, effects),
+        Act::Decline => hang_up(model, effects),
+        Act::Silence => silence(model),
+        Act::Louder => volume(model, true, effects),
+        Act::Quieter => volume(model, false, effects),
+    }
+}
+
+fn toggle_help(model: &mut Model) {
+    if !matches!(model.stage, Stage::Main) {
+        return;
+    }
+    if let Some(Popup::Help { .. }) = model.popups.last() {
+        model.popups.pop();
+    } else {
+        model.popups.push(Popup::Help { scroll: 0 });
+    }
+}
+
+fn back(model: &mut Model) {
+    if model.popups.pop().is_none() {
+        model.focus = Focus::List;
+    }
+}
+
+fn other_pane(model: &mut Model) {
+    model.focus = match model.focus {
+        Focus::List if model.chatting().is_some() => Focus::Message,
+        Focus::List | Focus::Message => Focus::List,
+    };
+}
+
+fn quit(model: &mut Model, ask: bool, effects: &mut Vec<Effect>) {
+    if !ask || model.quit_until.is_some() {
+        return effects.push(Effect::Quit);
+    }
+    model.quit_until = Some(model.now.mono + QUIT_TIME);
+    let words =
+        if model.call.is_some() { "Press it again to hang up and quit." } else { "Press it again to quit." };
+    notice(model, words);
+}
+
+fn scroll(model: &mut Model, up: bool) {
+    if let Some(Popup::Help { scroll }) = model.popups.last_mut() {
+        *scroll = if up { scroll.saturating_sub(1) } else { (*scroll + 1).min(keymap::TABLE.len()) };
+        return;
+    }
+    let Some(name) = model.chatting().cloned() else { return };
+    model.chats.entry(name).or_default().scroll(up, SCROLL_LINES);
+}
+
+fn open(model: &mut Model, effects: &mut Vec<Effect>) {
+    match model.contacts.selected().map(|contact| contact.standing) {
+        Some(Standing::Asking) => accept(model, effects),
+        Some(Standing::None | Standing::Asked | Standing::Mutual) => model.focus = Focus::Message,
+        None => notice(model, "The list is empty: press a to add a contact, or give them your link."),
+    }
+}
+
+fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
+    // A works from anywhere in the list when there is only one to accept.
+    let requests = model.contacts.requests();
+    let chosen = model.contacts.selected().filter(|contact| contact.standing == Standing::Asking);
+    let only = if requests.len() == 1 { requests.first().copied() } else { None };
+    match chosen.or(only).map(|contact| contact.name.clone()) {
+        Some(name) => effects.push(Effect::Send(Command::Accept(name))),
+        None => notice(model, "Nobody selected asks to be a contact: move to a request first."),
+    }
+}
+
+fn remove(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(name) = model.contacts.selected().map(|contact| contact.name.clone()) else { return };
+    effects.extend(model.contacts.begin_removal(model.now.mono).map(removal));
+    notice(model, format!("{name} is removed. u takes it back, for 10 s."));
+}
+
+fn undo(model: &mut Model) {
+    match model.contacts.undo_removal() {
+        Some(name) => notice(model, format!("{name} stays.")),
+        None => notice(model, "There is nothing to take back."),
+    }
+}
+
+fn own_link(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(Popup::Add(add)) = model.popups.last_mut() else { return };
+    if model.own_link.is_none() && !add.link_wanted {
+        add.link_wanted = true;
+        effects.push(Effect::Send(Command::Invite));
+    }
+}
+
+fn go(model: &mut Model, effects: &mut Vec<Effect>) {
+    match (&model.stage, model.popups.last()) {
+        (Stage::Welcome(_), _) => join(model, effects),
+        (Stage::Main, Some(Popup::Add(_))) => add(model, effects),
+        (Stage::Main, None) => say(model, effects),
+        (Stage::Main, Some(Popup::Help { .. })) | (Stage::Stop { .. }, _) => {}
+    }
+}
+
+/// Enter on the first-run screen: trusts the key that is shown and takes the name that is shown, in one.
+fn join(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Stage::Welcome(welcome) = &mut model.stage else { return };
+    match Name::parse(welcome.name.text()) {
+        Err(wrong) => welcome.problem = Some(format!("Choose another name: {wrong}.")),
+        Ok(name) => {
+            welcome.problem = None;
+            if welcome.unknown_key.take().is_some() {
+                effects.push(Effect::Send(Command::TrustServer));
+            }
+            if welcome.name_wanted {
+                effects.push(Effect::Send(Command::Join(name.clone())));
+            }
+            welcome.chosen = Some(name);
+        }
+    }
+}
+
+fn add(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(Popup::Add(add)) = model.popups.last_mut() else { return };
+    let typed = add.who.text().trim().to_owned();
+    let command = if typed.starts_with("tincan://") {
+        redeem(&typed, model.server_key)
+    } else {
+        let name = Name::parse(&typed).map_err(|wrong| format!("That is no name: {wrong}."));
+        name.map(|name| (format!("{name} is asked to be your contact."), Command::Add(name)))
+    };
+    match command {
+        Err(problem) => add.problem = Some(problem),
+        Ok((words, command)) => {
+            effects.push(Effect::Send(command));
+            model.popups.pop();
+            notice(model, words);
+        }
+    }
+}
+
+/// What to do with a friend's link, or what is wrong with it.
+fn redeem(link: &str, server: Option<Fingerprint>) -> Result<(String, Command), String> {
+    let invite = Invite::parse(link).map_err(|wrong| format!("That link cannot be read: {wrong}."))?;
+    if server.is_some_and(|server| server != invite.server) {
+        let host = invite.host;
+        return Err(format!(
+            "That link is for another server, {host}: start tincan with it, in another profile."
+        ));
+    }
+    match (invite.token, invite.name) {
+        (Some(token), Some(name)) => Ok((format!("{name}'s link is being used."), Command::Redeem(token))),
+        (Some(_) | None, _) => Err("That link is the server's own and names nobody.".to_owned()),
+    }
+}
+
+fn say(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(contact) = model.contacts.selected() else { return };
+    let (to, standing, blocked) = (contact.name.clone(), contact.standing, contact.blocked);
+    if standing != Standing::Mutual || blocked {
+        let why = if blocked { "their key has changed" } else { "you are not contacts yet" };
+        return notice(model, format!("{to} cannot be written to: {why}."));
+    }
+    let chat = model.chats.entry(to.clone()).or_default();
+    if chat.draft.text().trim().is_empty() {
+        return;
+    }
+    let text = chat.draft.take();
+    let echo = model.echo;
+    model.echo += 1;
+    let sent = Sent { echo, id: None, state: MessageState::Waiting };
+    let shown = Safe::text(&text, TEXT_BYTES_MAX);
+    chat.push(Line { when: model.now.wall, from: From::Me(sent), text: shown });
+    chat.scroll = 0;
+    effects.push(Effect::Send(Command::Say { to, text, echo }));
+}
+
+fn call(model: &mut Model, effects: &mut Vec<Effect>) {
+    if let Some(call) = &model.call {
+        let with = call.with.clone();
+        return notice(model, format!("You are in a call with {with}: ^X hangs up."));
+    }
+    let Some(contact) = model.contacts.selected() else { return };
+    let (name, callable) = (contact.name.clone(), contact.standing == Standing::Mutual && !contact.blocked);
+    if !callable {
+        return notice(model, format!("{name} cannot be called: you are not contacts (yet)."));
+    }
+    model.call = Some(super::events::placing(name.clone(), model.now.mono));
+    model.notice = None;
+    effects.push(Effect::Send(Command::Call(name)));
+}
+
+fn mute(model: &mut Model, muted: bool, effects: &mut Vec<Effect>) {
+    model.sound.muted = muted;
+    effects.push(Effect::Sound(SoundCommand::Mute(muted)));
+    if model.call.is_none() {
+        notice(
+            model,
+            if muted {
+                "Your microphone is muted for the next call."
+            } else {
+                "Your microphone is on in the next call."
+            },
+        );
+    }
+}
+
+fn hang_up(model: &mut Model, effects: &mut Vec<Effect>) {
+    match model.call.as_ref().map(|call| &call.phase) {
+        None => notice(model, "There is no call."),
+        Some(Phase::Incoming(_)) => effects.push(Effect::Send(Command::Decline)),
+        Some(Phase::Answering | Phase::Placing { .. } | Phase::Live { .. }) => {
+            effects.push(Effect::Send(Command::HangUp));
+        }
+    }
+}
+
+fn call_view(model: &mut Model) {
+    if model.incoming().is_some() {
+        return show_incoming(model, true);
+    }
+    if model.call.is_none() {
+        return notice(model, "There is no call: c calls the selected contact.");
+    }
+    model.call_view = !model.call_view;
+}
+
+fn answer(model: &mut Model, muted: bool, effects: &mut Vec<Effect>) {
+    let Some(call) = &mut model.call else { return };
+    call.phase = Phase::Answering;
+    let with = call.with.clone();
+    model.contacts.select(&with);
+    if muted != model.sound.muted {
+        mute(model, muted, effects);
+    }
+    effects.push(Effect::Send(Command::Answer));
+}
+
+fn silence(model: &mut Model) {
+    let Some(super::super::call::Call { phase: Phase::Incoming(incoming), .. }) = &mut model.call else {
+        return;
+    };
+    incoming.silent = true;
+    incoming.window = None;
+}
+
+fn volume(model: &mut Model, up: bool, effects: &mut Vec<Effect>) {
+    let Some(call) = &mut model.call else { return };
+    let Phase::Live { ssrc, .. } = call.phase else { return };
+    let louder = (call.volume + VOLUME_STEP).min(VOLUME_MAX);
+    call.volume = if up { louder } else { call.volume.saturating_sub(VOLUME_STEP) };
+    effects.push(Effect::Sound(SoundCommand::Volume { ssrc, percent: call.volume }));
+}

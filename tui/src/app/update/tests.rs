@@ -1,0 +1,454 @@
+//! Stories: what the model is at, which keys are pressed, what it is at then, and what was asked of the world.
+
+use jiff::tz::TimeZone;
+use proto::client::{Command, ContactInfo, EndReason, Event, LinkState, MessageState};
+use proto::id::{Fingerprint, MsgId, Name, Principal, Ssrc};
+use proto::media::{HalfState, Levels, SoundCommand, SoundEvent};
+use proto::wire::record::{Presence, Standing, Why};
+use proto::{Now, Safe, Time, Wall};
+
+use super::*;
+use crate::app::call::{INCOMING_GUARD, Phase};
+use crate::app::chat::From;
+use crate::app::contacts::UNDO_TIME;
+use crate::app::model::{Focus, Glyphs, Look, Settings, Stage};
+use crate::app::popup::Popup;
+use crate::keys::{Code, Input, Key};
+
+struct Story {
+    model: Model,
+    now: Now,
+    effects: Vec<Effect>,
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn contact(who: &str, standing: Standing, presence: Presence) -> ContactInfo {
+    let principal = Principal::Key(Fingerprint([1; 32]));
+    ContactInfo { name: name(who), principal, standing, presence, blocked: false }
+}
+
+impl Story {
+    fn new(known: Option<&str>) -> Self {
+        let settings = Settings {
+            server: Safe::line("home.example"),
+            account: Fingerprint([5; 32]),
+            proposed: "alice".to_owned(),
+            look: Look { glyphs: Glyphs::Unicode, colour: true },
+            zone: TimeZone::UTC,
+            remote: false,
+        };
+        let now = Now { mono: Time::secs(50), wall: Wall(1_763_821_920_000) };
+        Self { model: Model::new(settings, known.map(name), now), now, effects: Vec::new() }
+    }
+
+    /// Bob and carol are there, erin is not, grace asks.
+    fn friends() -> Self {
+        let mut story = Self::new(Some("alice"));
+        story.tell(Event::Link(LinkState::Online));
+        story.tell(Event::LoggedIn(name("alice")));
+        story.tell(Event::Contacts(vec![
+            contact("bob", Standing::Mutual, Presence::Online),
+            contact("carol", Standing::Mutual, Presence::Online),
+            contact("erin", Standing::Mutual, Presence::Offline),
+            contact("grace", Standing::Asking, Presence::Online),
+        ]));
+        story.effects.clear();
+        story
+    }
+
+    fn event(&mut self, msg: Msg) {
+        self.effects.extend(update(&mut self.model, msg, self.now));
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.event(Msg::Client(event));
+    }
+
+    /// Keys as people write them: letters, and names in angle brackets.
+    fn keys(&mut self, keys: &str) {
+        for word in keys.split(' ') {
+            let named = match word {
+                "Tab" => Key::press(Code::Tab),
+                "Enter" => Key::press(Code::Enter),
+                "Alt-Enter" => Key::alt(Code::Enter),
+                "Esc" => Key::press(Code::Esc),
+                "F1" => Key::press(Code::F(1)),
+                "PgUp" => Key::press(Code::PageUp),
+                word => match word.strip_prefix('^') {
+                    Some(letter) => Key::ctrl(letter.chars().next().unwrap()),
+                    None => {
+                        word.chars().for_each(|c| self.event(Msg::Input(Input::Key(Key::char(c)))));
+                        continue;
+                    }
+                },
+            };
+            self.event(Msg::Input(Input::Key(named)));
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now.mono += time;
+        self.now.wall.0 += u64::try_from(time.as_millis()).unwrap();
+        self.event(Msg::Tick);
+    }
+
+    fn live(&mut self) {
+        self.tell(Event::Live { with: name("bob"), ssrc: Ssrc(7) });
+    }
+
+    /// What was asked of the world since the last look.
+    fn asked(&mut self) -> Vec<Effect> {
+        core::mem::take(&mut self.effects)
+    }
+
+    fn notice(&self) -> &str {
+        self.model.notice.as_ref().map_or("", |notice| &notice.text)
+    }
+
+    fn selected(&self) -> &str {
+        self.model.chatting().map_or("", Name::as_str)
+    }
+}
+
+fn send(command: Command) -> Effect {
+    Effect::Send(command)
+}
+
+#[test]
+fn one_enter_trusts_the_server_and_takes_the_name() {
+    let mut story = Story::new(None);
+    story.tell(Event::Link(LinkState::Online));
+    story.tell(Event::ServerKeyUnknown(Fingerprint([3; 32])));
+    story.keys("Enter");
+    assert_eq!(story.asked(), [send(Command::TrustServer)]);
+    story.tell(Event::NameWanted);
+    assert_eq!(story.asked(), [send(Command::Join(name("alice")))]);
+    story.tell(Event::LoggedIn(name("alice")));
+    assert_eq!(story.model.stage, Stage::Main);
+}
+
+#[test]
+fn a_taken_name_can_be_changed_and_letters_are_text() {
+    let mut story = Story::new(None);
+    story.tell(Event::NameWanted);
+    story.keys("Enter");
+    story.asked();
+    story.tell(Event::LoginRefused { why: Why::NameTaken, text: Safe::line("taken") });
+    story.keys("q2 Enter");
+    assert_eq!(story.asked(), [send(Command::Join(name("aliceq2")))]);
+}
+
+#[test]
+fn a_bad_name_is_explained_and_not_sent() {
+    let mut story = Story::new(None);
+    story.tell(Event::NameWanted);
+    story.keys("^u 1 Enter");
+    assert_eq!(story.asked(), []);
+    let Stage::Welcome(welcome) = &story.model.stage else { panic!("still on the first run") };
+    assert!(welcome.problem.as_ref().unwrap().contains("at least one letter"));
+}
+
+#[test]
+fn the_list_moves_and_stays_on_the_person_when_others_come_and_go() {
+    let mut story = Story::friends();
+    assert_eq!(story.selected(), "bob");
+    story.keys("jj");
+    assert_eq!(story.selected(), "erin");
+    story.tell(Event::Contact(contact("aaron", Standing::Mutual, Presence::Online)));
+    story.tell(Event::Contact(contact("erin", Standing::Mutual, Presence::Online)));
+    assert_eq!(story.selected(), "erin");
+    story.keys("G");
+    assert_eq!(story.selected(), "grace");
+    story.keys("jg");
+    assert_eq!(story.selected(), "aaron");
+}
+
+#[test]
+fn enter_on_a_request_accepts_it_and_a_works_from_anywhere() {
+    let mut story = Story::friends();
+    story.keys("A G Enter");
+    let accept = || send(Command::Accept(name("grace")));
+    assert_eq!(story.asked(), [accept(), accept()]);
+}
+
+#[test]
+fn a_removal_waits_ten_seconds_and_can_be_taken_back() {
+    let mut story = Story::friends();
+    story.keys("D");
+    assert_eq!(story.selected(), "carol");
+    assert_eq!(story.model.contacts.contacts().len(), 2);
+    story.wait(UNDO_TIME / 2);
+    story.keys("u");
+    assert_eq!(story.selected(), "bob");
+    assert_eq!(story.asked(), []);
+    story.keys("D");
+    story.wait(UNDO_TIME);
+    assert_eq!(story.asked(), [send(Command::Remove(name("bob")))]);
+    story.keys("G D");
+    assert_eq!(finish(&mut story.model), [send(Command::Reject(name("grace")))]);
+}
+
+#[test]
+fn a_second_removal_does_the_first_at_once() {
+    let mut story = Story::friends();
+    story.keys("DD");
+    assert_eq!(story.asked(), [send(Command::Remove(name("bob")))]);
+    story.tell(Event::Gone(name("bob")));
+    story.keys("u");
+    assert_eq!(story.selected(), "carol");
+}
+
+#[test]
+fn adding_by_name_and_by_link() {
+    let mut story = Story::friends();
+    story.keys("a grace2 Enter");
+    assert_eq!(story.asked(), [send(Command::Add(name("grace2")))]);
+    let link = |key: u8| {
+        let server = Fingerprint([key; 32]);
+        let invite = proto::invite::Invite {
+            host: "home.example".into(),
+            port: 8462,
+            token: Some([4; 16]),
+            name: Some(name("heidi")),
+            server,
+        };
+        invite.to_string()
+    };
+    story.event(Msg::Server(Fingerprint([3; 32])));
+    story.keys("a");
+    story.event(Msg::Input(Input::Paste(link(3))));
+    story.keys("Enter");
+    assert_eq!(story.asked(), [send(Command::Redeem([4; 16]))]);
+    story.keys("a");
+    story.event(Msg::Input(Input::Paste(link(9))));
+    story.keys("Enter");
+    assert_eq!(story.asked(), []);
+    let Some(Popup::Add(add)) = story.model.popups.last() else { panic!("the window stays open") };
+    assert!(add.problem.as_ref().unwrap().contains("another server"));
+    story.keys("Esc");
+    assert!(story.model.popups.is_empty());
+}
+
+#[test]
+fn a_text_is_drawn_at_once_and_follows_its_fate() {
+    let mut story = Story::friends();
+    story.keys("Tab h Alt-Enter i? Enter");
+    let text = "h\ni?".to_owned();
+    assert_eq!(story.asked(), [send(Command::Say { to: name("bob"), text, echo: 0 })]);
+    let state = |story: &Story| match &story.model.chats[&name("bob")].lines().next_back().unwrap().from {
+        From::Me(sent) => sent.state.clone(),
+        From::Them | From::Note => panic!("it is ours"),
+    };
+    assert_eq!(state(&story), MessageState::Waiting);
+    story.tell(Event::Waiting { to: name("bob"), echo: 0, id: MsgId([8; 16]) });
+    story.tell(Event::MessageState { to: name("bob"), id: MsgId([8; 16]), state: MessageState::Delivered });
+    assert_eq!(state(&story), MessageState::Delivered);
+    story.keys("Enter");
+    assert_eq!(story.asked(), []);
+}
+
+#[test]
+fn each_contact_has_its_own_draft_and_pastes_are_never_sent() {
+    let mut story = Story::friends();
+    story.keys("Tab abc");
+    story.keys("Esc j Tab");
+    story.event(Msg::Input(Input::Paste("one\ntwo\n".into())));
+    assert_eq!(story.asked(), []);
+    assert_eq!(story.model.chats[&name("bob")].draft.text(), "abc");
+    assert_eq!(story.model.chats[&name("carol")].draft.text(), "one\ntwo\n");
+}
+
+#[test]
+fn texts_count_as_unread_until_they_were_on_the_screen() {
+    let mut story = Story::friends();
+    let said = |from: &str| Event::Said {
+        from: name(from),
+        id: MsgId([1; 16]),
+        sent: Wall(1_763_821_920_000),
+        text: Safe::line("hi"),
+    };
+    story.tell(said("carol"));
+    story.tell(said("bob"));
+    assert_eq!(story.model.unread(), 1);
+    assert_eq!(story.asked(), [Effect::Bell, Effect::Bell]);
+    story.keys("j");
+    assert_eq!(story.model.unread(), 0);
+    story.keys("PgUp");
+    story.tell(said("carol"));
+    story.tell(said("carol"));
+    story.keys("PgUp");
+    story.tell(said("carol"));
+    assert_eq!(story.model.unread(), 1, "scrolled up, the newest is not on the screen");
+}
+
+#[test]
+fn a_call_is_one_key_and_so_is_its_end() {
+    let mut story = Story::friends();
+    story.keys("c");
+    assert_eq!(story.asked(), [send(Command::Call(name("bob")))]);
+    story.tell(Event::Calling(name("bob")));
+    story.tell(Event::Ringing(name("bob")));
+    story.live();
+    story.tell(Event::Heard(name("bob")));
+    story.keys("^t ^t");
+    let mute = |on| Effect::Sound(SoundCommand::Mute(on));
+    assert_eq!(story.asked(), [mute(true), mute(false)]);
+    story.keys("^g + -x");
+    let volume = |percent| Effect::Sound(SoundCommand::Volume { ssrc: Ssrc(7), percent });
+    assert_eq!(story.asked(), [volume(110), volume(100), send(Command::HangUp)]);
+    story.tell(Event::Ended { with: name("bob"), reason: EndReason::HungUp });
+    assert!(story.model.call.is_none() && !story.model.on_call_page());
+}
+
+#[test]
+fn every_end_of_a_call_is_said_by_name() {
+    for reason in
+        [EndReason::NoAnswer, EndReason::Busy, EndReason::Declined, EndReason::Gone, EndReason::Lost]
+    {
+        let mut story = Story::friends();
+        story.keys("c");
+        story.tell(Event::Ended { with: name("bob"), reason });
+        assert!(story.notice().contains("bob"), "{reason:?}: {}", story.notice());
+        assert!(story.model.call.is_none());
+    }
+}
+
+#[test]
+fn a_call_over_the_list_ignores_keys_that_were_meant_for_the_list() {
+    let mut story = Story::friends();
+    story.tell(Event::Incoming(name("carol")));
+    assert_eq!(story.asked(), [Effect::Bell]);
+    story.keys("yn Enter q");
+    assert!(story.model.incoming().is_some());
+    assert_eq!(story.asked(), []);
+    story.wait(INCOMING_GUARD);
+    story.keys("y");
+    assert_eq!(story.asked(), [send(Command::Answer)]);
+    assert_eq!(story.selected(), "carol");
+}
+
+#[test]
+fn a_call_while_writing_takes_no_key() {
+    let mut story = Story::friends();
+    story.keys("Tab on");
+    story.tell(Event::Incoming(name("carol")));
+    story.wait(INCOMING_GUARD * 2);
+    story.keys("ny Enter");
+    let text = "onny".to_owned();
+    assert_eq!(story.asked(), [Effect::Bell, send(Command::Say { to: name("bob"), text, echo: 0 })]);
+    assert!(story.model.incoming().is_some_and(|(_, incoming)| incoming.window.is_none()));
+    // Asked for, the window takes its keys at once.
+    story.keys("^g m");
+    assert_eq!(story.asked(), [Effect::Sound(SoundCommand::Mute(true)), send(Command::Answer)]);
+}
+
+#[test]
+fn leaving_the_line_brings_the_call_to_the_front() {
+    let mut story = Story::friends();
+    story.keys("Tab");
+    story.tell(Event::Incoming(name("carol")));
+    story.keys("Esc");
+    assert!(story.model.incoming().is_some_and(|(_, incoming)| incoming.window.is_some()));
+    story.keys("n");
+    assert!(!story.asked().contains(&send(Command::Decline)));
+    story.wait(INCOMING_GUARD);
+    story.keys("n");
+    assert_eq!(story.asked(), [send(Command::Decline)]);
+}
+
+#[test]
+fn a_silenced_call_rings_no_more_and_can_still_be_answered() {
+    let mut story = Story::friends();
+    story.tell(Event::Incoming(name("carol")));
+    story.wait(INCOMING_GUARD);
+    story.keys("i");
+    story.asked();
+    story.wait(Duration::from_secs(20));
+    story.keys("j");
+    assert_eq!(story.asked(), []);
+    story.keys("^g y");
+    assert_eq!(story.asked(), [send(Command::Answer)]);
+}
+
+#[test]
+fn the_bell_rings_every_few_seconds() {
+    let mut story = Story::friends();
+    story.tell(Event::Incoming(name("carol")));
+    let mut bells = 0;
+    while story.now.mono < Time::secs(60) {
+        let due = story.model.deadline().expect("something is shown that changes");
+        assert!(due > story.now.mono, "the deadline is ahead");
+        story.wait(due - story.now.mono);
+        bells += story.asked().iter().filter(|effect| **effect == Effect::Bell).count();
+    }
+    assert_eq!(bells, 4);
+}
+
+#[test]
+fn quitting_asks_only_in_a_call() {
+    let mut story = Story::friends();
+    story.keys("q");
+    assert_eq!(story.asked(), [Effect::Quit]);
+    story.live();
+    story.keys("q");
+    assert_eq!(story.asked(), []);
+    story.wait(Duration::from_secs(3));
+    story.keys("^c");
+    assert_eq!(story.asked(), []);
+    story.keys("^c");
+    assert_eq!(story.asked(), [Effect::Quit]);
+    assert_eq!(finish(&mut story.model), [send(Command::HangUp)]);
+}
+
+#[test]
+fn letters_in_the_line_are_letters() {
+    let mut story = Story::friends();
+    story.keys("Tab qcaAD?:/");
+    assert_eq!(story.asked(), []);
+    assert_eq!(story.model.chats[&name("bob")].draft.text(), "qcaAD?:/");
+    story.keys("F1");
+    assert!(matches!(story.model.popups[..], [Popup::Help { .. }]));
+    story.keys("F1");
+    assert_eq!(story.model.focus, Focus::Message);
+}
+
+#[test]
+fn a_broken_microphone_is_said_and_the_call_goes_on() {
+    let mut story = Story::friends();
+    story.live();
+    let why = Safe::line("the device is busy; close the other program");
+    story.event(Msg::Sound(SoundEvent::Microphone(HalfState::Failed { why })));
+    assert!(story.notice().contains("no microphone: the device is busy"));
+    assert!(matches!(story.model.call.as_ref().unwrap().phase, Phase::Live { .. }));
+}
+
+#[test]
+fn only_what_changes_the_picture_is_worth_a_frame() {
+    let mut story = Story::friends();
+    story.live();
+    let levels = |db| Msg::Sound(SoundEvent::Levels(Levels { microphone: db, speakers: vec![] }));
+    story.event(levels(-20.0));
+    assert!(core::mem::take(&mut story.model.dirty));
+    story.event(levels(-20.5));
+    assert!(!story.model.dirty, "the same step of the meter");
+    story.tell(Event::Ended { with: name("bob"), reason: EndReason::HungUp });
+    story.wait(Duration::from_secs(20));
+    story.model.dirty = false;
+    story.event(Msg::Tick);
+    assert!(!story.model.dirty);
+    let idle = story.model.deadline().expect("the clock") - story.now.mono;
+    assert!(idle > Duration::from_secs(1) && idle <= Duration::from_secs(60));
+}
+
+#[test]
+fn a_changed_server_key_is_the_end() {
+    let mut story = Story::friends();
+    story.tell(Event::ServerKeyChanged { pinned: Fingerprint([1; 32]), shown: Fingerprint([2; 32]) });
+    story.keys("c a Enter y");
+    assert_eq!(story.asked(), []);
+    story.keys("q");
+    assert_eq!(story.asked(), [Effect::Quit]);
+}
