@@ -4,3 +4,4 @@ pub mod app;
 pub mod keys;
 pub mod signals;
 pub mod terminal;
+pub mod view;

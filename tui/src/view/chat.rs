@@ -1,0 +1,160 @@
+//! The chat with the chosen contact: who it is, the lines, the call bar, and the line being written.
+
+use std::collections::VecDeque;
+
+use proto::client::{ContactInfo, MessageState};
+use proto::wire::record::{Presence, Standing};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+
+use crate::app::Model;
+use crate::app::chat::{Chat, From, Line};
+use crate::app::model::Focus;
+
+use super::text;
+use super::theme::Theme;
+use super::{call, line, title};
+
+/// Columns of the time before a line: a space, `14:32`, a space.
+const TIME_COLUMNS: u16 = 7;
+
+/// Draws the pane; gives the cursor's place when the line has the focus.
+pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, bar: bool) -> Option<Position> {
+    let bar = if bar && model.call.is_some() { 2 } else { 0 };
+    let contact = model.contacts.selected();
+    head(contact, text::row(area, 0), buf, theme);
+    text::rule(buf, text::row(area, 1), theme.glyphs.horizontal, theme.dim());
+    let lines = Rect { y: area.y + 2, height: area.height.saturating_sub(4 + bar), ..area };
+    match contact {
+        None => paragraph(NOBODY, lines, buf, theme),
+        Some(contact) if contact.standing == Standing::Asking => {
+            let words = format!(
+                "{} asks to be your contact. Enter or A accepts, D rejects: they are told neither why nor when.",
+                contact.name
+            );
+            paragraph(&words, lines, buf, theme);
+        }
+        Some(contact) => {
+            if let Some(chat) = model.chats.get(&contact.name) {
+                history(model, contact, chat, lines, buf, theme);
+            }
+        }
+    }
+    let below = Rect { y: area.y + area.height - 2 - bar, height: bar, ..area };
+    call::bar(model, below, buf, theme);
+    text::rule(buf, text::row(area, area.height - 2), theme.glyphs.horizontal, theme.dim());
+    let input = text::row(area, area.height - 1);
+    let x = text::left(buf, input, 1, "> ", theme.accent());
+    let chat = model.chats.get(&contact?.name);
+    let place = Rect { x: input.x + x, width: input.width - x, ..input };
+    let none = crate::app::input::Editor::default();
+    let cursor = line::line(chat.map_or(&none, |chat| &chat.draft), place, buf, theme);
+    cursor.filter(|_| model.focus == Focus::Message)
+}
+
+const NOBODY: &str = "This is where you talk. Press a to add a contact by name, or by the link they gave you. \
+    Every server has a friend called echo who answers calls and says back what you say.";
+
+fn head(contact: Option<&ContactInfo>, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let Some(contact) = contact else { return };
+    text::left(buf, area, 1, contact.name.as_str(), theme.strong());
+    let (words, style) = match (contact.blocked, contact.standing, contact.presence) {
+        (true, _, _) => ("another key: remove them or ask why", theme.bad()),
+        (_, Standing::Asking, _) => ("asks to be your contact", theme.warn()),
+        (_, Standing::Asked, _) => ("asked, no answer yet", theme.dim()),
+        (_, Standing::None, _) => ("not a contact", theme.dim()),
+        (_, Standing::Mutual, Presence::Online) => ("online", theme.good()),
+        (_, Standing::Mutual, Presence::InCall) => ("in a call", theme.warn()),
+        (_, Standing::Mutual, Presence::Offline) => ("offline", theme.dim()),
+    };
+    text::right(buf, area, 1, words, style);
+}
+
+fn paragraph(words: &str, area: Rect, buf: &mut Buffer, theme: Theme) {
+    for (y, row) in (1..area.height).zip(text::wrap(words, area.width.saturating_sub(4))) {
+        text::left(buf, text::row(area, y), 2, &row, theme.dim());
+    }
+}
+
+/// One row of the chat, ready to be drawn.
+struct Row<'a> {
+    line: &'a Line,
+    text: String,
+    /// The first row has the time and the name, the last one the mark.
+    first: bool,
+    last: bool,
+    day: Option<String>,
+}
+
+fn history(model: &Model, contact: &ContactInfo, chat: &Chat, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let own = model.name.as_ref().map_or("you", proto::id::Name::as_str);
+    let name_columns = text::columns(own).max(text::columns(contact.name.as_str())).clamp(6, 12);
+    let room = area.width.saturating_sub(TIME_COLUMNS + name_columns + 1 + 3);
+    let rows = rows(model, chat, room, usize::from(area.height));
+    for (y, row) in (0..).zip(&rows) {
+        let place = text::row(area, y);
+        if let Some(day) = &row.day {
+            text::left(buf, place, 1, day, theme.dim());
+            continue;
+        }
+        if row.first {
+            let time = title::time_of_day(row.line.when, &model.settings.zone);
+            text::left(buf, place, 1, &time, theme.dim());
+            let (name, style) = match row.line.from {
+                From::Me(_) => (own, theme.dim()),
+                From::Them => (contact.name.as_str(), theme.accent()),
+                From::Note => (theme.glyphs.sound, theme.dim()),
+            };
+            let name = text::fit(name, name_columns, theme.glyphs.more);
+            let at = TIME_COLUMNS + name_columns - text::columns(&name);
+            text::left(buf, place, at, &name, style);
+        }
+        let style = if row.line.from == From::Note { theme.dim() } else { theme.plain() };
+        text::left(buf, place, TIME_COLUMNS + name_columns + 1, &row.text, style);
+        if row.last {
+            mark(&row.line.from, place, buf, theme);
+        }
+    }
+}
+
+fn mark(from: &From, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let From::Me(sent) = from else { return };
+    let (glyph, style): (_, Style) = match &sent.state {
+        MessageState::Waiting => (theme.glyphs.waiting, theme.dim()),
+        MessageState::Delivered => (theme.glyphs.delivered, theme.good()),
+        MessageState::Failed(_) => (theme.glyphs.failed, theme.bad()),
+    };
+    text::right(buf, area, 1, glyph, style);
+}
+
+/// The newest rows that fit, made from the end: the length of a chat costs nothing.
+fn rows<'a>(model: &Model, chat: &'a Chat, room: u16, height: usize) -> VecDeque<Row<'a>> {
+    let zone = &model.settings.zone;
+    let mut rows = VecDeque::new();
+    let mut newer: Option<(&Line, String)> = None;
+    for line in chat.lines().rev().skip(chat.scroll) {
+        let day = title::day(line.when, zone);
+        if let Some((line, other)) = newer.take().filter(|(_, other)| *other != day) {
+            rows.push_front(day_row(line, other));
+        }
+        let texts = text::wrap(line.text.as_str(), room);
+        let last = texts.len() - 1;
+        for (at, text) in texts.into_iter().enumerate().rev() {
+            rows.push_front(Row { line, text, first: at == 0, last: at == last, day: None });
+        }
+        if rows.len() >= height {
+            rows.drain(..rows.len() - height);
+            return rows;
+        }
+        newer = Some((line, day));
+    }
+    if let Some((line, day)) = newer.filter(|(_, day)| *day != title::day(model.now.wall, zone)) {
+        rows.push_front(day_row(line, day));
+    }
+    rows
+}
+
+fn day_row(line: &Line, day: String) -> Row<'_> {
+    Row { line, text: String::new(), first: false, last: false, day: Some(day) }
+}

@@ -1,0 +1,91 @@
+//! The list: contacts, then requests.
+
+use proto::client::ContactInfo;
+use proto::wire::record::{Presence, Standing};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::app::Model;
+use crate::app::model::Focus;
+
+use super::text;
+use super::theme::Theme;
+
+/// Rows that requests take at most, with their heading, before they scroll with the list.
+const REQUEST_ROWS_MAX: u16 = 5;
+
+pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let head = text::row(area, 0);
+    let x = text::left(buf, head, 1, "CONTACTS", theme.strong());
+    let online = format!("{} online", model.contacts.online());
+    if x + 2 + text::columns(&online) <= head.width {
+        text::right(buf, head, 0, &online, theme.dim());
+    }
+    let requests = model.contacts.requests();
+    let wanted = u16::try_from(requests.len()).unwrap_or(u16::MAX).saturating_add(1);
+    let below = if requests.is_empty() { 0 } else { wanted.min(REQUEST_ROWS_MAX).min(area.height / 2) };
+    let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + below), ..area };
+    let contacts = model.contacts.contacts();
+    if contacts.is_empty() && requests.is_empty() {
+        return empty(list, buf, theme);
+    }
+    rows(model, &contacts, list, buf, theme);
+    if below > 0 {
+        let under = Rect { y: area.y + area.height - below, height: below, ..area };
+        text::left(buf, text::row(under, 0), 1, "REQUESTS", theme.strong());
+        rows(model, &requests, Rect { y: under.y + 1, height: below - 1, ..under }, buf, theme);
+    }
+}
+
+fn empty(area: Rect, buf: &mut Buffer, theme: Theme) {
+    let words = "Nobody yet. Press a to add a contact.";
+    for (y, line) in (0..).zip(text::wrap(words, area.width.saturating_sub(2))) {
+        text::left(buf, text::row(area, y), 2, &line, theme.dim());
+    }
+}
+
+fn rows(model: &Model, all: &[&ContactInfo], area: Rect, buf: &mut Buffer, theme: Theme) {
+    let height = usize::from(area.height);
+    let chosen = model.chatting().and_then(|name| all.iter().position(|contact| contact.name == *name));
+    // The chosen row stays in sight; otherwise the list begins at its beginning.
+    let skip = chosen.map_or(0, |at| (at + 1).saturating_sub(height));
+    for (y, contact) in (0..area.height).zip(all.iter().skip(skip)) {
+        let chosen = model.chatting() == Some(&contact.name);
+        row(model, contact, chosen, text::row(area, y), buf, theme);
+    }
+}
+
+fn row(model: &Model, contact: &ContactInfo, chosen: bool, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let (glyph, style, words) = look(contact, theme);
+    let unread = model.chats.get(&contact.name).map_or(0, |chat| chat.unread);
+    let right = if unread > 0 { unread.to_string() } else { words.to_owned() };
+    if chosen {
+        text::left(buf, area, 0, theme.glyphs.chosen, theme.accent());
+    }
+    text::left(buf, area, 2, glyph, style);
+    let name_style = match (chosen && model.focus == Focus::List, unread > 0) {
+        (true, _) => theme.cursor(),
+        (false, true) => theme.strong(),
+        (false, false) => theme.plain(),
+    };
+    // The name comes first: words about it take what is left.
+    let name = text::fit(contact.name.as_str(), area.width.saturating_sub(4), theme.glyphs.more);
+    let after = text::left(buf, area, 4, &name, name_style);
+    if after + 1 + text::columns(&right) <= area.width {
+        text::right(buf, area, 0, &right, if unread > 0 { theme.strong() } else { theme.dim() });
+    }
+}
+
+fn look(contact: &ContactInfo, theme: Theme) -> (&'static str, Style, &'static str) {
+    if contact.blocked {
+        return ("!", theme.bad(), "key changed");
+    }
+    match (contact.standing, contact.presence) {
+        (Standing::Asking, _) => ("?", theme.warn(), "(Enter)"),
+        (Standing::Asked | Standing::None, _) => (theme.glyphs.asked, theme.dim(), "asked"),
+        (Standing::Mutual, Presence::Online) => (theme.glyphs.online, theme.good(), ""),
+        (Standing::Mutual, Presence::InCall) => (theme.glyphs.in_call, theme.warn(), "in a call"),
+        (Standing::Mutual, Presence::Offline) => (theme.glyphs.offline, theme.dim(), ""),
+    }
+}

@@ -1,0 +1,107 @@
+//! The screen as a pure function of the model: no state, no terminal. One page, one file.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use crate::app::Model;
+use crate::app::model::{Focus, Stage};
+
+mod call;
+mod chat;
+mod contacts;
+mod footer;
+mod help;
+mod line;
+mod meter;
+mod popup;
+mod text;
+mod theme;
+mod title;
+mod welcome;
+
+pub use title::window as window_title;
+
+use theme::Theme;
+
+/// Below this there is no room for pages: one line says what matters.
+const WIDTH_MIN: u16 = 40;
+const HEIGHT_MIN: u16 = 10;
+
+/// From this width on the list and the chat stand side by side.
+const TWO_PANES_WIDTH: u16 = 60;
+
+/// From this width on the list is wider, and a call has its own panel.
+const WIDE: u16 = 110;
+
+/// Draws the model and says where the cursor goes; none hides it.
+pub fn view(model: &Model, buf: &mut Buffer) -> Option<Position> {
+    let area = buf.area;
+    let theme = Theme::new(model.settings.look);
+    if area.width < WIDTH_MIN || area.height < HEIGHT_MIN {
+        title::tiny(model, area, buf, theme);
+        return None;
+    }
+    let rows = Rect { y: area.y + 1, height: area.height - 2, ..area };
+    let mut cursor = match &model.stage {
+        Stage::Stop { pinned, shown } => {
+            welcome::stop(model, *pinned, *shown, rows, buf, theme);
+            None
+        }
+        Stage::Welcome(first) => welcome::welcome(model, first, rows, buf, theme),
+        Stage::Main => main_page(model, rows, buf, theme),
+    };
+    title::title(model, text::row(area, 0), buf, theme);
+    footer::footer(model, text::row(area, area.height - 1), buf, theme);
+    if matches!(model.stage, Stage::Main)
+        && let Some(over) = popup::popups(model, rows, buf, theme)
+    {
+        cursor = over;
+    }
+    cursor
+}
+
+fn main_page(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
+    if model.on_call_page() {
+        call::page(model, area, buf, theme);
+        return None;
+    }
+    if area.width < TWO_PANES_WIDTH {
+        return match model.focus {
+            Focus::List => {
+                contacts::pane(model, narrow_list(model, area, buf, theme), buf, theme);
+                None
+            }
+            Focus::Message => chat::pane(model, area, buf, theme, true),
+        };
+    }
+    let docked = area.width >= WIDE && model.call.is_some();
+    let list = if area.width >= WIDE && !docked { 26 } else { 20 };
+    let panel = if docked { 38 } else { 0 };
+    contacts::pane(model, Rect { width: list, ..area }, buf, theme);
+    divide(area, list, buf, theme);
+    let middle = Rect { x: area.x + list + 2, width: area.width - list - 2 - panel, ..area };
+    let cursor = chat::pane(model, middle, buf, theme, !docked);
+    if docked {
+        let at = area.width - panel;
+        divide(area, at - 1, buf, theme);
+        call::panel(model, Rect { x: area.x + at + 1, width: panel - 1, ..area }, buf, theme);
+    }
+    cursor
+}
+
+/// Where there is room for one pane only, a call keeps two rows below the list.
+fn narrow_list(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Rect {
+    let bar = if model.call.is_some() { 2 } else { 0 };
+    let below = Rect { y: area.y + area.height - bar, height: bar, ..area };
+    call::bar(model, below, buf, theme);
+    Rect { height: area.height - bar, ..area }
+}
+
+fn divide(area: Rect, x: u16, buf: &mut Buffer, theme: Theme) {
+    for y in 0..area.height {
+        text::left(buf, text::row(area, y), x + 1, theme.glyphs.vertical, theme.dim());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Windows over the page.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+
+use crate::app::Model;
+use crate::app::call::{Incoming, clock, device, trouble};
+use crate::app::popup::{Add, Popup};
+
+use super::theme::Theme;
+use super::{help, line, text};
+
+/// Draws the windows there are. `None` without any; otherwise where the cursor goes, if it is shown.
+pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Option<Position>> {
+    let mut cursor = None;
+    for popup in &model.popups {
+        cursor = Some(match popup {
+            Popup::Help { scroll } => {
+                let inside = window(area, (area.width - 2).min(90), area.height, "Keys", buf, theme);
+                help::help(*scroll, inside, buf, theme);
+                None
+            }
+            Popup::Add(add) => add_contact(model, add, area, buf, theme),
+        });
+    }
+    if let Some((from, incoming)) = model.incoming().filter(|(_, incoming)| incoming.window.is_some()) {
+        incoming_call(model, from.as_str(), incoming, area, buf, theme);
+        cursor = Some(None);
+    }
+    cursor
+}
+
+/// An empty window with a frame in the middle of `area`; gives the place inside, one column off the frame.
+pub(super) fn window(
+    area: Rect,
+    width: u16,
+    height: u16,
+    name: &str,
+    buf: &mut Buffer,
+    theme: Theme,
+) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    let frame =
+        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    for y in 0..height {
+        text::rule(buf, text::row(frame, y), " ", Style::reset());
+    }
+    let [top_left, top_right, bottom_left, bottom_right] = theme.glyphs.corners;
+    let style = theme.plain();
+    for (y, left, right) in [(0, top_left, top_right), (height - 1, bottom_left, bottom_right)] {
+        text::rule(buf, text::row(frame, y), theme.glyphs.horizontal, style);
+        text::left(buf, text::row(frame, y), 0, left, style);
+        text::left(buf, text::row(frame, y), width - 1, right, style);
+    }
+    for y in 1..height - 1 {
+        text::left(buf, text::row(frame, y), 0, theme.glyphs.vertical, style);
+        text::left(buf, text::row(frame, y), width - 1, theme.glyphs.vertical, style);
+    }
+    let name = text::fit(name, width.saturating_sub(6), theme.glyphs.more);
+    text::left(buf, text::row(frame, 0), 2, &format!(" {name} "), theme.strong());
+    Rect { x: frame.x + 2, y: frame.y + 1, width: width.saturating_sub(4), height: height.saturating_sub(2) }
+}
+
+fn incoming_call(model: &Model, from: &str, incoming: &Incoming, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let troubles: Vec<String> =
+        [trouble("microphone", &model.sound.microphone), trouble("speaker", &model.sound.speaker)]
+            .into_iter()
+            .flatten()
+            .collect();
+    let inside = window(area, 52, 9, "Incoming call", buf, theme);
+    let row = |y| text::row(inside, y);
+    let x = text::left(buf, row(1), 1, from, theme.accent());
+    text::left(buf, row(1), x + 1, "is calling you", theme.strong());
+    let ringing = format!("ringing {}", clock(model.now.mono - incoming.since));
+    text::left(buf, row(2), 1, &ringing, theme.dim());
+    for (y, left, right) in [
+        (4, ("Enter/y", "answer"), ("m", "answer muted")),
+        (5, ("n", "decline"), ("i", "silence, let it ring")),
+    ] {
+        for (x, (key, words)) in [(1, left), (22, right)] {
+            let at = text::left(buf, row(y), x, &format!("[{key}]"), theme.accent());
+            text::left(buf, row(y), at + 1, words, theme.plain());
+        }
+    }
+    let sound = match troubles.first() {
+        Some(trouble) => (text::fit(trouble, inside.width - 1, theme.glyphs.more), theme.warn()),
+        None => (
+            device(&model.sound.microphone).map_or_else(String::new, |name| format!("mic {name}")),
+            theme.dim(),
+        ),
+    };
+    text::left(buf, row(6), 1, &sound.0, sound.1);
+}
+
+fn add_contact(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
+    let width = area.width.saturating_sub(4).min(72);
+    let own = own_link(model, add, width.saturating_sub(8));
+    let problem = add.problem.as_deref().unwrap_or_default();
+    let problem = text::wrap(problem, width.saturating_sub(8));
+    let hints: &[&str] = if model.own_link.is_some() { &[] } else { &HINTS };
+    let height = 6 + u16::try_from(own.len() + problem.len() + hints.len()).unwrap_or(0);
+    let inside = window(area, width, height, "Add a contact", buf, theme);
+    let row = |y| text::row(inside, y);
+    let x = text::left(buf, row(1), 1, "name or link  ", theme.dim());
+    let field = Rect { x: inside.x + x, width: inside.width.saturating_sub(x), ..row(1) };
+    let cursor = line::line(&add.who, field, buf, theme);
+    let mut y = 2;
+    for words in &problem {
+        text::left(buf, row(y), 1, words, theme.bad());
+        y += 1;
+    }
+    for words in hints {
+        text::left(buf, row(y), 1, &text::fit(words, inside.width - 1, theme.glyphs.more), theme.dim());
+        y += 1;
+    }
+    y += 1;
+    for words in own {
+        text::left(buf, row(y), 1, &words, theme.plain());
+        y += 1;
+    }
+    cursor
+}
+
+const HINTS: [&str; 2] = [
+    "They are asked; you see each other once they accept.",
+    "A link (tincan://..) makes you contacts at once.",
+];
+
+fn own_link(model: &Model, add: &Add, room: u16) -> Vec<String> {
+    match (&model.own_link, add.link_wanted) {
+        (Some(link), _) => {
+            let mut rows = vec!["Your own link, for one person (also: tincan invite):".to_owned()];
+            rows.extend(text::wrap(link, room));
+            rows
+        }
+        (None, true) => vec!["Your own link is being made.".to_owned()],
+        (None, false) => vec!["^O makes a link of your own, to hand out.".to_owned()],
+    }
+}

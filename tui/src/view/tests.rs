@@ -1,0 +1,472 @@
+//! Every page as text at three sizes and in both glyph sets, the rules of the theme, hostile text, and byte budgets.
+
+use core::time::Duration;
+
+use jiff::tz::TimeZone;
+use proto::client::{ContactInfo, EndReason, Event, LinkState, MessageState};
+use proto::id::{Fingerprint, MsgId, Name, Principal, Ssrc};
+use proto::media::{HalfState, Levels, SoundEvent, Statistics};
+use proto::wire::record::{Presence, Standing, Why};
+use proto::{Now, Safe, Time, Wall};
+use ratatui::style::{Color, Modifier};
+
+use super::*;
+use crate::app::model::{Glyphs, Look};
+use crate::app::{Effect, Msg, Settings, update};
+use crate::keys::{Code, Input, Key};
+use crate::terminal::Painter;
+
+/// 14:32 on a Saturday, UTC.
+const START: Wall = Wall(1_763_821_920_000);
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn settings(look: Look) -> Settings {
+    Settings {
+        server: Safe::line("home.example"),
+        account: Fingerprint([0x5a; 32]),
+        proposed: "alice".to_owned(),
+        look,
+        zone: TimeZone::UTC,
+        remote: false,
+    }
+}
+
+/// A screen, and the world around it.
+struct Story {
+    model: Model,
+    now: Now,
+    effects: Vec<Effect>,
+}
+
+impl Story {
+    fn first_run(look: Look) -> Self {
+        let now = Now::at(Time::secs(100), START);
+        let now = Now { wall: START, ..now };
+        Self { model: Model::new(settings(look), None, now), now, effects: Vec::new() }
+    }
+
+    /// Alice, logged in, with five friends, a request, and a morning of chat with bob.
+    fn morning(look: Look) -> Self {
+        let mut story = Self::first_run(look);
+        story.model = Model::new(settings(look), Some(name("alice")), story.now);
+        story.tell(Event::Link(LinkState::Online));
+        story.tell(Event::LoggedIn(name("alice")));
+        story.tell(Event::Contacts(vec![
+            contact("bob", Standing::Mutual, Presence::Online),
+            contact("carol", Standing::Mutual, Presence::Online),
+            contact("dave", Standing::Mutual, Presence::InCall),
+            contact("erin", Standing::Mutual, Presence::Offline),
+            contact("frank", Standing::Asked, Presence::Offline),
+            contact("grace", Standing::Asking, Presence::Online),
+        ]));
+        story.say("bob", "bob", 30, "morning! did the relay survive the night?");
+        story.say("bob", "me", 29, "yes, 0 restarts. 41 MB resident with 2000 clients");
+        story.say("bob", "bob", 28, "nice. can we talk through the group call loss at 14:30?");
+        story.say("bob", "bob", 27, "日本語も大丈夫? (wide characters line up)");
+        story.say("bob", "me", 26, "wide is fine, and café with a combining accent too: cafe\u{301}");
+        story.say("bob", "bob", 2, "https://example.org/notes/jitter-buffer");
+        story.say("carol", "carol", 1, "lunch?");
+        story.say("carol", "carol", 1, "or later");
+        story.model.notice = None;
+        story
+    }
+
+    fn in_call(look: Look) -> Self {
+        let mut story = Self::morning(look);
+        story.keys("c");
+        story.tell(Event::Calling(name("bob")));
+        story.tell(Event::Ringing(name("bob")));
+        story.tell(Event::Live { with: name("bob"), ssrc: Ssrc(7) });
+        story.tell(Event::Heard(name("bob")));
+        story.hear(SoundEvent::Microphone(open("USB Headset")));
+        story.hear(SoundEvent::Speaker(open("USB Headset")));
+        story.wait(Duration::from_secs(192));
+        story.hear(SoundEvent::Levels(Levels { microphone: -9.0, speakers: vec![(Ssrc(7), -21.0)] }));
+        story.hear(SoundEvent::Statistics(Box::new(Statistics {
+            round_trip: Some(Duration::from_millis(42)),
+            loss_in: 0.003,
+            loss_out: 0.001,
+            jitter: Duration::from_millis(6),
+            buffer: Duration::from_millis(40),
+            opened: 9600,
+            lost: 2,
+            repaired: 27,
+            concealed: 2,
+            late: 1,
+            bitrate: 32_000,
+            frame: Duration::from_millis(20),
+            overruns: 0,
+        })));
+        story
+    }
+
+    fn say(&mut self, chat: &str, from: &str, minutes_ago: u64, text: &str) {
+        let sent = Wall(self.now.wall.0 - minutes_ago * 60_000);
+        if from == "me" {
+            let now = self.now;
+            self.now.wall = sent;
+            self.keys("\t");
+            self.event(Msg::Input(Input::Paste(text.to_owned())));
+            self.key(Key::press(Code::Enter));
+            self.keys("\t");
+            self.now = now;
+            let (echo, id) = (self.model.echo - 1, MsgId([9; 16]));
+            self.tell(Event::Waiting { to: name(chat), echo, id });
+            self.tell(Event::MessageState { to: name(chat), id, state: MessageState::Delivered });
+        } else {
+            let (from, text) = (name(from), Safe::text(text, 4000));
+            self.tell(Event::Said { from, id: MsgId([1; 16]), sent, text });
+        }
+    }
+
+    fn event(&mut self, msg: Msg) {
+        self.effects.extend(update(&mut self.model, msg, self.now));
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.event(Msg::Client(event));
+    }
+
+    fn hear(&mut self, event: SoundEvent) {
+        self.event(Msg::Sound(event));
+    }
+
+    fn key(&mut self, key: Key) {
+        self.event(Msg::Input(Input::Key(key)));
+    }
+
+    fn keys(&mut self, keys: &str) {
+        for c in keys.chars() {
+            self.key(if c == '\t' { Key::press(Code::Tab) } else { Key::char(c) });
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now.mono += time;
+        self.now.wall.0 += u64::try_from(time.as_millis()).unwrap();
+        self.event(Msg::Tick);
+    }
+
+    fn buffer(&self, width: u16, height: u16) -> (Buffer, Option<Position>) {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+        let cursor = view(&self.model, &mut buffer);
+        (buffer, cursor)
+    }
+}
+
+fn contact(who: &str, standing: Standing, presence: Presence) -> ContactInfo {
+    let principal = Principal::Key(Fingerprint([1; 32]));
+    ContactInfo { name: name(who), principal, standing, presence, blocked: false }
+}
+
+fn open(device: &str) -> HalfState {
+    HalfState::Open { name: Safe::line(device), opened_in: Duration::from_millis(12) }
+}
+
+const UNICODE: Look = Look { glyphs: Glyphs::Unicode, colour: true };
+const ASCII: Look = Look { glyphs: Glyphs::Ascii, colour: false };
+
+/// The picture as text; a wide character takes the place of two.
+fn picture(buffer: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let mut x = 0;
+        let mut row = String::new();
+        while x < buffer.area.width {
+            let symbol = buffer[(x, y)].symbol();
+            row.push_str(symbol);
+            x += text::columns(symbol).max(1);
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Every page, made anew for a look.
+fn pages(look: Look) -> Vec<(&'static str, Story)> {
+    let mut list = Vec::new();
+    let mut page = |name, story: Story| list.push((name, story));
+
+    let mut story = Story::first_run(look);
+    story.tell(Event::Link(LinkState::Online));
+    story.tell(Event::ServerKeyUnknown(Fingerprint([0x33; 32])));
+    page("first_run", story);
+
+    let mut story = Story::first_run(look);
+    story.tell(Event::Link(LinkState::Online));
+    story.tell(Event::NameWanted);
+    story.key(Key::press(Code::Enter));
+    let text = Safe::line("The name alice belongs to somebody else here. Choose another one.");
+    story.tell(Event::LoginRefused { why: Why::NameTaken, text });
+    page("name_taken", story);
+
+    let mut story = Story::first_run(look);
+    story.tell(Event::LoggedIn(name("alice")));
+    page("nobody_yet", story);
+
+    page("main", Story::morning(look));
+
+    let mut story = Story::morning(look);
+    story.keys("\tsee you in five minutes");
+    page("writing", story);
+
+    let mut story = Story::morning(look);
+    story.keys("G");
+    page("request", story);
+
+    let mut story = Story::morning(look);
+    story.keys("agra ce");
+    story.key(Key::press(Code::Enter));
+    page("add", story);
+
+    let mut story = Story::morning(look);
+    story.keys("a");
+    story.key(Key::ctrl('o'));
+    let link = format!("tincan://home.example:8462/{}/alice#SHA256:{}", "0f".repeat(16), "A".repeat(43));
+    story.tell(Event::Invite(link));
+    page("own_link", story);
+
+    let mut story = Story::morning(look);
+    story.keys("?");
+    page("help", story);
+
+    let mut story = Story::morning(look);
+    story.tell(Event::Incoming(name("carol")));
+    story.wait(Duration::from_secs(7));
+    page("incoming", story);
+
+    let mut story = Story::morning(look);
+    story.keys("\ton my w");
+    story.tell(Event::Incoming(name("carol")));
+    story.wait(Duration::from_secs(7));
+    page("incoming_while_writing", story);
+
+    let mut story = Story::morning(look);
+    story.keys("c");
+    story.tell(Event::Calling(name("bob")));
+    story.tell(Event::Ringing(name("bob")));
+    story.wait(Duration::from_secs(4));
+    page("ringing", story);
+
+    page("call_bar", Story::in_call(look));
+
+    let mut story = Story::in_call(look);
+    story.key(Key::ctrl('g'));
+    page("call_view", story);
+
+    let mut story = Story::in_call(look);
+    story.hear(SoundEvent::Microphone(HalfState::Failed {
+        why: Safe::line("the device USB Headset is gone; plug it in again or choose another"),
+    }));
+    story.key(Key::ctrl('g'));
+    page("no_microphone", story);
+
+    let mut story = Story::in_call(look);
+    story.tell(Event::Ended { with: name("bob"), reason: EndReason::TheyHungUp });
+    page("hung_up", story);
+
+    let mut story = Story::morning(look);
+    story.tell(Event::Link(LinkState::Away { retry_in: Duration::from_millis(3500) }));
+    page("offline", story);
+
+    let mut story = Story::morning(look);
+    story.tell(Event::ServerKeyChanged { pinned: Fingerprint([1; 32]), shown: Fingerprint([2; 32]) });
+    page("key_changed", story);
+    list
+}
+
+#[test]
+fn every_page_at_every_size() {
+    for (look, set) in [(UNICODE, "unicode"), (ASCII, "ascii")] {
+        for (width, height) in [(80, 24), (120, 40), (50, 12)] {
+            for (page, story) in pages(look) {
+                let (buffer, _) = story.buffer(width, height);
+                insta::assert_snapshot!(format!("{page}-{width}x{height}-{set}"), picture(&buffer));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_size_is_too_small_to_draw() {
+    for (_, story) in pages(UNICODE) {
+        for width in [1, 2, 10, 39, 40, 41, 59, 60, 109, 110, 200] {
+            for height in [1, 2, 3, 9, 10, 11, 24, 60] {
+                let (_, cursor) = story.buffer(width, height);
+                assert!(
+                    cursor.is_none_or(|at| at.x < width && at.y < height),
+                    "{width}x{height}: {cursor:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Every style that is used anywhere.
+fn styles(look: Look) -> Vec<(&'static str, Color, Color, Modifier)> {
+    let mut found = Vec::new();
+    for (page, story) in pages(look) {
+        let (buffer, _) = story.buffer(120, 40);
+        found.extend(buffer.content().iter().map(|cell| (page, cell.fg, cell.bg, cell.modifier)));
+    }
+    found
+}
+
+#[test]
+fn colours_are_of_the_palette_on_the_default_background() {
+    let palette = [Color::Reset, Color::Red, Color::Green, Color::Yellow, Color::Cyan];
+    for (page, fg, bg, _) in styles(UNICODE) {
+        assert!(palette.contains(&fg), "{page}: {fg:?} may be invisible somewhere");
+        assert_eq!(bg, Color::Reset, "{page}");
+    }
+}
+
+#[test]
+fn without_colour_nothing_is_coloured_and_nothing_is_lost() {
+    for (page, fg, bg, _) in styles(Look { glyphs: Glyphs::Unicode, colour: false }) {
+        assert_eq!((fg, bg), (Color::Reset, Color::Reset), "{page}");
+    }
+    for ((page, with), (_, without)) in
+        pages(UNICODE).into_iter().zip(pages(Look { colour: false, ..UNICODE }))
+    {
+        let (with, without) = (with.buffer(80, 24).0, without.buffer(80, 24).0);
+        assert_eq!(picture(&with), picture(&without), "{page}");
+    }
+}
+
+#[test]
+fn the_ascii_set_draws_with_letters_only() {
+    for (page, story) in pages(ASCII) {
+        let (buffer, _) = story.buffer(80, 24);
+        let drawn = picture(&buffer);
+        let chrome = ['│', '─', '╭', '●', '◐', '○', '◌', '▌', '█', '✓', '✗', '»', '…', '↵', '·'];
+        assert!(!drawn.contains(chrome), "{page}:\n{drawn}");
+    }
+}
+
+/// A terminal that reads what the painter writes.
+struct Tty {
+    painter: Painter,
+    vt: vt100::Parser,
+}
+
+impl Tty {
+    fn new() -> Self {
+        let side = |cells| core::num::NonZero::new(cells).unwrap();
+        Self { painter: Painter::new(), vt: vt100::Parser::new(side(24), side(80), 0) }
+    }
+
+    fn show(&mut self, story: &Story) -> Vec<u8> {
+        let (buffer, cursor) = story.buffer(80, 24);
+        let mut out = Vec::new();
+        self.painter.paint(&buffer, cursor, &mut out);
+        self.vt.process(&out);
+        out
+    }
+}
+
+#[test]
+fn idle_is_no_bytes_and_the_clock_is_a_few() {
+    let (mut tty, mut story) = (Tty::new(), Story::morning(UNICODE));
+    assert!(tty.show(&story).len() < 3300, "the first paint");
+    story.wait(Duration::from_secs(1));
+    assert_eq!(tty.show(&story), b"");
+    story.wait(Duration::from_secs(60));
+    assert!(tty.show(&story).len() <= 20);
+}
+
+#[test]
+fn a_typed_key_is_at_most_twenty_bytes() {
+    let (mut tty, mut story) = (Tty::new(), Story::morning(UNICODE));
+    story.keys("\t");
+    tty.show(&story);
+    for c in "on my way, 日本".chars() {
+        story.key(Key::char(c));
+        let bytes = tty.show(&story);
+        assert!(bytes.len() <= 20, "{c}: {:?}", String::from_utf8_lossy(&bytes));
+    }
+    for _ in 0..5 {
+        story.key(Key::press(Code::Backspace));
+        assert!(tty.show(&story).len() <= 20);
+    }
+    assert!(tty.vt.screen().contents().contains("> on my w"));
+}
+
+/// Four times a second the meters, once the figures and the time: 500 bytes a second is what a phone's line bears.
+#[test]
+fn a_call_over_a_network_is_at_most_500_bytes_a_second() {
+    let (mut tty, mut story) = (Tty::new(), Story::in_call(UNICODE));
+    tty.show(&story);
+    let mut bytes = 0;
+    for tick in 0..40u16 {
+        let loud = |n: u16| -6.0 - f32::from((tick * n) % 40);
+        let levels = Levels { microphone: loud(7), speakers: vec![(Ssrc(7), loud(11))] };
+        story.wait(Duration::from_millis(250));
+        story.hear(SoundEvent::Levels(levels));
+        if tick % 4 == 0 {
+            let trip = Some(Duration::from_millis(40 + u64::from(tick)));
+            let figures =
+                Statistics { round_trip: trip, loss_in: f32::from(tick) / 1000.0, ..Statistics::default() };
+            story.hear(SoundEvent::Statistics(Box::new(figures)));
+        }
+        bytes += tty.show(&story).len();
+    }
+    assert!(bytes / 10 <= 500, "{} bytes a second", bytes / 10);
+}
+
+/// Words that would like to be more: colours, titles, clipboard, other places on the screen, other directions.
+const HOSTILE: [&str; 8] = [
+    "\u{1b}[31mred\u{1b}[0m",
+    "\u{1b}]0;owned\u{7}",
+    "\u{1b}]52;c;b3duZWQ=\u{1b}\\",
+    "\u{9b}2J\u{9d}0;owned\u{9c}",
+    "\u{202e}evil\u{202c}",
+    "a\u{8}\u{8}\u{8}b\rc\u{b}d\u{7f}",
+    "z\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}\u{307}",
+    "\u{0}\u{e0041}\u{200d}\u{feff}",
+];
+
+#[test]
+fn no_word_of_a_stranger_reaches_the_terminal_as_anything_but_text() {
+    for words in HOSTILE {
+        let safe = Safe::text(words, 3000);
+        let mut stories = pages(UNICODE);
+        for (_, story) in &mut stories {
+            story.model.settings.server = Safe::line(words);
+            let text = safe.clone();
+            story.tell(Event::Said { from: name("bob"), id: MsgId([2; 16]), sent: START, text });
+            story.hear(SoundEvent::Microphone(HalfState::Failed { why: safe.clone() }));
+            story
+                .hear(SoundEvent::Speaker(HalfState::Open { name: safe.clone(), opened_in: Duration::ZERO }));
+            story.tell(Event::Refused { why: Why::Other, text: safe.clone() });
+            story.event(Msg::Input(Input::Paste(words.to_owned())));
+        }
+        for (page, story) in stories {
+            let mut tty = Tty::new();
+            let out = tty.show(&story);
+            assert_only_our_controls(&out, page, words);
+            assert!(!window_title(&story.model).chars().any(char::is_control), "{page}");
+        }
+    }
+}
+
+/// The painter's own sequences are cursor moves, attributes, modes and erasing: `CSI` with digits and one letter.
+fn assert_only_our_controls(out: &[u8], page: &str, words: &str) {
+    let text = core::str::from_utf8(out).expect("what is painted is UTF-8");
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c == '\u{1b}' {
+            assert_eq!(rest.next(), Some('['), "{page}: {words:?}");
+            let last = rest.by_ref().find(|c| c.is_ascii_alphabetic());
+            assert!(last.is_some_and(|c| "mHCJhl".contains(c)), "{page}: {words:?} {last:?}");
+            continue;
+        }
+        let moves = matches!(c, '\r' | '\n' | '\u{8}');
+        assert!(moves || !c.is_control(), "{page}: {words:?} {c:?}");
+        assert!(!('\u{202a}'..='\u{202e}').contains(&c), "{page}: {words:?}");
+    }
+}

@@ -1,0 +1,128 @@
+//! The first run, and the full stop after a changed server key.
+
+use proto::id::Fingerprint;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use crate::app::Model;
+use crate::app::model::{Link, Welcome};
+
+use super::popup::window;
+use super::theme::Theme;
+use super::{line, text};
+
+/// Where the values begin.
+const VALUE_AT: u16 = 10;
+
+pub(super) fn welcome(
+    model: &Model,
+    first: &Welcome,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: Theme,
+) -> Option<Position> {
+    let width = area.width.saturating_sub(2).min(74);
+    let room = width.saturating_sub(5);
+    let problem = first.problem.as_deref().map(|words| text::wrap(words, room)).unwrap_or_default();
+    let server = server_words(model, first, room.saturating_sub(VALUE_AT));
+    let mut about = vec!["Your key was made just now, on this computer, and stays on it:".to_owned()];
+    about.extend(text::wrap(&model.settings.account.openssh(), room));
+    about.push("No password, no phone number, no mail address.".to_owned());
+    let rows = 9 + about.len() + server.len() + problem.len();
+    let height = u16::try_from(rows).unwrap_or(u16::MAX);
+    let inside = window(area, width, height, "Welcome to tincan", buf, theme);
+    // On a low screen what can be read later goes first: the blank rows, and the words about the key.
+    let gap = u16::from(height <= area.height);
+    if gap == 0 {
+        about.clear();
+    }
+    let row = |y| text::row(inside, y);
+    let mut y = gap;
+    for (at, words) in about.iter().enumerate() {
+        let style = if at == 0 {
+            theme.plain()
+        } else if at + 1 == about.len() {
+            theme.dim()
+        } else {
+            theme.accent()
+        };
+        text::left(buf, row(y), 1, &text::fit(words, room, theme.glyphs.more), style);
+        y += 1;
+    }
+    y += gap;
+    text::left(buf, row(y), 1, "server", theme.dim());
+    for part in server {
+        text::left(buf, row(y), VALUE_AT + 1, &part, theme.plain());
+        y += 1;
+    }
+    y += gap;
+    text::left(buf, row(y), 1, "name", theme.dim());
+    let at = VALUE_AT + 1;
+    let field = Rect { x: inside.x + at, width: inside.width.saturating_sub(at), ..row(y) };
+    let cursor = line::line(&first.name, field, buf, theme);
+    for words in problem {
+        y += 1;
+        text::left(buf, row(y), 1, &words, theme.bad());
+    }
+    y += 1 + gap;
+    let next = match (&first.chosen, first.problem.is_some()) {
+        (Some(_), false) => "One moment.",
+        (Some(_), true) | (None, _) => "Enter takes this name. Type to change it.",
+    };
+    text::left(buf, row(y), 1, next, theme.strong());
+    cursor
+}
+
+fn server_words(model: &Model, first: &Welcome, room: u16) -> Vec<String> {
+    let state = match model.link {
+        Link::Online => "reached",
+        Link::Connecting => "connecting",
+        Link::Away { .. } => "not reached yet, trying again",
+    };
+    let mut words = text::wrap(&format!("{}, {state}", model.settings.server), room);
+    if let Some(key) = first.unknown_key {
+        words.extend(text::wrap(&key.openssh(), room));
+        words.extend(text::wrap("Enter trusts this key from now on, as ssh does.", room));
+    }
+    words
+}
+
+pub(super) fn stop(
+    model: &Model,
+    pinned: Fingerprint,
+    shown: Fingerprint,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: Theme,
+) {
+    let server = &model.settings.server;
+    let paragraphs = [
+        format!("The key of {server} is not the one this profile trusts. Nothing was sent, and nothing will be."),
+        format!("trusted   {}", pinned.openssh()),
+        format!("shown     {}", shown.openssh()),
+        "Either somebody stands between you and the server, or its operator made a new key. Ask the operator \
+         over another channel which key is right."
+            .to_owned(),
+        format!("If the new one is right, start once more with --pin {} to trust it.", shown.openssh()),
+    ];
+    let width = area.width.saturating_sub(2).min(78);
+    let room = width.saturating_sub(5);
+    let mut blocks: Vec<Vec<String>> = paragraphs.iter().map(|words| text::wrap(words, room)).collect();
+    let rows: usize = blocks.iter().map(|block| block.len() + 1).sum();
+    let height = u16::try_from(rows + 3).unwrap_or(u16::MAX);
+    let inside = window(area, width, height, "The server's key has changed", buf, theme);
+    let gap = u16::from(height <= area.height);
+    if gap == 0 {
+        // What happened and what to do; the last paragraph names the new key, too.
+        blocks.drain(1..4);
+    }
+    let mut y = gap;
+    for (at, block) in blocks.iter().enumerate() {
+        let style = if at == 0 { theme.bad() } else { theme.plain() };
+        for words in block {
+            text::left(buf, text::row(inside, y), 1, words, style);
+            y += 1;
+        }
+        y += gap;
+    }
+}
