@@ -179,6 +179,12 @@ impl Fingerprint {
     pub fn openssh(&self) -> String {
         format!("SHA256:{}", BASE64_NOPAD.encode(&self.0))
     }
+
+    /// Reads what OpenSSH prints, or the end of an invite, whose base64 is the one that URLs allow.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("SHA256:")?.replace('-', "+").replace('_', "/");
+        BASE64_NOPAD.decode(digits.as_bytes()).ok()?.try_into().ok().map(Self)
+    }
 }
 
 impl CallId {
@@ -288,6 +294,15 @@ mod tests {
         assert_eq!(a, b);
         assert_eq!(a.cmp(&b), core::cmp::Ordering::Equal);
         assert_eq!(a.to_string(), "Alice");
+    }
+
+    #[test]
+    fn fingerprints_are_read_as_printed() {
+        let key = Fingerprint([0xfb; 32]);
+        assert_eq!(Fingerprint::parse(&key.openssh()), Some(key));
+        assert_eq!(Fingerprint::parse(&key.openssh().replace('+', "-").replace('/', "_")), Some(key));
+        assert_eq!(Fingerprint::parse("SHA256:AAAA"), None);
+        assert_eq!(Fingerprint::parse("MD5:AAAA"), None);
     }
 
     #[test]

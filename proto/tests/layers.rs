@@ -85,7 +85,16 @@ const CRATES: &[Crate] = &[
             serde_json signal-hook tincan-audio tincan-proto toml tracing tracing-subscriber \
             unicode-segmentation unicode-width zeroize",
         tests: "hound insta portable-pty proptest vt100",
-        floors: &[&["keys"], &["app"], &["view"], &["signals", "terminal"], &["run", "headless"], &["main"]],
+        floors: &[
+            &["keys", "limits", "target"],
+            &["app", "clock"],
+            &["view", "args"],
+            &["signals", "terminal", "identity", "config"],
+            &["known", "store", "server_link"],
+            &["session", "visit"],
+            &["run", "headless"],
+            &["main"],
+        ],
         guests: &[],
     },
 ];

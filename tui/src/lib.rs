@@ -1,7 +1,15 @@
 //! The client's rooms; `main` only starts them.
 
 pub mod app;
+pub mod clock;
+pub mod identity;
 pub mod keys;
+pub mod known;
+pub mod limits;
 pub mod signals;
+pub mod store;
+pub mod target;
 pub mod terminal;
+#[cfg(test)]
+mod testing;
 pub mod view;

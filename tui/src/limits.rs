@@ -1,0 +1,28 @@
+//! The bounds that only the client's shell has; those that both ends share are in `proto::limits`.
+
+use std::time::Duration;
+
+/// Bytes of one line on standard input: a command, a name and the longest text, with room to spare.
+pub const COMMAND_BYTES_MAX: usize = 8 << 10;
+/// Command lines read ahead of the loop.
+pub const COMMANDS_AHEAD_MAX: usize = 64;
+/// Bytes taken from the server's socket in one turn, so that one loud peer does not starve the keyboard.
+pub const READ_PER_TURN_MAX: usize = 256 << 10;
+/// From the start of a connection to one address until the handshake is done.
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(8);
+/// Addresses of one host name that are tried.
+pub const ADDRESSES_MAX: usize = 8;
+/// Tries to reach a server that never answered before a program without a screen gives up.
+pub const FIRST_TRIES_MAX: u32 = 3;
+/// How long the end of the program waits for what is still to be written to the server.
+pub const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
+/// Lines of a chat that are read back.
+pub const HISTORY_LINES_MAX: usize = 500;
+/// Programs asking the running client for something at once.
+pub const VISITORS_MAX: usize = 8;
+/// Bytes of one request of theirs.
+pub const VISITOR_BYTES_MAX: usize = 256;
+/// How long a program that asks the running client for something waits for the answer.
+pub const VISIT_TIME_MAX: Duration = Duration::from_secs(15);
+/// Servers one profile remembers.
+pub const KNOWN_SERVERS_MAX: usize = 1_000;

@@ -1,0 +1,301 @@
+//! What the client remembers of one server, in SQLite: the machine's rows, of whose meaning this room knows nothing,
+//! and the chats, which only people read.
+//!
+//! One transaction holds all that belongs to one step. It is on the disk (WAL, `synchronous=FULL`) before anything
+//! that depends on it is said to anybody.
+
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use proto::Wall;
+use proto::client::{Kind, Row, Save};
+use proto::id::{MsgId, Name};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+/// The store of one server.
+#[derive(Debug)]
+pub struct Store {
+    sqlite: Connection,
+    open: bool,
+}
+
+/// One text of a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatLine {
+    /// Its id.
+    pub id: MsgId,
+    /// Said by us.
+    pub mine: bool,
+    /// When, by the clock of who said it.
+    pub sent: Wall,
+    /// As said: not yet made safe for a terminal.
+    pub text: String,
+    /// What became of it, for ours.
+    pub fate: Fate,
+}
+
+/// What became of a text of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// In the outbox.
+    Waiting = 0,
+    /// Their device has it. So are theirs.
+    Delivered = 1,
+    /// It will not be delivered.
+    Failed = 2,
+}
+
+impl Store {
+    /// Opens the store in `path`, making it on the first run.
+    ///
+    /// # Errors
+    /// When the file is damaged, of a later version, or cannot be opened.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = file.with_context(|| format!("opening {shown}"))?;
+        file.set_permissions(Permissions::from_mode(0o600))
+            .with_context(|| format!("closing {shown} to others"))?;
+        let sqlite = Connection::open(path).with_context(|| format!("opening {shown}"))?;
+        // Also keeps a second program out, which the profile's lock does for programs that know it.
+        sqlite.execute_batch(
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+             PRAGMA secure_delete = ON;",
+        )?;
+        let health: String = sqlite
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .with_context(|| format!("checking {shown}"))?;
+        if health != "ok" {
+            bail!("{shown} is damaged ({health}); put it aside to start anew, or restore a copy");
+        }
+        let store = Self { sqlite, open: false };
+        store.migrate().with_context(|| format!("preparing {shown}"))?;
+        Ok(store)
+    }
+
+    fn migrate(&self) -> anyhow::Result<()> {
+        let version: i64 = self.sqlite.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        match version {
+            0 => Ok(self.sqlite.execute_batch(SCHEMA)?),
+            VERSION => Ok(()),
+            later => bail!("it was written by a later version of tincan ({later}); use that one"),
+        }
+    }
+
+    /// All rows, for the machine's start. Kinds of a later version are left alone.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn rows(&self) -> anyhow::Result<Vec<Row>> {
+        let mut statement = self.sqlite.prepare("SELECT kind, key, value FROM row ORDER BY kind, key")?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?)))?;
+        let mut found = Vec::new();
+        for row in rows {
+            let (kind, key, value) = row?;
+            if let Some(kind) = Kind::from_number(kind) {
+                found.push(Row { kind, key, value });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Writes or deletes one row. On the disk after [`Store::commit`].
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn save(&mut self, save: &Save) -> anyhow::Result<()> {
+        self.begin()?;
+        let kind = save.kind as i64;
+        match &save.value {
+            Some(value) => self
+                .sqlite
+                .prepare_cached("INSERT OR REPLACE INTO row (kind, key, value) VALUES (?1, ?2, ?3)")?
+                .execute(params![kind, save.key, value])?,
+            None => self
+                .sqlite
+                .prepare_cached("DELETE FROM row WHERE kind = ?1 AND key = ?2")?
+                .execute(params![kind, save.key])?,
+        };
+        Ok(())
+    }
+
+    /// Adds a text to the chat with `who`; one that is there already stays as it is.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn add_line(&mut self, who: &Name, line: &ChatLine) -> anyhow::Result<()> {
+        self.begin()?;
+        let sent = i64::try_from(line.sent.0).unwrap_or(i64::MAX);
+        let sql =
+            "INSERT OR IGNORE INTO chat (who, id, mine, sent_ms, text, fate) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let values = params![who.folded(), line.id.0, line.mine, sent, line.text, line.fate as i64];
+        self.sqlite.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    /// What became of a text of ours.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn set_fate(&mut self, who: &Name, id: MsgId, fate: Fate) -> anyhow::Result<()> {
+        self.begin()?;
+        let sql = "UPDATE chat SET fate = ?3 WHERE who = ?1 AND id = ?2 AND mine";
+        self.sqlite.prepare_cached(sql)?.execute(params![who.folded(), id.0, fate as i64])?;
+        Ok(())
+    }
+
+    /// The newest texts of the chat with `who`, oldest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn chat(&self, who: &Name, lines_max: usize) -> anyhow::Result<Vec<ChatLine>> {
+        let sql = "SELECT id, mine, sent_ms, text, fate FROM chat WHERE who = ?1 ORDER BY n DESC LIMIT ?2";
+        let mut statement = self.sqlite.prepare_cached(sql)?;
+        let limit = i64::try_from(lines_max).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![who.folded(), limit], |row| {
+            Ok(ChatLine {
+                id: MsgId(row.get(0)?),
+                mine: row.get(1)?,
+                sent: Wall(u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default()),
+                text: row.get(3)?,
+                fate: Fate::from_number(row.get(4)?),
+            })
+        })?;
+        let mut lines = rows.collect::<Result<Vec<_>, _>>()?;
+        lines.reverse();
+        Ok(lines)
+    }
+
+    fn begin(&mut self) -> anyhow::Result<()> {
+        if !self.open {
+            self.sqlite.execute_batch("BEGIN IMMEDIATE")?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    /// Puts all since the last commit on the disk, or nothing of it.
+    ///
+    /// # Errors
+    /// When the disk refuses: the program must stop, since what it says next would not be true after a restart.
+    pub fn commit(&mut self) -> anyhow::Result<()> {
+        if core::mem::take(&mut self.open) {
+            self.sqlite
+                .execute_batch("COMMIT")
+                .context("saving; nothing of this step was said to anybody")?;
+        }
+        Ok(())
+    }
+
+    /// Whether anybody was ever saved here.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_new(&self) -> anyhow::Result<bool> {
+        Ok(self.sqlite.query_row("SELECT 1 FROM row LIMIT 1", [], |_| Ok(())).optional()?.is_none())
+    }
+}
+
+impl Fate {
+    fn from_number(n: i64) -> Self {
+        match n {
+            0 => Self::Waiting,
+            1 => Self::Delivered,
+            _ => Self::Failed,
+        }
+    }
+}
+
+const VERSION: i64 = 1;
+const SCHEMA: &str = "
+    BEGIN;
+    CREATE TABLE row (kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key))
+        STRICT, WITHOUT ROWID;
+    CREATE TABLE chat (n INTEGER PRIMARY KEY, who TEXT NOT NULL, id BLOB NOT NULL, mine INTEGER NOT NULL,
+        sent_ms INTEGER NOT NULL, text TEXT NOT NULL, fate INTEGER NOT NULL, UNIQUE (who, id, mine)) STRICT;
+    CREATE INDEX chat_of ON chat (who, n);
+    PRAGMA user_version = 1;
+    COMMIT;
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Scratch;
+
+    fn save(kind: Kind, key: &[u8], value: Option<&[u8]>) -> Save {
+        Save { kind, key: key.to_vec(), value: value.map(<[u8]>::to_vec) }
+    }
+
+    fn line(n: u8, mine: bool) -> ChatLine {
+        ChatLine { id: MsgId([n; 16]), mine, sent: Wall(n.into()), text: format!("{n}"), fate: Fate::Waiting }
+    }
+
+    #[test]
+    fn rows_come_back_as_saved() {
+        let scratch = Scratch::new("rows");
+        let path = scratch.path().join("store.db");
+        let mut store = Store::open(&path).unwrap();
+        assert!(store.is_new().unwrap());
+        for one in [
+            save(Kind::Session, b"b", Some(b"1")),
+            save(Kind::Session, b"a", Some(b"2")),
+            save(Kind::Profile, b"", Some(b"p")),
+            save(Kind::Session, b"b", Some(b"3")),
+            save(Kind::Session, b"a", None),
+        ] {
+            store.save(&one).unwrap();
+        }
+        store.commit().unwrap();
+        drop(store);
+        let row = |kind, key: &[u8], value: &[u8]| Row { kind, key: key.to_vec(), value: value.to_vec() };
+        let expected = [row(Kind::Profile, b"", b"p"), row(Kind::Session, b"b", b"3")];
+        assert_eq!(Store::open(&path).unwrap().rows().unwrap(), expected);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_was_not_committed_was_never_there() {
+        let scratch = Scratch::new("uncommitted");
+        let path = scratch.path().join("store.db");
+        let mut store = Store::open(&path).unwrap();
+        store.save(&save(Kind::Profile, b"", Some(b"kept"))).unwrap();
+        store.commit().unwrap();
+        store.save(&save(Kind::Profile, b"", Some(b"lost"))).unwrap();
+        drop(store);
+        let rows = Store::open(&path).unwrap().rows().unwrap();
+        assert_eq!(rows[0].value, b"kept");
+    }
+
+    #[test]
+    fn chats_keep_their_order_and_fates() {
+        let scratch = Scratch::new("chat");
+        let (mut store, bob) =
+            (Store::open(&scratch.path().join("store.db")).unwrap(), Name::parse("Bob").unwrap());
+        for n in [3, 1, 2] {
+            store.add_line(&bob, &line(n, true)).unwrap();
+        }
+        store.add_line(&bob, &line(3, true)).unwrap();
+        store.add_line(&Name::parse("eve").unwrap(), &line(9, false)).unwrap();
+        store.set_fate(&bob, MsgId([1; 16]), Fate::Delivered).unwrap();
+        store.commit().unwrap();
+        let told = store.chat(&Name::parse("bob").unwrap(), 2).unwrap();
+        assert_eq!(told.iter().map(|l| l.id.0[0]).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!((told[0].fate, told[1].fate), (Fate::Delivered, Fate::Waiting));
+    }
+
+    #[test]
+    fn damage_and_later_versions_are_said() {
+        let scratch = Scratch::new("damage");
+        let path = scratch.path().join("store.db");
+        std::fs::write(&path, [7; 8192]).unwrap();
+        assert!(Store::open(&path).is_err());
+        let later = scratch.path().join("later.db");
+        Store::open(&later).unwrap().sqlite.execute_batch("PRAGMA user_version = 9").unwrap();
+        let why = format!("{:#}", Store::open(&later).unwrap_err());
+        assert!(why.contains("later version"), "{why}");
+    }
+}
