@@ -31,8 +31,8 @@ impl Pulse {
     }
 
     /// All that an error callback does. A broken device may call it thirty thousand times a second.
-    pub fn fault(&self) {
-        self.faults.fetch_add(1, Ordering::Relaxed);
+    pub fn fault(&self, weight: u64) {
+        self.faults.fetch_add(weight, Ordering::Relaxed);
     }
 
     fn beat(&self) {

@@ -15,8 +15,11 @@
 //! ever missing from a recording because a thread was late.
 
 pub mod callback;
+#[cfg(feature = "device")]
+mod cpal;
 pub mod loopback;
 pub mod null;
+pub(crate) mod opener;
 pub mod pace;
 pub mod tone;
 pub mod wav;

@@ -46,6 +46,11 @@ impl WavIn {
         Ok(Self { samples: resample::convert(&samples, spec.sample_rate, SAMPLE_RATE), at: 0 })
     }
 
+    /// Samples not heard yet.
+    pub fn left(&self) -> usize {
+        self.samples.len() - self.at
+    }
+
     /// The next samples.
     pub fn fill(&mut self, said: &mut [f32]) {
         let count = said.len().min(self.samples.len() - self.at);

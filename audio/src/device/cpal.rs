@@ -1,0 +1,314 @@
+//! The sound card, and the only file that knows the library for it.
+//!
+//! PulseAudio's own protocol comes first where a server answers (PipeWire speaks it too), then whatever the platform
+//! has, ALSA on Linux. Measured traps that shape this file:
+//! - PulseAudio's default buffer is two seconds: a size is always asked for.
+//! - What is asked for is not what comes: callbacks take any length.
+//! - ALSA through the PulseAudio plug-in, once it underran, calls the error callback thirty thousand times a second:
+//!   it only counts, and the device thread rebuilds the stream when the count climbs.
+//! - A stream on a named device does not follow a replacement: it is rebuilt from the name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use ::cpal::{
+    BufferSize, Error, ErrorKind, FromSample, Sample, SampleFormat, SizedSample, StreamConfig,
+    SupportedBufferSize, SupportedStreamConfigRange,
+};
+use mio::Waker;
+use proto::Safe;
+
+use super::callback::{MicrophoneCallback, Pulse, SpeakerCallback};
+use super::{DeviceError, Half};
+use crate::frame::SAMPLE_RATE;
+use crate::ring::{self, PcmRx, PcmTx};
+
+/// How long a sound server may take to make a stream before it counts as hung.
+const OPEN_TIME_MAX: Duration = Duration::from_secs(3);
+/// Callback size asked of PulseAudio, per second of samples: 5 ms.
+const PULSE_BLOCKS_PER_SECOND: u32 = 200;
+/// Callback size asked of others: 20 ms, below which the ALSA plug-in was measured to underrun.
+const OTHER_BLOCKS_PER_SECOND: u32 = 50;
+/// What a fault that ends a stream counts, so that one is enough to have it rebuilt.
+const FATAL: u64 = 1_000;
+/// Devices listed, at most.
+const LIST_MAX: usize = 64;
+/// Makes a stream that runs a callback.
+type Build<Callback> =
+    fn(&::cpal::Device, StreamConfig, Callback, Arc<Pulse>) -> Result<::cpal::Stream, Error>;
+
+/// A sample format and how streams of it are made.
+struct Format {
+    sample: SampleFormat,
+    microphone: Build<MicrophoneCallback>,
+    speaker: Build<SpeakerCallback>,
+}
+
+impl Format {
+    const fn of<T>(sample: SampleFormat) -> Self
+    where
+        T: SizedSample + FromSample<f32>,
+        f32: FromSample<T>,
+    {
+        Self { sample, microphone: build_microphone::<T>, speaker: build_speaker::<T> }
+    }
+}
+
+/// Formats we can fill, best first.
+static FORMATS: [Format; 5] = [
+    Format::of::<f32>(SampleFormat::F32),
+    Format::of::<i16>(SampleFormat::I16),
+    Format::of::<i32>(SampleFormat::I32),
+    Format::of::<u8>(SampleFormat::U8),
+    Format::of::<f64>(SampleFormat::F64),
+];
+
+/// A connection to the sound system.
+pub(super) struct Card {
+    host: ::cpal::Host,
+    pulse: bool,
+}
+
+/// An open microphone: its samples, and the stream that must be kept.
+pub(super) struct Opened<Ring> {
+    pub(super) ring: Ring,
+    pub(super) rate: u32,
+    pub(super) name: Safe,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) stream: Stream,
+}
+
+/// Sound flows while this lives.
+pub(super) struct Stream(::cpal::Stream);
+
+impl Stream {
+    /// Stops or goes on without closing; a system that cannot do it goes on, and what it gives is thrown away.
+    pub(super) fn pause(&self, paused: bool) {
+        let _ = if paused { self.0.pause() } else { self.0.play() };
+    }
+}
+
+impl Card {
+    pub(super) fn connect() -> Self {
+        #[cfg(target_os = "linux")]
+        if let Ok(host) = ::cpal::host_from_id(::cpal::HostId::PulseAudio) {
+            return Self { host, pulse: true };
+        }
+        Self { host: ::cpal::default_host(), pulse: false }
+    }
+
+    /// The names of all microphones and speakers.
+    pub(super) fn list(&self) -> Vec<Safe> {
+        let Ok(devices) = self.host.devices() else { return Vec::new() };
+        let mut names: Vec<Safe> = devices
+            .filter(|device| !device.id().is_ok_and(|id| id.id().ends_with(".monitor")))
+            .map(|device| name_of(&device))
+            .collect();
+        names.sort();
+        names.dedup();
+        names.truncate(LIST_MAX);
+        names
+    }
+
+    pub(super) fn open_microphone(
+        &self,
+        wanted: Option<&str>,
+        waker: &Arc<Waker>,
+    ) -> Result<Opened<PcmRx>, DeviceError> {
+        let half = Half::Microphone;
+        let device = self.find(half, wanted)?;
+        let ranges = device.supported_input_configs().map_err(|error| in_words(half, &error))?;
+        let (config, format) = self.choose(half, ranges)?;
+        let (tx, rx) = ring::pcm(config.sample_rate as usize / 2);
+        let pulse = Arc::new(Pulse::default());
+        let wake_at = (config.sample_rate / PULSE_BLOCKS_PER_SECOND) as usize;
+        let callback = MicrophoneCallback::new(tx, config.channels, wake_at, pulse.clone(), waker.clone());
+        let faults = pulse.clone();
+        let stream = (format.microphone)(&device, config, callback, faults)
+            .and_then(|stream| stream.play().map(|()| stream))
+            .map_err(|error| in_words(half, &error))?;
+        Ok(Opened {
+            ring: rx,
+            rate: config.sample_rate,
+            name: name_of(&device),
+            pulse,
+            stream: Stream(stream),
+        })
+    }
+
+    pub(super) fn open_speaker(
+        &self,
+        wanted: Option<&str>,
+        waker: &Arc<Waker>,
+    ) -> Result<Opened<PcmTx>, DeviceError> {
+        let half = Half::Speaker;
+        let device = self.find(half, wanted)?;
+        let ranges = device.supported_output_configs().map_err(|error| in_words(half, &error))?;
+        let (config, format) = self.choose(half, ranges)?;
+        let (mut tx, rx) = ring::pcm(config.sample_rate as usize / 2);
+        // The first callbacks come before the voice thread knows of the ring.
+        tx.push_with(config.sample_rate as usize / 100, || 0.0);
+        let pulse = Arc::new(Pulse::default());
+        let callback = SpeakerCallback::new(rx, config.channels, pulse.clone(), waker.clone());
+        let faults = pulse.clone();
+        let stream = (format.speaker)(&device, config, callback, faults)
+            .and_then(|stream| stream.play().map(|()| stream))
+            .map_err(|error| in_words(half, &error))?;
+        Ok(Opened {
+            ring: tx,
+            rate: config.sample_rate,
+            name: name_of(&device),
+            pulse,
+            stream: Stream(stream),
+        })
+    }
+
+    /// The device of that name, else what the environment names, else the system's default.
+    fn find(&self, half: Half, wanted: Option<&str>) -> Result<::cpal::Device, DeviceError> {
+        if let Some(device) = wanted.and_then(|name| self.named(half, name)) {
+            return Ok(device);
+        }
+        // The server's default knows nothing of our environment, unlike with PulseAudio's own library.
+        if let Some(device) =
+            self.pulse.then(|| environment(half)).flatten().and_then(|n| self.named(half, &n))
+        {
+            return Ok(device);
+        }
+        let default = match half {
+            Half::Microphone => self.host.default_input_device(),
+            Half::Speaker => self.host.default_output_device(),
+        };
+        default.ok_or(DeviceError::Missing(half))
+    }
+
+    fn named(&self, half: Half, name: &str) -> Option<::cpal::Device> {
+        let fits = |device: &::cpal::Device| match half {
+            Half::Microphone => device.supports_input(),
+            Half::Speaker => device.supports_output(),
+        };
+        let called = |device: &::cpal::Device| {
+            device.id().is_ok_and(|id| id.id() == name) || name_of(device).as_str() == name
+        };
+        self.host.devices().ok()?.find(|device| called(device) && fits(device))
+    }
+
+    /// 48 kHz if it can be had, in the best format, with as few channels as will do.
+    fn choose(
+        &self,
+        half: Half,
+        ranges: impl Iterator<Item = SupportedStreamConfigRange>,
+    ) -> Result<(StreamConfig, &'static Format), DeviceError> {
+        let rank = |range: &SupportedStreamConfigRange| {
+            let format = FORMATS.iter().position(|format| format.sample == range.sample_format())?;
+            let off_rate = nearest_rate(range).abs_diff(SAMPLE_RATE);
+            // A card without a server may not spread one channel over its speakers; two always exist.
+            let wish = if half == Half::Speaker && !self.pulse { 2 } else { 1 };
+            Some((off_rate, format, range.channels().abs_diff(wish)))
+        };
+        let ((_, format, _), range) = ranges
+            .filter_map(|range| rank(&range).map(|rank| (rank, range)))
+            .min_by_key(|(rank, _)| *rank)
+            .ok_or_else(|| DeviceError::Other(half, "it offers no sample format we know".into()))?;
+        let rate = nearest_rate(&range);
+        let blocks = if self.pulse { PULSE_BLOCKS_PER_SECOND } else { OTHER_BLOCKS_PER_SECOND };
+        let size = match range.buffer_size() {
+            SupportedBufferSize::Range { min, max } => (rate / blocks).clamp(*min, (*max).max(*min)),
+            SupportedBufferSize::Unknown => rate / blocks,
+        };
+        let config = StreamConfig {
+            channels: range.channels(),
+            sample_rate: rate,
+            buffer_size: BufferSize::Fixed(size),
+        };
+        Ok((config, &FORMATS[format]))
+    }
+}
+
+fn nearest_rate(range: &SupportedStreamConfigRange) -> u32 {
+    SAMPLE_RATE.clamp(range.min_sample_rate(), range.max_sample_rate().max(range.min_sample_rate()))
+}
+
+fn build_microphone<T>(
+    device: &::cpal::Device,
+    config: StreamConfig,
+    mut callback: MicrophoneCallback,
+    faults: Arc<Pulse>,
+) -> Result<::cpal::Stream, Error>
+where
+    T: SizedSample,
+    f32: FromSample<T>,
+{
+    device.build_input_stream(
+        config,
+        move |samples: &[T], _| callback.take(samples, f32::from_sample),
+        move |error| faults.fault(weight(&error)),
+        Some(OPEN_TIME_MAX),
+    )
+}
+
+fn build_speaker<T>(
+    device: &::cpal::Device,
+    config: StreamConfig,
+    mut callback: SpeakerCallback,
+    faults: Arc<Pulse>,
+) -> Result<::cpal::Stream, Error>
+where
+    T: SizedSample + FromSample<f32>,
+{
+    device.build_output_stream(
+        config,
+        move |samples: &mut [T], _| callback.give(samples, T::from_sample),
+        move |error| faults.fault(weight(&error)),
+        Some(OPEN_TIME_MAX),
+    )
+}
+
+/// How bad it is: a lost block is one, a lost device a thousand, news that change nothing are none.
+fn weight(error: &Error) -> u64 {
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied) {
+        0
+    } else if matches!(
+        kind,
+        ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated | ErrorKind::HostUnavailable
+    ) {
+        FATAL
+    } else {
+        1
+    }
+}
+
+fn in_words(half: Half, error: &Error) -> DeviceError {
+    let kind = error.kind();
+    if kind == ErrorKind::DeviceBusy {
+        DeviceError::Busy(half)
+    } else if kind == ErrorKind::PermissionDenied {
+        DeviceError::Forbidden(half)
+    } else if matches!(kind, ErrorKind::DeviceNotAvailable | ErrorKind::UnsupportedOperation) {
+        DeviceError::Missing(half)
+    } else if matches!(kind, ErrorKind::HostUnavailable | ErrorKind::StreamInvalidated) {
+        DeviceError::NoSystem
+    } else {
+        DeviceError::Other(half, Safe::line(&error.to_string()).as_str().to_owned())
+    }
+}
+
+fn name_of(device: &::cpal::Device) -> Safe {
+    device
+        .description()
+        .map_or_else(|_| Safe::line("unnamed device"), |description| Safe::line(description.name()))
+}
+
+/// The device that PulseAudio's own library would take for this process.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "PULSE_SOURCE and PULSE_SINK belong to the sound system, not to us"
+)]
+fn environment(half: Half) -> Option<String> {
+    let variable = match half {
+        Half::Microphone => "PULSE_SOURCE",
+        Half::Speaker => "PULSE_SINK",
+    };
+    std::env::var(variable).ok().filter(|name| !name.is_empty())
+}
