@@ -1,0 +1,126 @@
+//! The callbacks of a sound card, and the pure rooms on the media path, must not touch the heap: a callback that waits
+//! for the allocator's lock is a click in somebody's ear. This binary's allocator ends the process when one does.
+
+use std::sync::Arc;
+
+use audio::capture::Capture;
+use audio::codec::EncoderSettings;
+use audio::device::callback::{MicrophoneCallback, Pulse, SpeakerCallback};
+use audio::frame::FrameDuration;
+use audio::mixer::Mixer;
+use audio::playout::Playout;
+use audio::resample::Resampler;
+use audio::ring;
+use forbidding::without_heap;
+
+/// The one place with `unsafe`: Rust's allocator interface is made of it. Each call is handed on unchanged to the
+/// system's allocator, whose promises are thereby ours.
+#[expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait; see the module's text")]
+mod forbidding {
+    use std::alloc::{GlobalAlloc, Layout, System};
+    use std::cell::Cell;
+
+    thread_local! {
+        static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
+    }
+
+    struct Forbidding;
+
+    fn check() {
+        // A thread that is ending has no flag any more, and runs no callback.
+        if FORBIDDEN.try_with(Cell::get).unwrap_or(false) {
+            std::process::abort();
+        }
+    }
+
+    unsafe impl GlobalAlloc for Forbidding {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            check();
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+            check();
+            unsafe { System.dealloc(pointer, layout) }
+        }
+
+        unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+            check();
+            unsafe { System.realloc(pointer, layout, size) }
+        }
+    }
+
+    #[global_allocator]
+    static ALLOCATOR: Forbidding = Forbidding;
+
+    /// Runs `act`; any use of the heap by this thread meanwhile aborts.
+    pub(crate) fn without_heap<T>(act: impl FnOnce() -> T) -> T {
+        FORBIDDEN.set(true);
+        let done = act();
+        FORBIDDEN.set(false);
+        done
+    }
+}
+
+#[test]
+fn the_callbacks_leave_the_heap_alone() {
+    let poll = mio::Poll::new().unwrap();
+    let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+    let pulse = Arc::new(Pulse::default());
+    let (tx, mut captured) = ring::pcm(960);
+    let mut microphone = MicrophoneCallback::new(tx, 2, 240, pulse.clone(), waker.clone());
+    let (mut played, rx) = ring::pcm(960);
+    let mut speaker = SpeakerCallback::new(rx, 2, pulse.clone(), waker);
+    let input = [0i16; 1_920];
+    let mut output = [0f32; 1_920];
+    for length in [2, 480, 962, 1_920] {
+        // Also with a full ring and with an empty one.
+        for _ in 0..5 {
+            without_heap(|| {
+                microphone.take(&input[..length], |sample| f32::from(sample) / 32_768.0);
+                speaker.give(&mut output[..length], |sample| sample);
+                pulse.fault(1);
+            });
+        }
+        captured.skip(960);
+        played.push(&[0.1; 960]);
+    }
+    assert_eq!((pulse.calls(), pulse.faults()), (40, 20));
+    assert!(captured.counters().dropped() > 0 && played.counters().starved() > 0, "both edges were met");
+}
+
+#[test]
+fn a_turn_of_the_media_path_leaves_the_heap_alone() {
+    for frame in FrameDuration::ALL {
+        let settings = EncoderSettings { frame, loss_percent: 20, ..Default::default() };
+        let mut capture = Capture::new(settings).unwrap();
+        let (mut frames, mut encoded) = ring::frames(8);
+        let mut playout = Playout::new().unwrap();
+        let mut mixer = Mixer::default();
+        let mut resampler = Resampler::new(44_100, 48_000);
+        let mut seq = 0u16;
+        for n in 0..2_000u32 {
+            let block: [f32; 240] = std::array::from_fn(|s| ((n * 240 + s as u32) as f32 * 0.03).sin() * 0.4);
+            without_heap(|| {
+                for sample in block {
+                    resampler.push(sample, &mut |made| capture.push(&[made], &mut frames));
+                }
+                while let Some(packet) = encoded.pop() {
+                    seq = seq.wrapping_add(1);
+                    // Losses, so that recovery, concealment, pauses and restarts run too.
+                    if n % 23 != 0 && !(600..900).contains(&n) {
+                        let _ = playout.arrive(seq, packet.bytes());
+                    }
+                }
+                let mut voice = [0.0; 240];
+                playout.render(&mut voice);
+                mixer.begin(240);
+                mixer.add(&voice, 1.0);
+                mixer.finish();
+                let _ = playout.stats();
+            });
+        }
+        let counters = playout.stats().counters;
+        assert!(counters.received > 300 && counters.concealed > 0 && counters.restarts >= 2, "{counters:?}");
+    }
+}
