@@ -10,7 +10,11 @@
 //! Rooms above the doors are pure: samples, packets and times come in as arguments, so each is tested without a sound
 //! card, a network or a clock.
 
+mod agent;
+pub use agent::{Agent, AgentHandle, SendError, Settings};
+
 pub mod capture;
+pub mod clock;
 pub mod codec;
 pub mod device;
 pub mod frame;

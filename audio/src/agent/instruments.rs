@@ -1,0 +1,385 @@
+//! The instrument half of the voice thread: from the microphone to encoded frames, and from each speaker's frames to
+//! the ear. It knows devices and sound; keys, addresses and packets belong to `proto::media`.
+//!
+//! `turn` and `play` are the media path and allocate nothing. Commands and the device thread's answers come after it
+//! and may.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use proto::limits::MEMBERS_MAX;
+use proto::media::{HalfState, Levels, SoundEvent};
+use proto::time::earliest;
+use proto::{Safe, Time};
+
+use super::lines::{MicrophoneLine, SpeakerLine};
+use crate::capture::Capture;
+use crate::codec::{CodecError, EncoderSettings};
+use crate::device::opener::{Ask, Opener, Told};
+use crate::device::pace::{BLOCK, Pace};
+use crate::device::{Choice, DeviceError, Software};
+use crate::frame::{FrameDuration, OpusFrame};
+use crate::mixer::Mixer;
+use crate::playout::{Playout, PlayoutStats};
+use crate::ring::{self, FrameRx, FrameTx};
+use proto::id::Ssrc;
+
+/// Frames between the instrument half and the socket half; drained several times per turn.
+const FRAMES_MAX: usize = 64;
+/// Blocks traded with a device without hardware before the frames they made are sent: 40 ms.
+const BLOCKS_PER_ROUND: usize = 8;
+/// Events kept for a screen that does not listen.
+const EVENTS_MAX: usize = 64;
+/// The quietest level that is told, dBFS.
+const LEVEL_FLOOR: f32 = -90.0;
+
+/// One member we hear.
+struct Speaker {
+    ssrc: Ssrc,
+    playout: Playout,
+    gain: f32,
+}
+
+/// Everything that sounds.
+pub(super) struct Instruments {
+    opener: Opener,
+    choice: Choice,
+    encoder: EncoderSettings,
+    /// Since when a call wants sound.
+    open: Option<Time>,
+    /// Paces a device without hardware, and the buffers of a call whose speaker does not work.
+    pace: Option<Pace>,
+    software: Option<Software>,
+    software_asked: bool,
+    microphone: Option<MicrophoneLine>,
+    speaker: Option<SpeakerLine>,
+    capture: Capture,
+    frames: (FrameTx, FrameRx),
+    speakers: Vec<Speaker>,
+    mixer: Mixer,
+    meter_every: Duration,
+    meter_at: Time,
+    events: VecDeque<SoundEvent>,
+    overruns: u64,
+    /// Frames for members nobody announced.
+    strangers: u64,
+}
+
+impl Instruments {
+    pub(super) fn new(opener: Opener, choice: Choice, encoder: EncoderSettings) -> Result<Self, CodecError> {
+        Ok(Self {
+            opener,
+            choice,
+            encoder,
+            open: None,
+            pace: None,
+            software: None,
+            software_asked: false,
+            microphone: None,
+            speaker: None,
+            capture: Capture::new(encoder)?,
+            frames: ring::frames(FRAMES_MAX),
+            speakers: Vec::with_capacity(MEMBERS_MAX),
+            mixer: Mixer::default(),
+            meter_every: Duration::ZERO,
+            meter_at: Time::ZERO,
+            events: VecDeque::with_capacity(EVENTS_MAX),
+            overruns: 0,
+            strangers: 0,
+        })
+    }
+
+    // --- the media path ---------------------------------------------------------------------------------------
+
+    /// Moves sound that is due; false when nothing is left to do now. Frames made wait in [`Self::next_frame`].
+    pub(super) fn turn(&mut self, now: Time) -> bool {
+        if self.open.is_none() {
+            return false;
+        }
+        if let Some(line) = &mut self.microphone {
+            line.drain(&mut self.capture, &mut self.frames.0);
+        }
+        if let Some(mut line) = self.speaker.take() {
+            line.fill(|block| self.render(block));
+            self.speaker = Some(line);
+        }
+        for _ in 0..BLOCKS_PER_ROUND {
+            if !self.pace.as_mut().is_some_and(|pace| pace.take(now)) {
+                return false;
+            }
+            self.trade_block();
+        }
+        true
+    }
+
+    /// The oldest frame of our own voice.
+    pub(super) fn next_frame(&mut self) -> Option<OpusFrame> {
+        self.frames.1.pop()
+    }
+
+    /// A member's frame.
+    pub(super) fn play(&mut self, ssrc: Ssrc, seq: u16, packet: &[u8]) {
+        match self.speakers.iter_mut().find(|speaker| speaker.ssrc == ssrc) {
+            // What the buffer refuses it has counted by reason.
+            Some(speaker) => drop(speaker.playout.arrive(seq, packet)),
+            None => self.strangers += 1,
+        }
+    }
+
+    /// When [`Self::turn`] or [`Self::tell_levels`] has something to do.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.open?;
+        let meter = (!self.meter_every.is_zero()).then_some(self.meter_at);
+        earliest(self.pace.as_ref().map(Pace::deadline), meter)
+    }
+
+    fn trade_block(&mut self) {
+        let (mut heard, mut said) = ([0.0; BLOCK], [0.0; BLOCK]);
+        self.render(&mut heard);
+        if let Some(software) = &mut self.software {
+            software.exchange(&heard, &mut said);
+            self.capture.push(&said, &mut self.frames.0);
+        }
+    }
+
+    fn render(&mut self, out: &mut [f32]) {
+        let mut voice = [0.0; BLOCK];
+        let voice = &mut voice[..out.len()];
+        self.mixer.begin(out.len());
+        for speaker in &mut self.speakers {
+            speaker.playout.render(voice);
+            self.mixer.add(voice, speaker.gain);
+        }
+        out.copy_from_slice(self.mixer.finish());
+    }
+
+    // --- commands and answers; these may allocate -----------------------------------------------------------------
+
+    /// A call is live: open the devices.
+    pub(super) fn open(&mut self, now: Time) {
+        if self.open.is_some() {
+            return;
+        }
+        self.open = Some(now);
+        self.meter_at = now;
+        self.open_device(now);
+    }
+
+    /// The call is over: close the devices and forget who spoke.
+    pub(super) fn close(&mut self) {
+        if self.open.take().is_none() {
+            return;
+        }
+        self.speakers.clear();
+        self.close_device();
+        self.tell(SoundEvent::Microphone(HalfState::Closed));
+        self.tell(SoundEvent::Speaker(HalfState::Closed));
+    }
+
+    /// A member may be heard from now on.
+    pub(super) fn listen(&mut self, ssrc: Ssrc) -> Result<(), CodecError> {
+        let known = self.speakers.iter().any(|speaker| speaker.ssrc == ssrc);
+        if !known && self.speakers.len() < MEMBERS_MAX {
+            self.speakers.push(Speaker { ssrc, playout: Playout::new()?, gain: 1.0 });
+        }
+        Ok(())
+    }
+
+    /// Another call begins: who might have been heard in the last one is nobody now.
+    pub(super) fn forget_speakers(&mut self) {
+        if self.open.is_none() {
+            self.speakers.clear();
+        }
+    }
+
+    pub(super) fn mute(&mut self, muted: bool) {
+        self.capture.set_muted(muted);
+        while self.frames.1.pop().is_some() {}
+        self.opener.ask(Ask::Mute(muted));
+    }
+
+    /// Takes another device, at once if a call is open.
+    pub(super) fn choose(&mut self, choice: Choice, now: Time) {
+        if self.open.is_some() {
+            self.close_device();
+        }
+        self.choice = choice;
+        self.software = None;
+        self.software_asked = false;
+        if self.open.is_some() {
+            self.open = Some(now);
+            self.open_device(now);
+        }
+    }
+
+    pub(super) fn list_devices(&mut self) {
+        self.opener.ask(Ask::List);
+    }
+
+    pub(super) fn set_volume(&mut self, ssrc: Ssrc, percent: u16) {
+        if let Some(speaker) = self.speakers.iter_mut().find(|speaker| speaker.ssrc == ssrc) {
+            speaker.gain = f32::from(percent.min(200)) / 100.0;
+        }
+    }
+
+    pub(super) fn meter_every(&mut self, every: Duration, now: Time) {
+        self.meter_every = every;
+        self.meter_at = now + every;
+    }
+
+    /// Sends frames of another duration from now on.
+    pub(super) fn set_frame(&mut self, frame: FrameDuration) -> Result<(), CodecError> {
+        if self.encoder.frame == frame {
+            return Ok(());
+        }
+        self.encoder.frame = frame;
+        let muted = self.capture.muted();
+        self.capture = Capture::new(self.encoder)?;
+        self.capture.set_muted(muted);
+        Ok(())
+    }
+
+    /// What share of our packets the listeners miss, 0 to 1: the encoder adds copies for it.
+    pub(super) fn expect_loss(&mut self, share: f32) {
+        // In steps, so that the encoder is not told something new with every report; the cast saturates.
+        let percent = ((share * 20.0).round() * 5.0) as u8;
+        self.encoder.loss_percent = percent.min(30);
+        // A refusal leaves the encoder as it was.
+        let _ = self.capture.expect_loss(self.encoder.loss_percent);
+    }
+
+    /// Takes what the device thread has to say, and notices what began to sound.
+    pub(super) fn answers(&mut self, now: Time) {
+        while let Some(told) = self.opener.answer() {
+            self.answered(told, now);
+        }
+        let Some(since) = self.open else { return };
+        let opened = |name: Safe| HalfState::Open { name, opened_in: now - since };
+        if let Some(name) = self.microphone.as_mut().and_then(MicrophoneLine::began) {
+            self.tell(SoundEvent::Microphone(opened(name)));
+        }
+        if let Some(name) = self.speaker.as_mut().and_then(SpeakerLine::began) {
+            self.tell(SoundEvent::Speaker(opened(name)));
+        }
+        self.notice_recording_ended();
+    }
+
+    /// Tells the levels if it is time.
+    pub(super) fn tell_levels(&mut self, now: Time) {
+        if self.open.is_none() || self.meter_every.is_zero() || now < self.meter_at {
+            return;
+        }
+        self.meter_at = now + self.meter_every;
+        let level = |peak: f32| peak.clamp(LEVEL_FLOOR, 0.0);
+        let levels = Levels {
+            microphone: level(self.capture.level().peak),
+            speakers: self.speakers.iter().map(|s| (s.ssrc, level(s.playout.level().peak))).collect(),
+        };
+        self.tell(SoundEvent::Levels(levels));
+    }
+
+    pub(super) fn poll(&mut self) -> Option<SoundEvent> {
+        self.events.pop_front()
+    }
+
+    /// The member whose buffer is the worst off, for the one line of figures a call has.
+    pub(super) fn playout(&self) -> Option<PlayoutStats> {
+        self.speakers.iter().map(|speaker| speaker.playout.stats()).max_by_key(|stats| stats.counters.lost)
+    }
+
+    pub(super) fn encoder(&self) -> EncoderSettings {
+        self.encoder
+    }
+
+    /// Samples lost between callbacks and rings, both ways, and frames lost between the halves.
+    pub(super) fn overruns(&self) -> u64 {
+        let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::overruns);
+        let speaker = self.speaker.as_ref().map_or(0, SpeakerLine::underruns);
+        self.overruns + microphone + speaker
+    }
+
+    fn open_device(&mut self, now: Time) {
+        // Until the device answers, and for a half that never does, time passes by the clock.
+        self.pace = Some(Pace::new(now));
+        if self.software.is_some() {
+            self.tell_software(now, None, None);
+        } else if !self.software_asked {
+            self.software_asked = !matches!(self.choice, Choice::Default | Choice::Named(_));
+            self.opener.ask(Ask::Open(self.choice.clone()));
+        }
+    }
+
+    fn close_device(&mut self) {
+        self.overruns = self.overruns();
+        self.microphone = None;
+        self.speaker = None;
+        self.pace = None;
+        self.opener.ask(Ask::Close);
+    }
+
+    fn answered(&mut self, told: Told, now: Time) {
+        match told {
+            Told::Devices(names) => self.tell(SoundEvent::Devices(names)),
+            Told::Software { device, microphone, speaker } => {
+                if !self.software_asked {
+                    return;
+                }
+                self.software_asked = false;
+                self.software = Some(*device);
+                if self.open.is_some() {
+                    self.pace = Some(Pace::new(now));
+                    self.tell_software(now, microphone, speaker);
+                }
+            }
+            Told::Microphone(_) | Told::Speaker(_) if self.open.is_none() => {}
+            Told::Microphone(Ok(line)) => self.microphone = Some(MicrophoneLine::new(line)),
+            Told::Microphone(Err(error)) => {
+                self.microphone = None;
+                self.tell(SoundEvent::Microphone(failed(&error)));
+            }
+            Told::Speaker(Ok(line)) => {
+                self.speaker = Some(SpeakerLine::new(line));
+                self.pace = None;
+            }
+            Told::Speaker(Err(error)) => {
+                self.speaker = None;
+                self.pace.get_or_insert_with(|| Pace::new(now));
+                self.tell(SoundEvent::Speaker(failed(&error)));
+            }
+        }
+    }
+
+    fn tell_software(&mut self, now: Time, microphone: Option<DeviceError>, speaker: Option<DeviceError>) {
+        let opened_in = self.open.map_or(Duration::ZERO, |since| now - since);
+        let name = Safe::line(&self.choice.to_string());
+        let state = |error: Option<DeviceError>| match error {
+            None => HalfState::Open { name: name.clone(), opened_in },
+            Some(error) => failed(&error),
+        };
+        let (microphone, speaker) = (state(microphone), state(speaker));
+        self.tell(SoundEvent::Microphone(microphone));
+        self.tell(SoundEvent::Speaker(speaker));
+    }
+
+    fn notice_recording_ended(&mut self) {
+        let Some(Software::Wav { output: Some(output), .. }) = &mut self.software else { return };
+        if let Some(error) = output.take_failure() {
+            self.tell(SoundEvent::Speaker(failed(&error)));
+        }
+    }
+
+    /// A screen that does not listen loses levels first, and the oldest news then.
+    fn tell(&mut self, event: SoundEvent) {
+        if self.events.len() >= EVENTS_MAX {
+            if matches!(event, SoundEvent::Levels(_) | SoundEvent::Statistics(_)) {
+                return;
+            }
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+}
+
+fn failed(error: &DeviceError) -> HalfState {
+    HalfState::Failed { why: Safe::line(&error.to_string()) }
+}

@@ -1,0 +1,133 @@
+//! The voice thread's end of a sound card: drains the microphone's ring and keeps the speaker's filled, at the card's
+//! own sample rate.
+
+use std::sync::Arc;
+
+use proto::Safe;
+
+use crate::capture::Capture;
+use crate::device::callback::Pulse;
+use crate::device::opener::Line;
+use crate::device::pace::BLOCK;
+use crate::frame::SAMPLE_RATE;
+use crate::resample::Resampler;
+use crate::ring::{FrameTx, PcmRx, PcmTx};
+
+/// Samples rendered at once towards a speaker, 2.5 ms.
+const RENDER: usize = BLOCK / 2;
+/// Parts of a second of microphone that may wait before the oldest is thrown away: after a stall, being late for ever
+/// is worse than a gap.
+const STALE: usize = 5;
+
+/// Notices the first callback of a device.
+struct Beginning {
+    name: Safe,
+    pulse: Arc<Pulse>,
+    told: bool,
+}
+
+impl Beginning {
+    fn noticed(&mut self) -> Option<Safe> {
+        if self.told || self.pulse.calls() == 0 {
+            return None;
+        }
+        self.told = true;
+        Some(self.name.clone())
+    }
+}
+
+/// An open microphone.
+pub(super) struct MicrophoneLine {
+    ring: PcmRx,
+    rate: u32,
+    resampler: Option<Resampler>,
+    beginning: Beginning,
+    stale: u64,
+}
+
+impl MicrophoneLine {
+    pub(super) fn new(line: Line<PcmRx>) -> Self {
+        let Line { ring, rate, name, pulse } = line;
+        let resampler = (rate != SAMPLE_RATE).then(|| Resampler::new(rate, SAMPLE_RATE));
+        Self { ring, rate, resampler, beginning: Beginning { name, pulse, told: false }, stale: 0 }
+    }
+
+    /// The device's name, once, when its first sound came.
+    pub(super) fn began(&mut self) -> Option<Safe> {
+        self.beginning.noticed()
+    }
+
+    pub(super) fn overruns(&self) -> u64 {
+        self.ring.counters().dropped() + self.stale
+    }
+
+    pub(super) fn drain(&mut self, capture: &mut Capture, frames: &mut FrameTx) {
+        let limit = self.rate as usize / STALE;
+        if self.ring.len() > limit {
+            self.stale += self.ring.skip(self.ring.len() - limit / 4) as u64;
+        }
+        let mut block = [0.0; BLOCK];
+        loop {
+            let count = self.ring.pop(&mut block);
+            if count == 0 {
+                return;
+            }
+            match &mut self.resampler {
+                None => capture.push(&block[..count], frames),
+                Some(resampler) => {
+                    for sample in &block[..count] {
+                        resampler.push(*sample, &mut |made| capture.push(&[made], frames));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An open speaker.
+pub(super) struct SpeakerLine {
+    ring: PcmTx,
+    rate: u32,
+    resampler: Option<Resampler>,
+    beginning: Beginning,
+    /// The largest callback of late, in device samples, slowly forgotten.
+    largest: usize,
+}
+
+impl SpeakerLine {
+    pub(super) fn new(line: Line<PcmTx>) -> Self {
+        let Line { ring, rate, name, pulse } = line;
+        let resampler = (rate != SAMPLE_RATE).then(|| Resampler::new(SAMPLE_RATE, rate));
+        let beginning = Beginning { name, pulse, told: false };
+        Self { ring, rate, resampler, beginning, largest: rate as usize / 100 }
+    }
+
+    /// The device's name, once, when it first took sound.
+    pub(super) fn began(&mut self) -> Option<Safe> {
+        self.beginning.noticed()
+    }
+
+    pub(super) fn underruns(&self) -> u64 {
+        self.ring.counters().starved()
+    }
+
+    /// Renders until the next callback will find enough: as much as the largest of late, and a little.
+    pub(super) fn fill(&mut self, mut render: impl FnMut(&mut [f32])) {
+        let asked = self.ring.counters().take_largest() as usize;
+        // An eightieth off per callback forgets a large one in about a second.
+        self.largest = if asked == 0 { self.largest } else { asked.max(self.largest - self.largest / 80) };
+        let wanted = (self.largest + self.rate as usize / 400).min(self.ring.len() + self.ring.room());
+        let mut block = [0.0; RENDER];
+        while self.ring.len() < wanted {
+            render(&mut block);
+            match &mut self.resampler {
+                None => self.ring.push(&block),
+                Some(resampler) => {
+                    for sample in &block {
+                        resampler.push(*sample, &mut |made| self.ring.push(&[made]));
+                    }
+                }
+            }
+        }
+    }
+}

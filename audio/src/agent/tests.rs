@@ -1,0 +1,192 @@
+//! The instrument half with real devices: those without hardware on a virtual clock, and the sound card's door against
+//! a private PulseAudio.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::Time;
+use proto::id::Ssrc;
+use proto::media::{HalfState, SoundEvent};
+
+use super::instruments::Instruments;
+use crate::codec::EncoderSettings;
+use crate::device::Choice;
+use crate::device::opener::Opener;
+use crate::device::wav::{WavIn, WavOut};
+
+const PEER: Ssrc = Ssrc(7);
+
+/// Instruments and what wakes them.
+struct Side {
+    instruments: Instruments,
+    poll: mio::Poll,
+    seq: u16,
+}
+
+impl Side {
+    fn new(choice: &str) -> Self {
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let opener = Opener::start(waker).unwrap();
+        let choice = Choice::parse(choice).unwrap();
+        let instruments = Instruments::new(opener, choice, EncoderSettings::default()).unwrap();
+        Self { instruments, poll, seq: 0 }
+    }
+
+    fn wait(&mut self, at_most: Duration) {
+        let mut events = mio::Events::with_capacity(4);
+        self.poll.poll(&mut events, Some(at_most)).unwrap();
+    }
+
+    /// Waits for the device thread to say what `wanted` recognises.
+    fn until(&mut self, now: Time, wanted: impl Fn(&SoundEvent) -> bool) -> Vec<SoundEvent> {
+        let mut seen = Vec::new();
+        for _ in 0..500 {
+            self.instruments.turn(now);
+            self.instruments.answers(now);
+            seen.extend(std::iter::from_fn(|| self.instruments.poll()));
+            if seen.iter().any(&wanted) {
+                return seen;
+            }
+            self.wait(Duration::from_millis(10));
+        }
+        panic!("5 s passed, and only this came: {seen:?}");
+    }
+
+    /// Sound moves on to `now`; the frames made go to `peer`.
+    fn turn(&mut self, now: Time, peer: &mut Self) {
+        loop {
+            let more = self.instruments.turn(now);
+            while let Some(frame) = self.instruments.next_frame() {
+                peer.instruments.play(PEER, self.seq, frame.bytes());
+                self.seq = self.seq.wrapping_add(1);
+            }
+            if !more {
+                break;
+            }
+        }
+        self.instruments.answers(now);
+    }
+}
+
+fn speaker_open(event: &SoundEvent) -> bool {
+    matches!(event, SoundEvent::Speaker(HalfState::Open { .. }))
+}
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tincan-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn recorded(path: &Path) -> Vec<f32> {
+    let mut input = WavIn::open(path).unwrap();
+    let mut samples = vec![0.0; 48_000 * 6];
+    input.fill(&mut samples);
+    samples
+}
+
+fn rms(samples: &[f32]) -> f32 {
+    (samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32).sqrt()
+}
+
+/// Where in `heard` the start of `said` is found, in samples, and how alike the two are there, up to 1.
+fn found(said: &[f32], heard: &[f32], latest: usize) -> (usize, f32) {
+    let likeness = |delay: usize| {
+        let heard = &heard[delay..delay + said.len()];
+        let product: f32 = said.iter().zip(heard).map(|(a, b)| a * b).sum();
+        product / (rms(said) * rms(heard) * said.len() as f32).max(1e-9)
+    };
+    (0..latest).map(|delay| (delay, likeness(delay))).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap()
+}
+
+#[test]
+fn a_voice_from_a_file_reaches_the_other_file_soon_and_whole() {
+    let scratch = Scratch::new("instruments");
+    let (input, output) = (scratch.0.join("in.wav"), scratch.0.join("out.wav"));
+    let voice = crate::testing::voice(96_000);
+    WavOut::create(&input).unwrap().write(&voice);
+    let mut alice = Side::new(&format!("wav:{},", input.display()));
+    let mut bob = Side::new(&format!("wav:,{}", output.display()));
+    bob.instruments.listen(PEER).unwrap();
+    for side in [&mut alice, &mut bob] {
+        side.instruments.open(Time::ZERO);
+        side.until(Time::ZERO, speaker_open);
+    }
+    for ms in 1..=3_000 {
+        alice.turn(Time::ms(ms), &mut bob);
+        bob.turn(Time::ms(ms), &mut alice);
+        if ms == 1_500 {
+            // The output's thread stalls; the recording must keep its time all the same.
+            for stall in 1..100 {
+                alice.turn(Time::ms(ms + stall), &mut bob);
+            }
+        }
+    }
+    drop(bob);
+    let heard = recorded(&output);
+    let (delay, likeness) = found(&voice[..48_000], &heard, 4_800);
+    assert!(likeness > 0.8, "likeness {likeness} at {delay}");
+    assert!(delay < 48 * 30, "{} ms from file to file", delay / 48);
+    let duration = WavIn::open(&output).unwrap().left();
+    assert_eq!(duration, 3 * 48_000, "three seconds passed, so three seconds were played");
+}
+
+#[test]
+fn mute_is_silence_at_the_other_end_and_talk_goes_on_after() {
+    let scratch = Scratch::new("mute");
+    let output = scratch.0.join("out.wav");
+    let mut alice = Side::new("tone");
+    let mut bob = Side::new(&format!("wav:,{}", output.display()));
+    bob.instruments.listen(PEER).unwrap();
+    for side in [&mut alice, &mut bob] {
+        side.instruments.open(Time::ZERO);
+        side.until(Time::ZERO, speaker_open);
+    }
+    for ms in 1..=3_000 {
+        match ms {
+            1_000 => alice.instruments.mute(true),
+            2_000 => alice.instruments.mute(false),
+            _ => {}
+        }
+        alice.turn(Time::ms(ms), &mut bob);
+        bob.turn(Time::ms(ms), &mut alice);
+    }
+    drop(bob);
+    let heard = recorded(&output);
+    assert!(rms(&heard[24_000..47_000]) > 0.05, "the tone is heard");
+    assert!(rms(&heard[48_000 + 14_400..96_000]) == 0.0, "300 ms after the mute nothing is left");
+    assert!(rms(&heard[96_000 + 9_600..140_000]) > 0.05, "and it comes back");
+}
+
+#[test]
+fn half_a_device_is_told_and_the_other_half_works() {
+    let mut side = Side::new("wav:/no/such/file.wav,");
+    side.instruments.open(Time::ZERO);
+    let events = side.until(Time::ZERO, speaker_open);
+    let told = |event: &SoundEvent| matches!(event, SoundEvent::Microphone(HalfState::Failed { why }) if why.as_str().contains("check the path"));
+    assert!(events.iter().any(told), "{events:?}");
+}
+
+#[test]
+fn another_device_can_be_taken_in_the_middle_of_a_call() {
+    let mut side = Side::new("null");
+    side.instruments.open(Time::ZERO);
+    side.until(Time::ZERO, speaker_open);
+    side.instruments.choose(Choice::Tone, Time::ms(10));
+    let named = |event: &SoundEvent| matches!(event, SoundEvent::Microphone(HalfState::Open { name, .. }) if name.as_str() == "tone");
+    side.until(Time::ms(20), named);
+    side.instruments.close();
+    assert!(!side.instruments.turn(Time::secs(9)) && side.instruments.next_frame().is_none());
+}

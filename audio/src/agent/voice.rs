@@ -1,0 +1,297 @@
+//! The voice thread: one poll over the UDP socket, the timers and a waker. Each turn first moves voice, which touches
+//! neither the heap nor a lock, and then does what it was told, which may.
+//!
+//! ```text
+//! wait -> now -> datagrams in -> sound in and out -> timers      the media path
+//!                 -> devices' answers -> commands -> figures     may allocate
+//! ```
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
+use std::time::Duration;
+
+use mio::{Events, Poll, Waker};
+use proto::media::{
+    AgentCommand, AgentEvent, CallCommand, HalfState, Media, MediaInput, MediaOutput, SoundCommand,
+    SoundEvent, Statistics,
+};
+use proto::time::earliest;
+use proto::{Rng, Safe, Time};
+
+use super::instruments::Instruments;
+use super::socket::{Buffer, CallSocket, DATAGRAM_MAX};
+use super::{SOCKET, Settings};
+use crate::clock::Clock;
+use crate::device::Choice;
+use crate::device::opener::Opener;
+use crate::frame::{FrameDuration, SAMPLE_RATE};
+
+/// Datagrams taken before sound has its chance.
+const DATAGRAMS_PER_TURN: usize = 64;
+/// Rounds of sound before the rest of the turn: what a stall left behind is caught up with over several turns.
+const ROUNDS_PER_TURN: usize = 16;
+/// Events kept while the owner's channel is full.
+const BACKLOG_MAX: usize = 256;
+/// How often the figures of a call are told.
+const STATISTICS_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything the thread owns.
+pub(super) struct Voice {
+    poll: Poll,
+    clock: Clock,
+    media: Media,
+    instruments: Instruments,
+    socket: CallSocket,
+    buffer: Box<Buffer>,
+    commanded: Receiver<AgentCommand>,
+    tell: SyncSender<AgentEvent>,
+    notify: Box<dyn Fn() + Send>,
+    backlog: VecDeque<AgentEvent>,
+    statistics_at: Option<Time>,
+    /// Something was left undone, so that the next wait is none.
+    more: bool,
+    ended: bool,
+}
+
+impl Voice {
+    pub(super) fn new(
+        poll: Poll,
+        waker: Arc<Waker>,
+        settings: Settings,
+        seed: [u8; 32],
+        commanded: Receiver<AgentCommand>,
+        tell: SyncSender<AgentEvent>,
+        notify: Box<dyn Fn() + Send>,
+    ) -> io::Result<Self> {
+        let clock = Clock::start();
+        let socket = CallSocket::new(poll.registry().try_clone()?, SOCKET);
+        let opener = Opener::start(waker)?;
+        let instruments =
+            Instruments::new(opener, settings.device, settings.encoder).map_err(io::Error::other)?;
+        Ok(Self {
+            poll,
+            clock,
+            media: Media::new(Rng::new(seed).child("media"), clock.now().mono),
+            instruments,
+            socket,
+            buffer: Box::new([0; DATAGRAM_MAX]),
+            commanded,
+            tell,
+            notify,
+            backlog: VecDeque::with_capacity(BACKLOG_MAX),
+            statistics_at: None,
+            more: false,
+            ended: false,
+        })
+    }
+
+    /// Runs until the handle is dropped.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(8);
+        while !self.ended {
+            self.wait(&mut events);
+            let now = self.clock.now().mono;
+            self.more = false;
+            self.receive(now);
+            self.sound(now);
+            self.timers(now);
+
+            // From here on the heap may be used.
+            self.instruments.answers(now);
+            self.commands(now);
+            self.figures(now);
+            self.tell_all();
+        }
+    }
+
+    fn wait(&mut self, events: &mut Events) {
+        let timeout = if self.more { Some(Duration::ZERO) } else { self.timeout() };
+        // Interrupted by a signal is as good as woken.
+        if self.poll.poll(events, timeout).is_err() {
+            events.clear();
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let deadline = earliest(self.media.deadline(), self.instruments.deadline());
+        let deadline = earliest(deadline, self.statistics_at)?;
+        Some(deadline - self.clock.now().mono)
+    }
+
+    // --- the media path ---------------------------------------------------------------------------------------
+
+    fn receive(&mut self, now: Time) {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some((from, bytes)) = self.socket.receive(&mut self.buffer) else { return };
+            self.media.handle(MediaInput::Datagram(from, bytes), now);
+            self.drain(now);
+        }
+        self.more = true;
+    }
+
+    fn sound(&mut self, now: Time) {
+        for _ in 0..ROUNDS_PER_TURN {
+            let more = self.instruments.turn(now);
+            while let Some(frame) = self.instruments.next_frame() {
+                let duration = Duration::from_millis(u64::from(self.instruments.encoder().frame.ms()));
+                self.media.handle(MediaInput::Frame { opus: frame.bytes(), duration }, now);
+                self.drain(now);
+            }
+            if !more {
+                return;
+            }
+        }
+        self.more = true;
+    }
+
+    fn timers(&mut self, now: Time) {
+        if self.media.deadline().is_some_and(|at| at <= now) {
+            self.media.handle(MediaInput::Timeout, now);
+            self.drain(now);
+        }
+    }
+
+    /// Carries out what the media machine decided. Only calls that begin or end use the heap here.
+    fn drain(&mut self, now: Time) {
+        while let Some(output) = self.media.poll() {
+            match output {
+                MediaOutput::Datagram { to, bytes } => self.socket.send(to, &bytes),
+                // The buffer extends the number by itself; it looks only at differences.
+                MediaOutput::Play { speaker, seq, frame, .. } => {
+                    self.instruments.play(speaker, seq as u16, &frame)
+                }
+                MediaOutput::OpenDevices => {
+                    self.instruments.open(now);
+                    self.statistics_at = Some(now + STATISTICS_EVERY);
+                }
+                MediaOutput::CloseDevices => {
+                    self.instruments.close();
+                    self.statistics_at = None;
+                }
+                MediaOutput::Event(event) => self.put_up(AgentEvent::Call(event)),
+                // Counted where it was decided; nobody is told about one packet.
+                MediaOutput::Drop(_) => {}
+            }
+        }
+    }
+
+    // --- may allocate -----------------------------------------------------------------------------------------
+
+    fn commands(&mut self, now: Time) {
+        loop {
+            match self.commanded.try_recv() {
+                Ok(AgentCommand::Call(command)) => self.call(command, now),
+                Ok(AgentCommand::Sound(command)) => self.instrument(command, now),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, command: CallCommand, now: Time) {
+        match &command {
+            CallCommand::Bind(place) => {
+                if self.media.call() != Some(place.call) {
+                    self.instruments.forget_speakers();
+                }
+                // Without a socket the bind is sent again and again, and finds one when the network is back.
+                let _ = self.socket.ready_for(place.relay_addr);
+            }
+            CallCommand::Listen { ssrc, .. } => {
+                // Out of memory for a decoder: the member stays unheard, and the figures say so.
+                let _ = self.instruments.listen(*ssrc);
+            }
+            CallCommand::Open(_) | CallCommand::Close(_) => {}
+        }
+        self.media.handle(MediaInput::Command(command), now);
+        self.drain(now);
+    }
+
+    fn instrument(&mut self, command: SoundCommand, now: Time) {
+        match command {
+            SoundCommand::Mute(muted) => self.instruments.mute(muted),
+            SoundCommand::Device(text) => match Choice::parse(&text) {
+                Ok(choice) => self.instruments.choose(choice, now),
+                Err(error) => {
+                    let why = Safe::line(&error.to_string());
+                    self.put_up(AgentEvent::Sound(SoundEvent::Microphone(HalfState::Failed {
+                        why: why.clone(),
+                    })));
+                    self.put_up(AgentEvent::Sound(SoundEvent::Speaker(HalfState::Failed { why })));
+                }
+            },
+            SoundCommand::ListDevices => self.instruments.list_devices(),
+            SoundCommand::Volume { ssrc, percent } => self.instruments.set_volume(ssrc, percent),
+            SoundCommand::MeterEvery(every) => self.instruments.meter_every(every, now),
+            SoundCommand::FrameDuration(duration) => {
+                let frame = u32::try_from(duration.as_millis()).ok().and_then(FrameDuration::from_ms);
+                // Another duration is one we do not speak, and a refused encoder leaves the old one.
+                let _ = frame.map(|frame| self.instruments.set_frame(frame));
+            }
+        }
+    }
+
+    fn figures(&mut self, now: Time) {
+        self.instruments.tell_levels(now);
+        if self.statistics_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.statistics_at = Some(now + STATISTICS_EVERY);
+        let statistics = self.statistics(now);
+        self.instruments.expect_loss(statistics.loss_out);
+        self.put_up(AgentEvent::Sound(SoundEvent::Statistics(Box::new(statistics))));
+    }
+
+    fn statistics(&self, now: Time) -> Statistics {
+        let encoder = self.instruments.encoder();
+        let mut statistics = Statistics {
+            bitrate: encoder.bit_rate,
+            frame: Duration::from_millis(u64::from(encoder.frame.ms())),
+            overruns: self.instruments.overruns() + self.socket.unsent(),
+            ..Statistics::default()
+        };
+        self.media.fill(&mut statistics, now);
+        if let Some(playout) = self.instruments.playout() {
+            let micros = u64::from(playout.delay) * 1_000_000 / u64::from(SAMPLE_RATE);
+            statistics.buffer = Duration::from_micros(micros);
+            statistics.repaired = playout.counters.recovered;
+            statistics.concealed = playout.counters.concealed;
+            statistics.late = playout.counters.late;
+        }
+        statistics
+    }
+
+    fn put_up(&mut self, event: AgentEvent) {
+        if self.backlog.len() >= BACKLOG_MAX {
+            // Nobody has listened for minutes; figures are the first to go.
+            let figures = self.backlog.iter().position(|event| matches!(event, AgentEvent::Sound(_)));
+            self.backlog.remove(figures.unwrap_or(0));
+        }
+        self.backlog.push_back(event);
+    }
+
+    fn tell_all(&mut self) {
+        while let Some(event) = self.instruments.poll() {
+            self.put_up(AgentEvent::Sound(event));
+        }
+        let mut told = false;
+        while let Some(event) = self.backlog.pop_front() {
+            match self.tell.try_send(event) {
+                Ok(()) => told = true,
+                Err(TrySendError::Full(event)) => {
+                    self.backlog.push_front(event);
+                    break;
+                }
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+        if told {
+            (self.notify)();
+        }
+    }
+}
