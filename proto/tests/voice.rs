@@ -1,6 +1,8 @@
 //! Sealed voice between two media machines and a relay, on a virtual clock: what stands between Accept and the
 //! first frame, what loss, restarts and removals do, and that a machine which only rings has nothing to say.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot unwrap is its failure")]
+
 mod voice_net;
 
 use core::time::Duration;

@@ -148,6 +148,8 @@ pub(super) struct Speaker {
     pub(super) reception: Reception,
     /// The newest key and the one before it, whose last packets may still be on their way.
     keys: [Option<Keyed>; 2],
+    /// Highest voice sequence number of all keys, unwrapped.
+    highest: Option<u64>,
 }
 
 /// One generation of a speaker's stream.
@@ -163,7 +165,14 @@ struct Keyed {
 
 impl Speaker {
     pub(super) fn new(ssrc: Ssrc) -> Self {
-        Self { ssrc, heard: false, hung_up: false, reception: Reception::default(), keys: [None, None] }
+        Self {
+            ssrc,
+            heard: false,
+            hung_up: false,
+            reception: Reception::default(),
+            keys: [None, None],
+            highest: None,
+        }
     }
 
     /// Takes a key. The same key again changes nothing, or its replay window would start anew.
@@ -194,7 +203,6 @@ impl Speaker {
         now: Time,
     ) -> Result<Opened, Drop> {
         let newest = self.keys[0].as_ref().is_some_and(|keyed| keyed.key.kid() == sealed.kid);
-        let highest = self.keys.iter().flatten().filter_map(|keyed| keyed.voice).max();
         let keyed =
             self.keys.iter_mut().flatten().find(|keyed| keyed.key.kid() == sealed.kid).ok_or(Drop::NoKey)?;
         if !keyed.window.is_fresh(sealed.counter) {
@@ -210,8 +218,9 @@ impl Speaker {
                     return Err(Drop::Malformed);
                 }
                 let frame = OpusFrame::copy_of(plain).ok_or(Drop::Oversized)?;
-                let seq = unwrapped(rtp.seq, keyed.voice, highest);
-                keyed.voice = Some(keyed.voice.map_or(seq, |high| high.max(seq)));
+                let seq = unwrapped(rtp.seq, keyed.voice, self.highest);
+                keyed.voice = keyed.voice.max(Some(seq));
+                self.highest = self.highest.max(Some(seq));
                 self.reception.voice(rtp.timestamp, now);
                 Ok(Opened::Voice { seq, timestamp: rtp.timestamp, frame })
             }
@@ -333,4 +342,100 @@ pub(super) fn modulo(number: u64) -> u32 {
 
 fn modulo_u16(number: u64) -> u16 {
     u16::try_from(number & u64::from(u16::MAX)).expect("masked to 16 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Duration = Duration::from_millis(20);
+
+    fn outgoing() -> Outgoing {
+        Outgoing::new(&[1; 32], 0, Ssrc(1), &mut Rng::new([2; 32]), Time::ZERO)
+    }
+
+    fn speaker() -> Speaker {
+        let mut speaker = Speaker::new(Ssrc(1));
+        speaker.listen(0, &[1; 32]);
+        speaker
+    }
+
+    fn open(speaker: &mut Speaker, packet: &Packet) -> Result<Opened, Drop> {
+        let (rtp, sealed) = (Rtp::decode(packet).unwrap(), Sealed::read(packet).unwrap());
+        speaker.open(&rtp, &sealed, &mut packet.clone(), Ssrc(2), Time::ZERO)
+    }
+
+    fn seq(opened: Result<Opened, Drop>) -> u64 {
+        let Ok(Opened::Voice { seq, .. }) = opened else { panic!("{opened:?}") };
+        seq
+    }
+
+    #[test]
+    fn numbers_run_on_through_their_wrapping() {
+        let mut numbers = vec![unwrapped(65_534, None, None)];
+        for seq in [65_535, 0, 1, 65_533, 2] {
+            let highest = numbers.iter().copied().max();
+            numbers.push(unwrapped(seq, highest, highest));
+        }
+        let first = numbers[0];
+        assert_eq!(numbers, [first, first + 1, first + 2, first + 3, first - 1, first + 4]);
+        assert!(unwrapped(3, None, Some(first)) > first + 65_535);
+    }
+
+    #[test]
+    fn media_time_goes_on_while_the_microphone_is_off() {
+        let mut out = outgoing();
+        let stamp = |out: &mut Outgoing, ms| {
+            Rtp::decode(&out.frame(&[1], FRAME, Time::ms(ms)).unwrap()).unwrap().timestamp
+        };
+        let first = stamp(&mut out, 0);
+        assert_eq!(stamp(&mut out, 20).wrapping_sub(first), 960);
+        assert_eq!(stamp(&mut out, 75).wrapping_sub(first), 2 * 960, "late is not off");
+        assert_eq!(stamp(&mut out, 75 + 1_000).wrapping_sub(first), 2 * 960 + 48_000);
+    }
+
+    #[test]
+    fn the_same_key_again_does_not_forget_what_was_seen() {
+        let (mut out, mut speaker) = (outgoing(), speaker());
+        let packet = out.frame(&[1], FRAME, Time::ZERO).unwrap();
+        open(&mut speaker, &packet).unwrap();
+        speaker.listen(0, &[1; 32]);
+        assert_eq!(open(&mut speaker, &packet).err(), Some(Drop::Replay));
+    }
+
+    #[test]
+    fn after_a_crash_a_new_key_goes_on_above_the_old_one() {
+        let (mut old, mut speaker) = (outgoing(), speaker());
+        let before = seq(open(&mut speaker, &old.frame(&[1], FRAME, Time::ZERO).unwrap()));
+        speaker.listen(0, &[9; 32]);
+        let mut new = Outgoing::new(&[9; 32], 0, Ssrc(1), &mut Rng::new([3; 32]), Time::ZERO);
+        assert!(seq(open(&mut speaker, &new.frame(&[1], FRAME, Time::ZERO).unwrap())) > before);
+        let late = old.frame(&[1], FRAME, Time::ZERO).unwrap();
+        assert_eq!(
+            open(&mut speaker, &late).err(),
+            Some(Drop::Forged),
+            "the key of the same identifier is replaced"
+        );
+    }
+
+    #[test]
+    fn the_generation_before_still_opens() {
+        let (mut old, mut speaker) = (outgoing(), speaker());
+        let late = old.frame(&[1], FRAME, Time::ZERO).unwrap();
+        speaker.listen(1, &[9; 32]);
+        assert!(open(&mut speaker, &late).is_ok());
+        speaker.listen(2, &[8; 32]);
+        let later = old.frame(&[1], FRAME, Time::ZERO).unwrap();
+        assert_eq!(open(&mut speaker, &later).err(), Some(Drop::NoKey));
+    }
+
+    #[test]
+    fn the_largest_report_and_frame_fit_a_datagram() {
+        let mut out = outgoing();
+        let heard = (0..64).map(|n| Speaker::new(Ssrc(n)).heard(Time::ZERO));
+        assert!(out.report(false, heard, Time::ZERO).is_ok());
+        assert!(out.frame(&[0; OPUS_BYTES_MAX], FRAME, Time::ZERO).is_ok());
+        assert_eq!(out.frame(&[0; OPUS_BYTES_MAX + 1], FRAME, Time::ZERO).err(), Some(Drop::Oversized));
+        assert_eq!(out.frame(&[], FRAME, Time::ZERO).err(), Some(Drop::Malformed));
+    }
 }

@@ -1,0 +1,168 @@
+//! The voice path allocates nothing: not to seal a frame, open one, report, forward, or refuse a stranger. Counted
+//! by an allocator that notes each call of its own thread. (What the C library of the ciphers does is its own.)
+
+#![expect(
+    unsafe_code,
+    reason = "GlobalAlloc is an unsafe trait; each call goes to the system's allocator unchanged"
+)]
+#![expect(clippy::unwrap_used, reason = "what a test cannot unwrap is its failure")]
+
+use core::cell::Cell;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::alloc::{GlobalAlloc, Layout, System};
+
+use proto::crypto::mac;
+use proto::id::{CallId, RelayId, Ssrc};
+use proto::media::{CallCommand, CallEvent, Media, MediaInput, MediaOutput, Packet, Place};
+use proto::relay::{Input, Output, Relay, RelayLimits};
+use proto::wire::datagram::Bind;
+use proto::{Now, Rng, Time, Wall};
+
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn note() {
+    // A thread that is ending has no counter any more.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
+
+// SAFETY: every call is passed on as it came; the counter neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note();
+        // SAFETY: the caller's promises are those the system's allocator asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        note();
+        // SAFETY: the pointer came from the system's allocator, above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note();
+        // SAFETY: the pointer came from the system's allocator, above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn calls_in(act: impl FnOnce()) -> u64 {
+    let before = CALLS.with(Cell::get);
+    act();
+    CALLS.with(Cell::get) - before
+}
+
+const KEY: [u8; 32] = [8; 32];
+const ROOM: RelayId = RelayId(1);
+const CALL: CallId = CallId([3; 16]);
+const EXPIRY: u32 = 600;
+
+fn ssrc(end: usize) -> Ssrc {
+    Ssrc(u32::try_from(end).unwrap() + 1)
+}
+
+fn address(end: usize) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 5_000 + u16::try_from(end).unwrap()))
+}
+
+/// Two ends whose datagrams take no time.
+struct Line {
+    relay: Relay,
+    ends: [Media; 2],
+    now: Time,
+    played: [u64; 2],
+    keys: [Option<CallEvent>; 2],
+}
+
+impl Line {
+    fn new() -> Self {
+        let mut rng = Rng::new([1; 32]);
+        let ends = [0, 1].map(|_| Media::new(rng.child("media"), Time::ZERO));
+        let relay = Relay::new(KEY, rng.child("relay"), RelayLimits::default());
+        Self { relay, ends, now: Time::ZERO, played: [0; 2], keys: [None, None] }
+    }
+
+    fn give(&mut self, end: usize, input: MediaInput<'_>) {
+        self.ends[end].handle(input, self.now);
+        while let Some(out) = self.ends[end].poll() {
+            match out {
+                MediaOutput::Datagram { bytes, .. } => self.carry(end, &bytes),
+                MediaOutput::Play { .. } => self.played[end] += 1,
+                MediaOutput::Event(event @ CallEvent::Key { .. }) => self.keys[end] = Some(event),
+                MediaOutput::Event(_) | MediaOutput::OpenDevices | MediaOutput::CloseDevices => {}
+                MediaOutput::Drop(drop) => panic!("dropped: {drop}"),
+            }
+        }
+    }
+
+    fn carry(&mut self, from: usize, bytes: &Packet) {
+        self.relay.handle(Input::Datagram(address(from), bytes), Now::at(self.now, Wall(0)));
+        match self.relay.poll() {
+            Some(Output::Fan) => self.give(1 - from, MediaInput::Datagram(relay_addr(), bytes)),
+            Some(Output::Reply { bytes, .. }) => self.give(from, MediaInput::Datagram(relay_addr(), &bytes)),
+            Some(Output::Drop(drop)) => panic!("dropped: {drop}"),
+            None => {}
+        }
+    }
+
+    fn second_of_voice(&mut self) {
+        let frame = Duration::from_millis(10);
+        for _ in 0..100 {
+            self.now += frame;
+            for end in [0, 1] {
+                self.give(end, MediaInput::Frame { opus: &[7; 80], duration: frame });
+                self.give(end, MediaInput::Timeout);
+            }
+        }
+    }
+}
+
+fn relay_addr() -> SocketAddr {
+    SocketAddr::from(([198, 51, 100, 1], 8_462))
+}
+
+#[test]
+fn voice_and_strangers_cost_no_allocation() {
+    let mut line = Line::new();
+    for end in [0, 1] {
+        let ticket = mac::ticket(&KEY, ROOM, ssrc(end), EXPIRY);
+        let (relay_addr, ssrc) = (relay_addr(), ssrc(end));
+        let place = Place { call: CALL, relay_addr, relay: ROOM, ssrc, expiry: EXPIRY, ticket };
+        line.give(end, MediaInput::Command(CallCommand::Bind(place)));
+    }
+    for end in [0, 1] {
+        line.give(end, MediaInput::Command(CallCommand::Open(CALL)));
+    }
+    for end in [0, 1] {
+        let Some(CallEvent::Key { base_key, .. }) = line.keys[1 - end].clone() else { panic!("no key") };
+        let listen = CallCommand::Listen { call: CALL, ssrc: ssrc(1 - end), generation: 0, base_key };
+        line.give(end, MediaInput::Command(listen));
+    }
+    assert!(calls_in(|| drop(core::hint::black_box(vec![1; 9]))) > 0, "the counter counts");
+    assert_eq!(calls_in(|| line.second_of_voice()), 0, "from the first frame on");
+    assert_eq!(calls_in(|| (0..5).for_each(|_| line.second_of_voice())), 0);
+    assert_eq!(line.played, [600, 600]);
+
+    let ticket = mac::ticket(&KEY, ROOM, Ssrc(9), EXPIRY);
+    let bind = Bind { relay: ROOM, ssrc: Ssrc(9), expiry: EXPIRY, proof: [0; 16] };
+    let honest = bind.encode(|over| mac::bind_mac(&ticket, over));
+    let forged = bind.encode(|_| [0; 32]);
+    let now = Now::at(line.now, Wall(0));
+    let strangers = calls_in(|| {
+        for n in 0..10_000u16 {
+            for bytes in [&honest, &forged] {
+                line.relay.handle(Input::Datagram(SocketAddr::from(([203, 0, 113, 5], n)), bytes), now);
+                assert!(line.relay.poll().is_some());
+            }
+        }
+    });
+    assert_eq!(strangers, 0);
+}
