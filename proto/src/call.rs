@@ -332,7 +332,8 @@ impl Call {
         match state {
             MemberState::Taken => self.end(EndReason::Taken),
             MemberState::NoAnswer => self.end(EndReason::Missed),
-            MemberState::Left | MemberState::Gone if theirs => self.end(EndReason::TheyHungUp),
+            MemberState::Left if theirs => self.end(EndReason::TheyHungUp),
+            MemberState::Gone if theirs => self.end(EndReason::Gone),
             MemberState::Left
             | MemberState::Gone
             | MemberState::Ringing
@@ -344,10 +345,10 @@ impl Call {
 
     fn while_live(&mut self, state: MemberState) {
         match state {
-            MemberState::Left | MemberState::Gone => self.end(EndReason::TheyHungUp),
+            MemberState::Left | MemberState::Declined => self.end(EndReason::TheyHungUp),
+            MemberState::Gone => self.end(EndReason::Gone),
             MemberState::Ringing
             | MemberState::Busy
-            | MemberState::Declined
             | MemberState::NoAnswer
             | MemberState::Joined
             | MemberState::Taken => {}
@@ -363,6 +364,7 @@ impl Call {
             }
             (Asked::Accept, Phase::Accepting { .. }) => self.end(EndReason::Missed),
             (Asked::Rejoin, Phase::Live { .. } | Phase::Accepting { .. }) => self.end(EndReason::Lost),
+            (Asked::Rejoin, Phase::Ringing { .. }) => self.end(EndReason::Missed),
             (Asked::Rejoin, Phase::Calling { .. }) => self.end(EndReason::Failed),
             (
                 Asked::Call | Asked::Accept | Asked::Rejoin,
@@ -594,8 +596,12 @@ impl Call {
             self.out.push_back(Effect::Send(Request::HangUp(Some(call))));
         }
         match &self.phase {
-            Phase::Idle | Phase::Placing { .. } | Phase::Ringing { .. } => {}
-            Phase::Calling { room, .. } | Phase::Accepting { room, .. } | Phase::Live { room, .. } => {
+            Phase::Idle | Phase::Placing { .. } => {}
+            // A ringing device too: a restarted server takes its 101 only if it knows the place.
+            Phase::Calling { room, .. }
+            | Phase::Ringing { room, .. }
+            | Phase::Accepting { room, .. }
+            | Phase::Live { room, .. } => {
                 let room = room.clone();
                 self.out.push_back(Effect::Ask(Asked::Rejoin, Request::Rejoin(Box::new(room.grant.clone()))));
                 self.out.push_back(Effect::Resend);
@@ -652,10 +658,10 @@ impl Call {
                 to
             }
             Phase::Calling { to, account, room, .. } => {
-                self.leave(room.call());
                 for device in room.devices(account) {
                     self.farewell(room.call(), account, device, reason);
                 }
+                self.leave(room.call());
                 self.out.push_back(Effect::Media(CallCommand::Close(room.call())));
                 to
             }
@@ -667,8 +673,8 @@ impl Call {
                 caller.name
             }
             Phase::Accepting { peer, room, .. } | Phase::Live { peer, room } => {
-                self.leave(room.call());
                 self.farewell(room.call(), peer.account, peer.device, reason);
+                self.leave(room.call());
                 self.out.push_back(Effect::Media(CallCommand::Close(room.call())));
                 peer.name
             }
@@ -690,13 +696,16 @@ impl Call {
     /// The sealed HANGUP, unless they said it first.
     fn farewell(&mut self, call: CallId, account: Fingerprint, device: DeviceId, reason: EndReason) {
         match reason {
-            EndReason::HungUp | EndReason::NoAnswer | EndReason::Lost | EndReason::Failed => {
+            EndReason::HungUp
+            | EndReason::NoAnswer
+            | EndReason::Lost
+            | EndReason::Failed
+            | EndReason::Gone => {
                 self.seal(call, account, device, Body::HangUp(call), false);
             }
             EndReason::TheyHungUp
             | EndReason::Declined
             | EndReason::Busy
-            | EndReason::Gone
             | EndReason::Taken
             | EndReason::Missed => {}
         }

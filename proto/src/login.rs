@@ -77,12 +77,12 @@ pub(crate) enum Act<'a> {
     Refused(Asked, Why, String),
 }
 
-/// Which of our requests a refusal is about.
+/// Which of our requests a refusal is about, and of which attempt: answers to one that we gave up still come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Hello,
-    Register,
-    Auth,
+    Register(u32),
+    Auth(u32),
 }
 
 /// What the login wants done.
@@ -165,6 +165,8 @@ pub(crate) struct Login {
     phase: Phase,
     pending: BTreeMap<u32, Pending>,
     next_sign: u32,
+    /// Of 301 and 302; counts up.
+    attempt: u32,
     /// Entries made again because the account's list had grown; bounded per connection.
     rebuilt: usize,
     out: VecDeque<Effect>,
@@ -189,6 +191,7 @@ impl Login {
             phase: Phase::Out,
             pending: BTreeMap::new(),
             next_sign: 1,
+            attempt: 0,
             rebuilt: 0,
             out: VecDeque::new(),
         }
@@ -317,10 +320,14 @@ impl Login {
     }
 
     fn ask(&mut self, session: Session, name: &Name, registering: bool, ratchet: &dyn Ratchet) {
+        self.attempt = self.attempt.wrapping_add(1);
         if registering && let (Some(entry), Some(claim)) = (&self.profile.entry, &self.profile.claim) {
             let token = self.token.map(ByteArray::from);
             let register = Register { entry: entry.clone(), claim: claim.clone(), token };
-            self.out.push_back(Effect::Send(Asked::Register, Request::Register(Box::new(register))));
+            self.out.push_back(Effect::Send(
+                Asked::Register(self.attempt),
+                Request::Register(Box::new(register)),
+            ));
         }
         let device = device_id(&ratchet.keys());
         let list_head = self.profile.list_head.unwrap_or(ByteArray::from([0; 32]));
@@ -334,7 +341,7 @@ impl Login {
         };
         let signature = ratchet.sign(&login_bytes(&login)).into();
         let auth = Auth { name: name.clone(), account: self.account, device, list_head, signature };
-        self.out.push_back(Effect::Send(Asked::Auth, Request::Auth(Box::new(auth))));
+        self.out.push_back(Effect::Send(Asked::Auth(self.attempt), Request::Auth(Box::new(auth))));
         self.phase = Phase::Asked { session, registering };
     }
 
@@ -455,21 +462,26 @@ impl Login {
     }
 
     fn refused(&mut self, asked: Asked, why: Why, text: String, ratchet: &dyn Ratchet, wall: Wall) {
-        let Phase::Asked { session, registering } = self.phase else {
-            return self.out.push_back(Effect::Drop(Drop::OutOfTurn));
+        let Phase::Asked { session, registering } = self.phase else { return };
+        let current = match asked {
+            Asked::Hello => true,
+            Asked::Register(attempt) | Asked::Auth(attempt) => attempt == self.attempt,
         };
+        if !current {
+            return;
+        }
         match (asked, why) {
             // The device is there already: the 302 behind this 301 decides.
-            (Asked::Register, Why::Already) => {}
-            (Asked::Auth, Why::NotRegistered) if !registering => {
+            (Asked::Register(_), Why::Already) => {}
+            (Asked::Auth(_), Why::NotRegistered) if !registering => {
                 self.profile.registered = false;
                 self.go_on(session, ratchet, wall);
             }
-            (Asked::Hello | Asked::Register | Asked::Auth, Why::TooFast | Why::Internal | Why::Limit) => {
+            (_, Why::TooFast | Why::Internal | Why::Limit) => {
                 self.phase = Phase::Out;
                 self.out.push_back(Effect::Retry);
             }
-            (Asked::Hello | Asked::Register | Asked::Auth, why) => self.bar(why, text),
+            (Asked::Hello | Asked::Register(_) | Asked::Auth(_), why) => self.bar(why, text),
         }
     }
 

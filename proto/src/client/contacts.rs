@@ -225,10 +225,13 @@ impl Contacts {
         self.welcoming = true;
     }
 
-    /// 206: all 352s that our question caused have come.
-    pub(crate) fn listed(&mut self) {
+    /// 206: all 352s that our question caused have come. Who is in neither is no contact any more; a server may
+    /// tell a friend of everybody only of those who are there.
+    pub(crate) fn listed(&mut self, mutual: &[Name]) {
         self.welcoming = false;
-        let lost: Vec<_> = self.friends.values().filter(|f| !f.here.listed).map(|f| f.name.clone()).collect();
+        let known =
+            |f: &Friend| f.here.listed || (f.standing == Standing::Mutual && mutual.contains(&f.name));
+        let lost: Vec<_> = self.friends.values().filter(|f| !known(f)).map(|f| f.name.clone()).collect();
         for name in lost {
             self.forget(&name);
         }
@@ -282,9 +285,6 @@ impl Contacts {
                 }
             }
         }
-        if told.via_token.as_ref().is_some_and(|hash| !self.tokens.contains_key(&**hash)) {
-            return Err(Drop::Forged);
-        }
         if self.friends.contains_key(&told.name.folded()) || told.standing == Standing::None {
             return Ok(());
         }
@@ -295,12 +295,11 @@ impl Contacts {
 
     /// The first sight of this name: the principal is pinned.
     fn meet_first(&mut self, told: &Contact) {
-        let wanted = told.standing == Standing::Asked || told.via_token.is_some() || self.welcoming;
         let friend = Friend {
             name: told.name.clone(),
             principal: told.principal.clone(),
             standing: Standing::None,
-            wanted,
+            wanted: false,
             blocked: false,
             here: Here::default(),
         };
@@ -312,6 +311,8 @@ impl Contacts {
     }
 
     fn change(&mut self, told: &Contact) {
+        // Only a token that we issued: a server cannot make up an invite of ours.
+        let by_invite = told.via_token.as_ref().is_some_and(|hash| self.issued(hash));
         let Some(friend) = self.friends.get_mut(&told.name.folded()) else { return };
         let before = friend.clone();
         friend.here.listed = true;
@@ -319,7 +320,7 @@ impl Contacts {
         friend.here.presence = (told.standing == Standing::Mutual).then_some(told.presence);
         // They removed us and ask anew: what we wanted then does not answer it.
         friend.wanted &= !(before.standing == Standing::Mutual && told.standing == Standing::Asking);
-        friend.wanted |= told.standing == Standing::Asked || told.via_token.is_some();
+        friend.wanted |= told.standing == Standing::Asked || by_invite;
         friend.wanted |= self.welcoming && told.standing == Standing::Mutual;
         let after = friend.clone();
         if (before.standing, before.wanted) != (after.standing, after.wanted) {

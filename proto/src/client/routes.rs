@@ -69,7 +69,7 @@ impl Client {
                 self.link.handle(link::Act::Goaway(wait), now.mono);
             }
             Reply::Contact(contact) => self.contacts.told(&contact),
-            Reply::Contacts(_) => self.contacts.listed(),
+            Reply::Contacts(mutual) => self.contacts.listed(&mutual),
             Reply::RequestDismissed(name) => self.contacts.dismissed(&name),
             Reply::Devices(devices) => self.devices(devices, now),
             Reply::Prekey(prekey) => {
