@@ -7,6 +7,7 @@ mod voice_net;
 
 use core::time::Duration;
 
+use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
 use proto::limits::{MEDIA_SILENCE_MAX, REPORT_EVERY};
 use proto::media::{CallCommand, CallEvent, MediaInput, Statistics};
 use proto::relay::Change;
@@ -312,4 +313,41 @@ fn one_seed_is_one_run() {
     };
     assert_eq!(run(5), run(5));
     assert_ne!(run(5), run(6));
+}
+
+/// Bytes as a broken or hostile relay would send them.
+fn junk() -> impl Strategy<Value = Vec<u8>> {
+    let like_voice = prop::collection::vec(any::<u8>(), 12..80).prop_map(|mut bytes| {
+        let (payload, ssrc) = (96 + bytes[1] % 2, 0xa0 + u32::from(bytes[11] % 4));
+        bytes[..2].copy_from_slice(&[0x80, payload]);
+        bytes[8..12].copy_from_slice(&ssrc.to_be_bytes());
+        bytes
+    });
+    let like_bind =
+        (0xc0..=0xc3u8, prop::collection::vec(any::<u8>(), 13..97)).prop_map(|(code, mut bytes)| {
+            bytes[0] = code;
+            bytes
+        });
+    prop_oneof![prop::collection::vec(any::<u8>(), 0..1_300), like_voice, like_bind]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn junk_changes_nothing(junk in prop::collection::vec(junk(), 1..60)) {
+        let mut net = Net::new(3);
+        let relay = net.relay_addr();
+        net.bind_both();
+        for bytes in &junk {
+            net.inject(BOB, relay, bytes);
+        }
+        net.accept();
+        for bytes in &junk {
+            net.inject(BOB, relay, bytes);
+        }
+        net.talk(Duration::from_secs(1));
+        assert!(net.ends.iter().all(|end| end.heard && end.played.len() >= 48));
+        assert!(net.ends.iter().all(|end| end.events.len() == 3), "bound, key, heard: {:?}", net.ends[BOB].events);
+    }
 }

@@ -35,6 +35,7 @@ mod bind;
 pub mod command;
 pub mod event;
 mod figures;
+pub mod opus;
 mod streams;
 
 pub use command::{AgentCommand, BaseKey, CallCommand, Place, SoundCommand};
