@@ -24,13 +24,15 @@ use rustls::pki_types::{
 use rustls::server::AlwaysResolvesServerRawPublicKeys;
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, Connection, DigitallySignedStruct, PeerIncompatible,
+    CertificateError, ClientConnection, Connection, DigitallySignedStruct, PeerIncompatible,
     ServerConnection, SignatureScheme,
 };
 use zeroize::Zeroizing;
 
 use crate::id::Fingerprint;
 use crate::limits::{HANDSHAKE_BYTES_MAX, OUT_QUEUE_BYTES_MAX};
+
+pub use rustls::ClientConfig;
 
 /// What the server must be given to speak TLS.
 #[derive(Clone, Debug)]

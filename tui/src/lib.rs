@@ -1,11 +1,14 @@
 //! The client's rooms; `main` only starts them.
 
 pub mod app;
+pub mod args;
 pub mod clock;
+pub mod config;
 pub mod identity;
 pub mod keys;
 pub mod known;
 pub mod limits;
+pub mod server_link;
 pub mod signals;
 pub mod store;
 pub mod target;

@@ -1,0 +1,108 @@
+//! What was typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use proto::id::{Fingerprint, Name};
+
+use crate::target::Target;
+
+/// Voice calls and chat for people who live in terminals.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "tincan", version, about, args_conflicts_with_subcommands = true, after_help = AFTER)]
+pub struct Args {
+    /// An invite (tincan://...) or a server, HOST[:PORT]; without it, the server used last
+    #[arg(value_name = "INVITE | HOST[:PORT]", value_parser = Target::parse)]
+    pub server: Option<Target>,
+
+    /// The directory that holds who you are [default: your data directory]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub profile: Option<PathBuf>,
+
+    /// The name to take on a server that does not know you yet
+    #[arg(long)]
+    pub name: Option<Name>,
+
+    /// The sound: default, null, tone, loopback, wav:IN.wav,OUT.wav, or a device's name
+    #[arg(long, value_name = "SPEC")]
+    pub device: Option<String>,
+
+    /// The server's fingerprint; anything else is refused
+    #[arg(long, value_name = "SHA256:...", value_parser = pin)]
+    pub pin: Option<Fingerprint>,
+
+    /// No screen: commands on standard input, one JSON object per event on standard output
+    #[arg(long)]
+    pub headless: bool,
+
+    /// Draw with letters only
+    #[arg(long, conflicts_with = "headless")]
+    pub ascii: bool,
+
+    /// No colours (NO_COLOR does the same)
+    #[arg(long, conflicts_with = "headless")]
+    pub no_color: bool,
+
+    /// The configuration file [default: config.toml in your configuration directory]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub act: Option<Act>,
+}
+
+/// What to do instead of the screen.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Act {
+    /// Print a link that makes whoever uses it your contact
+    Invite,
+    /// Read the configuration file and say what is wrong with it
+    CheckConfig,
+}
+
+fn pin(text: &str) -> Result<Fingerprint, &'static str> {
+    Fingerprint::parse(text).ok_or("a fingerprint is SHA256: and 43 characters, as the server prints it")
+}
+
+const AFTER: &str = "\
+Exit codes: 0 ok, 1 failed, 2 usage or not a terminal, 3 server unreachable, 4 refused (key or name), \
+5 peer unavailable, 6 no audio device, 130 interrupted.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_table_of_arguments_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_server_or_an_act() {
+        let args = parse("tincan --headless --profile p --name bob --device null host:7").unwrap();
+        assert_eq!(args.server.unwrap().address.to_string(), "host:7");
+        assert!(args.headless && args.act.is_none());
+        let args = parse("tincan invite --profile p").unwrap();
+        assert!(matches!(args.act, Some(Act::Invite)) && args.profile == Some("p".into()));
+        assert!(parse("tincan").unwrap().server.is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (line, said) in [
+            ("tincan a/b", "HOST:PORT"),
+            ("tincan tincan://host", "copy the whole line"),
+            ("tincan --name 1234 host", "at least one letter"),
+            ("tincan --pin MD5:1 host", "43 characters"),
+        ] {
+            let why = parse(line).unwrap_err();
+            assert!(why.to_string().contains(said), "{why}");
+            assert_eq!(why.exit_code(), 2);
+        }
+    }
+}

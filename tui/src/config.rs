@@ -1,0 +1,152 @@
+//! The configuration file: what a person wants every time. Every key is optional, and what was typed wins.
+//!
+//! ```toml
+//! server = "voice.example.org"   # where `tincan` goes without arguments
+//! name = "alice"                 # proposed to a server that does not know you
+//! device = "default"             # as --device
+//!
+//! [ui]
+//! ascii = false                  # letters only
+//! color = true
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use anyhow::{Context as _, anyhow};
+use etcetera::base_strategy::{BaseStrategy as _, Xdg};
+use proto::id::Name;
+use serde::Deserialize;
+
+use crate::target::Address;
+
+/// What the file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Where to go.
+    pub server: Option<Address>,
+    /// Whom to be.
+    pub name: Option<Name>,
+    /// What to hear and speak with.
+    pub device: Option<String>,
+    /// Draw with letters only.
+    pub ascii: bool,
+    /// Use colours.
+    pub color: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    server: Option<String>,
+    name: Option<String>,
+    device: Option<String>,
+    #[serde(default)]
+    ui: Ui,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ui {
+    ascii: Option<bool>,
+    color: Option<bool>,
+}
+
+impl Config {
+    /// Reads the file at `path`, or the one in the configuration directory, which need not be there.
+    ///
+    /// # Errors
+    /// A sentence with file, line and key.
+    pub fn read(path: Option<&Path>) -> anyhow::Result<Self> {
+        let asked = path.is_some();
+        let path = match path {
+            Some(path) => path.to_owned(),
+            None => default_path()?,
+        };
+        let shown = path.display();
+        match fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text).with_context(|| format!("reading {shown}")),
+            Err(why) if why.kind() == io::ErrorKind::NotFound && !asked => Self::parse(""),
+            Err(why) => Err(why).with_context(|| format!("reading {shown}")),
+        }
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// A sentence with line and key.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let file: File = toml::from_str(text).map_err(|why| {
+            let line = why.span().map_or(1, |span| line_of(text, span.start));
+            anyhow!("line {line}: {}", why.message())
+        })?;
+        let at = |key: &str| format!("line {}: {key}", line_of_key(text, key));
+        let server = file.server.map(|server| {
+            Address::parse(&server)
+                .ok_or_else(|| anyhow!("{}: {server:?} is not HOST or HOST:PORT", at("server")))
+        });
+        let name = file.name.map(|name| Name::parse(&name).with_context(|| at("name")));
+        Ok(Self {
+            server: server.transpose()?,
+            name: name.transpose()?,
+            device: file.device,
+            ascii: file.ui.ascii.unwrap_or(false),
+            color: file.ui.color.unwrap_or(true),
+        })
+    }
+}
+
+fn default_path() -> anyhow::Result<PathBuf> {
+    let xdg = Xdg::new().context("finding the home directory; name a file with --config FILE")?;
+    Ok(xdg.config_dir().join("tincan/config.toml"))
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1)
+}
+
+fn line_of_key(text: &str, key: &str) -> usize {
+    let at = text.lines().position(|line| line.trim_start().starts_with(key));
+    at.map_or(1, |line| line + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> String {
+        format!("{:#}", Config::parse(text).unwrap_err())
+    }
+
+    #[test]
+    fn nothing_said_is_the_default() {
+        assert_eq!(Config::parse("").unwrap(), Config { color: true, ..Config::default() });
+    }
+
+    #[test]
+    fn all_keys_are_read() {
+        let text = "server = \"h:7\"\nname = \"bob\"\ndevice = \"null\"\n[ui]\nascii = true\ncolor = false\n";
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.server.unwrap().to_string(), "h:7");
+        assert_eq!((config.name.unwrap().as_str(), config.device.as_deref()), ("bob", Some("null")));
+        assert!(config.ascii && !config.color);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let said = wrong("name = \"bob\"\nnick = \"b\"\n");
+        assert!(said.contains("line 2") && said.contains("nick"), "{said}");
+        let said = wrong("\n\n[ui]\ncolour = true\n");
+        assert!(said.contains("line 4") && said.contains("colour"), "{said}");
+        let said = wrong("\nname = \"b b\"\n");
+        assert!(said.contains("line 2") && said.contains("only letters"), "{said}");
+        let said = wrong("server = \"a/b\"");
+        assert!(said.contains("line 1"), "{said}");
+        assert!(wrong("name = ").contains("line 1"));
+    }
+
+    #[test]
+    fn a_file_that_was_named_must_be_there() {
+        assert!(Config::read(Some(Path::new("no/such/file.toml"))).is_err());
+    }
+}

@@ -1,0 +1,466 @@
+//! The door to the server: name, TCP, TLS, bytes in and out. It makes one connection when told to and says what
+//! became of it; whether and when to try again is the machine's business.
+//!
+//! ```text
+//! Idle ── connect ──▶ Resolving ──▶ Joining, one address after the other ──▶ Up
+//!   ▲                     │                      │                           │
+//!   └──────────────── Down(why) ◀────────────────┴───────────────────────────┘
+//! ```
+//!
+//! Nothing here blocks but the look-up of the name, which a short-lived thread does.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token, Waker};
+use proto::Time;
+use proto::client::LinkUp;
+use proto::limits::OUT_QUEUE_BYTES_MAX;
+use proto::tls::{ClientConfig, Pipe, client_config};
+
+use crate::limits::{ADDRESSES_MAX, CONNECT_TIME_MAX, READ_PER_TURN_MAX};
+use crate::target::Address;
+
+/// What became of the connection, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// It is there, handshake done.
+    Up(LinkUp),
+    /// The server said this.
+    Bytes(Vec<u8>),
+    /// It is gone, or could not be made: why, in a sentence.
+    Down(String),
+}
+
+/// The connection to one server.
+pub struct ServerLink {
+    address: Address,
+    config: Arc<ClientConfig>,
+    token: Token,
+    waker: Arc<Waker>,
+    state: State,
+    told: VecDeque<LinkEvent>,
+}
+
+enum State {
+    Idle,
+    Resolving(Receiver<io::Result<Vec<SocketAddr>>>),
+    Open(Box<Open>),
+}
+
+/// One socket, from its first packet on.
+struct Open {
+    stream: TcpStream,
+    peer: SocketAddr,
+    /// Addresses to try when this one fails before the handshake is done.
+    rest: VecDeque<SocketAddr>,
+    pipe: Pipe,
+    /// The handshake must be done by then; none once it is.
+    until: Option<Time>,
+    connected: bool,
+    outgoing: Vec<u8>,
+    /// There was more to read than one turn may take.
+    unread: bool,
+}
+
+impl ServerLink {
+    /// A link to `address` that does nothing yet. Its socket is registered under `token`; `waker` wakes the loop
+    /// when the name was looked up.
+    ///
+    /// # Errors
+    /// When there is no TLS.
+    pub fn new(address: Address, token: Token, waker: Arc<Waker>) -> anyhow::Result<Self> {
+        let (state, told) = (State::Idle, VecDeque::new());
+        Ok(Self { address, config: client_config()?, token, waker, state, told })
+    }
+
+    /// Makes a new connection; an old one is closed without a word.
+    pub fn connect(&mut self, registry: &Registry) {
+        self.disconnect(registry);
+        let (tell, answer) = sync_channel(1);
+        let (host, port, waker) = (self.address.host.clone(), self.address.port, Arc::clone(&self.waker));
+        let look_up = move || {
+            let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+            // Nobody waits any more when the user changed their mind.
+            if tell.send(found).is_ok() {
+                let _ = waker.wake();
+            }
+        };
+        match std::thread::Builder::new().name("look-up".into()).spawn(look_up) {
+            Ok(_) => self.state = State::Resolving(answer),
+            Err(why) => {
+                self.told.push_back(LinkEvent::Down(format!("cannot look up {}: {why}", self.address)))
+            }
+        }
+    }
+
+    /// Closes the connection, saying goodbye if it can be said at once.
+    pub fn disconnect(&mut self, registry: &Registry) {
+        if let State::Open(mut open) = core::mem::replace(&mut self.state, State::Idle) {
+            open.pipe.close();
+            let _ = open.flush();
+            let _ = registry.deregister(&mut open.stream);
+        }
+        self.told.clear();
+    }
+
+    /// Says something to the server.
+    pub fn send(&mut self, registry: &Registry, bytes: &[u8]) {
+        let State::Open(open) = &mut self.state else { return };
+        let sent = match open.pipe.send(bytes) {
+            Ok(()) => open.flush(),
+            Err(why) => Err(why.to_string()),
+        };
+        if let Err(why) = sent {
+            self.fail(registry, why);
+        }
+    }
+
+    /// The waker woke: perhaps the name was looked up.
+    pub fn woken(&mut self, registry: &Registry, now: Time) {
+        let State::Resolving(answer) = &self.state else { return };
+        match answer.try_recv() {
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => {
+                self.down(format!("cannot look up {}: the look-up ended without an answer", self.address));
+            }
+            Ok(Err(why)) => self.down(format!("cannot find the server {}: {why}", self.address.host)),
+            Ok(Ok(found)) => {
+                let rest: VecDeque<_> = found.into_iter().take(ADDRESSES_MAX).collect();
+                self.try_next(registry, rest, now, "the name has no address".into());
+            }
+        }
+    }
+
+    /// The socket is ready for something.
+    pub fn ready(&mut self, registry: &Registry, now: Time) {
+        let State::Open(open) = &mut self.state else { return };
+        let outcome = open.go_on(&mut self.told);
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => self.fail_at(registry, now, "the server closed the connection".into()),
+            Err(why) => self.fail_at(registry, now, why),
+        }
+    }
+
+    /// Goes on reading where the last turn stopped, and gives up what takes too long.
+    pub fn timeout(&mut self, registry: &Registry, now: Time) {
+        let State::Open(open) = &self.state else { return };
+        if open.until.is_some_and(|until| now >= until) {
+            self.fail_at(registry, now, "no answer in time".into());
+        } else if open.unread {
+            self.ready(registry, now);
+        }
+    }
+
+    /// When [`ServerLink::timeout`] is due.
+    pub fn deadline(&self) -> Option<Time> {
+        match &self.state {
+            State::Idle | State::Resolving(_) => None,
+            State::Open(open) if open.unread => Some(Time::ZERO),
+            State::Open(open) => open.until,
+        }
+    }
+
+    /// What happened.
+    pub fn poll(&mut self) -> Option<LinkEvent> {
+        self.told.pop_front()
+    }
+
+    /// Whether all that was said has gone to the socket.
+    pub fn is_flushed(&self) -> bool {
+        match &self.state {
+            State::Idle | State::Resolving(_) => true,
+            State::Open(open) => open.outgoing.is_empty(),
+        }
+    }
+
+    fn down(&mut self, why: String) {
+        self.state = State::Idle;
+        self.told.push_back(LinkEvent::Down(why));
+    }
+
+    /// The connection failed; before the handshake was done, the next address may do better.
+    fn fail_at(&mut self, registry: &Registry, now: Time, why: String) {
+        let State::Open(open) = &mut self.state else { return };
+        if open.until.is_none() || open.rest.is_empty() {
+            return self.fail(registry, why);
+        }
+        let rest = core::mem::take(&mut open.rest);
+        let _ = registry.deregister(&mut open.stream);
+        self.try_next(registry, rest, now, why);
+    }
+
+    fn fail(&mut self, registry: &Registry, why: String) {
+        let State::Open(open) = &mut self.state else { return };
+        let _ = registry.deregister(&mut open.stream);
+        let sentence = match open.until {
+            Some(_) => format!("cannot reach the server {}: {why}", self.address),
+            None => format!("lost the connection to {}: {why}", self.address),
+        };
+        self.down(sentence);
+    }
+
+    fn try_next(&mut self, registry: &Registry, mut rest: VecDeque<SocketAddr>, now: Time, why: String) {
+        let mut why = why;
+        while let Some(peer) = rest.pop_front() {
+            match Open::start(peer, &self.config, registry, self.token) {
+                Ok(mut open) => {
+                    open.until = Some(now + CONNECT_TIME_MAX);
+                    open.rest = rest;
+                    self.state = State::Open(Box::new(open));
+                    return;
+                }
+                Err(failed) => why = failed,
+            }
+        }
+        self.down(format!("cannot reach the server {}: {why}", self.address));
+    }
+}
+
+impl Open {
+    fn start(
+        peer: SocketAddr,
+        config: &Arc<ClientConfig>,
+        registry: &Registry,
+        token: Token,
+    ) -> Result<Self, String> {
+        let mut stream = TcpStream::connect(peer).map_err(|why| why.to_string())?;
+        // Told once per change of readiness; so each read and write goes on until it would block.
+        let both = Interest::READABLE | Interest::WRITABLE;
+        registry.register(&mut stream, token, both).map_err(|why| why.to_string())?;
+        let pipe = Pipe::client(config).map_err(|why| why.to_string())?;
+        let (rest, outgoing) = (VecDeque::new(), Vec::new());
+        Ok(Self { stream, peer, rest, pipe, until: None, connected: false, outgoing, unread: false })
+    }
+
+    /// Reads and writes what it can. False at the server's end.
+    fn go_on(&mut self, told: &mut VecDeque<LinkEvent>) -> Result<bool, String> {
+        if !self.connected && !self.finish_connect()? {
+            return Ok(true);
+        }
+        self.flush()?;
+        let open = self.read()?;
+        // The handshake's answers, and an alert if there is one to send.
+        self.flush()?;
+        if self.until.is_some()
+            && let Some(established) = self.pipe.established()
+        {
+            self.until = None;
+            let peer = SocketAddr::new(self.peer.ip().to_canonical(), self.peer.port());
+            let (exporter, server_key) = (established.exporter, established.server_key);
+            told.push_back(LinkEvent::Up(LinkUp { exporter, server_key, peer }));
+        }
+        let mut bytes = Vec::new();
+        self.pipe.take_plaintext(&mut bytes);
+        if !bytes.is_empty() {
+            told.push_back(LinkEvent::Bytes(bytes));
+        }
+        Ok(open && !self.pipe.peer_closed())
+    }
+
+    fn finish_connect(&mut self) -> Result<bool, String> {
+        if let Some(why) = self.stream.take_error().map_err(|why| why.to_string())? {
+            return Err(why.to_string());
+        }
+        match self.stream.peer_addr() {
+            Ok(_) => {
+                self.connected = true;
+                // Signalling is small and urgent; what would be saved by waiting is not worth the wait.
+                self.stream.set_nodelay(true).map_err(|why| why.to_string())?;
+                Ok(true)
+            }
+            Err(why) if why.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(why) => Err(why.to_string()),
+        }
+    }
+
+    /// False at the end of the stream.
+    fn read(&mut self) -> Result<bool, String> {
+        let mut chunk = [0; 16 << 10];
+        let mut budget = READ_PER_TURN_MAX;
+        self.unread = false;
+        while budget > 0 {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Ok(false),
+                Ok(count) => {
+                    budget = budget.saturating_sub(count);
+                    let received = self.pipe.received(&chunk[..count]);
+                    if let Err(why) = received {
+                        // The alert says to the server what was wrong.
+                        let _ = self.flush();
+                        return Err(why.to_string());
+                    }
+                }
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(why.to_string()),
+            }
+        }
+        self.unread = true;
+        Ok(true)
+    }
+
+    fn flush(&mut self) -> Result<(), String> {
+        self.pipe.take_ciphertext(&mut self.outgoing);
+        if self.outgoing.len() > OUT_QUEUE_BYTES_MAX {
+            return Err("the server reads too slowly".into());
+        }
+        while self.connected && !self.outgoing.is_empty() {
+            match self.stream.write(&self.outgoing) {
+                Ok(count) => drop(self.outgoing.drain(..count)),
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(why.to_string()),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, wait_for};
+    use mio::{Events, Poll};
+    use proto::earliest;
+    use proto::tls::{server_config, server_key_pkcs8};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread::JoinHandle;
+    use std::time::Duration;
+
+    const LINK: Token = Token(0);
+    const WAKE: Token = Token(1);
+
+    /// A loop as small as it can be.
+    struct Loop {
+        poll: Poll,
+        link: ServerLink,
+        clock: Clock,
+    }
+
+    impl Loop {
+        fn to(port: u16) -> Self {
+            let poll = Poll::new().unwrap();
+            let waker = Arc::new(Waker::new(poll.registry(), WAKE).unwrap());
+            let address = Address { host: "127.0.0.1".into(), port };
+            let mut link = ServerLink::new(address, LINK, waker).unwrap();
+            link.connect(poll.registry());
+            Self { poll, link, clock: Clock::start() }
+        }
+
+        fn next(&mut self) -> LinkEvent {
+            let end = self.clock.now().mono + Duration::from_secs(20);
+            let mut events = Events::with_capacity(8);
+            loop {
+                if let Some(event) = self.link.poll() {
+                    return event;
+                }
+                let now = self.clock.now().mono;
+                assert!(now < end, "nothing happened");
+                let wait = wait_for(earliest(self.link.deadline(), Some(end)), now);
+                self.poll.poll(&mut events, wait).unwrap();
+                let now = self.clock.now().mono;
+                for event in &events {
+                    match event.token() {
+                        LINK => self.link.ready(self.poll.registry(), now),
+                        _ => self.link.woken(self.poll.registry(), now),
+                    }
+                }
+                self.link.timeout(self.poll.registry(), now);
+            }
+        }
+
+        fn send(&mut self, bytes: &[u8]) {
+            self.link.send(self.poll.registry(), bytes);
+        }
+    }
+
+    /// A server that answers `count` bytes with as many, then closes.
+    fn echo(count: usize) -> (u16, JoinHandle<[u8; 32]>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serve = move || {
+            let config = server_config(&server_key_pkcs8(&[1; 32]).unwrap()).unwrap();
+            let (mut stream, mut pipe) = (listener.accept().unwrap().0, Pipe::server(&config).unwrap());
+            let (mut chunk, mut said, mut out) = ([0; 4096], Vec::new(), Vec::new());
+            while said.len() < count {
+                let read = stream.read(&mut chunk).unwrap();
+                assert_ne!(read, 0, "the client went away");
+                pipe.received(&chunk[..read]).unwrap();
+                pipe.take_plaintext(&mut said);
+                pipe.take_ciphertext(&mut out);
+                stream.write_all(&out).unwrap();
+                out.clear();
+            }
+            for part in said.chunks(16 << 10) {
+                pipe.send(part).unwrap();
+                pipe.take_ciphertext(&mut out);
+            }
+            pipe.close();
+            pipe.take_ciphertext(&mut out);
+            stream.write_all(&out).unwrap();
+            pipe.established().unwrap().exporter
+        };
+        (port, std::thread::spawn(serve))
+    }
+
+    #[test]
+    fn bytes_go_there_and_back() {
+        let (port, server) = echo(100_000);
+        let mut it = Loop::to(port);
+        let LinkEvent::Up(up) = it.next() else { panic!("not up") };
+        assert_eq!(up.server_key, server_config(&server_key_pkcs8(&[1; 32]).unwrap()).unwrap().fingerprint());
+        assert_eq!(up.peer, SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let said: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+        it.send(&said);
+        let mut heard = Vec::new();
+        loop {
+            match it.next() {
+                LinkEvent::Bytes(bytes) => heard.extend(bytes),
+                LinkEvent::Down(why) => break assert!(why.contains("closed"), "{why}"),
+                LinkEvent::Up(_) => panic!("up twice"),
+            }
+        }
+        assert_eq!(heard, said);
+        assert_eq!(server.join().unwrap(), up.exporter);
+    }
+
+    #[test]
+    fn nobody_there_is_said() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let LinkEvent::Down(why) = Loop::to(port).next() else { panic!("not down") };
+        assert!(why.starts_with("cannot reach the server 127.0.0.1"), "{why}");
+    }
+
+    #[test]
+    fn another_language_is_not_tls() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            stream.write_all(b"220 mail.example ESMTP\r\n").unwrap();
+            // Holds the socket until the client has gone.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.read(&mut [0; 4096]);
+        });
+        let LinkEvent::Down(why) = Loop::to(port).next() else { panic!("not down") };
+        assert!(why.contains("encrypted connection failed"), "{why}");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_said() {
+        let mut it = Loop::to(1);
+        it.link.address.host = "no-such-host.invalid".into();
+        it.link.connect(it.poll.registry());
+        let LinkEvent::Down(why) = it.next() else { panic!("not down") };
+        assert!(why.starts_with("cannot find the server"), "{why}");
+    }
+}
