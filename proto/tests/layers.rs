@@ -91,7 +91,7 @@ const CRATES: &[Crate] = &[
             &["view", "args"],
             &["signals", "terminal", "identity", "config"],
             &["known", "store", "server_link"],
-            &["session", "visit"],
+            &["session", "visit", "screen"],
             &["run", "headless"],
             &["main"],
         ],

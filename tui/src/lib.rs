@@ -8,6 +8,7 @@ pub mod identity;
 pub mod keys;
 pub mod known;
 pub mod limits;
+pub mod screen;
 pub mod server_link;
 pub mod signals;
 pub mod store;

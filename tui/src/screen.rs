@@ -1,0 +1,196 @@
+//! The terminal, the keys, the signals and the model as one thing for the loop: readiness in, effects out, frames
+//! when something changed. It decides nothing but when to draw.
+
+use std::fs::File;
+use std::io;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use proto::id::Name;
+use proto::{Now, Time, earliest};
+
+use crate::app::{self, Effect, Model, Msg, Settings};
+use crate::keys::Decoder;
+use crate::signals::{Signal, Signals};
+use crate::terminal::{NoScreen, Terminal};
+use crate::view;
+
+/// The shortest time between two frames that nobody pressed a key for.
+const FRAME_EVERY: Duration = Duration::from_millis(33);
+
+/// Bytes read from the terminal at once, and how often in one turn: a paste must not starve the network.
+const READ_BYTES: usize = 4096;
+const READS_PER_TURN: usize = 16;
+
+/// The full screen.
+pub struct Screen {
+    terminal: Terminal,
+    signals: Signals,
+    decoder: Decoder,
+    model: Model,
+    /// When the last frame was drawn.
+    drawn: Option<Time>,
+    /// A key was pressed since: its echo waits for nothing.
+    pressed: bool,
+    /// Bytes may be left that the poll will not tell of again.
+    unread: bool,
+}
+
+/// Why the program was asked to end from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// SIGTERM, or the terminal is gone.
+    End,
+    /// SIGINT.
+    Interrupt,
+}
+
+impl Screen {
+    /// Takes the terminal. `term` is the environment's TERM; `log` receives what is printed to standard error.
+    pub fn open(
+        settings: Settings,
+        name: Option<Name>,
+        term: Option<&str>,
+        log: File,
+        now: Now,
+    ) -> Result<Self, NoScreen> {
+        use Signal::{Continue, HangUp, Interrupt, Resize, Stop, Terminate};
+        let terminal = Terminal::open(term, log)?;
+        let signals = Signals::listen(&[Continue, HangUp, Interrupt, Resize, Stop, Terminate])?;
+        let (decoder, model) = (Decoder::new(), Model::new(settings, name, now));
+        Ok(Self { terminal, signals, decoder, model, drawn: None, pressed: false, unread: false })
+    }
+
+    /// Puts the terminal and the signals into the poll.
+    pub fn register(&mut self, registry: &Registry, terminal: Token, signals: Token) -> io::Result<()> {
+        let fd = self.terminal.fd();
+        registry.register(&mut SourceFd(&fd), terminal, Interest::READABLE | Interest::WRITABLE)?;
+        registry.register(self.signals.source(), signals, Interest::READABLE)
+    }
+
+    /// What the screen wants before anything else.
+    pub fn start(&self) -> Vec<Effect> {
+        app::start(&self.model)
+    }
+
+    /// What the screen wants when the program ends.
+    pub fn finish(&mut self) -> Vec<Effect> {
+        app::finish(&mut self.model)
+    }
+
+    /// Something happened elsewhere.
+    pub fn tell(&mut self, msg: Msg, now: Now) -> Vec<Effect> {
+        app::update(&mut self.model, msg, now)
+    }
+
+    /// The terminal is readable, or had more than one turn takes. An error means that it is gone.
+    pub fn read(&mut self, now: Now) -> io::Result<Vec<Effect>> {
+        let mut bytes = [0; READ_BYTES];
+        let mut effects = Vec::new();
+        self.unread = false;
+        for _ in 0..READS_PER_TURN {
+            match self.terminal.read(&mut bytes) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => self.decoder.handle(&bytes[..n], now.mono),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(effects),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            self.keys(now, &mut effects);
+        }
+        self.unread = true;
+        Ok(effects)
+    }
+
+    /// Whether to call [`Screen::read`] again without waiting for the poll.
+    pub fn unread(&self) -> bool {
+        self.unread
+    }
+
+    /// The signals' pipe is readable.
+    pub fn on_signals(&mut self) -> io::Result<Option<Outside>> {
+        let mut outside = None;
+        for signal in self.signals.take() {
+            match signal {
+                Signal::Terminate | Signal::HangUp => outside = Some(Outside::End),
+                Signal::Interrupt => outside = Some(Outside::Interrupt),
+                Signal::Resize => self.changed(Terminal::resized),
+                Signal::Stop => self.suspend()?,
+                Signal::Continue => {
+                    self.terminal.resume()?;
+                    self.model.dirty = true;
+                }
+            }
+        }
+        Ok(outside)
+    }
+
+    /// The deadline passed.
+    pub fn on_time(&mut self, now: Now) -> Vec<Effect> {
+        self.decoder.handle(&[], now.mono);
+        let mut effects = Vec::new();
+        self.keys(now, &mut effects);
+        if self.model.deadline().is_some_and(|due| now.mono >= due) {
+            effects.extend(app::update(&mut self.model, Msg::Tick, now));
+        }
+        effects
+    }
+
+    /// When [`Screen::on_time`] or [`Screen::draw`] has something to do.
+    pub fn deadline(&self) -> Option<Time> {
+        let frame = self.drawn.filter(|_| self.wants_frame()).map(|drawn| drawn + FRAME_EVERY);
+        earliest(frame, earliest(self.decoder.deadline(), self.model.deadline()))
+    }
+
+    /// Does what concerns the terminal; gives back what does not.
+    pub fn obey(&mut self, effect: Effect) -> io::Result<Option<Effect>> {
+        match effect {
+            Effect::Bell => self.terminal.bell(),
+            Effect::Redraw => self.changed(Terminal::redraw),
+            Effect::Suspend => self.suspend()?,
+            Effect::Send(_) | Effect::Sound(_) | Effect::Quit => return Ok(Some(effect)),
+        }
+        Ok(None)
+    }
+
+    /// Draws if something changed and the terminal is ready for it, and gives it what it takes.
+    pub fn draw(&mut self, now: Now) -> io::Result<()> {
+        if !self.terminal.busy() && self.wants_frame() && self.due(now.mono) {
+            self.model.dirty = false;
+            self.pressed = false;
+            self.drawn = Some(now.mono);
+            let model = &self.model;
+            self.terminal.draw(|canvas| view::view(model, canvas));
+            self.terminal.set_title(&view::window_title(model));
+        }
+        self.terminal.flush()
+    }
+
+    fn wants_frame(&self) -> bool {
+        self.model.dirty && !self.terminal.busy()
+    }
+
+    fn due(&self, now: Time) -> bool {
+        self.pressed || self.drawn.is_none_or(|drawn| now >= drawn + FRAME_EVERY)
+    }
+
+    fn keys(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        while let Some(input) = self.decoder.poll() {
+            self.pressed = true;
+            effects.extend(app::update(&mut self.model, Msg::Input(input), now));
+        }
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        let suspended = self.terminal.suspend();
+        self.model.dirty = true;
+        suspended
+    }
+
+    fn changed(&mut self, change: impl FnOnce(&mut Terminal)) {
+        change(&mut self.terminal);
+        self.model.dirty = true;
+        self.pressed = true;
+    }
+}
