@@ -98,12 +98,21 @@ impl Card {
         Self { host: ::cpal::default_host(), pulse: false }
     }
 
-    /// The names of all microphones and speakers.
+    /// The names of all microphones and speakers: one that two of a kind share is replaced by the system's own.
     pub(super) fn list(&self) -> Vec<Safe> {
         let Ok(devices) = self.host.devices() else { return Vec::new() };
-        let mut names: Vec<Safe> = devices
-            .filter(|device| !device.id().is_ok_and(|id| id.id().ends_with(".monitor")))
-            .map(|device| name_of(&device))
+        let all: Vec<(bool, Safe, Safe)> = devices
+            .filter_map(|device| {
+                let id = device.id().ok().filter(|id| !id.id().ends_with(".monitor"))?;
+                Some((device.supports_input(), name_of(&device), Safe::line(id.id())))
+            })
+            .collect();
+        let shared =
+            |input: bool, name: &Safe| all.iter().filter(|d| d.0 == input && d.1 == *name).count() > 1;
+        let mut names: Vec<Safe> = all
+            .iter()
+            .map(|(input, name, id)| if shared(*input, name) { id } else { name })
+            .cloned()
             .collect();
         names.sort();
         names.dedup();

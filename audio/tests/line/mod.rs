@@ -116,7 +116,7 @@ impl Party {
         self.agent.send(AgentCommand::Sound(command)).unwrap();
     }
 
-    /// Waits for an event that `find` takes something from.
+    /// Waits for an event that `find` takes something from. What was seen already counts for nothing.
     pub(crate) fn until<T>(&mut self, what: &str, mut find: impl FnMut(&AgentEvent) -> Option<T>) -> T {
         let end = Instant::now() + PATIENCE;
         loop {
