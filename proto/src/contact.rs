@@ -53,6 +53,16 @@ impl Act {
     }
 }
 
+/// The same standing, seen from the other one.
+pub const fn mirrored(standing: Standing) -> Standing {
+    match standing {
+        Standing::None => Standing::None,
+        Standing::Asked => Standing::Asking,
+        Standing::Asking => Standing::Asked,
+        Standing::Mutual => Standing::Mutual,
+    }
+}
+
 /// Why an act is not possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum No {
@@ -116,15 +126,6 @@ mod tests {
         Act::TheyRemove,
         Act::Invite,
     ];
-
-    const fn mirrored(standing: Standing) -> Standing {
-        match standing {
-            Standing::None => Standing::None,
-            Standing::Asked => Standing::Asking,
-            Standing::Asking => Standing::Asked,
-            Standing::Mutual => Standing::Mutual,
-        }
-    }
 
     /// The whole table as text: rows are standings, columns the acts of [`ACTS`].
     #[test]

@@ -57,6 +57,10 @@ pub const MAIL_PER_ACCOUNT: Bucket = Bucket { burst: 120, per_second: 10 };
 pub const CALLS_PER_ACCOUNT: Bucket = Bucket { burst: 10, per_second: 1 };
 /// Accounts created from one prefix.
 pub const REGISTRATIONS_PER_PREFIX: Bucket = Bucket { burst: 16, per_second: 1 };
+/// Accounts whose buckets are remembered; the one not seen for longest goes first.
+pub const ACCOUNTS_METERED_MAX: usize = 16_384;
+/// Changes of one account's presence are told at least this far apart.
+pub const PRESENCE_EVERY: Duration = Duration::from_millis(500);
 /// The client pings when it has heard nothing for so long.
 pub const PING_AFTER: Duration = Duration::from_secs(30);
 /// The same while a call is up, when a dead connection matters sooner.
@@ -90,7 +94,9 @@ pub const SESSIONS_PER_DEVICE_MAX: usize = 4;
 pub const SESSION_NAMES_PER_DEVICE_MAX: usize = 64;
 /// Invite tokens of one account that are valid at once.
 pub const TOKENS_PER_ACCOUNT_MAX: usize = 16;
-/// Life of a user's invite.
+/// Shortest life of a user's invite: shorter ones would only pile up.
+pub const TOKEN_LIFE_MIN: Duration = Duration::from_secs(3600);
+/// Longest life of a user's invite.
 pub const TOKEN_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 // --- messages -------------------------------------------------------------------------------------------------
@@ -145,6 +151,10 @@ pub const CALLS_PER_ACCOUNT_MAX: usize = 1;
 pub const ECHO_CALLS_MAX: usize = 8;
 /// Members of one call.
 pub const MEMBERS_MAX: usize = 32;
+/// Former members of one call who may still be told that it went on without them.
+pub const PAST_MEMBERS_MAX: usize = 64;
+/// Calls remembered to be over, so that nobody comes back into one; the oldest goes first.
+pub const ENDED_CALLS_MAX: usize = 4_096;
 /// Calls on one server at once (operator).
 pub const CALLS_MAX: usize = 4_096;
 

@@ -332,7 +332,7 @@ fn account_fingerprint(ed25519: &[u8; 32]) -> Fingerprint {
     Fingerprint(sha256(&key_blob(ed25519)))
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out

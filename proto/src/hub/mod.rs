@@ -1,14 +1,47 @@
 //! The server's mind: who is connected, who knows whom, who calls whom. It never sees a key or a plaintext.
+//!
+//! This file routes. A connection's bytes become requests in [`guest`]; [`login`] makes users of strangers;
+//! [`contacts`], [`mail`] and [`calls`] answer users; [`rooms`] keeps the calls, [`presence`] who is told what of
+//! whom, [`rate`] how much of anything one source may ask for. A request ends in its replies or in one
+//! [`refusal`], which becomes a 360.
+
+use std::collections::{BTreeMap, VecDeque};
 
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::drop::Drop;
-use crate::id::{ConnId, Fingerprint};
+use crate::id::{ConnId, Fingerprint, Name};
+use crate::limits::{ACCOUNTS_METERED_MAX, PREFIXES_MAX};
 use crate::relay::Change;
+use crate::rng::Rng;
+use crate::time::{Now, Time, earliest};
+use crate::wire::record::{Goaway, Refused, Why};
+use crate::wire::{Reply, Request, encode_reply};
 
+mod calls;
+mod contacts;
+mod guest;
+mod login;
+mod mail;
+mod online;
+mod presence;
 pub mod rate;
+mod refusal;
+mod room;
+mod rooms;
 pub mod store;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use guest::{Guest, Phase};
+use online::{Device, Online, User};
+use presence::Presences;
+use rate::{Buckets, Prefix};
+use refusal::{Done, Refusal};
+use rooms::Rooms;
+use timers::Timers;
 
 pub use rate::{Admission, Doorway};
 pub use store::{Account, Mem, Store, Token};
@@ -60,7 +93,7 @@ pub enum Output {
     Admitted(ConnId),
     /// Tell the relay.
     Relay(Change),
-    /// Something that came in was not used; `None` when the connection lives on and only the count matters.
+    /// Something that came in was not used. The connection lives on; only the count matters.
     Drop(Drop),
 }
 
@@ -81,7 +114,7 @@ pub struct Settings {
     pub software: String,
     /// Accounts of the house: the echo friend. Made a mutual contact of every new account; its name is reserved
     /// and may be registered by this key only; it may be in several calls at once.
-    pub house: Option<(crate::id::Name, Fingerprint)>,
+    pub house: Option<(Name, Fingerprint)>,
     /// The operator's limits.
     pub limits: Limits,
 }
@@ -113,5 +146,336 @@ impl Default for Limits {
             call_starts: crate::limits::CALLS_PER_ACCOUNT,
             registrations: crate::limits::REGISTRATIONS_PER_PREFIX,
         }
+    }
+}
+
+/// What one turn brings: the time, and what is on disk.
+struct Turn<'a, S> {
+    now: Now,
+    store: &'a mut S,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Hub {
+    settings: Settings,
+    guests: BTreeMap<ConnId, Guest>,
+    guest_timers: Timers<ConnId>,
+    online: Online,
+    presences: Presences,
+    rooms: Rooms,
+    mail: Buckets<Fingerprint>,
+    call_starts: Buckets<Fingerprint>,
+    registrations: Buckets<Prefix>,
+    house_is_known: bool,
+    rng: Rng,
+    now: Time,
+    out: VecDeque<Output>,
+}
+
+impl Hub {
+    /// A hub without guests. What it knows of people is in the store that comes with every input.
+    pub fn new(settings: Settings, mut rng: Rng, now: Now) -> Self {
+        let limits = settings.limits;
+        Self {
+            guests: BTreeMap::new(),
+            guest_timers: Timers::new(),
+            online: Online::default(),
+            presences: Presences::new(),
+            rooms: Rooms::new(settings.relay_key, limits.calls, rng.child("rooms")),
+            mail: Buckets::new(limits.mail, ACCOUNTS_METERED_MAX),
+            call_starts: Buckets::new(limits.call_starts, ACCOUNTS_METERED_MAX),
+            registrations: Buckets::new(limits.registrations, PREFIXES_MAX),
+            house_is_known: false,
+            rng: rng.child("hub"),
+            now: now.mono,
+            out: VecDeque::new(),
+            settings,
+        }
+    }
+
+    /// Takes one input. Drain [`Hub::poll`] afterwards.
+    pub fn handle<S: Store>(&mut self, input: Input<'_>, now: Now, store: &mut S) {
+        debug_assert!(now.mono >= self.now, "time never goes back");
+        self.now = now.mono;
+        let turn = &mut Turn { now, store };
+        match input {
+            Input::Opened { conn, dialect: Dialect::Native, from, at, exporter } => {
+                self.know_house(turn);
+                self.opened(conn, from, at, exporter, now.mono);
+            }
+            Input::Bytes(conn, bytes) => self.bytes(conn, bytes, turn),
+            Input::Closed(conn) => self.forget_guest(conn),
+            Input::Leave { retry } => self.leave(retry),
+            Input::Timeout => {}
+        }
+        self.expire(now.mono);
+        self.rooms.timeout(now.mono);
+        self.tell_calls(now.mono);
+        self.tell_presences(now.mono, turn.store);
+    }
+
+    /// The next output.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is wanted.
+    pub fn deadline(&self) -> Option<Time> {
+        earliest(self.guest_timers.next(), earliest(self.rooms.deadline(), self.presences.deadline()))
+    }
+
+    // --- connections ---
+
+    fn opened(
+        &mut self,
+        conn: ConnId,
+        from: SocketAddr,
+        at: SocketAddr,
+        exporter: Option<[u8; 32]>,
+        now: Time,
+    ) {
+        let Some(exporter) = exporter else { return self.out.push_back(Output::Close(conn, Drop::Tls)) };
+        let until = now + self.settings.limits.login_time;
+        self.guests.insert(conn, Guest::new(from, at, exporter, until, now));
+        self.guest_timers.set(conn, Some(until));
+        self.say(conn, &Reply::Welcome(from.ip().to_canonical().to_string()));
+    }
+
+    /// The account of the house's friend is there before anybody else's, so that all can be its contacts.
+    fn know_house<S: Store>(&mut self, turn: &mut Turn<'_, S>) {
+        if self.house_is_known {
+            return;
+        }
+        self.house_is_known = true;
+        let Some((name, fingerprint)) = self.settings.house.clone() else { return };
+        if turn.store.account(&fingerprint).is_none() && turn.store.account_named(&name).is_none() {
+            turn.store.add_account(&Account { fingerprint, name });
+        }
+    }
+
+    fn bytes<S: Store>(&mut self, conn: ConnId, mut bytes: &[u8], turn: &mut Turn<'_, S>) {
+        // A connection that was closed may still have had bytes on the way.
+        while let Some(guest) = self.guests.get_mut(&conn) {
+            let asked = match guest.next(&mut bytes, turn.now.mono) {
+                Ok(Some(asked)) => asked,
+                Ok(None) => return,
+                Err(reason) => return self.close(conn, reason),
+            };
+            let request = asked.request.map_err(|(reason, refusal)| {
+                self.out.push_back(Output::Drop(reason));
+                refusal
+            });
+            if let Err(refusal) = request.and_then(|request| self.request(conn, request, turn)) {
+                self.refuse(conn, asked.re, refusal);
+            }
+            self.tell_calls(turn.now.mono);
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, reason: Drop) {
+        self.forget_guest(conn);
+        self.out.push_back(Output::Close(conn, reason));
+    }
+
+    fn forget_guest(&mut self, conn: ConnId) {
+        self.guest_timers.set(conn, None);
+        let Some(guest) = self.guests.remove(&conn) else { return };
+        if let Phase::User(user) = guest.phase
+            && self.online.remove(user.device, conn)
+        {
+            self.rooms.dropped(user.device, self.now);
+            self.presences.changed(user.device.account, self.now);
+        }
+    }
+
+    fn expire(&mut self, now: Time) {
+        while let Some(conn) = self.guest_timers.take_due(now) {
+            let Some((due, reason)) = self.guests.get(&conn).map(Guest::due) else { continue };
+            if due <= now {
+                self.close(conn, reason);
+            } else {
+                self.guest_timers.set(conn, Some(due));
+            }
+        }
+    }
+
+    /// Calls are not ended: their tickets outlive us.
+    fn leave(&mut self, retry: Duration) {
+        let spread = u64::try_from(retry.as_millis()).unwrap_or(u64::MAX);
+        let conns: Vec<ConnId> = self.guests.keys().copied().collect();
+        for conn in conns {
+            let retry_ms = u32::try_from(self.rng.below(spread.saturating_add(1))).unwrap_or(u32::MAX);
+            self.say(conn, &Reply::Goaway(Goaway { retry_ms }));
+            self.out.push_back(Output::Close(conn, Drop::Leaving));
+        }
+        self.guests.clear();
+        self.guest_timers.clear();
+        self.online.clear();
+        self.presences.clear();
+        self.rooms.forget();
+    }
+
+    // --- requests ---
+
+    fn request<S: Store>(&mut self, conn: ConnId, request: Request, turn: &mut Turn<'_, S>) -> Done {
+        match request {
+            Request::Ping => {
+                self.say(conn, &Reply::Pong);
+                Ok(())
+            }
+            Request::Hello(hello) => self.hello(conn, &hello),
+            Request::Register(register) => self.register(conn, &register, turn),
+            Request::Auth(auth) => self.auth(conn, &auth, turn),
+            Request::Login(_) => {
+                Err(Refusal::new(Why::Unsupported, "a name alone does not log in here; take a tincan client"))
+            }
+            Request::Add(_)
+            | Request::Accept(_)
+            | Request::Reject(_)
+            | Request::Remove(_)
+            | Request::List(_)
+            | Request::Call(_)
+            | Request::AcceptCall(_)
+            | Request::RejectCall(_)
+            | Request::HangUp(_)
+            | Request::Prekeys(_)
+            | Request::WantDevices(_)
+            | Request::WantPrekey(_)
+            | Request::Mail(_)
+            | Request::CallMail(_)
+            | Request::Rejoin(_)
+            | Request::Renew(_)
+            | Request::NewInvite(_)
+            | Request::Redeem(_) => {
+                let user = self.guest(conn)?.user()?.clone();
+                self.user_request(conn, &user, request, turn)
+            }
+        }
+    }
+
+    fn user_request<S: Store>(
+        &mut self,
+        conn: ConnId,
+        me: &User,
+        request: Request,
+        turn: &mut Turn<'_, S>,
+    ) -> Done {
+        match request {
+            Request::Add(name) => self.add(conn, me, &name, turn),
+            Request::Accept(name) => self.accept(me, &name, turn),
+            Request::Reject(name) => self.reject(me, &name, turn),
+            Request::Remove(name) => self.remove(me, &name, turn),
+            Request::List(name) => self.list(conn, me, name.as_ref(), turn),
+            Request::NewInvite(invite) => self.new_invite(conn, me, &invite, turn),
+            Request::Redeem(redeem) => self.redeem(me, &redeem, turn),
+            Request::Prekeys(prekeys) => self.put_prekeys(me, &prekeys, turn),
+            Request::WantDevices(want) => self.want_devices(conn, me, &want, turn),
+            Request::WantPrekey(want) => self.want_prekey(conn, me, &want, turn),
+            Request::Mail(mail) => self.mail(conn, me, mail, turn),
+            Request::CallMail(mail) => self.call_mail(me, mail),
+            Request::Call(names) => self.call(me, &names, turn),
+            Request::AcceptCall(call) => self.rooms.accept(me.device, call),
+            Request::RejectCall(call) => self.rooms.reject(me.device, call),
+            Request::HangUp(call) => self.rooms.hang_up(me.device, call),
+            Request::Renew(renew) => self.rooms.renew(me.device, renew.call, turn.now),
+            Request::Rejoin(grant) => {
+                self.rooms.rejoin(me, self.calls_max(me.device.account), &grant, turn.now)
+            }
+            Request::Ping
+            | Request::Hello(_)
+            | Request::Register(_)
+            | Request::Auth(_)
+            | Request::Login(_) => Ok(()),
+        }
+    }
+
+    fn guest(&mut self, conn: ConnId) -> Result<&mut Guest, Refusal> {
+        self.guests.get_mut(&conn).ok_or_else(Refusal::stranger)
+    }
+
+    fn is_house(&self, account: Fingerprint) -> bool {
+        self.settings.house.as_ref().is_some_and(|(_, house)| *house == account)
+    }
+
+    // --- saying ---
+
+    /// Frames said in one turn to one connection travel together.
+    fn say(&mut self, conn: ConnId, reply: &Reply) {
+        if let Some(Output::Stream(last, bytes)) = self.out.back_mut()
+            && *last == conn
+        {
+            return encode_reply(reply, bytes);
+        }
+        let mut bytes = Vec::new();
+        encode_reply(reply, &mut bytes);
+        self.out.push_back(Output::Stream(conn, bytes));
+    }
+
+    /// False when the device is not connected.
+    fn say_device(&mut self, device: Device, reply: &Reply) -> bool {
+        let conn = self.online.conn(device);
+        conn.inspect(|conn| self.say(*conn, reply)).is_some()
+    }
+
+    fn say_account(&mut self, account: Fingerprint, reply: &Reply) {
+        let conns: Vec<ConnId> = self.online.devices(account).map(|(_, conn)| conn).collect();
+        for conn in conns {
+            self.say(conn, reply);
+        }
+    }
+
+    fn refuse(&mut self, conn: ConnId, re: u32, refusal: Refusal) {
+        if self.guests.contains_key(&conn) {
+            self.say(conn, &Reply::Refused(Refused { re, why: refusal.why, text: refusal.text }));
+        }
+    }
+
+    // --- what must always hold ---
+
+    /// Whether the tables agree with each other and keep their limits. For tests and the simulator.
+    ///
+    /// # Errors
+    /// What is wrong, in a sentence.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let is_seated = |(conn, guest): (&ConnId, &Guest)| match &guest.phase {
+            Phase::User(user) => self.online.conn(user.device) == Some(*conn),
+            Phase::Stranger { .. } => true,
+        };
+        if !self.guests.iter().all(is_seated) {
+            return Err("a user is not where the devices are listed");
+        }
+        if !self.online.iter().all(|(_, conn)| self.guests.contains_key(&conn)) {
+            return Err("a device without its connection");
+        }
+        if !self.guest_timers.keys().eq(self.guests.keys()) {
+            return Err("a guest without a deadline");
+        }
+        if self
+            .presences
+            .told()
+            .any(|account| !self.online.is_here(*account) && !self.presences.is_due(*account))
+        {
+            return Err("somebody who left is still shown as here");
+        }
+        if !(self.mail.is_sound() && self.call_starts.is_sound() && self.registrations.is_sound()) {
+            return Err("a table of buckets is unsound");
+        }
+        self.rooms.check()
+    }
+
+    /// Whether nothing is kept of anybody: true when all have left and all timers ran out.
+    pub fn is_idle(&self) -> bool {
+        self.guests.is_empty()
+            && self.guest_timers.is_empty()
+            && self.online.len() == 0
+            && self.presences.is_empty()
+            && self.rooms.is_empty()
+            && self.out.is_empty()
+    }
+
+    /// Connections, logged-in devices and calls, for the operator.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.guests.len(), self.online.len(), self.rooms.count())
     }
 }

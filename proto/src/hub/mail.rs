@@ -1,0 +1,133 @@
+//! 304 to 308: device lists, session keys, and sealed messages passed on to those who are connected. Nothing is
+//! stored: to somebody away it is gone, and the sender's outbox keeps it.
+
+use std::collections::BTreeSet;
+
+use crate::crypto::identity::DeviceList;
+use crate::hub::online::{Device, User};
+use crate::hub::refusal::{Done, Refusal};
+use crate::hub::store::Store;
+use crate::hub::{Hub, Turn};
+use crate::id::{ConnId, Fingerprint, Principal};
+use crate::limits::{DEVICES_MAX, ENVELOPE_BYTES_MAX};
+use crate::wire::Reply;
+use crate::wire::record::{
+    CallMail, CallMailFrom, Devices, Mail, MailFate, MailFrom, MailResult, PrekeyFor, Sealed, Standing,
+    WantDevices, WantPrekey, Why,
+};
+
+/// Bytes of a sealed message: the largest envelope, and what Olm adds to it.
+const SEALED_BYTES_MAX: usize = ENVELOPE_BYTES_MAX + 512;
+
+impl Hub {
+    /// 304
+    pub(super) fn want_devices<S: Store>(
+        &mut self,
+        conn: ConnId,
+        me: &User,
+        want: &WantDevices,
+        turn: &mut Turn<'_, S>,
+    ) -> Done {
+        let account = self.may_reach(me, &want.principal, turn)?;
+        let entries = turn.store.entries(&account);
+        self.say(conn, &Reply::Devices(Devices { principal: want.principal.clone(), entries }));
+        Ok(())
+    }
+
+    /// 305
+    pub(super) fn want_prekey<S: Store>(
+        &mut self,
+        conn: ConnId,
+        me: &User,
+        want: &WantPrekey,
+        turn: &mut Turn<'_, S>,
+    ) -> Done {
+        let account = self.may_reach(me, &want.principal, turn)?;
+        let entries = turn.store.entries(&account);
+        let is_theirs =
+            DeviceList::verify(account, &entries).is_ok_and(|list| list.get(want.device).is_some());
+        let prekey = if is_theirs { turn.store.take_prekey(&want.device) } else { None };
+        let principal = want.principal.clone();
+        self.say(conn, &Reply::Prekey(PrekeyFor { principal, device: want.device, prekey }));
+        Ok(())
+    }
+
+    /// 306
+    pub(super) fn mail<S: Store>(
+        &mut self,
+        conn: ConnId,
+        me: &User,
+        mail: Mail,
+        turn: &mut Turn<'_, S>,
+    ) -> Done {
+        let account = self.may_reach(me, &mail.to, turn)?;
+        if account == me.device.account {
+            return Err(Refusal::new(Why::Oneself, "that is yourself; name somebody else"));
+        }
+        let devices: BTreeSet<_> = mail.copies.iter().map(|copy| copy.device).collect();
+        if devices.len() != mail.copies.len() || devices.len() > DEVICES_MAX {
+            let text = format!("a message has one copy for each device, and at most {DEVICES_MAX}");
+            return Err(Refusal::new(Why::BadRequest, text));
+        }
+        mail.copies.iter().try_for_each(|copy| fits(&copy.sealed))?;
+        let is_free = self.is_house(me.device.account);
+        if !is_free && !self.mail.take(me.device.account, turn.now.mono) {
+            return Err(Refusal::too_fast());
+        }
+        for copy in mail.copies {
+            let to = Device { account, id: copy.device };
+            let (id, from) = (mail.id, Principal::Key(me.device.account));
+            let message = MailFrom { id, from, device: me.device.id, sealed: copy.sealed };
+            let fate =
+                if self.say_device(to, &Reply::Mail(message)) { MailFate::Forwarded } else { MailFate::Gone };
+            self.say(conn, &Reply::MailResult(MailResult { id, device: copy.device, fate }));
+        }
+        Ok(())
+    }
+
+    /// 308
+    pub(super) fn call_mail(&mut self, me: &User, mail: CallMail) -> Done {
+        fits(&mail.sealed)?;
+        let no_call = || Refusal::new(Why::NoCall, "that device has no part in this call; it may be over");
+        let Principal::Key(account) = mail.to else { return Err(no_call()) };
+        let to = Device { account, id: mail.device };
+        if !self.rooms.may_mail(mail.call, me.device, to) {
+            return Err(no_call());
+        }
+        let from = Principal::Key(me.device.account);
+        let message =
+            CallMailFrom { call: mail.call, from, device: me.device.id, sealed: mail.sealed, held_ms: 0 };
+        if self.say_device(to, &Reply::CallMail(message)) {
+            return Ok(());
+        }
+        Err(Refusal::new(Why::NoCall, "that device is not connected just now"))
+    }
+
+    /// Whether one may ask about somebody's devices and write to them: oneself, a mutual contact, or somebody in the
+    /// same call.
+    fn may_reach<S: Store>(
+        &self,
+        me: &User,
+        principal: &Principal,
+        turn: &mut Turn<'_, S>,
+    ) -> Result<Fingerprint, Refusal> {
+        let mine = me.device.account;
+        let account = match principal {
+            Principal::Key(account) => *account,
+            Principal::Guest(name) => return Err(Refusal::not_contact(name.as_str())),
+        };
+        let is_mutual = turn.store.standing(&mine, &account) == Standing::Mutual;
+        if account == mine || is_mutual || self.rooms.share_a_call(mine, account) {
+            Ok(account)
+        } else {
+            Err(Refusal::not_contact("this account"))
+        }
+    }
+}
+
+fn fits(sealed: &Sealed) -> Done {
+    if sealed.bytes.len() <= SEALED_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Refusal::new(Why::Limit, format!("a sealed message has at most {SEALED_BYTES_MAX} bytes")))
+}

@@ -1,0 +1,58 @@
+//! A request that cannot be done, said so that a program and a person both know what to do next.
+
+use crate::contact::No;
+use crate::id::Name;
+use crate::wire::DecodeError;
+use crate::wire::record::Why;
+
+/// Becomes a 360 on a native connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) why: Why,
+    pub(super) text: String,
+}
+
+/// How a request ends: its replies are said already, or this is.
+pub(super) type Done = Result<(), Refusal>;
+
+impl Refusal {
+    pub(super) fn new(why: Why, text: impl Into<String>) -> Self {
+        Self { why, text: text.into() }
+    }
+
+    pub(super) fn contact(no: No, name: &Name) -> Self {
+        match no {
+            No::Asked => {
+                Self::new(Why::Already, format!("you have asked {name} already; wait for the answer"))
+            }
+            No::Asking => {
+                Self::new(Why::Already, format!("{name} has asked you already; accept that request instead"))
+            }
+            No::Mutual => Self::new(Why::Already, format!("{name} is your contact already")),
+            No::NoRequest => Self::new(Why::NoRequest, format!("no request of {name} is waiting for you")),
+            No::NotContact => Self::not_contact(name.as_str()),
+        }
+    }
+
+    pub(super) fn not_contact(name: &str) -> Self {
+        Self::new(Why::NotContact, format!("{name} is not your contact; add them first"))
+    }
+
+    pub(super) fn stranger() -> Self {
+        Self::new(Why::NotLoggedIn, "log in first")
+    }
+
+    pub(super) fn too_fast() -> Self {
+        Self::new(Why::TooFast, "too many requests; wait a few seconds and try again")
+    }
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        let why = match error {
+            DecodeError::Malformed(_) => Why::BadRequest,
+            DecodeError::UnknownCode(_) => Why::UnknownCode,
+        };
+        Self::new(why, format!("{error}; check that both programs speak the same version"))
+    }
+}

@@ -1,0 +1,249 @@
+//! Accounts, contacts and invites.
+
+use super::*;
+
+fn told(replies: &[Reply]) -> Vec<String> {
+    let word = |reply: &Reply| match reply {
+        Reply::Contact(c) => format!("352 {} {:?}", c.name, c.standing),
+        Reply::RequestAccepted(n) => format!("203 {n}"),
+        Reply::RequestDismissed(n) => format!("204 {n}"),
+        Reply::RequestSent(n) => format!("205 {n}"),
+        Reply::RequestFrom(n) => format!("207 {n}"),
+        other => format!("{other:?}"),
+    };
+    replies.iter().map(word).collect()
+}
+
+#[test]
+fn a_request_is_asked_told_and_accepted_with_352_before_every_word() {
+    let (mut w, a, b) = (World::new(), Person::new("alice"), Person::new("bob"));
+    let (at_a, at_b) = (w.join(&a), w.join(&b));
+    assert_eq!(told(&w.ask(at_a, &Request::Add(name("BOB")))), ["352 bob Asked", "205 bob"]);
+    assert_eq!(told(&w.heard(at_b)), ["352 alice Asking", "207 alice"]);
+    assert_eq!(told(&w.ask(at_b, &Request::Accept(name("alice")))), ["352 alice Mutual"]);
+    assert_eq!(told(&w.heard(at_a)), ["352 bob Mutual", "203 bob"]);
+    assert_eq!(w.ask(at_a, &Request::List(None)), [Reply::Contacts(vec![name("bob")])]);
+    assert_eq!(told(&w.ask(at_a, &Request::Remove(name("bob")))), ["352 bob None"]);
+    assert_eq!(told(&w.heard(at_b)), ["352 alice None"]);
+}
+
+#[test]
+fn a_dismissed_asker_is_told_and_may_ask_again() {
+    let (mut w, a, b) = (World::new(), Person::new("alice"), Person::new("bob"));
+    let (at_a, at_b) = (w.join(&a), w.join(&b));
+    w.ask(at_a, &Request::Add(name("bob")));
+    w.heard(at_b);
+    assert_eq!(told(&w.ask(at_b, &Request::Reject(name("alice")))), ["352 alice None"]);
+    assert_eq!(told(&w.heard(at_a)), ["352 bob None", "204 bob"]);
+    assert_eq!(told(&w.ask(at_a, &Request::Add(name("bob")))), ["352 bob Asked", "205 bob"]);
+}
+
+#[test]
+fn each_impossible_act_says_why() {
+    let (mut w, a, b) = (World::new(), Person::new("alice"), Person::new("bob"));
+    let (at_a, at_b) = (w.join(&a), w.join(&b));
+    assert_eq!(w.refused(at_a, &Request::Add(name("nobody"))), Why::NoSuchUser);
+    assert_eq!(w.refused(at_a, &Request::Add(name("Alice"))), Why::Oneself);
+    assert_eq!(w.refused(at_a, &Request::Accept(name("bob"))), Why::NoRequest);
+    assert_eq!(w.refused(at_a, &Request::Reject(name("bob"))), Why::NoRequest);
+    assert_eq!(w.refused(at_a, &Request::Remove(name("bob"))), Why::NotContact);
+    assert_eq!(w.refused(at_a, &Request::List(Some(name("bob")))), Why::Other);
+    w.ask(at_a, &Request::Add(name("bob")));
+    assert_eq!(w.refused(at_a, &Request::Add(name("bob"))), Why::Already);
+    w.heard(at_b);
+    assert_eq!(w.refused(at_b, &Request::Add(name("alice"))), Why::Already, "a crossed request");
+}
+
+#[test]
+fn pending_requests_of_one_account_are_bounded() {
+    let mut w = World::new();
+    let a = Person::new("alice");
+    let at_a = w.join(&a);
+    for n in 0..=crate::limits::REQUESTS_PENDING_MAX {
+        let account = Account {
+            fingerprint: Fingerprint([u8::try_from(n).unwrap(); 32]),
+            name: name(&format!("p{n}")),
+        };
+        w.store.add_account(&account);
+    }
+    for n in 0..crate::limits::REQUESTS_PENDING_MAX {
+        assert_eq!(w.ask(at_a, &Request::Add(name(&format!("p{n}")))).len(), 2);
+    }
+    let last = format!("p{}", crate::limits::REQUESTS_PENDING_MAX);
+    assert_eq!(w.refused(at_a, &Request::Add(name(&last))), Why::Limit);
+}
+
+#[test]
+fn presence_is_told_to_mutual_contacts_only_and_coalesced() {
+    let (mut w, a, b, c) = (World::new(), Person::new("alice"), Person::new("bob"), Person::new("carol"));
+    let (at_a, at_b) = w.friends(&a, &b);
+    let at_c = w.join(&c);
+    w.ask(at_c, &Request::Add(name("alice")));
+    w.heard(at_a);
+    w.close(at_b);
+    let gone = ("bob".to_owned(), Standing::Mutual, Presence::Offline);
+    assert_eq!(w.heard(at_a).iter().filter_map(contact).collect::<Vec<_>>(), [gone.clone()]);
+    w.wait(Duration::from_secs(5));
+    // Three comings and goings at once.
+    for _ in 0..3 {
+        let conn = w.login(&b);
+        w.close(conn);
+    }
+    w.login(&b);
+    w.wait(Duration::from_secs(5));
+    let seen: Vec<_> = w.heard(at_a).iter().filter_map(contact).collect();
+    assert_eq!(seen.last(), Some(&("bob".to_owned(), Standing::Mutual, Presence::Online)));
+    assert!(seen.len() <= 8, "{seen:?}");
+    w.close(at_a);
+    w.wait(Duration::from_secs(5));
+    assert_eq!(w.heard(at_c), [], "one who only asked learns nothing");
+}
+
+#[test]
+fn a_restart_keeps_accounts_contacts_and_requests() {
+    let (mut w, a, b, c) = (World::new(), Person::new("alice"), Person::new("bob"), Person::new("carol"));
+    w.friends(&a, &b);
+    let at_c = w.join(&c);
+    w.ask(at_c, &Request::Add(name("bob")));
+    w.restart();
+    let conn = w.open();
+    w.send(conn, &hello());
+    let heard = w.ask(conn, &b.auth(conn));
+    assert_eq!(told(&heard)[..1], ["LoggedIn(\"bob\")"]);
+    let mut contacts = told(&heard)[1..3].to_vec();
+    contacts.sort();
+    assert_eq!(contacts, ["352 alice Mutual", "352 carol Asking"]);
+    assert_eq!(told(&heard)[3..], ["207 carol"]);
+}
+
+#[test]
+fn an_invite_admits_and_makes_both_contacts_also_while_its_maker_is_away() {
+    let mut w = World::with(Settings { invite_only: true, ..settings() });
+    let (a, b) = (Person::new("alice"), Person::new("bob"));
+    let server_token = [7; 16];
+    w.store.add_token(&Token { hash: sha256(&server_token), owner: None, expiry: None });
+    let conn = w.open();
+    w.send(conn, &hello());
+    assert_eq!(w.heard(conn).len(), 2);
+    assert_eq!(w.refused(conn, &a.register(None)), Why::InviteNeeded);
+    assert_eq!(w.refused(conn, &a.register(Some([8; 16]))), Why::BadToken);
+    assert_eq!(w.ask(conn, &a.register(Some(server_token))), []);
+    w.send(conn, &a.auth(conn));
+    let token = [9; 16];
+    let invite = NewInvite { token_hash: sha256(&token).into(), life_secs: 7 * 24 * 3600 };
+    let heard = w.ask(conn, &Request::NewInvite(invite));
+    let parts = InviteParts { token_hash: sha256(&token).into(), host: "tincan.example".into(), port: 8462 };
+    assert_eq!(heard, [Reply::Invite(parts)]);
+    w.close(conn);
+
+    let at_b = w.open();
+    w.send(at_b, &hello());
+    w.send(at_b, &b.register(Some(token)));
+    let heard = w.ask(at_b, &b.auth(at_b));
+    assert_eq!(told(&heard), ["LoggedIn(\"bob\")", "352 alice Mutual"]);
+    let at_a = w.open();
+    w.send(at_a, &hello());
+    let heard = w.ask(at_a, &a.auth(at_a));
+    let via = heard.iter().find_map(|reply| match reply {
+        Reply::Contact(c) => c.via_token,
+        _ => None,
+    });
+    assert_eq!(via, Some(sha256(&token).into()));
+}
+
+#[test]
+fn a_token_is_bounded_in_life_and_number_and_not_for_its_maker() {
+    let (mut w, a, b) = (World::new(), Person::new("alice"), Person::new("bob"));
+    let (at_a, at_b) = (w.join(&a), w.join(&b));
+    let invite =
+        |n: u8| Request::NewInvite(NewInvite { token_hash: sha256(&[n; 16]).into(), life_secs: u32::MAX });
+    for n in 0..crate::limits::TOKENS_PER_ACCOUNT_MAX {
+        assert_eq!(w.ask(at_a, &invite(u8::try_from(n).unwrap())).len(), 1);
+    }
+    assert_eq!(w.refused(at_a, &invite(99)), Why::Limit);
+    assert_eq!(w.ask(at_a, &invite(0)).len(), 1, "the same again is the same invite");
+    assert_eq!(w.refused(at_b, &invite(0)), Why::BadToken);
+    let redeem = |n: u8| Request::Redeem(Redeem { token: [n; 16].into() });
+    assert_eq!(w.refused(at_a, &redeem(0)), Why::Oneself);
+    w.heard(at_a);
+    assert_eq!(told(&w.ask(at_b, &redeem(0))), ["352 alice Mutual"]);
+    assert_eq!(told(&w.heard(at_a)), ["352 bob Mutual"]);
+    w.restart();
+    w.wait(crate::limits::TOKEN_LIFE + Duration::from_secs(1));
+    let at_b = w.login(&b);
+    assert_eq!(w.refused(at_b, &redeem(1)), Why::BadToken);
+}
+
+#[test]
+fn devices_and_keys_are_for_contacts_only() {
+    let (mut w, a, b, c) = (World::new(), Person::new("alice"), Person::new("bob"), Person::new("carol"));
+    let (at_a, at_b) = w.friends(&a, &b);
+    let at_c = w.join(&c);
+    let devices = Request::WantDevices(WantDevices { principal: b.principal() });
+    let entries = vec![b.entry.clone()];
+    assert_eq!(w.ask(at_a, &devices), [Reply::Devices(Devices { principal: b.principal(), entries })]);
+    assert_eq!(w.refused(at_c, &devices), Why::NotContact);
+    let prekey = Request::WantPrekey(WantPrekey { principal: b.principal(), device: b.id() });
+    let answer = |prekey| Reply::Prekey(PrekeyFor { principal: b.principal(), device: b.id(), prekey });
+    assert_eq!(w.ask(at_a, &prekey), [answer(None)]);
+    let key = |n: u8| Prekey { key: [n; 32].into(), signature: [n; 64].into() };
+    let prekeys = Prekeys { one_time: vec![key(1)], fallback: key(2) };
+    assert_eq!(w.ask(at_b, &Request::Prekeys(prekeys)), []);
+    assert_eq!(w.ask(at_a, &prekey), [answer(Some(key(1)))]);
+    assert_eq!(w.ask(at_a, &prekey), [answer(Some(key(2)))]);
+    assert_eq!(w.refused(at_c, &prekey), Why::NotContact);
+    let stray = Request::WantPrekey(WantPrekey { principal: b.principal(), device: c.id() });
+    let heard = w.ask(at_a, &stray);
+    assert!(matches!(heard.as_slice(), [Reply::Prekey(PrekeyFor { prekey: None, .. })]), "{heard:?}");
+    let many = Prekeys { one_time: vec![key(3); crate::limits::PREKEYS_MAX + 1], fallback: key(2) };
+    assert_eq!(w.refused(at_b, &Request::Prekeys(many)), Why::Limit);
+}
+
+fn mail(to: &Person, devices: &[DeviceId]) -> Mail {
+    let sealed = Sealed { kind: 1, bytes: vec![5; 100].into() };
+    let copies = devices.iter().map(|device| Copy { device: *device, sealed: sealed.clone() }).collect();
+    Mail { id: crate::id::MsgId([3; 16]), to: to.principal(), copies }
+}
+
+#[test]
+fn mail_goes_to_the_devices_that_are_here_and_says_what_became_of_each() {
+    let (mut w, a, b, c) = (World::new(), Person::new("alice"), Person::new("bob"), Person::new("carol"));
+    let (at_a, at_b) = w.friends(&a, &b);
+    let at_c = w.join(&c);
+    let away = DeviceId([1; 16]);
+    let heard = w.ask(at_a, &Request::Mail(mail(&b, &[b.id(), away])));
+    let fates: Vec<_> = heard
+        .iter()
+        .filter_map(|reply| match reply {
+            Reply::MailResult(result) => Some((result.device, result.fate)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(fates, [(b.id(), MailFate::Forwarded), (away, MailFate::Gone)]);
+    let heard = w.heard(at_b);
+    let [Reply::Mail(got)] = heard.as_slice() else { panic!("{heard:?}") };
+    assert_eq!((got.from.clone(), got.device), (a.principal(), a.id()));
+    assert_eq!(w.refused(at_c, &Request::Mail(mail(&b, &[b.id()]))), Why::NotContact);
+    assert_eq!(w.refused(at_a, &Request::Mail(mail(&a, &[a.id()]))), Why::Oneself);
+    assert_eq!(w.refused(at_a, &Request::Mail(mail(&b, &[b.id(), b.id()]))), Why::BadRequest);
+    let mut huge = mail(&b, &[b.id()]);
+    huge.copies[0].sealed.bytes = vec![0; 20 << 10].into();
+    assert_eq!(w.refused(at_a, &Request::Mail(huge)), Why::Limit);
+    assert_eq!(w.heard(at_b), []);
+}
+
+#[test]
+fn mail_of_one_account_is_metered_over_its_connections() {
+    let (mut w, a, b) = (World::new(), Person::new("alice"), Person::new("bob"));
+    w.hub.mail = Buckets::new(crate::limits::Bucket { burst: 3, per_second: 1 }, 10);
+    let (mut at_a, _) = w.friends(&a, &b);
+    let message = Request::Mail(mail(&b, &[b.id()]));
+    for _ in 0..3 {
+        w.close(at_a);
+        at_a = w.login(&a);
+        assert!(matches!(w.ask(at_a, &message)[..], [Reply::MailResult(_)]));
+    }
+    assert_eq!(w.refused(at_a, &message), Why::TooFast);
+    w.wait(Duration::from_secs(1));
+    assert_eq!(w.ask(at_a, &message).iter().filter(|r| matches!(r, Reply::MailResult(_))).count(), 1);
+}
