@@ -82,7 +82,7 @@ fn presence_is_told_to_mutual_contacts_only_and_coalesced() {
     w.heard(at_a);
     w.close(at_b);
     let gone = ("bob".to_owned(), Standing::Mutual, Presence::Offline);
-    assert_eq!(w.heard(at_a).iter().filter_map(contact).collect::<Vec<_>>(), [gone.clone()]);
+    assert_eq!(w.heard(at_a).iter().filter_map(contact).collect::<Vec<_>>(), [gone]);
     w.wait(Duration::from_secs(5));
     // Three comings and goings at once.
     for _ in 0..3 {
