@@ -96,6 +96,21 @@ fn card_goes_and_comes(room: &Room) {
     until_both(&mut alice, "the news that it went", failed);
     assert!(room.script(&["start"]).status().unwrap().success());
     until_both(&mut alice, "the card again", opened);
+    // A muted microphone is paused; it must come back too. Reports alone are five a second.
+    alice.sound(SoundCommand::Mute(true));
+    let before = opened_by(&mut bob, 0);
+    alice.sound(SoundCommand::Mute(false));
+    opened_by(&mut bob, before + 300);
+}
+
+/// Waits until the party has opened more packets than `least`, and says how many.
+fn opened_by(party: &mut Party, least: u64) -> u64 {
+    party.until("packets", |event| match event {
+        AgentEvent::Sound(SoundEvent::Statistics(statistics)) => {
+            (statistics.opened > least).then_some(statistics.opened)
+        }
+        AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
+    })
 }
 
 /// Waits until `wanted` was told of both halves, in either order.

@@ -32,6 +32,9 @@ const PULSE_BLOCKS_PER_SECOND: u32 = 200;
 const OTHER_BLOCKS_PER_SECOND: u32 = 50;
 /// What a fault that ends a stream counts, so that one is enough to have it rebuilt.
 const FATAL: u64 = 1_000;
+/// Where ALSA's cards are; absent in containers and on many servers.
+#[cfg(target_os = "linux")]
+const ALSA_DEVICES: &str = "/dev/snd";
 /// Devices listed, at most.
 const LIST_MAX: usize = 64;
 /// Makes a stream that runs a callback.
@@ -90,12 +93,18 @@ impl Stream {
 }
 
 impl Card {
-    pub(super) fn connect() -> Self {
+    pub(super) fn connect() -> Result<Self, DeviceError> {
         #[cfg(target_os = "linux")]
-        if let Ok(host) = ::cpal::host_from_id(::cpal::HostId::PulseAudio) {
-            return Self { host, pulse: true };
+        {
+            if let Ok(host) = ::cpal::host_from_id(::cpal::HostId::PulseAudio) {
+                return Ok(Self { host, pulse: true });
+            }
+            // Without a card ALSA would say so at length on the terminal, and nothing else.
+            if !std::path::Path::new(ALSA_DEVICES).exists() && environment("ALSA_CONFIG_PATH").is_none() {
+                return Err(DeviceError::NoSystem);
+            }
         }
-        Self { host: ::cpal::default_host(), pulse: false }
+        Ok(Self { host: ::cpal::default_host(), pulse: false })
     }
 
     /// The names of all microphones and speakers: one that two of a kind share is replaced by the system's own.
@@ -180,7 +189,7 @@ impl Card {
         }
         // The server's default knows nothing of our environment, unlike with PulseAudio's own library.
         if let Some(device) =
-            self.pulse.then(|| environment(half)).flatten().and_then(|n| self.named(half, &n))
+            self.pulse.then(|| pulse_wish(half)).flatten().and_then(|n| self.named(half, &n))
         {
             return Ok(device);
         }
@@ -310,14 +319,14 @@ fn name_of(device: &::cpal::Device) -> Safe {
 }
 
 /// The device that PulseAudio's own library would take for this process.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "PULSE_SOURCE and PULSE_SINK belong to the sound system, not to us"
-)]
-fn environment(half: Half) -> Option<String> {
-    let variable = match half {
+fn pulse_wish(half: Half) -> Option<String> {
+    environment(match half {
         Half::Microphone => "PULSE_SOURCE",
         Half::Speaker => "PULSE_SINK",
-    };
-    std::env::var(variable).ok().filter(|name| !name.is_empty())
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "these variables belong to the sound systems, not to us")]
+fn environment(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
 }

@@ -258,7 +258,7 @@ mod hardware {
         }
 
         pub(super) fn list(&mut self) -> Vec<Safe> {
-            self.card().list()
+            self.card().map(Card::list).unwrap_or_default()
         }
 
         /// Rebuilds what broke.
@@ -302,7 +302,7 @@ mod hardware {
             let wanted = self.wanted.clone();
             let muted = self.muted;
             let waker: &Arc<Waker> = &answers.waker;
-            let card = self.card();
+            let card = self.card()?;
             let (health, told) = match half {
                 Half::Microphone => {
                     let (health, line) = parts(card.open_microphone(wanted.as_deref(), waker)?);
@@ -319,8 +319,11 @@ mod hardware {
             Ok(())
         }
 
-        fn card(&mut self) -> &Card {
-            self.card.get_or_insert_with(Card::connect)
+        fn card(&mut self) -> Result<&Card, DeviceError> {
+            if self.card.is_none() {
+                self.card = Some(Card::connect()?);
+            }
+            self.card.as_ref().ok_or(DeviceError::NoSystem)
         }
 
         fn state(&mut self, half: Half) -> &mut State {
