@@ -97,8 +97,13 @@ pub(crate) struct Contacts {
     names: BTreeMap<Fingerprint, String>,
     /// Hashes of the tokens we issued, and when they end.
     tokens: BTreeMap<[u8; 32], Wall>,
-    /// Registering or redeeming: what becomes mutual until the next list was asked for by that.
-    welcoming: bool,
+    /// 005s said and 206s heard on this connection: the answers to all before a 206 came before it.
+    lists_asked: u32,
+    lists_heard: u32,
+    /// This connection registered us: what is mutual before this 206 was made with the account.
+    all_welcome_until: u32,
+    /// A token was redeemed: one that becomes mutual before this 206 is its owner.
+    one_welcome_until: u32,
     /// Whose dismissal the last 352 showed; 204 says the word.
     dismissed: Option<Name>,
     out: VecDeque<Effect>,
@@ -214,21 +219,26 @@ impl Contacts {
     /// A login is done and its 352s have yet to come. `welcoming` when it registered us: then what is mutual
     /// already was made by the account itself, or with it.
     pub(crate) fn logged_in(&mut self, welcoming: bool) {
-        self.welcoming = welcoming;
+        self.all_welcome_until = if welcoming { self.lists_asked + 1 } else { 0 };
         for friend in self.friends.values_mut() {
             friend.here.listed = false;
         }
     }
 
-    /// A token is being redeemed: its owner will be mutual.
+    /// A token is being redeemed, and a 005 follows: its owner will be mutual.
     pub(crate) fn welcome(&mut self) {
-        self.welcoming = true;
+        self.one_welcome_until = self.lists_asked + 1;
+    }
+
+    /// 005 is said.
+    pub(crate) fn list_asked(&mut self) {
+        self.lists_asked += 1;
     }
 
     /// 206: all 352s that our question caused have come. Who is in neither is no contact any more; a server may
     /// tell a friend of everybody only of those who are there.
     pub(crate) fn listed(&mut self, mutual: &[Name]) {
-        self.welcoming = false;
+        self.lists_heard += 1;
         let known =
             |f: &Friend| f.here.listed || (f.standing == Standing::Mutual && mutual.contains(&f.name));
         let lost: Vec<_> = self.friends.values().filter(|f| !known(f)).map(|f| f.name.clone()).collect();
@@ -241,7 +251,8 @@ impl Contacts {
 
     /// The connection is gone; nobody can be reached until the next 352.
     pub(crate) fn away(&mut self) {
-        self.welcoming = false;
+        (self.lists_asked, self.lists_heard) = (0, 0);
+        (self.all_welcome_until, self.one_welcome_until) = (0, 0);
         for friend in self.friends.values_mut() {
             friend.here.presence = None;
         }
@@ -313,6 +324,8 @@ impl Contacts {
     fn change(&mut self, told: &Contact) {
         // Only a token that we issued: a server cannot make up an invite of ours.
         let by_invite = told.via_token.as_ref().is_some_and(|hash| self.issued(hash));
+        let all_welcome = self.lists_heard < self.all_welcome_until;
+        let one_welcome = self.lists_heard < self.one_welcome_until;
         let Some(friend) = self.friends.get_mut(&told.name.folded()) else { return };
         let before = friend.clone();
         friend.here.listed = true;
@@ -321,7 +334,12 @@ impl Contacts {
         // They removed us and ask anew: what we wanted then does not answer it.
         friend.wanted &= !(before.standing == Standing::Mutual && told.standing == Standing::Asking);
         friend.wanted |= told.standing == Standing::Asked || by_invite;
-        friend.wanted |= self.welcoming && told.standing == Standing::Mutual;
+        if told.standing == Standing::Mutual && !friend.wanted && (all_welcome || one_welcome) {
+            friend.wanted = true;
+            if !all_welcome {
+                self.one_welcome_until = 0;
+            }
+        }
         let after = friend.clone();
         if (before.standing, before.wanted) != (after.standing, after.wanted) {
             self.save(&after);

@@ -253,7 +253,10 @@ impl Client {
             Input::Bytes(bytes) => self.bytes(bytes, now),
             Input::Agent(event) => self.call.handle(crate::call::Act::Media(event), now.mono),
             Input::LinkUp(up) => self.link_up(up, now),
-            Input::LinkDown => self.link.handle(link::Act::Down, now.mono),
+            Input::LinkDown => {
+                self.link.handle(link::Act::Down, now.mono);
+                self.disconnected(now);
+            }
             Input::Signed { id, sshsig } => {
                 self.login.handle(login::Act::Signed { id, sshsig }, self.ratchet.as_ref(), now.wall);
             }

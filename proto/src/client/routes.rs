@@ -202,7 +202,7 @@ impl Client {
         self.link.handle(link::Act::Settled, now.mono);
         self.contacts.logged_in(first);
         self.publish_prekeys();
-        self.send(Request::List(None), Asked::Quiet);
+        self.ask_list();
         if let (Some(peer), Some(port)) = (self.connection.peer, self.connection.udp_port) {
             // IPv4 inside IPv6 is IPv4 to the relay's socket.
             let relay = core::net::SocketAddr::new(peer.ip().to_canonical(), port);
@@ -211,6 +211,12 @@ impl Client {
         if let Some(token) = self.login.take_token() {
             self.redeem(token);
         }
+    }
+
+    /// 005: its answer marks what was said before it.
+    pub(super) fn ask_list(&mut self) {
+        self.contacts.list_asked();
+        self.send(Request::List(None), Asked::Quiet);
     }
 
     fn publish_prekeys(&mut self) {

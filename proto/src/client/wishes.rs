@@ -171,7 +171,7 @@ impl Client {
         }
         self.contacts.welcome();
         self.send(Request::Redeem(Redeem { token: token.into() }), Asked::Redeem);
-        self.send(Request::List(None), Asked::Quiet);
+        self.ask_list();
     }
 
     pub(super) fn refuse(&mut self, why: Why, text: &str) {
