@@ -14,6 +14,8 @@ pub mod keymap;
 pub mod model;
 pub mod msg;
 pub mod popup;
+#[cfg(test)]
+pub(crate) mod story;
 mod update;
 
 pub use model::{Glyphs, Look, Model, Settings};

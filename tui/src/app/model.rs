@@ -49,6 +49,8 @@ pub struct Model {
     pub own_link: Option<String>,
     /// Until when a second ^C or q quits.
     pub quit_until: Option<Time>,
+    /// Who was just asked: chosen once they are in the list.
+    pub asked: Option<Name>,
     /// The next counter for a text.
     pub echo: u64,
     /// The time of the last message.
@@ -176,12 +178,13 @@ pub struct Sound {
 }
 
 impl Welcome {
-    /// A first run that proposes `name`, if that can be a name.
+    /// A first run that proposes what of `name` can be a name.
     pub fn new(name: &str) -> Self {
-        let mut editor = Editor::new(NAME_CHARS_MAX);
-        if Name::parse(name).is_ok() {
-            editor.insert(name);
-        }
+        // What the system calls its user may hold dots and more.
+        let fits = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let proposed: String = name.chars().filter(fits).take(NAME_CHARS_MAX).collect();
+        let proposed = if Name::parse(&proposed).is_ok() { proposed } else { String::new() };
+        let editor = Editor::with(&proposed, NAME_CHARS_MAX);
         Self { name: editor, unknown_key: None, name_wanted: false, chosen: None, problem: None }
     }
 }
@@ -209,6 +212,7 @@ impl Model {
             notice: None,
             own_link: None,
             quit_until: None,
+            asked: None,
             echo: 0,
             now,
             dirty: true,

@@ -29,17 +29,18 @@ pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, ba
     match contact {
         None => paragraph(NOBODY, lines, buf, theme),
         Some(contact) if contact.standing == Standing::Asking => {
-            let words = format!(
-                "{} asks to be your contact. Enter or A accepts, D rejects: they are told neither why nor when.",
-                contact.name
-            );
+            let words = format!("{} asks to be your contact. Enter or A accepts, D rejects.", contact.name);
             paragraph(&words, lines, buf, theme);
         }
-        Some(contact) => {
-            if let Some(chat) = model.chats.get(&contact.name) {
-                history(model, contact, chat, lines, buf, theme);
+        Some(contact) => match model.chats.get(&contact.name) {
+            Some(chat) => history(model, contact, chat, lines, buf, theme),
+            None if contact.standing == Standing::Asked => {
+                let words =
+                    format!("{} has been asked. You can write and call once they accept.", contact.name);
+                paragraph(&words, lines, buf, theme);
             }
-        }
+            None => {}
+        },
     }
     let below = Rect { y: area.y + area.height - 2 - bar, height: bar, ..area };
     call::bar(model, below, buf, theme);
@@ -66,7 +67,7 @@ fn head(contact: Option<&ContactInfo>, area: Rect, buf: &mut Buffer, theme: Them
         (_, Standing::None, _) => ("not a contact", theme.dim()),
         (_, Standing::Mutual, Presence::Online) => ("online", theme.good()),
         (_, Standing::Mutual, Presence::InCall) => ("in a call", theme.warn()),
-        (_, Standing::Mutual, Presence::Offline) => ("offline", theme.dim()),
+        (_, Standing::Mutual, Presence::Offline) => ("offline, texts wait for them", theme.dim()),
     };
     text::right(buf, area, 1, words, style);
 }

@@ -2,66 +2,33 @@
 
 use core::time::Duration;
 
-use jiff::tz::TimeZone;
-use proto::client::{ContactInfo, EndReason, Event, LinkState, MessageState};
-use proto::id::{Fingerprint, MsgId, Name, Principal, Ssrc};
+use proto::client::{EndReason, Event, LinkState, MessageState};
+use proto::id::{Fingerprint, MsgId, Ssrc};
 use proto::media::{HalfState, Levels, SoundEvent, Statistics};
 use proto::wire::record::{Presence, Standing, Why};
-use proto::{Now, Safe, Time, Wall};
+use proto::{Safe, Wall};
 use ratatui::style::{Color, Modifier};
 
 use super::*;
 use crate::app::model::{Glyphs, Look};
-use crate::app::{Effect, Msg, Settings, update};
-use crate::keys::{Code, Input, Key};
+use crate::app::story::{ASCII, START, Story, UNICODE, contact, name, open};
+use crate::keys::{Code, Key};
 use crate::terminal::Painter;
 
-/// 14:32 on a Saturday, UTC.
-const START: Wall = Wall(1_763_821_920_000);
-
-fn name(text: &str) -> Name {
-    Name::parse(text).unwrap()
-}
-
-fn settings(look: Look) -> Settings {
-    Settings {
-        server: Safe::line("home.example"),
-        account: Fingerprint([0x5a; 32]),
-        proposed: "alice".to_owned(),
-        look,
-        zone: TimeZone::UTC,
-        remote: false,
-    }
-}
-
-/// A screen, and the world around it.
-struct Story {
-    model: Model,
-    now: Now,
-    effects: Vec<Effect>,
-}
-
 impl Story {
-    fn first_run(look: Look) -> Self {
-        let now = Now::at(Time::secs(100), START);
-        let now = Now { wall: START, ..now };
-        Self { model: Model::new(settings(look), None, now), now, effects: Vec::new() }
-    }
-
     /// Alice, logged in, with five friends, a request, and a morning of chat with bob.
     fn morning(look: Look) -> Self {
-        let mut story = Self::first_run(look);
-        story.model = Model::new(settings(look), Some(name("alice")), story.now);
-        story.tell(Event::Link(LinkState::Online));
-        story.tell(Event::LoggedIn(name("alice")));
-        story.tell(Event::Contacts(vec![
-            contact("bob", Standing::Mutual, Presence::Online),
-            contact("carol", Standing::Mutual, Presence::Online),
-            contact("dave", Standing::Mutual, Presence::InCall),
-            contact("erin", Standing::Mutual, Presence::Offline),
-            contact("frank", Standing::Asked, Presence::Offline),
-            contact("grace", Standing::Asking, Presence::Online),
-        ]));
+        let mut story = Self::with(
+            look,
+            vec![
+                contact("bob", Standing::Mutual, Presence::Online),
+                contact("carol", Standing::Mutual, Presence::Online),
+                contact("dave", Standing::Mutual, Presence::InCall),
+                contact("erin", Standing::Mutual, Presence::Offline),
+                contact("frank", Standing::Asked, Presence::Offline),
+                contact("grace", Standing::Asking, Presence::Online),
+            ],
+        );
         story.say("bob", "bob", 30, "morning! did the relay survive the night?");
         story.say("bob", "me", 29, "yes, 0 restarts. 41 MB resident with 2000 clients");
         story.say("bob", "bob", 28, "nice. can we talk through the group call loss at 14:30?");
@@ -108,10 +75,9 @@ impl Story {
         if from == "me" {
             let now = self.now;
             self.now.wall = sent;
-            self.keys("\t");
-            self.event(Msg::Input(Input::Paste(text.to_owned())));
-            self.key(Key::press(Code::Enter));
-            self.keys("\t");
+            self.keys("Tab");
+            self.paste(text);
+            self.keys("Enter Tab");
             self.now = now;
             let (echo, id) = (self.model.echo - 1, MsgId([9; 16]));
             self.tell(Event::Waiting { to: name(chat), echo, id });
@@ -122,52 +88,12 @@ impl Story {
         }
     }
 
-    fn event(&mut self, msg: Msg) {
-        self.effects.extend(update(&mut self.model, msg, self.now));
-    }
-
-    fn tell(&mut self, event: Event) {
-        self.event(Msg::Client(event));
-    }
-
-    fn hear(&mut self, event: SoundEvent) {
-        self.event(Msg::Sound(event));
-    }
-
-    fn key(&mut self, key: Key) {
-        self.event(Msg::Input(Input::Key(key)));
-    }
-
-    fn keys(&mut self, keys: &str) {
-        for c in keys.chars() {
-            self.key(if c == '\t' { Key::press(Code::Tab) } else { Key::char(c) });
-        }
-    }
-
-    fn wait(&mut self, time: Duration) {
-        self.now.mono += time;
-        self.now.wall.0 += u64::try_from(time.as_millis()).unwrap();
-        self.event(Msg::Tick);
-    }
-
     fn buffer(&self, width: u16, height: u16) -> (Buffer, Option<Position>) {
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
         let cursor = view(&self.model, &mut buffer);
         (buffer, cursor)
     }
 }
-
-fn contact(who: &str, standing: Standing, presence: Presence) -> ContactInfo {
-    let principal = Principal::Key(Fingerprint([1; 32]));
-    ContactInfo { name: name(who), principal, standing, presence, blocked: false }
-}
-
-fn open(device: &str) -> HalfState {
-    HalfState::Open { name: Safe::line(device), opened_in: Duration::from_millis(12) }
-}
-
-const UNICODE: Look = Look { glyphs: Glyphs::Unicode, colour: true };
-const ASCII: Look = Look { glyphs: Glyphs::Ascii, colour: false };
 
 /// The picture as text; a wide character takes the place of two.
 fn picture(buffer: &Buffer) -> String {
@@ -191,27 +117,28 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     let mut list = Vec::new();
     let mut page = |name, story: Story| list.push((name, story));
 
-    let mut story = Story::first_run(look);
+    let mut story = Story::new(None, look);
     story.tell(Event::Link(LinkState::Online));
     story.tell(Event::ServerKeyUnknown(Fingerprint([0x33; 32])));
     page("first_run", story);
 
-    let mut story = Story::first_run(look);
+    let mut story = Story::new(None, look);
     story.tell(Event::Link(LinkState::Online));
     story.tell(Event::NameWanted);
-    story.key(Key::press(Code::Enter));
+    story.keys("Enter");
     let text = Safe::line("The name alice belongs to somebody else here. Choose another one.");
     story.tell(Event::LoginRefused { why: Why::NameTaken, text });
     page("name_taken", story);
 
-    let mut story = Story::first_run(look);
+    let mut story = Story::new(None, look);
     story.tell(Event::LoggedIn(name("alice")));
     page("nobody_yet", story);
 
     page("main", Story::morning(look));
 
     let mut story = Story::morning(look);
-    story.keys("\tsee you in five minutes");
+    story.keys("Tab");
+    story.type_in("see you in five minutes");
     page("writing", story);
 
     let mut story = Story::morning(look);
@@ -219,13 +146,14 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     page("request", story);
 
     let mut story = Story::morning(look);
-    story.keys("agra ce");
-    story.key(Key::press(Code::Enter));
+    story.keys("a");
+    story.type_in("gra ce");
+    story.keys("Enter");
     page("add", story);
 
     let mut story = Story::morning(look);
     story.keys("a");
-    story.key(Key::ctrl('o'));
+    story.keys("^o");
     let link = format!("tincan://home.example:8462/{}/alice#SHA256:{}", "0f".repeat(16), "A".repeat(43));
     story.tell(Event::Invite(link));
     page("own_link", story);
@@ -240,7 +168,8 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     page("incoming", story);
 
     let mut story = Story::morning(look);
-    story.keys("\ton my w");
+    story.keys("Tab");
+    story.type_in("on my w");
     story.tell(Event::Incoming(name("carol")));
     story.wait(Duration::from_secs(7));
     page("incoming_while_writing", story);
@@ -255,14 +184,14 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     page("call_bar", Story::in_call(look));
 
     let mut story = Story::in_call(look);
-    story.key(Key::ctrl('g'));
+    story.keys("^g");
     page("call_view", story);
 
     let mut story = Story::in_call(look);
     story.hear(SoundEvent::Microphone(HalfState::Failed {
         why: Safe::line("the device USB Headset is gone; plug it in again or choose another"),
     }));
-    story.key(Key::ctrl('g'));
+    story.keys("^g");
     page("no_microphone", story);
 
     let mut story = Story::in_call(look);
@@ -382,7 +311,7 @@ fn idle_is_no_bytes_and_the_clock_is_a_few() {
 #[test]
 fn a_typed_key_is_at_most_twenty_bytes() {
     let (mut tty, mut story) = (Tty::new(), Story::morning(UNICODE));
-    story.keys("\t");
+    story.keys("Tab");
     tty.show(&story);
     for c in "on my way, 日本".chars() {
         story.key(Key::char(c));
@@ -443,7 +372,7 @@ fn no_word_of_a_stranger_reaches_the_terminal_as_anything_but_text() {
             story
                 .hear(SoundEvent::Speaker(HalfState::Open { name: safe.clone(), opened_in: Duration::ZERO }));
             story.tell(Event::Refused { why: Why::Other, text: safe.clone() });
-            story.event(Msg::Input(Input::Paste(words.to_owned())));
+            story.paste(words);
         }
         for (page, story) in stories {
             let mut tty = Tty::new();

@@ -23,7 +23,13 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::LoggedIn(name) => logged_in(model, name),
         Event::LoginRefused { text, .. } => login_refused(model, &text),
         Event::Contacts(list) => model.contacts.set_all(list),
-        Event::Contact(contact) => model.contacts.set(contact),
+        Event::Contact(contact) => {
+            let asked = model.asked.take_if(|name| *name == contact.name);
+            model.contacts.set(contact);
+            if let Some(name) = asked.filter(|_| model.focus == Focus::List) {
+                model.contacts.select(&name);
+            }
+        }
         Event::Gone(name) => model.contacts.remove(&name),
         Event::Request(name) => {
             notice(model, format!("{name} asks to be your contact: A accepts, D rejects."));

@@ -227,6 +227,9 @@ fn add(model: &mut Model, effects: &mut Vec<Effect>) {
     match command {
         Err(problem) => add.problem = Some(problem),
         Ok((words, command)) => {
+            if let Command::Add(name) = &command {
+                model.asked = Some(name.clone());
+            }
             effects.push(Effect::Send(command));
             model.popups.pop();
             notice(model, words);

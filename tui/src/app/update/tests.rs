@@ -1,98 +1,31 @@
 //! Stories: what the model is at, which keys are pressed, what it is at then, and what was asked of the world.
 
-use jiff::tz::TimeZone;
-use proto::client::{Command, ContactInfo, EndReason, Event, LinkState, MessageState};
-use proto::id::{Fingerprint, MsgId, Name, Principal, Ssrc};
+use proto::client::{Command, EndReason, Event, LinkState, MessageState};
+use proto::id::{Fingerprint, MsgId, Name, Ssrc};
 use proto::media::{HalfState, Levels, SoundCommand, SoundEvent};
 use proto::wire::record::{Presence, Standing, Why};
-use proto::{Now, Safe, Time, Wall};
+use proto::{Safe, Time};
 
 use super::*;
 use crate::app::call::{INCOMING_GUARD, Phase};
 use crate::app::chat::From;
 use crate::app::contacts::UNDO_TIME;
-use crate::app::model::{Focus, Glyphs, Look, Settings, Stage};
+use crate::app::model::{Focus, Stage};
 use crate::app::popup::Popup;
-use crate::keys::{Code, Input, Key};
-
-struct Story {
-    model: Model,
-    now: Now,
-    effects: Vec<Effect>,
-}
-
-fn name(text: &str) -> Name {
-    Name::parse(text).unwrap()
-}
-
-fn contact(who: &str, standing: Standing, presence: Presence) -> ContactInfo {
-    let principal = Principal::Key(Fingerprint([1; 32]));
-    ContactInfo { name: name(who), principal, standing, presence, blocked: false }
-}
+use crate::app::story::{START, Story, UNICODE, contact, name};
 
 impl Story {
-    fn new(known: Option<&str>) -> Self {
-        let settings = Settings {
-            server: Safe::line("home.example"),
-            account: Fingerprint([5; 32]),
-            proposed: "alice".to_owned(),
-            look: Look { glyphs: Glyphs::Unicode, colour: true },
-            zone: TimeZone::UTC,
-            remote: false,
-        };
-        let now = Now { mono: Time::secs(50), wall: Wall(1_763_821_920_000) };
-        Self { model: Model::new(settings, known.map(name), now), now, effects: Vec::new() }
-    }
-
     /// Bob and carol are there, erin is not, grace asks.
     fn friends() -> Self {
-        let mut story = Self::new(Some("alice"));
-        story.tell(Event::Link(LinkState::Online));
-        story.tell(Event::LoggedIn(name("alice")));
-        story.tell(Event::Contacts(vec![
-            contact("bob", Standing::Mutual, Presence::Online),
-            contact("carol", Standing::Mutual, Presence::Online),
-            contact("erin", Standing::Mutual, Presence::Offline),
-            contact("grace", Standing::Asking, Presence::Online),
-        ]));
-        story.effects.clear();
-        story
-    }
-
-    fn event(&mut self, msg: Msg) {
-        self.effects.extend(update(&mut self.model, msg, self.now));
-    }
-
-    fn tell(&mut self, event: Event) {
-        self.event(Msg::Client(event));
-    }
-
-    /// Keys as people write them: letters, and names in angle brackets.
-    fn keys(&mut self, keys: &str) {
-        for word in keys.split(' ') {
-            let named = match word {
-                "Tab" => Key::press(Code::Tab),
-                "Enter" => Key::press(Code::Enter),
-                "Alt-Enter" => Key::alt(Code::Enter),
-                "Esc" => Key::press(Code::Esc),
-                "F1" => Key::press(Code::F(1)),
-                "PgUp" => Key::press(Code::PageUp),
-                word => match word.strip_prefix('^') {
-                    Some(letter) => Key::ctrl(letter.chars().next().unwrap()),
-                    None => {
-                        word.chars().for_each(|c| self.event(Msg::Input(Input::Key(Key::char(c)))));
-                        continue;
-                    }
-                },
-            };
-            self.event(Msg::Input(Input::Key(named)));
-        }
-    }
-
-    fn wait(&mut self, time: Duration) {
-        self.now.mono += time;
-        self.now.wall.0 += u64::try_from(time.as_millis()).unwrap();
-        self.event(Msg::Tick);
+        Self::with(
+            UNICODE,
+            vec![
+                contact("bob", Standing::Mutual, Presence::Online),
+                contact("carol", Standing::Mutual, Presence::Online),
+                contact("erin", Standing::Mutual, Presence::Offline),
+                contact("grace", Standing::Asking, Presence::Online),
+            ],
+        )
     }
 
     fn live(&mut self) {
@@ -119,7 +52,7 @@ fn send(command: Command) -> Effect {
 
 #[test]
 fn one_enter_trusts_the_server_and_takes_the_name() {
-    let mut story = Story::new(None);
+    let mut story = Story::new(None, UNICODE);
     story.tell(Event::Link(LinkState::Online));
     story.tell(Event::ServerKeyUnknown(Fingerprint([3; 32])));
     story.keys("Enter");
@@ -132,7 +65,7 @@ fn one_enter_trusts_the_server_and_takes_the_name() {
 
 #[test]
 fn a_taken_name_can_be_changed_and_letters_are_text() {
-    let mut story = Story::new(None);
+    let mut story = Story::new(None, UNICODE);
     story.tell(Event::NameWanted);
     story.keys("Enter");
     story.asked();
@@ -143,7 +76,7 @@ fn a_taken_name_can_be_changed_and_letters_are_text() {
 
 #[test]
 fn a_bad_name_is_explained_and_not_sent() {
-    let mut story = Story::new(None);
+    let mut story = Story::new(None, UNICODE);
     story.tell(Event::NameWanted);
     story.keys("^u 1 Enter");
     assert_eq!(story.asked(), []);
@@ -206,6 +139,8 @@ fn adding_by_name_and_by_link() {
     let mut story = Story::friends();
     story.keys("a grace2 Enter");
     assert_eq!(story.asked(), [send(Command::Add(name("grace2")))]);
+    story.tell(Event::Contact(contact("grace2", Standing::Asked, Presence::Offline)));
+    assert_eq!(story.selected(), "grace2");
     let link = |key: u8| {
         let server = Fingerprint([key; 32]);
         let invite = proto::invite::Invite {
@@ -219,11 +154,11 @@ fn adding_by_name_and_by_link() {
     };
     story.event(Msg::Server(Fingerprint([3; 32])));
     story.keys("a");
-    story.event(Msg::Input(Input::Paste(link(3))));
+    story.paste(&link(3));
     story.keys("Enter");
     assert_eq!(story.asked(), [send(Command::Redeem([4; 16]))]);
     story.keys("a");
-    story.event(Msg::Input(Input::Paste(link(9))));
+    story.paste(&link(9));
     story.keys("Enter");
     assert_eq!(story.asked(), []);
     let Some(Popup::Add(add)) = story.model.popups.last() else { panic!("the window stays open") };
@@ -255,7 +190,7 @@ fn each_contact_has_its_own_draft_and_pastes_are_never_sent() {
     let mut story = Story::friends();
     story.keys("Tab abc");
     story.keys("Esc j Tab");
-    story.event(Msg::Input(Input::Paste("one\ntwo\n".into())));
+    story.paste("one\ntwo\n");
     assert_eq!(story.asked(), []);
     assert_eq!(story.model.chats[&name("bob")].draft.text(), "abc");
     assert_eq!(story.model.chats[&name("carol")].draft.text(), "one\ntwo\n");
@@ -267,7 +202,7 @@ fn texts_count_as_unread_until_they_were_on_the_screen() {
     let said = |from: &str| Event::Said {
         from: name(from),
         id: MsgId([1; 16]),
-        sent: Wall(1_763_821_920_000),
+        sent: START,
         text: Safe::line("hi"),
     };
     story.tell(said("carol"));
@@ -378,7 +313,7 @@ fn the_bell_rings_every_few_seconds() {
     let mut story = Story::friends();
     story.tell(Event::Incoming(name("carol")));
     let mut bells = 0;
-    while story.now.mono < Time::secs(60) {
+    while story.now.mono < Time::secs(110) {
         let due = story.model.deadline().expect("something is shown that changes");
         assert!(due > story.now.mono, "the deadline is ahead");
         story.wait(due - story.now.mono);
