@@ -160,6 +160,9 @@ impl Instruments {
         if self.open.is_some() {
             return;
         }
+        // The half-filled frame of the last call is nobody's business in this one.
+        self.capture.set_muted(self.capture.muted());
+        while self.frames.1.pop().is_some() {}
         self.open = Some(now);
         self.meter_at = now;
         self.open_device(now);

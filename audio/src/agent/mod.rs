@@ -76,7 +76,7 @@ pub struct AgentHandle {
 /// The agent cannot take the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendError {
-    /// [`COMMANDS_MAX`] commands wait already: the voice thread is stuck.
+    /// 256 commands wait already: the voice thread is stuck.
     Full,
     /// The voice thread has ended.
     Ended,

@@ -190,3 +190,19 @@ fn another_device_can_be_taken_in_the_middle_of_a_call() {
     side.instruments.close();
     assert!(!side.instruments.turn(Time::secs(9)) && side.instruments.next_frame().is_none());
 }
+
+#[test]
+fn nothing_said_in_one_call_is_heard_in_the_next() {
+    let mut alice = Side::new("tone");
+    alice.instruments.open(Time::ZERO);
+    alice.until(Time::ZERO, speaker_open);
+    // Half a frame of the tone stays behind, and a whole one that nobody fetched.
+    alice.instruments.turn(Time::ms(15));
+    alice.instruments.close();
+    alice.instruments.open(Time::ms(100));
+    assert!(alice.instruments.next_frame().is_none());
+    alice.instruments.turn(Time::ms(105));
+    assert!(alice.instruments.next_frame().is_none(), "5 ms of this call are not a frame yet");
+    alice.instruments.turn(Time::ms(110));
+    assert!(alice.instruments.next_frame().is_some());
+}
