@@ -211,8 +211,20 @@ impl Hub {
             standing,
             presence,
             list_head,
-            via_token: store.via_token(&viewer, &about).map(Into::into),
+            via_token: self.via_token(viewer, about, store).map(Into::into),
         })
+    }
+
+    /// Told only while the token is valid: its maker forgets it then.
+    fn via_token<S: Store>(
+        &self,
+        viewer: Fingerprint,
+        about: Fingerprint,
+        store: &mut S,
+    ) -> Option<[u8; 32]> {
+        let hash = store.via_token(&viewer, &about)?;
+        let token = store.token(&hash)?;
+        token.expiry.is_none_or(|end| end > self.now.wall).then_some(hash)
     }
 
     /// All that somebody who just logged in must know: a 352 each, then a 207 each. The house hears only of those

@@ -3,17 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::crypto::identity::DeviceList;
+use crate::crypto::ratchet::{DeviceKeys, device_id};
 use crate::hub::online::{Device, User};
 use crate::hub::refusal::{Done, Refusal};
 use crate::hub::store::Store;
 use crate::hub::{Hub, Turn};
-use crate::id::{ConnId, Fingerprint, Principal};
+use crate::id::{ConnId, DeviceId, Fingerprint, Principal};
 use crate::limits::{DEVICES_MAX, ENVELOPE_BYTES_MAX};
 use crate::wire::Reply;
 use crate::wire::record::{
-    CallMail, CallMailFrom, Devices, Mail, MailFate, MailFrom, MailResult, PrekeyFor, Sealed, Standing,
-    WantDevices, WantPrekey, Why,
+    CallMail, CallMailFrom, DeviceAct, DeviceEntry, Devices, Mail, MailFate, MailFrom, MailResult, PrekeyFor,
+    Sealed, Signed, Standing, WantDevices, WantPrekey, Why,
 };
 
 /// Bytes of a sealed message: the largest envelope, and what Olm adds to it.
@@ -44,9 +44,7 @@ impl Hub {
     ) -> Done {
         let account = self.may_reach(me, &want.principal, turn)?;
         let entries = turn.store.entries(&account);
-        let is_theirs =
-            DeviceList::verify(account, &entries).is_ok_and(|list| list.get(want.device).is_some());
-        let prekey = if is_theirs { turn.store.take_prekey(&want.device) } else { None };
+        let prekey = if lists(&entries, want.device) { turn.store.take_prekey(&want.device) } else { None };
         let principal = want.principal.clone();
         self.say(conn, &Reply::Prekey(PrekeyFor { principal, device: want.device, prekey }));
         Ok(())
@@ -123,6 +121,16 @@ impl Hub {
             Err(Refusal::not_contact("this account"))
         }
     }
+}
+
+/// Whether the device speaks for the account with these entries, whose signatures were checked when they were stored.
+fn lists(entries: &[Signed], device: DeviceId) -> bool {
+    let act_on = |entry: &Signed| {
+        let entry = minicbor::decode::<DeviceEntry>(&entry.bytes).ok()?;
+        let keys = DeviceKeys { ed25519: *entry.ed25519, curve25519: *entry.curve25519 };
+        (device_id(&keys) == device).then_some(entry.act)
+    };
+    entries.iter().rev().find_map(act_on) == Some(DeviceAct::Add)
 }
 
 fn fits(sealed: &Sealed) -> Done {

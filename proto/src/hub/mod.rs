@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::drop::Drop;
-use crate::id::{ConnId, Fingerprint, Name};
+use crate::id::{ConnId, Fingerprint};
 use crate::limits::{ACCOUNTS_METERED_MAX, PREFIXES_MAX};
 use crate::relay::Change;
 use crate::rng::Rng;
@@ -28,8 +29,10 @@ mod online;
 mod presence;
 pub mod rate;
 mod refusal;
+mod rejoin;
 mod room;
 mod rooms;
+mod settings;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -44,6 +47,7 @@ use rooms::Rooms;
 use timers::Timers;
 
 pub use rate::{Admission, Doorway};
+pub use settings::{Limits, Settings};
 pub use store::{Account, Mem, Store, Token};
 
 /// Which language a door speaks. The plain dialects of the seeds join this list with their doors.
@@ -97,58 +101,6 @@ pub enum Output {
     Drop(Drop),
 }
 
-/// What a hub is made with: what the operator decides.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The fingerprint of the server's own key, which logins are bound to.
-    pub server_key: Fingerprint,
-    /// The key that tickets are made with. Secret, persistent.
-    pub relay_key: [u8; 32],
-    /// UDP port of the relay, told in 350.
-    pub udp_port: u16,
-    /// Host and port that invites name.
-    pub public: (String, u16),
-    /// New accounts need a token.
-    pub invite_only: bool,
-    /// Name and version of the program.
-    pub software: String,
-    /// Accounts of the house: the echo friend. Made a mutual contact of every new account; its name is reserved
-    /// and may be registered by this key only; it may be in several calls at once.
-    pub house: Option<(Name, Fingerprint)>,
-    /// The operator's limits.
-    pub limits: Limits,
-}
-
-/// The bounds an operator can move; the defaults are in [`crate::limits`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// From [`crate::limits::LOGIN_TIME_MAX`].
-    pub login_time: Duration,
-    /// From [`crate::limits::CALLS_MAX`].
-    pub calls: usize,
-    /// From [`crate::limits::REQUESTS_PER_CONNECTION`].
-    pub requests: crate::limits::Bucket,
-    /// From [`crate::limits::MAIL_PER_ACCOUNT`].
-    pub mail: crate::limits::Bucket,
-    /// From [`crate::limits::CALLS_PER_ACCOUNT`].
-    pub call_starts: crate::limits::Bucket,
-    /// From [`crate::limits::REGISTRATIONS_PER_PREFIX`].
-    pub registrations: crate::limits::Bucket,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            login_time: crate::limits::LOGIN_TIME_MAX,
-            calls: crate::limits::CALLS_MAX,
-            requests: crate::limits::REQUESTS_PER_CONNECTION,
-            mail: crate::limits::MAIL_PER_ACCOUNT,
-            call_starts: crate::limits::CALLS_PER_ACCOUNT,
-            registrations: crate::limits::REGISTRATIONS_PER_PREFIX,
-        }
-    }
-}
-
 /// What one turn brings: the time, and what is on disk.
 struct Turn<'a, S> {
     now: Now,
@@ -156,7 +108,6 @@ struct Turn<'a, S> {
 }
 
 /// The machine.
-#[derive(Debug)]
 pub struct Hub {
     settings: Settings,
     guests: BTreeMap<ConnId, Guest>,
@@ -169,7 +120,7 @@ pub struct Hub {
     registrations: Buckets<Prefix>,
     house_is_known: bool,
     rng: Rng,
-    now: Time,
+    now: Now,
     out: VecDeque<Output>,
 }
 
@@ -188,7 +139,7 @@ impl Hub {
             registrations: Buckets::new(limits.registrations, PREFIXES_MAX),
             house_is_known: false,
             rng: rng.child("hub"),
-            now: now.mono,
+            now,
             out: VecDeque::new(),
             settings,
         }
@@ -196,8 +147,8 @@ impl Hub {
 
     /// Takes one input. Drain [`Hub::poll`] afterwards.
     pub fn handle<S: Store>(&mut self, input: Input<'_>, now: Now, store: &mut S) {
-        debug_assert!(now.mono >= self.now, "time never goes back");
-        self.now = now.mono;
+        debug_assert!(now.mono >= self.now.mono, "time never goes back");
+        self.now = now;
         let turn = &mut Turn { now, store };
         match input {
             Input::Opened { conn, dialect: Dialect::Native, from, at, exporter } => {
@@ -284,8 +235,8 @@ impl Hub {
         if let Phase::User(user) = guest.phase
             && self.online.remove(user.device, conn)
         {
-            self.rooms.dropped(user.device, self.now);
-            self.presences.changed(user.device.account, self.now);
+            self.rooms.dropped(user.device, self.now.mono);
+            self.presences.changed(user.device.account, self.now.mono);
         }
     }
 
@@ -477,5 +428,13 @@ impl Hub {
     /// Connections, logged-in devices and calls, for the operator.
     pub fn counts(&self) -> (usize, usize, usize) {
         (self.guests.len(), self.online.len(), self.rooms.count())
+    }
+}
+
+impl fmt::Debug for Hub {
+    /// Nothing of anybody: keys and exporters stay out of every log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (guests, devices, calls) = self.counts();
+        write!(f, "Hub({guests} guests, {devices} devices, {calls} calls)")
     }
 }

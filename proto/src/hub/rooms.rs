@@ -13,18 +13,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::crypto::mac;
 use crate::hub::online::{Device, User, whole};
 use crate::hub::refusal::{Done, Refusal};
 use crate::hub::room::{Place, Ring, Room};
 use crate::hub::timers::Timers;
 use crate::id::{CallId, Fingerprint, Name, Ssrc};
-use crate::limits::{ENDED_CALLS_MAX, MEMBER_AWAY_MAX, MEMBERS_MAX, RING_TIME_MAX, TICKET_LIFE};
+use crate::limits::{ENDED_CALLS_MAX, RING_TIME_MAX, TICKET_LIFE};
 use crate::relay::Change;
 use crate::rng::Rng;
 use crate::time::{Now, Time, Wall};
 use crate::wire::Reply;
-use crate::wire::record::{CallState, Grant, MemberState, Why};
+use crate::wire::record::{CallState, MemberState, Why};
 
 /// What is to be told. The three with names carry addresses on the wire, which only the recipient's connection has.
 #[derive(Debug)]
@@ -52,17 +51,16 @@ pub(super) struct Callee {
     pub(super) one_rings: bool,
 }
 
-#[derive(Debug)]
 pub(super) struct Rooms {
-    rooms: BTreeMap<CallId, Room>,
-    seats: BTreeMap<Device, CallId>,
+    pub(super) rooms: BTreeMap<CallId, Room>,
+    pub(super) seats: BTreeMap<Device, CallId>,
     timers: Timers<CallId>,
-    over: BTreeSet<CallId>,
+    pub(super) over: BTreeSet<CallId>,
     over_order: VecDeque<CallId>,
-    relay_key: [u8; 32],
-    rooms_max: usize,
+    pub(super) relay_key: [u8; 32],
+    pub(super) rooms_max: usize,
     rng: Rng,
-    out: VecDeque<Notice>,
+    pub(super) out: VecDeque<Notice>,
 }
 
 impl Rooms {
@@ -113,7 +111,7 @@ impl Rooms {
         self.rooms.get(&call).is_some_and(|room| room.knows(from) && room.knows(to) && from != to)
     }
 
-    fn calls_of(&self, account: Fingerprint) -> usize {
+    pub(super) fn calls_of(&self, account: Fingerprint) -> usize {
         self.seats.range(whole(account)).map(|(_, call)| *call).collect::<BTreeSet<_>>().len()
     }
 
@@ -121,7 +119,10 @@ impl Rooms {
 
     pub(super) fn call(&mut self, caller: &User, calls_max: usize, callee: &Callee, now: Now) -> Done {
         if self.seats.contains_key(&caller.device) || self.calls_of(caller.device.account) >= calls_max {
-            return Err(Refusal::new(Why::InCall, "you are in a call already; hang up first"));
+            return Err(Refusal::new(
+                Why::InCall,
+                "you are in a call, or somebody is calling you; end that first",
+            ));
         }
         if self.rooms.len() >= self.rooms_max {
             return Err(Refusal::new(Why::Limit, "this server has as many calls as it can carry; try later"));
@@ -239,7 +240,7 @@ impl Rooms {
     }
 
     /// The call the device has a place in, if that is the one that is meant.
-    fn seat(&self, device: Device, meant: Option<CallId>) -> Result<CallId, Refusal> {
+    pub(super) fn seat(&self, device: Device, meant: Option<CallId>) -> Result<CallId, Refusal> {
         match self.seats.get(&device) {
             Some(seat) if meant.is_none_or(|meant| meant == *seat) => Ok(*seat),
             Some(_) | None => Err(no_call()),
@@ -271,108 +272,7 @@ impl Rooms {
         self.settle(call, &[place]);
     }
 
-    // --- 309, 310 ---
-
-    /// Takes a place again, or makes the call again that a restart forgot. The ticket is the proof.
-    pub(super) fn rejoin(&mut self, user: &User, calls_max: usize, grant: &Grant, now: Now) -> Done {
-        let call = grant.call;
-        let ticket = mac::ticket(&self.relay_key, grant.relay, grant.ssrc, grant.expiry);
-        let holds = grant.relay == mac::relay_id(call) && mac::equal(&ticket, grant.ticket.as_slice());
-        if !holds || grant.expiry <= now.wall.as_secs_u32() || self.over.contains(&call) {
-            return Err(no_call());
-        }
-        let seated = self.seats.get(&user.device);
-        if seated.is_some_and(|seat| *seat != call) {
-            return Err(Refusal::new(Why::InCall, "this device is in another call; hang up first"));
-        }
-        if seated.is_some() {
-            return self.come_back(user.device, grant, now);
-        }
-        match self.rooms.get(&call) {
-            Some(room) if room.is_taken(grant.ssrc) => return Err(no_call()),
-            Some(room) if room.members.len() >= MEMBERS_MAX => return Err(full()),
-            None if self.rooms.len() >= self.rooms_max => return Err(full()),
-            Some(_) | None => {}
-        }
-        if self.calls_of(user.device.account) >= calls_max {
-            return Err(Refusal::new(Why::InCall, "another device of yours is in a call"));
-        }
-        self.rebuild(user, grant, now);
-        Ok(())
-    }
-
-    fn come_back(&mut self, device: Device, grant: &Grant, now: Now) -> Done {
-        let room = self.rooms.get_mut(&grant.call).expect("a seat is in a room");
-        let place = room.place_mut(device).expect("a seat is a place");
-        if place.ssrc != grant.ssrc {
-            return Err(no_call());
-        }
-        place.away_until = None;
-        self.fresh_ticket(grant.call, device, now.wall);
-        self.rearm(grant.call);
-        Ok(())
-    }
-
-    fn rebuild(&mut self, user: &User, grant: &Grant, now: Now) {
-        let call = grant.call;
-        let room = self.rooms.entry(call).or_insert_with(|| {
-            let mut room = Room::new(call);
-            let other = grant.members.first().map_or_else(|| user.name.clone(), |m| m.name.clone());
-            room.awaited = Some((now.mono + MEMBER_AWAY_MAX, other));
-            room
-        });
-        room.members.push(Place {
-            user: user.clone(),
-            ssrc: grant.ssrc,
-            expiry: grant.expiry,
-            away_until: None,
-        });
-        if room.members.len() > 1 {
-            room.awaited = None;
-        }
-        self.seats.insert(user.device, call);
-        self.out.push_back(Notice::Presence(user.device.account));
-        self.fresh_ticket(call, user.device, now.wall);
-        self.rearm(call);
-    }
-
-    pub(super) fn renew(&mut self, device: Device, call: CallId, now: Now) -> Done {
-        let call = self.seat(device, Some(call))?;
-        self.fresh_ticket(call, device, now.wall);
-        Ok(())
-    }
-
-    fn fresh_ticket(&mut self, call: CallId, device: Device, wall: Wall) {
-        let room = self.rooms.get_mut(&call).expect("a seat is in a room");
-        let place = room.place_mut(device).expect("a seat is a place");
-        place.expiry = place.expiry.max(ticket_end(wall));
-        let expiry = place.expiry;
-        room.expiry = room.expiry.max(expiry);
-        self.say_grant(call, device);
-    }
-
-    // --- connections and time ---
-
-    /// The device's connection is gone. Its place is kept for a while.
-    pub(super) fn dropped(&mut self, device: Device, now: Time) {
-        let Some(call) = self.seats.get(&device).copied() else { return };
-        let room = self.rooms.get_mut(&call).expect("a seat is in a room");
-        let place = room.place_mut(device).expect("a seat is a place");
-        place.away_until = place.away_until.or(Some(now + MEMBER_AWAY_MAX));
-        self.rearm(call);
-    }
-
-    /// The device is connected again. While it rings, that is all there is to know; a member says 309, since only it
-    /// knows whether it still is one.
-    pub(super) fn returned(&mut self, device: Device) {
-        let Some(call) = self.seats.get(&device).copied() else { return };
-        let room = self.rooms.get_mut(&call).expect("a seat is in a room");
-        if room.is_member(device) {
-            return;
-        }
-        room.place_mut(device).expect("a seat is a place").away_until = None;
-        self.rearm(call);
-    }
+    // --- time ---
 
     pub(super) fn timeout(&mut self, now: Time) {
         while let Some(call) = self.timers.take_due(now) {
@@ -452,7 +352,7 @@ impl Rooms {
         self.over_order.push_back(call);
     }
 
-    fn rearm(&mut self, call: CallId) {
+    pub(super) fn rearm(&mut self, call: CallId) {
         self.timers.set(call, self.rooms.get(&call).and_then(Room::due));
     }
 
@@ -470,7 +370,7 @@ impl Rooms {
         self.out.push_back(Notice::Say(to, reply));
     }
 
-    fn say_grant(&mut self, call: CallId, to: Device) {
+    pub(super) fn say_grant(&mut self, call: CallId, to: Device) {
         if let Some(grant) = self.rooms[&call].grant(to, &self.relay_key) {
             self.say(to, Reply::Grant(Box::new(grant)));
         }
@@ -517,15 +417,15 @@ fn state_of(call: CallId, name: &Name, state: MemberState) -> Reply {
     Reply::CallState(CallState { call, name: name.clone(), state })
 }
 
-fn ticket_end(wall: Wall) -> u32 {
+pub(super) fn ticket_end(wall: Wall) -> u32 {
     let life = u32::try_from(TICKET_LIFE.as_secs()).unwrap_or(u32::MAX);
     wall.as_secs_u32().saturating_add(life)
 }
 
-fn no_call() -> Refusal {
+pub(super) fn no_call() -> Refusal {
     Refusal::new(Why::NoCall, "there is no such call; it may be over already")
 }
 
-fn full() -> Refusal {
+pub(super) fn full() -> Refusal {
     Refusal::new(Why::Limit, "this server has as many calls as it can carry; try later")
 }

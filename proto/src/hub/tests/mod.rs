@@ -15,7 +15,7 @@ use crate::crypto::identity::{
     sha256,
 };
 use crate::crypto::ratchet::{DeviceKeys, device_id};
-use crate::id::{DeviceId, Principal};
+use crate::id::{DeviceId, Name, Principal};
 use crate::time::Wall;
 use crate::wire::record::*;
 use crate::wire::{Splitter, decode_reply, encode_request};

@@ -149,6 +149,14 @@ fn an_invite_admits_and_makes_both_contacts_also_while_its_maker_is_away() {
         _ => None,
     });
     assert_eq!(via, Some(sha256(&token).into()));
+
+    // Its maker has forgotten it by then, and would take the word for a forgery.
+    w.close(at_a);
+    w.wait(crate::limits::TOKEN_LIFE);
+    let at_a = w.open();
+    w.send(at_a, &hello());
+    let heard = w.ask(at_a, &a.auth(at_a));
+    assert!(heard.iter().any(|r| matches!(r, Reply::Contact(c) if c.via_token.is_none())), "{heard:?}");
 }
 
 #[test]
