@@ -16,8 +16,12 @@ pub const ADDRESSES_MAX: usize = 8;
 pub const FIRST_TRIES_MAX: u32 = 3;
 /// How long the end of the program waits for what is still to be written to the server.
 pub const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long `tincan invite` waits for a server that answers slowly.
+pub const INVITE_TIME_MAX: Duration = Duration::from_secs(20);
 /// Lines of a chat that are read back.
 pub const HISTORY_LINES_MAX: usize = 500;
+/// Texts said and not yet in the outbox.
+pub const UNSAVED_TEXTS_MAX: usize = 64;
 /// Programs asking the running client for something at once.
 pub const VISITORS_MAX: usize = 8;
 /// Bytes of one request of theirs.

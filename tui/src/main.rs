@@ -1,1 +1,97 @@
-fn main() {}
+//! `tincan`: what was typed and configured becomes one session of one profile, with a screen or without.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use tincan_tui::args::{Act, Args};
+use tincan_tui::config::Config;
+use tincan_tui::exit::Exit;
+use tincan_tui::identity::{Opened, Profile, default_profile};
+use tincan_tui::known::Known;
+use tincan_tui::session::{Begin, Session};
+use tincan_tui::target::Target;
+use tincan_tui::{headless, invite};
+
+fn main() -> ExitCode {
+    let outcome = start(Args::parse());
+    let exit = outcome.unwrap_or_else(|why| {
+        complain(&format!("{why:#}"));
+        Exit::Failed
+    });
+    exit.into()
+}
+
+fn start(args: Args) -> anyhow::Result<Exit> {
+    let config = match Config::read(args.config.as_deref()) {
+        Ok(config) => config,
+        Err(why) => return Ok(misused(&format!("{why:#}"))),
+    };
+    if matches!(args.act, Some(Act::CheckConfig)) {
+        writeln!(io::stdout(), "the configuration is fine").context("writing to standard output")?;
+        return Ok(Exit::Ok);
+    }
+    let dir = args.profile.clone().map_or_else(default_profile, Ok)?;
+    let making_invite = matches!(args.act, Some(Act::Invite));
+    log_to_stderr();
+    let target = match target(&args, &config, &dir)? {
+        Ok(target) => target,
+        Err(why) => return Ok(misused(why)),
+    };
+    let device = args.device.as_deref().or(config.device.as_deref()).unwrap_or("default");
+    let sound = match audio::Settings::for_device(if making_invite { "null" } else { device }) {
+        Ok(sound) => sound,
+        Err(why) => return Ok(misused(&why.to_string())),
+    };
+    let begin = Begin { target, trust_first: args.headless, sound };
+    let opened = Profile::open(&dir)?;
+    if making_invite {
+        return invite::run(opened, begin);
+    }
+    let Opened::Ours(profile) = opened else {
+        anyhow::bail!(
+            "another tincan runs with the profile {}; use that one, or another --profile",
+            dir.display()
+        );
+    };
+    let session = Session::open(profile, begin)?;
+    headless::run(session, args.name.or(config.name))
+}
+
+/// Where to go: what was typed, else what is configured, else the server used last.
+fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result<Target, &'static str>> {
+    let known = Known::read(profile).context("reading the known servers")?;
+    let usual = config.server.as_ref().or(known.newest());
+    let plain = |address| Target { address, expect: None, token: None };
+    let Some(mut target) = args.server.clone().or_else(|| usual.cloned().map(plain)) else {
+        return Ok(Err("no server is known yet: say tincan INVITE, or tincan HOST[:PORT]"));
+    };
+    if let (Some(expect), Some(pin)) = (target.expect, args.pin)
+        && expect != pin
+    {
+        return Ok(Err("the invite and --pin name different servers: ask who gave you the invite"));
+    }
+    target.expect = target.expect.or(args.pin);
+    Ok(Ok(target))
+}
+
+/// Warnings only: what happens is told by events.
+fn log_to_stderr() {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .with_ansi(false)
+        .init();
+}
+
+fn misused(why: &str) -> Exit {
+    complain(why);
+    Exit::Usage
+}
+
+fn complain(why: &str) {
+    // Nobody is left to be told when this fails.
+    let _ = writeln!(io::stderr(), "tincan: {why}");
+}

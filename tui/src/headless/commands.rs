@@ -1,0 +1,131 @@
+//! What can be typed without a screen: one table, read by the parser, by `help` and by its test.
+
+use proto::client::Command;
+use proto::id::Name;
+use proto::limits::TEXT_BYTES_MAX;
+use serde_json::{Value, json};
+
+/// What one line wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Do(Command),
+    Say { to: Name, text: String },
+    Mute(bool),
+    Status,
+    Help,
+    Quit,
+}
+
+/// Every command with its arguments, and what it does.
+const TABLE: &[(&str, &str)] = &[
+    ("add NAME", "ask somebody to be a contact"),
+    ("accept NAME", "accept their request"),
+    ("reject NAME", "dismiss their request"),
+    ("remove NAME", "remove a contact, or take a request back"),
+    ("contacts", "tell the contact list"),
+    ("call NAME", "call a contact"),
+    ("invite", "make a link that makes whoever uses it a contact"),
+    ("answer", "answer the incoming call"),
+    ("decline", "decline the incoming call"),
+    ("hangup", "leave the call, or stop calling"),
+    ("mute on|off", "close or open the microphone"),
+    ("say NAME TEXT", "send a text"),
+    ("status", "tell how things are"),
+    ("help", "tell this list"),
+    ("quit", "end; the end of input does the same"),
+];
+
+/// Reads one line; nothing for an empty one.
+pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
+    let line = line.trim_matches(['\r', '\n', ' ']);
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let rest = rest.trim_start();
+    let bare = |wish: Wish| if rest.is_empty() { Ok(Some(wish)) } else { Err(usage_of(word)) };
+    match word {
+        "" => Ok(None),
+        "add" => name(word, rest).map(|name| Some(Wish::Do(Command::Add(name)))),
+        "accept" => name(word, rest).map(|name| Some(Wish::Do(Command::Accept(name)))),
+        "reject" => name(word, rest).map(|name| Some(Wish::Do(Command::Reject(name)))),
+        "remove" => name(word, rest).map(|name| Some(Wish::Do(Command::Remove(name)))),
+        "call" => name(word, rest).map(|name| Some(Wish::Do(Command::Call(name)))),
+        "contacts" => bare(Wish::Do(Command::Contacts)),
+        "invite" => bare(Wish::Do(Command::Invite)),
+        "answer" => bare(Wish::Do(Command::Answer)),
+        "decline" => bare(Wish::Do(Command::Decline)),
+        "hangup" => bare(Wish::Do(Command::HangUp)),
+        "status" => bare(Wish::Status),
+        "help" => bare(Wish::Help),
+        "quit" => bare(Wish::Quit),
+        "mute" => match rest {
+            "on" => Ok(Some(Wish::Mute(true))),
+            "off" => Ok(Some(Wish::Mute(false))),
+            _ => Err(usage_of(word)),
+        },
+        "say" => say(rest).map(Some),
+        _ => Err(format!("there is no command {}; help lists them", proto::Safe::line(word))),
+    }
+}
+
+fn say(rest: &str) -> Result<Wish, String> {
+    let (to, text) = rest.split_once(' ').ok_or_else(|| usage_of("say"))?;
+    if text.trim().is_empty() {
+        return Err(usage_of("say"));
+    }
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(format!("a text has at most {TEXT_BYTES_MAX} bytes"));
+    }
+    Ok(Wish::Say { to: name("say", to)?, text: text.to_owned() })
+}
+
+fn name(word: &str, text: &str) -> Result<Name, String> {
+    if text.is_empty() || text.contains(' ') {
+        return Err(usage_of(word));
+    }
+    Name::parse(text).map_err(|why| format!("{}: {why}", usage_of(word)))
+}
+
+fn usage_of(word: &str) -> String {
+    let row = TABLE.iter().find(|(usage, _)| usage.split(' ').next() == Some(word));
+    format!("say: {}", row.map_or(word, |(usage, _)| usage))
+}
+
+/// The list of commands, as one event.
+pub(super) fn help() -> Value {
+    let list: Vec<Value> =
+        TABLE.iter().map(|(usage, does)| json!({ "command": usage, "does": does })).collect();
+    json!({ "event": "help", "commands": list })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_is_a_command() {
+        for (usage, _) in TABLE {
+            let line = usage.replace("NAME", "bob").replace("TEXT", "hello there").replace("on|off", "on");
+            assert!(matches!(parse(&line), Ok(Some(_))), "{line}");
+            let word = usage.split(' ').next().unwrap();
+            assert_ne!(parse(&format!("{word} ")).is_ok(), usage.contains(' '), "{word} alone");
+            assert_eq!(help()["commands"].as_array().unwrap().len(), TABLE.len());
+        }
+    }
+
+    #[test]
+    fn a_text_keeps_its_spaces() {
+        let to = Name::parse("bob").unwrap();
+        let wish = parse("say bob  two  spaces\r\n").unwrap();
+        assert_eq!(wish, Some(Wish::Say { to, text: " two  spaces".into() }));
+        assert!(parse(&format!("say bob {}", "x".repeat(TEXT_BYTES_MAX + 1))).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_a_sentence() {
+        assert_eq!(parse("call bob carol").unwrap_err(), "say: call NAME");
+        assert_eq!(parse("mute maybe").unwrap_err(), "say: mute on|off");
+        assert!(parse("add 1234").unwrap_err().contains("at least one letter"));
+        assert!(parse("dance").unwrap_err().contains("help"));
+        assert!(parse("status now").is_err());
+        assert_eq!(parse("   \n"), Ok(None));
+    }
+}
