@@ -66,7 +66,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "server",
-        depends: "anyhow clap etcetera libc mio rusqlite rustls serde signal-hook socket2 tincan-proto \
+        depends: "anyhow clap etcetera libc minicbor mio rusqlite rustls serde signal-hook socket2 tincan-proto \
             toml tracing tracing-subscriber zeroize",
         tests: "proptest serde_json",
         floors: &[

@@ -1,0 +1,226 @@
+//! The data directory: the lock that keeps a second server out, the two keys, and the invite. Everything in it is
+//! readable by its owner only.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use proto::id::Fingerprint;
+use proto::invite::Invite;
+use proto::tls;
+use zeroize::Zeroizing;
+
+/// A directory that is there and ours to write.
+#[derive(Clone, Debug)]
+pub struct Data {
+    dir: PathBuf,
+}
+
+/// While it lives, no other server uses the directory.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Data {
+    /// Makes the directory, with its parents, if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made or is not a directory.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let wanted = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        wanted.with_context(|| format!("cannot make the data directory {}", dir.display()))?;
+        // An older directory, or one made by the packager: others must not read the keys in it.
+        let mode = fs::metadata(dir)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(dir, fs::Permissions::from_mode(mode & 0o700))
+                .with_context(|| format!("{} is open to other users and is not ours", dir.display()))?;
+        }
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// Where `name` is.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Where the store is.
+    pub fn store(&self) -> PathBuf {
+        self.path("server.db")
+    }
+
+    /// Keeps other servers out.
+    ///
+    /// # Errors
+    /// When one is in, or the directory cannot be written.
+    pub fn lock(&self) -> Result<Lock> {
+        let path = self.path("lock");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("cannot write to the data directory {}", self.dir.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(anyhow!(
+                "another tincand is using {}: stop it first, or choose another directory with --data DIR",
+                self.dir.display()
+            )),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
+    }
+
+    /// The server's key as PKCS#8, made at the first call.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, or cannot be written.
+    pub fn server_key(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let seed = self.secret("server.key")?;
+        tls::server_key_pkcs8(&seed).context("the server key in server.key cannot be used")
+    }
+
+    /// The key that relay tickets are made with.
+    ///
+    /// # Errors
+    /// As [`Self::server_key`].
+    pub fn relay_key(&self) -> Result<Zeroizing<[u8; 32]>> {
+        self.secret("relay.key")
+    }
+
+    /// The invite as last printed; none before the first start, or when the file is damaged.
+    pub fn invite(&self) -> Option<Invite> {
+        Invite::parse(&fs::read_to_string(self.path("invite")).ok()?).ok()
+    }
+
+    /// Keeps the invite for `tincand invite`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_invite(&self, invite: &Invite) -> Result<()> {
+        self.replace("invite", format!("{invite}\n").as_bytes())
+    }
+
+    /// 32 random bytes that stay the same from the first call on.
+    fn secret(&self, name: &str) -> Result<Zeroizing<[u8; 32]>> {
+        let path = self.path(name);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let fresh = Zeroizing::new(random()?);
+                self.replace(name, &*fresh)?;
+                return Ok(fresh);
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        let Ok(secret) = <[u8; 32]>::try_from(bytes.as_slice()) else {
+            bail!(
+                "{} is damaged: it holds {} bytes instead of 32. Restore it from a backup; without it, clients \
+                 will refuse this server as a changed one",
+                path.display(),
+                bytes.len()
+            );
+        };
+        Ok(Zeroizing::new(secret))
+    }
+
+    /// Writes a file whole or not at all, also when the power fails.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let (path, new) = (self.path(name), self.path(&format!("{name}.new")));
+        let write = || {
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            File::open(&self.dir)?.sync_all()
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// Bytes from the operating system, by the same door as the keys of TLS.
+///
+/// # Errors
+/// When the system has none to give.
+pub fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut out = [0; N];
+    let source = rustls::crypto::aws_lc_rs::default_provider().secure_random;
+    source.fill(&mut out).map_err(|_| anyhow!("the system gives no random numbers"))?;
+    Ok(out)
+}
+
+/// The server's own invite.
+///
+/// # Errors
+/// When no random token can be drawn.
+pub fn fresh_invite((host, port): (String, u16), server: Fingerprint) -> Result<Invite> {
+    Ok(Invite { host, port, token: Some(random()?), name: None, server })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Scratch;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_keys_stay_the_same_and_private() {
+        let scratch = Scratch::new();
+        let data = Data::open(&scratch.path().join("a/b")).unwrap();
+        let (server, relay) = (data.server_key().unwrap(), data.relay_key().unwrap());
+        let again = Data::open(&scratch.path().join("a/b")).unwrap();
+        assert_eq!(again.server_key().unwrap(), server);
+        assert_eq!(again.relay_key().unwrap(), relay);
+        assert_eq!(mode(&data.path("")), 0o700);
+        assert_eq!(mode(&data.path("server.key")), 0o600);
+    }
+
+    #[test]
+    fn an_open_directory_is_closed_to_others() {
+        let scratch = Scratch::new();
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Data::open(scratch.path()).unwrap();
+        assert_eq!(mode(scratch.path()), 0o700);
+    }
+
+    #[test]
+    fn a_damaged_key_is_not_replaced() {
+        let scratch = Scratch::new();
+        let data = Data::open(scratch.path()).unwrap();
+        fs::write(data.path("server.key"), b"short").unwrap();
+        let said = format!("{:#}", data.server_key().unwrap_err());
+        assert!(said.contains("damaged") && said.contains("backup"), "{said}");
+        assert_eq!(fs::read(data.path("server.key")).unwrap(), b"short");
+    }
+
+    #[test]
+    fn a_second_server_stays_out_until_the_first_is_gone() {
+        let scratch = Scratch::new();
+        let data = Data::open(scratch.path()).unwrap();
+        let first = data.lock().unwrap();
+        let said = format!("{:#}", data.lock().unwrap_err());
+        assert!(said.contains("another tincand") && said.contains("--data"), "{said}");
+        drop(first);
+        data.lock().unwrap();
+    }
+
+    #[test]
+    fn the_invite_is_kept() {
+        let scratch = Scratch::new();
+        let data = Data::open(scratch.path()).unwrap();
+        assert_eq!(data.invite(), None);
+        let invite = fresh_invite(("h".into(), 1), Fingerprint([1; 32])).unwrap();
+        data.write_invite(&invite).unwrap();
+        assert_eq!(data.invite(), Some(invite));
+        assert_eq!(mode(&data.path("invite")), 0o600);
+    }
+}

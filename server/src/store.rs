@@ -1,0 +1,342 @@
+//! [`hub::Store`](proto::hub::Store) on SQLite: one file, one transaction per turn of the loop, durable
+//! before anything of the turn is said to anybody.
+//!
+//! The trait's calls cannot fail, so the first failure is remembered, every call after it answers "nothing there"
+//! and writes nothing, and [`Sqlite::commit`] reports it: the loop ends there, and nothing half-done is on disk.
+//!
+//! A transaction begins with the first write of a turn, so `tincand invite --new` can write between two turns.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use minicbor::bytes::{ByteArray, ByteVec};
+use proto::Wall;
+use proto::hub::{Account, Store, Token};
+use proto::id::{DeviceId, Fingerprint, Name};
+use proto::wire::record::{Prekey, Prekeys, Signed, Standing};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Params, Row, params};
+
+/// The store.
+#[derive(Debug)]
+pub struct Sqlite {
+    db: Connection,
+    path: PathBuf,
+    failed: Option<rusqlite::Error>,
+    open: bool,
+}
+
+impl Sqlite {
+    /// Opens the file, makes it if it is not there, checks it, and brings it to the present form.
+    ///
+    /// # Errors
+    /// When it cannot be opened or written, is damaged, or is of a later version of the program.
+    pub fn open(path: &Path) -> Result<Self> {
+        let db = connect(path).with_context(|| format!("cannot open the store {}", path.display()))?;
+        let store = Self { db, path: path.to_owned(), failed: None, open: false };
+        store.check()?;
+        store.migrate().with_context(|| format!("cannot prepare the store {}", path.display()))?;
+        Ok(store)
+    }
+
+    /// Makes everything since the last call durable.
+    ///
+    /// # Errors
+    /// The first failure since then. The store is of no use afterwards.
+    pub fn commit(&mut self) -> Result<()> {
+        if self.open && self.failed.is_none() {
+            self.failed = self.db.execute_batch("COMMIT").err();
+            self.open = false;
+        }
+        match self.failed.take() {
+            None => Ok(()),
+            Some(why) => {
+                let what =
+                    format!("the store {} failed; nothing was lost that was said", self.path.display());
+                Err(why).context(what)
+            }
+        }
+    }
+
+    /// Makes `hash` the server's only own token.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn replace_server_token(&mut self, hash: &[u8; 32]) -> Result<()> {
+        self.write("DELETE FROM token WHERE owner IS NULL", []);
+        self.add_token(&Token { hash: *hash, owner: None, expiry: None });
+        self.commit()
+    }
+
+    fn check(&self) -> Result<()> {
+        let damaged = |what: &dyn std::fmt::Display| {
+            anyhow!(
+                "the store {} is damaged ({what}). Stop, keep a copy of the file, and restore a backup",
+                self.path.display()
+            )
+        };
+        let found: String = self
+            .db
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(|error| damaged(&error))?;
+        if found == "ok" { Ok(()) } else { Err(damaged(&found)) }
+    }
+
+    fn migrate(&self) -> Result<()> {
+        let version: u32 = self.db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let version = usize::try_from(version).unwrap_or(usize::MAX);
+        if version > MIGRATIONS.len() {
+            bail!("it was written by a later version of tincand: run that one, or restore a backup");
+        }
+        for (index, step) in MIGRATIONS.iter().enumerate().skip(version) {
+            let next = index + 1;
+            self.db
+                .execute_batch(&format!("BEGIN IMMEDIATE; {step} PRAGMA user_version = {next}; COMMIT;"))?;
+        }
+        Ok(())
+    }
+
+    /// Runs `act` unless something failed before; remembers it when it fails now.
+    fn attempt<T>(&mut self, act: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Option<T> {
+        if self.failed.is_some() {
+            return None;
+        }
+        match act(&self.db) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.failed = Some(error);
+                None
+            }
+        }
+    }
+
+    fn write(&mut self, sql: &str, params: impl Params) {
+        if !self.open {
+            self.open = self.attempt(|db| db.execute_batch("BEGIN IMMEDIATE")).is_some();
+        }
+        self.attempt(|db| db.prepare_cached(sql)?.execute(params));
+    }
+
+    fn one<T>(
+        &mut self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Option<T> {
+        self.attempt(|db| db.prepare_cached(sql)?.query_row(params, read).optional()).flatten()
+    }
+
+    fn all<T>(
+        &mut self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Vec<T> {
+        self.attempt(|db| db.prepare_cached(sql)?.query_map(params, read)?.collect()).unwrap_or_default()
+    }
+
+    fn add_prekey(&mut self, device: &DeviceId, place: i64, prekey: &Prekey) {
+        self.write(
+            "INSERT INTO prekey (device, place, key, signature) VALUES (?, ?, ?, ?)",
+            params![device.0, place, *prekey.key, *prekey.signature],
+        );
+    }
+}
+
+impl Store for Sqlite {
+    fn account(&mut self, fingerprint: &Fingerprint) -> Option<Account> {
+        let sql = "SELECT fingerprint, name FROM account WHERE fingerprint = ?";
+        self.one(sql, [fingerprint.0], account)
+    }
+
+    fn account_named(&mut self, name: &Name) -> Option<Account> {
+        self.one("SELECT fingerprint, name FROM account WHERE folded = ?", [name.folded()], account)
+    }
+
+    fn add_account(&mut self, account: &Account) {
+        self.write(
+            "INSERT INTO account (fingerprint, name, folded) VALUES (?, ?, ?)",
+            params![account.fingerprint.0, account.name.as_str(), account.name.folded()],
+        );
+    }
+
+    fn entries(&mut self, account: &Fingerprint) -> Vec<Signed> {
+        self.all("SELECT bytes, sshsig FROM entry WHERE account = ? ORDER BY place", [account.0], |row| {
+            let (bytes, sshsig): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            Ok(Signed { bytes: ByteVec::from(bytes), sshsig: ByteVec::from(sshsig) })
+        })
+    }
+
+    fn add_entry(&mut self, account: &Fingerprint, entry: &Signed) {
+        self.write(
+            "INSERT INTO entry (account, place, bytes, sshsig) \
+             SELECT ?1, count(*), ?2, ?3 FROM entry WHERE account = ?1",
+            params![account.0, entry.bytes.as_slice(), entry.sshsig.as_slice()],
+        );
+    }
+
+    fn put_prekeys(&mut self, device: &DeviceId, prekeys: &Prekeys) {
+        self.write("DELETE FROM prekey WHERE device = ?", [device.0]);
+        self.add_prekey(device, FALLBACK, &prekeys.fallback);
+        for (place, prekey) in (FALLBACK + 1..).zip(&prekeys.one_time) {
+            self.add_prekey(device, place, prekey);
+        }
+    }
+
+    fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
+        let sql = "SELECT place, key, signature FROM prekey WHERE device = ? ORDER BY place DESC LIMIT 1";
+        let (place, prekey) = self.one(sql, [device.0], |row| {
+            let (key, signature): ([u8; 32], [u8; 64]) = (row.get(1)?, row.get(2)?);
+            let prekey = Prekey { key: ByteArray::from(key), signature: ByteArray::from(signature) };
+            Ok((row.get::<_, i64>(0)?, prekey))
+        })?;
+        if place != FALLBACK {
+            self.write("DELETE FROM prekey WHERE device = ? AND place = ?", params![device.0, place]);
+        }
+        Some(prekey)
+    }
+
+    fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)> {
+        let sql = "SELECT other, standing FROM contact WHERE account = ? ORDER BY other";
+        self.all(sql, [account.0], |row| Ok((Fingerprint(row.get(0)?), standing(row, 1)?)))
+    }
+
+    fn standing(&mut self, account: &Fingerprint, other: &Fingerprint) -> Standing {
+        let sql = "SELECT standing FROM contact WHERE account = ? AND other = ?";
+        self.one(sql, [account.0, other.0], |row| standing(row, 0)).unwrap_or(Standing::None)
+    }
+
+    fn set_standing(&mut self, account: &Fingerprint, other: &Fingerprint, standing: Standing) {
+        if standing == Standing::None {
+            let sql = "DELETE FROM contact WHERE account = ? AND other = ?";
+            return self.write(sql, [account.0, other.0]);
+        }
+        self.write(
+            "INSERT INTO contact (account, other, standing) VALUES (?, ?, ?) \
+             ON CONFLICT (account, other) DO UPDATE SET standing = excluded.standing",
+            params![account.0, other.0, standing_number(standing)],
+        );
+    }
+
+    fn token(&mut self, hash: &[u8; 32]) -> Option<Token> {
+        self.one("SELECT hash, owner, expiry_ms FROM token WHERE hash = ?", [hash], |row| {
+            let (owner, expiry): (Option<[u8; 32]>, Option<i64>) = (row.get(1)?, row.get(2)?);
+            Ok(Token { hash: row.get(0)?, owner: owner.map(Fingerprint), expiry: expiry.map(read_back) })
+        })
+    }
+
+    fn tokens_of(&mut self, owner: &Fingerprint, now: Wall) -> usize {
+        let sql = "SELECT count(*) FROM token WHERE owner = ? AND (expiry_ms IS NULL OR expiry_ms > ?)";
+        self.one(sql, params![owner.0, stored(now)], |row| row.get::<_, i64>(0))
+            .map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    fn add_token(&mut self, token: &Token) {
+        self.write(
+            "INSERT INTO token (hash, owner, expiry_ms) VALUES (?, ?, ?) \
+             ON CONFLICT (hash) DO UPDATE SET owner = excluded.owner, expiry_ms = excluded.expiry_ms",
+            params![token.hash, token.owner.map(|o| o.0), token.expiry.map(stored)],
+        );
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY_TIME_MAX)?;
+    // WAL so that a commit is one write and one fsync; FULL so that it is that fsync.
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", "ON")?;
+    db.pragma_update(None, "trusted_schema", "OFF")?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(db)
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+    let name: String = row.get(1)?;
+    let name = Name::parse(&name).map_err(|error| unreadable(1, rusqlite::types::Type::Text, error))?;
+    Ok(Account { fingerprint: Fingerprint(row.get(0)?), name })
+}
+
+fn standing(row: &Row<'_>, column: usize) -> rusqlite::Result<Standing> {
+    let number: i64 = row.get(column)?;
+    [Standing::Asked, Standing::Asking, Standing::Mutual]
+        .into_iter()
+        .find(|&standing| standing_number(standing) == number)
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+/// What stands in the file; never reused.
+fn standing_number(standing: Standing) -> i64 {
+    match standing {
+        Standing::None => 0,
+        Standing::Asked => 1,
+        Standing::Asking => 2,
+        Standing::Mutual => 3,
+    }
+}
+
+/// SQLite's integers are signed; the year is then 292 million.
+fn stored(wall: Wall) -> i64 {
+    i64::try_from(wall.0).unwrap_or(i64::MAX)
+}
+
+fn read_back(ms: i64) -> Wall {
+    Wall(u64::try_from(ms).unwrap_or(0))
+}
+
+fn unreadable(
+    column: usize,
+    kind: rusqlite::types::Type,
+    why: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(why))
+}
+
+/// The place of a device's fallback key, below all its one-time keys.
+const FALLBACK: i64 = 0;
+/// `tincand invite --new` writes one row; longer than this, somebody else sits on the file.
+const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
+const STATEMENTS_MAX: usize = 32;
+
+/// Each step brings the file one version further; none is ever edited.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE account (
+        fingerprint BLOB PRIMARY KEY,
+        name TEXT NOT NULL,
+        folded TEXT NOT NULL UNIQUE
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE entry (
+        account BLOB NOT NULL,
+        place INTEGER NOT NULL,
+        bytes BLOB NOT NULL,
+        sshsig BLOB NOT NULL,
+        PRIMARY KEY (account, place)
+    ) STRICT;
+    CREATE TABLE prekey (
+        device BLOB NOT NULL,
+        place INTEGER NOT NULL,
+        key BLOB NOT NULL,
+        signature BLOB NOT NULL,
+        PRIMARY KEY (device, place)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE contact (
+        account BLOB NOT NULL,
+        other BLOB NOT NULL,
+        standing INTEGER NOT NULL,
+        PRIMARY KEY (account, other)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE token (
+        hash BLOB PRIMARY KEY,
+        owner BLOB,
+        expiry_ms INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX token_owner ON token (owner);
+"];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+use super::*;
+use crate::testing::Scratch;
+use proptest::prelude::*;
+use proto::hub::Mem;
+
+fn fp(n: u8) -> Fingerprint {
+    Fingerprint([n; 32])
+}
+
+fn somebody(n: u8) -> Account {
+    Account { fingerprint: fp(n), name: Name::parse(&format!("User{n}")).unwrap() }
+}
+
+fn prekey(n: u8) -> Prekey {
+    Prekey { key: [n; 32].into(), signature: [n; 64].into() }
+}
+
+fn signed(n: u8) -> Signed {
+    Signed { bytes: vec![n, 1].into(), sshsig: vec![n, 2].into() }
+}
+
+fn open(scratch: &Scratch) -> Sqlite {
+    Sqlite::open(&scratch.path().join("s.db")).unwrap()
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Account(u8),
+    Entry(u8, u8),
+    Prekeys(u8, u8),
+    Take(u8),
+    Standing(u8, u8, Standing),
+    Token(u8, Option<u8>, Option<u64>),
+    Commit,
+    Reopen,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let standing = prop_oneof![
+        Just(Standing::None),
+        Just(Standing::Asked),
+        Just(Standing::Asking),
+        Just(Standing::Mutual)
+    ];
+    prop_oneof![
+        (0..5u8).prop_map(Act::Account),
+        (0..3u8, any::<u8>()).prop_map(|(a, n)| Act::Entry(a, n)),
+        (0..3u8, 0..4u8).prop_map(|(d, n)| Act::Prekeys(d, n)),
+        (0..3u8).prop_map(Act::Take),
+        (0..4u8, 0..4u8, standing).prop_map(|(a, b, s)| Act::Standing(a, b, s)),
+        (0..6u8, prop::option::of(0..3u8), prop::option::of(0..20u64))
+            .prop_map(|(h, o, e)| Act::Token(h, o, e)),
+        Just(Act::Commit),
+        Just(Act::Reopen),
+    ]
+}
+
+fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
+    match act {
+        Act::Account(n) => {
+            if store.account(&fp(*n)).is_none() {
+                store.add_account(&somebody(*n));
+            }
+        }
+        Act::Entry(a, n) => store.add_entry(&fp(*a), &signed(*n)),
+        Act::Prekeys(d, n) => {
+            let one_time = (1..=*n).map(prekey).collect();
+            store.put_prekeys(&DeviceId([*d; 16]), &Prekeys { one_time, fallback: prekey(99) });
+        }
+        Act::Take(d) => return store.take_prekey(&DeviceId([*d; 16])),
+        Act::Standing(a, b, standing) => store.set_standing(&fp(*a), &fp(*b), *standing),
+        Act::Token(h, owner, expiry) => {
+            store.add_token(&Token { hash: [*h; 32], owner: owner.map(fp), expiry: expiry.map(Wall) });
+        }
+        Act::Commit | Act::Reopen => {}
+    }
+    None
+}
+
+fn assert_same(a: &mut impl Store, b: &mut impl Store) {
+    for n in 0..6 {
+        assert_eq!(a.account(&fp(n)), b.account(&fp(n)));
+        assert_eq!(a.account_named(&somebody(n).name), b.account_named(&somebody(n).name));
+        assert_eq!(a.entries(&fp(n)), b.entries(&fp(n)));
+        assert_eq!(a.contacts(&fp(n)), b.contacts(&fp(n)));
+        assert_eq!(a.token(&[n; 32]), b.token(&[n; 32]));
+        assert_eq!(a.tokens_of(&fp(n), Wall(10)), b.tokens_of(&fp(n), Wall(10)));
+        for other in 0..6 {
+            assert_eq!(a.standing(&fp(n), &fp(other)), b.standing(&fp(n), &fp(other)));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// The simulator's store is the definition of this one.
+    #[test]
+    fn it_is_what_the_simulator_believes(acts in prop::collection::vec(act(), 1..40)) {
+        let scratch = Scratch::new();
+        let (mut sqlite, mut mem) = (open(&scratch), Mem::default());
+        for act in &acts {
+            prop_assert_eq!(apply(act, &mut sqlite), apply(act, &mut mem));
+            if matches!(act, Act::Commit | Act::Reopen) {
+                sqlite.commit().unwrap();
+            }
+            if matches!(act, Act::Reopen) {
+                drop(sqlite);
+                sqlite = open(&scratch);
+            }
+        }
+        assert_same(&mut sqlite, &mut mem);
+        sqlite.commit().unwrap();
+        assert_same(&mut open(&scratch), &mut mem);
+    }
+}
+
+#[test]
+fn a_turn_is_seen_by_itself_and_by_others_after_its_commit() {
+    let scratch = Scratch::new();
+    let (mut store, mut other) = (open(&scratch), open(&scratch));
+    store.add_account(&somebody(1));
+    assert_eq!(store.account(&fp(1)), Some(somebody(1)));
+    assert_eq!(other.account(&fp(1)), None);
+    store.commit().unwrap();
+    assert_eq!(other.account(&fp(1)), Some(somebody(1)));
+}
+
+#[test]
+fn what_was_not_committed_never_was() {
+    let scratch = Scratch::new();
+    let mut store = open(&scratch);
+    store.add_account(&somebody(1));
+    drop(store);
+    assert_eq!(open(&scratch).account(&fp(1)), None);
+}
+
+#[test]
+fn the_first_failure_is_told_and_nothing_of_its_turn_is_kept() {
+    let scratch = Scratch::new();
+    let mut store = open(&scratch);
+    store.add_account(&somebody(1));
+    store.db.execute_batch("DROP TABLE token").unwrap();
+    store.add_token(&Token { hash: [1; 32], owner: None, expiry: None });
+    store.add_account(&somebody(2));
+    assert_eq!(store.account(&fp(1)), None, "after a failure nothing is believed");
+    let said = format!("{:#}", store.commit().unwrap_err());
+    assert!(said.contains("token"), "the first failure is the one that is told: {said}");
+    drop(store);
+    assert_eq!(open(&scratch).account(&fp(1)), None);
+}
+
+#[test]
+fn a_servers_token_is_replaced_while_the_server_runs() {
+    let scratch = Scratch::new();
+    let (mut server, mut command) = (open(&scratch), open(&scratch));
+    server.replace_server_token(&[1; 32]).unwrap();
+    server.add_token(&Token { hash: [7; 32], owner: Some(fp(1)), expiry: None });
+    server.commit().unwrap();
+    command.replace_server_token(&[2; 32]).unwrap();
+    assert_eq!(server.token(&[1; 32]), None);
+    assert!(server.token(&[2; 32]).is_some() && server.token(&[7; 32]).is_some());
+}
+
+#[test]
+fn a_damaged_file_is_named_and_kept() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("s.db");
+    for junk in [vec![0xa5; 8192], b"SQLite format 3\0 and then nothing of the kind".to_vec()] {
+        std::fs::write(&path, &junk).unwrap();
+        let said = format!("{:#}", Sqlite::open(&path).unwrap_err());
+        assert!(said.contains("s.db"), "{said}");
+        assert_eq!(std::fs::read(&path).unwrap(), junk);
+    }
+}
+
+#[test]
+fn a_later_version_is_not_touched() {
+    let scratch = Scratch::new();
+    open(&scratch).db.execute_batch("PRAGMA user_version = 999").unwrap();
+    let said = format!("{:#}", Sqlite::open(&scratch.path().join("s.db")).unwrap_err());
+    assert!(said.contains("later version"), "{said}");
+}
