@@ -6,18 +6,18 @@ use proto::{Now, Time, Wall};
 
 /// Monotonic time since the server's start, and wall time for people. All threads share one epoch.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     start: Instant,
 }
 
 impl Clock {
     /// A clock whose epoch is now.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { start: Instant::now() }
     }
 
     /// The time.
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let us = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
         Now { mono: Time::us(us(self.start.elapsed())), wall: Wall(us(since_1970) / 1_000) }

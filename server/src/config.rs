@@ -5,11 +5,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use proto::hub;
+use proto::hub::{self, Doorway};
 use proto::invite::{PORT, split_address};
-use proto::limits::{
-    self, Bucket, CONNECTIONS_MAX, CONNECTS_PER_PREFIX, STRANGERS_MAX, STRANGERS_PER_PREFIX_MAX,
-};
+use proto::limits::{self, Bucket};
 use serde::Deserialize;
 
 /// Everything that is decided before the server starts.
@@ -30,7 +28,7 @@ pub struct Config {
     /// Bounds of the hub.
     pub limits: hub::Limits,
     /// Bounds of the doors.
-    pub admission: Admission,
+    pub doorway: Doorway,
 }
 
 /// Who may make an account.
@@ -59,30 +57,6 @@ pub enum Level {
     Trace,
 }
 
-/// How strangers are let in, before anything is known of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Admission {
-    /// Connections at once.
-    pub connections: usize,
-    /// Of those, not yet logged in.
-    pub strangers: usize,
-    /// Of those, from one /24 (IPv4) or /48 (IPv6).
-    pub strangers_per_prefix: usize,
-    /// New connections from one prefix.
-    pub connects_per_prefix: Bucket,
-}
-
-impl Default for Admission {
-    fn default() -> Self {
-        Self {
-            connections: CONNECTIONS_MAX,
-            strangers: STRANGERS_MAX,
-            strangers_per_prefix: STRANGERS_PER_PREFIX_MAX,
-            connects_per_prefix: CONNECTS_PER_PREFIX,
-        }
-    }
-}
-
 impl Config {
     /// The defaults, with everything kept in `data`.
     pub fn new(data: PathBuf) -> Self {
@@ -94,7 +68,7 @@ impl Config {
             echo: true,
             log: Level::Info,
             limits: hub::Limits::default(),
-            admission: Admission::default(),
+            doorway: Doorway::default(),
         }
     }
 
@@ -216,13 +190,13 @@ type Refusal = (&'static str, String);
 
 impl FileLimits {
     fn apply(&self, config: &mut Config) -> Result<(), Refusal> {
-        let (admission, hub) = (&mut config.admission, &mut config.limits);
-        count(&mut admission.connections, self.connections, "connections", CONNECTIONS_CEILING)?;
-        count(&mut admission.strangers, self.strangers, "strangers", CONNECTIONS_CEILING)?;
+        let (doorway, hub) = (&mut config.doorway, &mut config.limits);
+        count(&mut doorway.connections, self.connections, "connections", CONNECTIONS_CEILING)?;
+        count(&mut doorway.strangers, self.strangers, "strangers", CONNECTIONS_CEILING)?;
         let key = "strangers_per_prefix";
-        count(&mut admission.strangers_per_prefix, self.strangers_per_prefix, key, CONNECTIONS_CEILING)?;
+        count(&mut doorway.strangers_per_prefix, self.strangers_per_prefix, key, CONNECTIONS_CEILING)?;
         count(&mut hub.calls, self.calls, "calls", limits::RELAY_ROOMS_MAX)?;
-        bucket(&mut admission.connects_per_prefix, self.connects_per_prefix, "connects_per_prefix")?;
+        bucket(&mut doorway.connects, self.connects_per_prefix, "connects_per_prefix")?;
         bucket(&mut hub.requests, self.requests, "requests")?;
         bucket(&mut hub.mail, self.mail, "mail")?;
         bucket(&mut hub.call_starts, self.call_starts, "call_starts")?;
@@ -233,7 +207,7 @@ impl FileLimits {
             }
             hub.login_time = Duration::from_secs(seconds);
         }
-        if admission.strangers >= admission.connections {
+        if doorway.strangers >= doorway.connections {
             let why = "strangers must be fewer than connections, or nobody who is logged in has room";
             return Err((if self.strangers.is_some() { "strangers" } else { "connections" }, why.into()));
         }
@@ -326,11 +300,11 @@ mod tests {
                 call_starts: bucket(9, 10),
                 registrations: bucket(11, 12),
             },
-            admission: Admission {
+            doorway: Doorway {
                 connections: 100,
                 strangers: 50,
                 strangers_per_prefix: 40,
-                connects_per_prefix: bucket(1, 2),
+                connects: bucket(1, 2),
             },
         };
         assert_eq!(config, expected);

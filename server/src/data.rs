@@ -7,7 +7,6 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use proto::id::Fingerprint;
 use proto::invite::Invite;
 use proto::tls;
 use zeroize::Zeroizing;
@@ -155,14 +154,6 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(out)
 }
 
-/// The server's own invite.
-///
-/// # Errors
-/// When no random token can be drawn.
-pub fn fresh_invite((host, port): (String, u16), server: Fingerprint) -> Result<Invite> {
-    Ok(Invite { host, port, token: Some(random()?), name: None, server })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,7 +209,8 @@ mod tests {
         let scratch = Scratch::new();
         let data = Data::open(scratch.path()).unwrap();
         assert_eq!(data.invite(), None);
-        let invite = fresh_invite(("h".into(), 1), Fingerprint([1; 32])).unwrap();
+        let server = proto::id::Fingerprint([1; 32]);
+        let invite = Invite { host: "h".into(), port: 1, token: Some([2; 16]), name: None, server };
         data.write_invite(&invite).unwrap();
         assert_eq!(data.invite(), Some(invite));
         assert_eq!(mode(&data.path("invite")), 0o600);

@@ -1,13 +1,23 @@
-//! tincand: one small server that anybody can run. A shell around [`proto::hub`] and
-//! [`proto::relay`]: sockets, files and threads are here, decisions are there.
+//! tincand: one small server that anybody can run. A shell around [`proto::hub`] and [`proto::relay`]: sockets,
+//! files and threads are here, decisions are there.
 
 #![deny(unsafe_code)]
 
-pub mod clock;
+mod clock;
 pub mod config;
 pub mod data;
+mod datagram;
 mod descriptors;
+mod doors;
+mod guest;
+mod listen;
+mod relay;
+mod run;
+mod server;
 pub mod stats;
 pub mod store;
 #[cfg(test)]
 mod testing;
+
+pub use config::Config;
+pub use server::{Remote, SOFTWARE, Server, own_invite};

@@ -6,6 +6,7 @@
 //!
 //! A transaction begins with the first write of a turn, so `tincand invite --new` can write between two turns.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use proto::Wall;
 use proto::hub::{Account, Store, Token};
 use proto::id::{DeviceId, Fingerprint, Name};
+use proto::limits::TOKEN_LIFE;
 use proto::wire::record::{Prekey, Prekeys, Signed, Standing};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Params, Row, params};
 
@@ -135,11 +137,20 @@ impl Sqlite {
         self.attempt(|db| db.prepare_cached(sql)?.query_map(params, read)?.collect()).unwrap_or_default()
     }
 
-    fn add_prekey(&mut self, device: &DeviceId, place: i64, prekey: &Prekey) {
+    fn add_prekey(&mut self, device: &DeviceId, place: i64, prekey: &Prekey, taken: bool) {
         self.write(
-            "INSERT INTO prekey (device, place, key, signature) VALUES (?, ?, ?, ?)",
-            params![device.0, place, *prekey.key, *prekey.signature],
+            "INSERT INTO prekey (device, place, key, signature, taken) VALUES (?, ?, ?, ?, ?)",
+            params![device.0, place, *prekey.key, *prekey.signature, taken],
         );
+    }
+
+    /// An account makes few tokens at a time, but it may make them for years. A token lives at most
+    /// [`TOKEN_LIFE`], so those that ended so long before the new one will are past their time.
+    fn forget_tokens_before(&mut self, token: &Token) {
+        let (Some(owner), Some(expiry)) = (token.owner, token.expiry) else { return };
+        let life = u64::try_from(TOKEN_LIFE.as_millis()).unwrap_or(u64::MAX);
+        let sql = "DELETE FROM token WHERE owner = ? AND expiry_ms < ?";
+        self.write(sql, params![owner.0, stored(Wall(expiry.0.saturating_sub(life)))]);
     }
 }
 
@@ -176,22 +187,26 @@ impl Store for Sqlite {
     }
 
     fn put_prekeys(&mut self, device: &DeviceId, prekeys: &Prekeys) {
+        let sql = "SELECT key FROM prekey WHERE device = ? AND taken";
+        let taken: BTreeSet<[u8; 32]> = self.all(sql, [device.0], |row| row.get(0)).into_iter().collect();
         self.write("DELETE FROM prekey WHERE device = ?", [device.0]);
-        self.add_prekey(device, FALLBACK, &prekeys.fallback);
+        self.add_prekey(device, FALLBACK, &prekeys.fallback, false);
         for (place, prekey) in (FALLBACK + 1..).zip(&prekeys.one_time) {
-            self.add_prekey(device, place, prekey);
+            self.add_prekey(device, place, prekey, taken.contains(&*prekey.key));
         }
     }
 
     fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
-        let sql = "SELECT place, key, signature FROM prekey WHERE device = ? ORDER BY place DESC LIMIT 1";
+        let sql = "SELECT place, key, signature FROM prekey WHERE device = ? AND NOT taken \
+                   ORDER BY place DESC LIMIT 1";
         let (place, prekey) = self.one(sql, [device.0], |row| {
             let (key, signature): ([u8; 32], [u8; 64]) = (row.get(1)?, row.get(2)?);
             let prekey = Prekey { key: ByteArray::from(key), signature: ByteArray::from(signature) };
             Ok((row.get::<_, i64>(0)?, prekey))
         })?;
         if place != FALLBACK {
-            self.write("DELETE FROM prekey WHERE device = ? AND place = ?", params![device.0, place]);
+            let sql = "UPDATE prekey SET taken = 1 WHERE device = ? AND place = ?";
+            self.write(sql, params![device.0, place]);
         }
         Some(prekey)
     }
@@ -218,6 +233,16 @@ impl Store for Sqlite {
         );
     }
 
+    fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 32]> {
+        let sql = "SELECT via FROM contact WHERE account = ? AND other = ?";
+        self.one(sql, [account.0, other.0], |row| row.get(0)).flatten()
+    }
+
+    fn set_via_token(&mut self, account: &Fingerprint, other: &Fingerprint, hash: &[u8; 32]) {
+        let sql = "UPDATE contact SET via = ? WHERE account = ? AND other = ?";
+        self.write(sql, params![hash, account.0, other.0]);
+    }
+
     fn token(&mut self, hash: &[u8; 32]) -> Option<Token> {
         self.one("SELECT hash, owner, expiry_ms FROM token WHERE hash = ?", [hash], |row| {
             let (owner, expiry): (Option<[u8; 32]>, Option<i64>) = (row.get(1)?, row.get(2)?);
@@ -232,6 +257,7 @@ impl Store for Sqlite {
     }
 
     fn add_token(&mut self, token: &Token) {
+        self.forget_tokens_before(token);
         self.write(
             "INSERT INTO token (hash, owner, expiry_ms) VALUES (?, ?, ?) \
              ON CONFLICT (hash) DO UPDATE SET owner = excluded.owner, expiry_ms = excluded.expiry_ms",
@@ -322,12 +348,14 @@ const MIGRATIONS: &[&str] = &["
         place INTEGER NOT NULL,
         key BLOB NOT NULL,
         signature BLOB NOT NULL,
+        taken INTEGER NOT NULL,
         PRIMARY KEY (device, place)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE contact (
         account BLOB NOT NULL,
         other BLOB NOT NULL,
         standing INTEGER NOT NULL,
+        via BLOB,
         PRIMARY KEY (account, other)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE token (

@@ -30,6 +30,7 @@ enum Act {
     Prekeys(u8, u8),
     Take(u8),
     Standing(u8, u8, Standing),
+    Via(u8, u8),
     Token(u8, Option<u8>, Option<u64>),
     Commit,
     Reopen,
@@ -48,6 +49,7 @@ fn act() -> impl Strategy<Value = Act> {
         (0..3u8, 0..4u8).prop_map(|(d, n)| Act::Prekeys(d, n)),
         (0..3u8).prop_map(Act::Take),
         (0..4u8, 0..4u8, standing).prop_map(|(a, b, s)| Act::Standing(a, b, s)),
+        (0..4u8, 0..4u8).prop_map(|(a, b)| Act::Via(a, b)),
         (0..6u8, prop::option::of(0..3u8), prop::option::of(0..20u64))
             .prop_map(|(h, o, e)| Act::Token(h, o, e)),
         Just(Act::Commit),
@@ -69,6 +71,11 @@ fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
         }
         Act::Take(d) => return store.take_prekey(&DeviceId([*d; 16])),
         Act::Standing(a, b, standing) => store.set_standing(&fp(*a), &fp(*b), *standing),
+        Act::Via(a, b) => {
+            if store.standing(&fp(*a), &fp(*b)) != Standing::None {
+                store.set_via_token(&fp(*a), &fp(*b), &[*b; 32]);
+            }
+        }
         Act::Token(h, owner, expiry) => {
             store.add_token(&Token { hash: [*h; 32], owner: owner.map(fp), expiry: expiry.map(Wall) });
         }
@@ -87,6 +94,7 @@ fn assert_same(a: &mut impl Store, b: &mut impl Store) {
         assert_eq!(a.tokens_of(&fp(n), Wall(10)), b.tokens_of(&fp(n), Wall(10)));
         for other in 0..6 {
             assert_eq!(a.standing(&fp(n), &fp(other)), b.standing(&fp(n), &fp(other)));
+            assert_eq!(a.via_token(&fp(n), &fp(other)), b.via_token(&fp(n), &fp(other)));
         }
     }
 }
@@ -179,4 +187,18 @@ fn a_later_version_is_not_touched() {
     open(&scratch).db.execute_batch("PRAGMA user_version = 999").unwrap();
     let said = format!("{:#}", Sqlite::open(&scratch.path().join("s.db")).unwrap_err());
     assert!(said.contains("later version"), "{said}");
+}
+
+#[test]
+fn tokens_long_past_their_time_are_forgotten() {
+    let scratch = Scratch::new();
+    let mut store = open(&scratch);
+    let day = |n: u64| Some(Wall(n * 24 * 3_600_000));
+    store.add_token(&Token { hash: [1; 32], owner: Some(fp(1)), expiry: day(10) });
+    store.add_token(&Token { hash: [2; 32], owner: Some(fp(2)), expiry: day(10) });
+    store.add_token(&Token { hash: [3; 32], owner: Some(fp(1)), expiry: day(17) });
+    assert!(store.token(&[1; 32]).is_some(), "it may have been valid a moment ago");
+    store.add_token(&Token { hash: [4; 32], owner: Some(fp(1)), expiry: day(18) });
+    assert_eq!(store.token(&[1; 32]), None);
+    assert!(store.token(&[2; 32]).is_some() && store.token(&[3; 32]).is_some());
 }

@@ -1,0 +1,171 @@
+//! The relay thread: one UDP socket, the relay machine, and what the hub has to say to it. It shares nothing with
+//! the signalling loop but that channel, so a slow disk never delays a voice packet.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token, Waker};
+use proto::limits::DATAGRAM_BYTES_MAX;
+use proto::relay::{Change, Input, Output, Relay};
+use proto::{Now, Time};
+
+use crate::clock::{Clock, wait_for};
+use crate::datagram::Datagrams;
+use crate::stats::{Figure, Place, Stats};
+
+/// The hub's end of the relay thread.
+pub(crate) struct RelayThread {
+    notes: SyncSender<Note>,
+    waker: Arc<Waker>,
+    thread: JoinHandle<Result<()>>,
+}
+
+enum Note {
+    Change(Change),
+    Stop,
+}
+
+impl RelayThread {
+    /// Starts it. `on_failure` is called on the thread when it ends by itself.
+    ///
+    /// # Errors
+    /// When the system gives no poll or thread.
+    pub(crate) fn start(
+        relay: Relay,
+        socket: UdpSocket,
+        clock: Clock,
+        stats: Stats,
+        on_failure: impl FnOnce() + Send + 'static,
+    ) -> Result<Self> {
+        let poll = Poll::new().context("the system gives no event queue")?;
+        let mut socket = Datagrams::new(socket)?;
+        poll.registry().register(socket.source(), SOCKET, Interest::READABLE)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let (notes, inbox) = sync_channel(NOTES_MAX);
+        let buffer = vec![0; DATAGRAM_BYTES_MAX + 1].into_boxed_slice();
+        let mut room = Loop { poll, socket, relay, inbox, buffer, stats };
+        let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
+            let outcome = room.run(clock);
+            if outcome.is_err() {
+                on_failure();
+            }
+            outcome
+        })?;
+        Ok(Self { notes, waker, thread })
+    }
+
+    /// Tells it what the hub changed. Waits while it has more notes than it may have; it never waits for us.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub(crate) fn tell(&self, change: Change) -> Result<()> {
+        self.note(Note::Change(change))
+    }
+
+    fn note(&self, note: Note) -> Result<()> {
+        self.notes.send(note).map_err(|_| anyhow!("the relay thread is gone"))?;
+        self.waker.wake().context("the relay thread cannot be woken")
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// What it failed with.
+    pub(crate) fn stop(self) -> Result<()> {
+        // When it is gone already, joining tells why.
+        let _ = self.note(Note::Stop);
+        self.thread.join().map_err(|_| anyhow!("the relay thread panicked"))?
+    }
+}
+
+struct Loop {
+    poll: Poll,
+    socket: Datagrams,
+    relay: Relay,
+    inbox: Receiver<Note>,
+    /// One byte more than a datagram may have, so that a longer one is seen as longer.
+    buffer: Box<[u8]>,
+    stats: Stats,
+}
+
+impl Loop {
+    fn run(&mut self, clock: Clock) -> Result<()> {
+        let mut events = Events::with_capacity(2);
+        let mut more = false;
+        loop {
+            let now = clock.now();
+            let timeout = if more { Some(Duration::ZERO) } else { wait_for(self.relay.deadline(), now.mono) };
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                outcome => outcome.context("waiting for datagrams failed")?,
+            }
+            let now = clock.now();
+            if !self.read_notes(now) {
+                return Ok(());
+            }
+            if self.relay.deadline().is_some_and(|at: Time| at <= now.mono) {
+                self.relay.handle(Input::Timeout, now);
+                self.drain(0);
+            }
+            // Edge-triggered: either the socket is dry or the next wait is zero.
+            more = self.read_batch(now)?;
+        }
+    }
+
+    /// False when it is time to go.
+    fn read_notes(&mut self, now: Now) -> bool {
+        loop {
+            match self.inbox.try_recv() {
+                Ok(Note::Change(change)) => {
+                    self.relay.handle(Input::Change(change), now);
+                    self.drain(0);
+                }
+                Ok(Note::Stop) | Err(TryRecvError::Disconnected) => return false,
+                Err(TryRecvError::Empty) => return true,
+            }
+        }
+    }
+
+    /// True when there may be more.
+    fn read_batch(&mut self, now: Now) -> Result<bool> {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let received = self.socket.receive(&mut self.buffer).context("receiving datagrams failed")?;
+            let Some((length, from)) = received else { return Ok(false) };
+            self.stats.add(Figure::DatagramsIn, 1);
+            self.relay.handle(Input::Datagram(from, &self.buffer[..length]), now);
+            self.drain(length);
+        }
+        Ok(true)
+    }
+
+    fn drain(&mut self, length: usize) {
+        while let Some(output) = self.relay.poll() {
+            match output {
+                Output::Fan => {
+                    let datagram = &self.buffer[..length];
+                    for to in self.relay.targets() {
+                        self.count_sent(self.socket.send(datagram, *to));
+                    }
+                }
+                Output::Reply { to, bytes } => self.count_sent(self.socket.send(&bytes, to)),
+                Output::Drop(why) => self.stats.drop(Place::Datagram, why),
+            }
+        }
+    }
+
+    fn count_sent(&self, sent: bool) {
+        let figure = if sent { Figure::DatagramsOut } else { Figure::DatagramsUnsent };
+        self.stats.add(figure, 1);
+    }
+}
+
+const SOCKET: Token = Token(0);
+const WAKE: Token = Token(1);
+/// Datagrams between two looks at the hub's notes and the clock.
+const DATAGRAMS_PER_TURN: usize = 256;
+/// Removals that wait for the relay thread, which takes them within a turn.
+const NOTES_MAX: usize = 1024;

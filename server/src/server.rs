@@ -1,0 +1,215 @@
+//! A whole server in this process: what `tincand` runs, and what tests start on a free port.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, Result, anyhow};
+use mio::Waker;
+use proto::hub::{Doorway, Hub, Settings, Store as _};
+use proto::id::Fingerprint;
+use proto::invite::{Invite, token_hash};
+use proto::relay::{Relay, RelayLimits};
+use proto::{Rng, tls};
+
+use crate::clock::Clock;
+use crate::config::{Config, Registration};
+use crate::data::{Data, Lock, random};
+use crate::doors::Doors;
+use crate::listen::{self, Bound};
+use crate::relay::RelayThread;
+use crate::run::{House, Order};
+use crate::stats::Stats;
+use crate::store::Sqlite;
+
+/// A running server. Dropping it says goodbye to everybody and waits for the end.
+#[derive(Debug)]
+pub struct Server {
+    addr: SocketAddr,
+    invite: Invite,
+    stats: Stats,
+    remote: Remote,
+    thread: Option<JoinHandle<Result<()>>>,
+    _lock: Lock,
+}
+
+/// Reaches a server from another thread.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    orders: SyncSender<Order>,
+    waker: Arc<Waker>,
+}
+
+impl Remote {
+    /// Says goodbye to everybody and ends, within [`crate::run`]'s time for that.
+    pub fn leave(&self) {
+        self.order(Order::Leave);
+    }
+
+    fn order(&self, order: Order) {
+        // A full channel means the same was said often enough; a closed one that it happened.
+        let _ = self.orders.try_send(order);
+        let _ = self.waker.wake();
+    }
+}
+
+impl Server {
+    /// Starts everything: data directory, store, sockets, threads. When it returns, clients can connect.
+    ///
+    /// # Errors
+    /// What cannot be had, in words for the operator.
+    pub fn start(config: &Config) -> Result<Self> {
+        let clock = Clock::start();
+        let data = Data::open(&config.data)?;
+        let lock = data.lock()?;
+        let tls = tls::server_config(&data.server_key()?).context("the server key cannot be used")?;
+        let relay_key = data.relay_key()?;
+        let mut store = Sqlite::open(&data.store())?;
+        let Bound { tcp, udp, addr } = listen::bind(config.listen)?;
+        let invite = kept_invite(&data, &mut store, public(config, addr)?, tls.fingerprint())?;
+        let mut rng = Rng::new(random()?);
+
+        let stats = Stats::default();
+        let doorway = fitting(config.doorway);
+        let doors = Doors::open(tcp, Arc::clone(&tls), doorway, config.limits.login_time, stats.clone())?;
+        let (orders, inbox) = sync_channel(ORDERS_MAX);
+        let remote = Remote { orders, waker: doors.waker() };
+        let relay = Relay::new(*relay_key, rng.child("relay"), RelayLimits::default());
+        let alarm = remote.clone();
+        let relay = RelayThread::start(relay, udp, clock, stats.clone(), move || {
+            alarm.order(Order::RelayFailed);
+        })?;
+        let settings = Settings {
+            server_key: tls.fingerprint(),
+            relay_key: *relay_key,
+            udp_port: addr.port(),
+            public: (invite.host.clone(), invite.port),
+            invite_only: config.registration == Registration::Invite,
+            software: SOFTWARE.to_owned(),
+            house: None,
+            limits: config.limits,
+        };
+        let hub = Hub::new(settings, rng.bytes(), clock.now());
+        let house = House { hub, doors, store, relay, orders: inbox, clock, stats: stats.clone() };
+        let thread = std::thread::Builder::new().name("hub".into()).spawn(move || house.run())?;
+        Ok(Self { addr, invite, stats, remote, thread: Some(thread), _lock: lock })
+    }
+
+    /// Where it listens, with the real port.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What admits to it.
+    pub fn invite(&self) -> &Invite {
+        &self.invite
+    }
+
+    /// Its counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// For other threads.
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// What the server ended with, unless it was told to leave.
+    pub fn wait(mut self) -> Result<()> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<()> {
+        match self.thread.take() {
+            Some(thread) => thread.join().map_err(|_| anyhow!("the signalling thread panicked"))?,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.remote.leave();
+        if let Err(error) = self.join() {
+            tracing::error!("{error:#}");
+        }
+    }
+}
+
+/// What `tincand invite` prints: the invite of the last start, or with `new` one whose token replaces, and so
+/// revokes, that one's. The server may run meanwhile: it looks tokens up at each use.
+///
+/// # Errors
+/// When there is none yet and it cannot be made, or it cannot be kept.
+pub fn own_invite(config: &Config, new: bool) -> Result<Invite> {
+    let data = Data::open(&config.data)?;
+    let kept = data.invite();
+    if let Some(kept) = kept.clone().filter(|_| !new) {
+        return Ok(kept);
+    }
+    let server =
+        tls::server_config(&data.server_key()?).context("the server key cannot be used")?.fingerprint();
+    // The last start knew the real port.
+    let public = match kept {
+        Some(kept) if config.public.is_none() => (kept.host, kept.port),
+        Some(_) | None => public(config, config.listen)?,
+    };
+    let mut store = Sqlite::open(&data.store())?;
+    new_invite(&data, &mut store, public, server)
+}
+
+/// The invite of this start: the token of the last one while it admits, at today's address.
+fn kept_invite(
+    data: &Data,
+    store: &mut Sqlite,
+    public: (String, u16),
+    server: Fingerprint,
+) -> Result<Invite> {
+    let admits = |token: &[u8; 16]| store.token(&token_hash(token)).is_some();
+    let Some(token) = data.invite().and_then(|kept| kept.token).filter(admits) else {
+        return new_invite(data, store, public, server);
+    };
+    let (host, port) = public;
+    let invite = Invite { host, port, token: Some(token), name: None, server };
+    data.write_invite(&invite)?;
+    Ok(invite)
+}
+
+fn new_invite(data: &Data, store: &mut Sqlite, public: (String, u16), server: Fingerprint) -> Result<Invite> {
+    let (token, (host, port)) = (random()?, public);
+    store.replace_server_token(&token_hash(&token))?;
+    let invite = Invite { host, port, token: Some(token), name: None, server };
+    data.write_invite(&invite)?;
+    Ok(invite)
+}
+
+/// Host and port that invites name.
+fn public(config: &Config, addr: SocketAddr) -> Result<(String, u16)> {
+    match &config.public {
+        Some((host, port)) => Ok((host.clone(), port.unwrap_or(addr.port()))),
+        None if addr.ip().is_unspecified() => Ok((listen::host_name()?, addr.port())),
+        None => Ok((addr.ip().to_string(), addr.port())),
+    }
+}
+
+/// The doorway that the process has descriptors for.
+fn fitting(wanted: Doorway) -> Doorway {
+    let have = crate::descriptors::raise();
+    if have >= wanted.connections {
+        return wanted;
+    }
+    tracing::warn!(
+        "the system allows {have} connections of the {} configured: raise the limit on open files (ulimit -n)",
+        wanted.connections
+    );
+    Doorway { connections: have, strangers: wanted.strangers.min(have / 2).max(1), ..wanted }
+}
+
+/// What both ends are told.
+pub const SOFTWARE: &str = concat!("tincand ", env!("CARGO_PKG_VERSION"));
+const ORDERS_MAX: usize = 8;
