@@ -90,7 +90,7 @@ impl Server {
             house: None,
             limits: config.limits,
         };
-        let hub = Hub::new(settings, rng.bytes(), clock.now());
+        let hub = Hub::new(settings, rng.child("hub"), clock.now());
         let house = House { hub, doors, store, relay, orders: inbox, clock, stats: stats.clone() };
         let thread = std::thread::Builder::new().name("hub".into()).spawn(move || house.run())?;
         Ok(Self { addr, invite, stats, remote, thread: Some(thread), _lock: lock })

@@ -7,6 +7,8 @@
 //! A transaction begins with the first write of a turn, so `tincand invite --new` can write between two turns.
 
 use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +36,9 @@ impl Sqlite {
     /// # Errors
     /// When it cannot be opened or written, is damaged, or is of a later version of the program.
     pub fn open(path: &Path) -> Result<Self> {
+        // SQLite gives its other files the rights of this one.
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        file.with_context(|| format!("cannot write the store {}", path.display()))?;
         let db = connect(path).with_context(|| format!("cannot open the store {}", path.display()))?;
         let store = Self { db, path: path.to_owned(), failed: None, open: false };
         store.check()?;
