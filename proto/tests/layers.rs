@@ -70,8 +70,8 @@ const CRATES: &[Crate] = &[
             toml tracing tracing-subscriber zeroize",
         tests: "proptest serde_json",
         floors: &[
-            &["clock", "stats", "config", "descriptors"],
-            &["data", "store", "guest", "listen", "datagram"],
+            &["clock", "stats", "config", "descriptors", "listen"],
+            &["data", "store", "guest", "datagram"],
             &["doors", "relay", "echo"],
             &["run"],
             &["server"],
