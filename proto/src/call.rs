@@ -14,19 +14,18 @@
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::crypto::envelope::{Body, CODEC_OPUS, Offer, roster_hash};
+use crate::crypto::envelope::{Body, CODEC_OPUS};
 use crate::drop::Drop;
-use crate::id::{CallId, DeviceId, Fingerprint, Name, Principal};
-use crate::limits::{
-    ANNOUNCED_MAX, CALL_RESEND_AFTER, MEDIA_SILENCE_MAX, MEMBERS_MAX, PLACE_TIME_MAX, RING_TIME_MAX,
-    TICKET_LIFE,
-};
+use crate::id::{CallId, DeviceId, Fingerprint, Name};
+use crate::limits::{ANNOUNCED_MAX, CALL_RESEND_AFTER, MEDIA_SILENCE_MAX, PLACE_TIME_MAX};
 use crate::media::{CallCommand, CallEvent, Place};
 use crate::time::{Time, earliest};
-use crate::wire::record::{Grant, MemberState, Renew, Why};
+use crate::wire::record::{Renew, Why};
 use crate::wire::request::Request;
 
 mod phase;
+mod sealed;
+mod server;
 
 pub use phase::EndReason;
 pub(crate) use phase::{Act, Asked, Effect, Speaker, Tell};
@@ -183,347 +182,6 @@ impl Call {
         }
     }
 
-    // --- what the server says ---
-
-    fn granted(&mut self, grant: Grant, now: Time) {
-        if grant.members.len() > MEMBERS_MAX {
-            return self.drop(Drop::Oversized);
-        }
-        let mut fresh = Room { grant, renew_at: now + TICKET_LIFE / 2 };
-        match &mut self.phase {
-            Phase::Placing { to, account, .. } if !fresh.devices(*account).is_empty() => {
-                let (to, account) = (to.clone(), *account);
-                self.called(to, account, fresh, now);
-            }
-            Phase::Calling { room, .. }
-            | Phase::Ringing { room, .. }
-            | Phase::Accepting { room, .. }
-            | Phase::Live { room, .. }
-                if room.call() == fresh.call() =>
-            {
-                // A newer ticket for the same place. Who is in the call was settled by sealed words.
-                core::mem::swap(&mut fresh.grant.members, &mut room.grant.members);
-                *room = fresh.clone();
-                self.bind(&fresh);
-            }
-            Phase::Idle
-            | Phase::Placing { .. }
-            | Phase::Calling { .. }
-            | Phase::Ringing { .. }
-            | Phase::Accepting { .. }
-            | Phase::Live { .. } => self.announce(fresh, now),
-        }
-    }
-
-    /// Our call has its room: bind, and make the offers. When they called us at the same moment, theirs counts.
-    fn called(&mut self, to: Name, account: Fingerprint, room: Room, now: Time) {
-        self.bind(&room);
-        let crossed = self.rung.contains_key(&to);
-        if !crossed {
-            self.offer(account, &room);
-        }
-        let until = now + RING_TIME_MAX;
-        self.phase = Phase::Calling { to, account, room, rings: false, crossed, until };
-    }
-
-    fn offer(&mut self, account: Fingerprint, room: &Room) {
-        let offer = Offer {
-            call: room.call(),
-            codecs: vec![CODEC_OPUS],
-            frames_ms: vec![20, 10, 5],
-            roster: self.roster(room),
-        };
-        for device in room.devices(account) {
-            self.seal(room.call(), account, device, Body::Offer(offer.clone()), true);
-        }
-    }
-
-    fn roster(&self, room: &Room) -> minicbor::bytes::ByteArray<32> {
-        let mut accounts = vec![self.account];
-        accounts.extend(room.grant.members.iter().filter_map(|m| match &m.principal {
-            Principal::Key(fp) => Some(*fp),
-            Principal::Guest(_) => None,
-        }));
-        roster_hash(room.call(), &accounts)
-    }
-
-    fn announce(&mut self, room: Room, now: Time) {
-        if self.announced.len() >= ANNOUNCED_MAX && !self.announced.contains_key(&room.call()) {
-            return self.drop(Drop::Full);
-        }
-        let until = now + RING_TIME_MAX;
-        self.announced.entry(room.call()).or_insert(Announced { room, offer: None, until });
-    }
-
-    fn rung_by(&mut self, name: Name, now: Time) {
-        if self.rung.len() >= ANNOUNCED_MAX && !self.rung.contains_key(&name) {
-            return self.drop(Drop::Full);
-        }
-        if let Phase::Calling { to, crossed, .. } = &mut self.phase {
-            *crossed |= *to == name;
-        }
-        self.rung.insert(name, now + RING_TIME_MAX);
-        self.cross(now);
-    }
-
-    /// Rings for an announced call whose offer is here, when nothing else is going on.
-    fn ring_next(&mut self, now: Time) {
-        if self.is_busy() {
-            return;
-        }
-        let rings =
-            |a: &Announced| a.offer.as_ref().is_some_and(|caller| self.rung.contains_key(&caller.name));
-        let Some(call) = self.announced.iter().find(|(_, a)| rings(a)).map(|(call, _)| *call) else { return };
-        let Some(Announced { room, offer: Some(caller), .. }) = self.announced.remove(&call) else { return };
-        self.rung.remove(&caller.name);
-        self.bind(&room);
-        self.seal(call, caller.account, caller.device, Body::Ringing(call), false);
-        self.tell(Tell::Incoming(caller.name.clone()));
-        self.phase = Phase::Ringing { caller, room, until: now + RING_TIME_MAX };
-    }
-
-    fn member(&mut self, call: CallId, name: &Name, state: MemberState) {
-        let over = match state {
-            MemberState::Ringing | MemberState::Joined | MemberState::Busy | MemberState::Declined => false,
-            MemberState::NoAnswer | MemberState::Left | MemberState::Gone | MemberState::Taken => true,
-        };
-        if over {
-            self.announced.remove(&call);
-        }
-        match &self.phase {
-            // The server may refuse a callee before it has told us the call's id.
-            Phase::Placing { to, .. } if to == name => self.callee(state),
-            Phase::Calling { to, room, .. } if room.call() == call && to == name => self.callee(state),
-            Phase::Ringing { room, .. } if room.call() == call => self.while_ringing(state),
-            Phase::Accepting { peer, room, .. } if room.call() == call => {
-                let theirs = peer.name == *name;
-                self.while_accepting(state, theirs);
-            }
-            Phase::Live { peer, room } if room.call() == call && peer.name == *name => self.while_live(state),
-            Phase::Idle
-            | Phase::Placing { .. }
-            | Phase::Calling { .. }
-            | Phase::Ringing { .. }
-            | Phase::Accepting { .. }
-            | Phase::Live { .. } => {}
-        }
-    }
-
-    fn callee(&mut self, state: MemberState) {
-        match state {
-            MemberState::Busy => self.end(EndReason::Busy),
-            MemberState::Declined => self.end(EndReason::Declined),
-            MemberState::NoAnswer => self.end(EndReason::NoAnswer),
-            MemberState::Gone | MemberState::Left => self.end(EndReason::Gone),
-            // Membership; the sealed words say the rest.
-            MemberState::Ringing | MemberState::Joined | MemberState::Taken => {}
-        }
-    }
-
-    fn while_ringing(&mut self, state: MemberState) {
-        match state {
-            MemberState::Taken | MemberState::Declined => self.end(EndReason::Taken),
-            MemberState::Left | MemberState::Gone | MemberState::NoAnswer => self.end(EndReason::Missed),
-            MemberState::Ringing | MemberState::Busy | MemberState::Joined => {}
-        }
-    }
-
-    fn while_accepting(&mut self, state: MemberState, theirs: bool) {
-        match state {
-            MemberState::Taken => self.end(EndReason::Taken),
-            MemberState::NoAnswer => self.end(EndReason::Missed),
-            MemberState::Left if theirs => self.end(EndReason::TheyHungUp),
-            MemberState::Gone if theirs => self.end(EndReason::Gone),
-            MemberState::Left
-            | MemberState::Gone
-            | MemberState::Ringing
-            | MemberState::Busy
-            | MemberState::Declined
-            | MemberState::Joined => {}
-        }
-    }
-
-    fn while_live(&mut self, state: MemberState) {
-        match state {
-            MemberState::Left | MemberState::Declined => self.end(EndReason::TheyHungUp),
-            MemberState::Gone => self.end(EndReason::Gone),
-            MemberState::Ringing
-            | MemberState::Busy
-            | MemberState::NoAnswer
-            | MemberState::Joined
-            | MemberState::Taken => {}
-        }
-    }
-
-    fn refused(&mut self, asked: Asked, why: Why, text: String) {
-        match (asked, &self.phase) {
-            (Asked::Call, Phase::Placing { .. }) if why == Why::NobodyRung => self.end(EndReason::Gone),
-            (Asked::Call, Phase::Placing { .. }) => {
-                self.refuse(why, text);
-                self.end(EndReason::Failed);
-            }
-            (Asked::Accept, Phase::Accepting { .. }) => self.end(EndReason::Missed),
-            (Asked::Rejoin, Phase::Live { .. } | Phase::Accepting { .. }) => self.end(EndReason::Lost),
-            (Asked::Rejoin, Phase::Ringing { .. }) => self.end(EndReason::Missed),
-            (Asked::Rejoin, Phase::Calling { .. }) => self.end(EndReason::Failed),
-            (
-                Asked::Call | Asked::Accept | Asked::Rejoin,
-                Phase::Idle
-                | Phase::Placing { .. }
-                | Phase::Calling { .. }
-                | Phase::Ringing { .. }
-                | Phase::Accepting { .. }
-                | Phase::Live { .. },
-            ) => {}
-        }
-    }
-
-    // --- what the other end says, sealed ---
-
-    fn said(&mut self, by: &Speaker, body: Body, now: Time) {
-        match body {
-            Body::Offer(offer) => self.offered(by, &offer, now),
-            Body::Ringing(call) => self.rings(by, call),
-            Body::Accept { call, base_key, codec } => self.accepted(by, call, base_key, codec),
-            Body::Key { call, generation, base_key } => self.keyed(by, call, generation, base_key),
-            Body::Taken(call) => self.over(by, call, EndReason::Taken),
-            Body::HangUp(call) => self.over(by, call, EndReason::TheyHungUp),
-            // Routed elsewhere; a text has no business in a call message.
-            Body::Text(_) | Body::Receipt(_) => self.drop(Drop::Malformed),
-        }
-    }
-
-    fn offered(&mut self, by: &Speaker, offer: &Offer, now: Time) {
-        if !offer.codecs.contains(&CODEC_OPUS) {
-            return self.drop(Drop::Malformed);
-        }
-        let roster = |room: &Room| self.roster(room) == offer.roster;
-        // They called us while we called them, and their call is the one that counts: our call is our yes.
-        if let Phase::Calling { room, account, crossed: true, .. } = &self.phase
-            && room.call() == offer.call
-            && *account == by.account
-        {
-            let (true, Some(peer)) = (roster(room), room.peer(by)) else { return self.drop(Drop::Impostor) };
-            let room = room.clone();
-            self.rung.remove(&by.name);
-            return self.accept(peer, room, now);
-        }
-        let Some(announced) = self.announced.get(&offer.call) else { return self.drop(Drop::NoCall) };
-        if announced.offer.is_some() {
-            return self.drop(Drop::OutOfTurn);
-        }
-        let (true, Some(peer)) = (roster(&announced.room), announced.room.peer(by)) else {
-            return self.drop(Drop::Impostor);
-        };
-        if let Some(announced) = self.announced.get_mut(&offer.call) {
-            announced.offer = Some(peer);
-        }
-    }
-
-    fn rings(&mut self, by: &Speaker, call: CallId) {
-        match &mut self.phase {
-            Phase::Calling { to, account, room, rings, .. }
-                if room.call() == call && *account == by.account && !*rings =>
-            {
-                *rings = true;
-                let to = to.clone();
-                self.tell(Tell::Ringing(to));
-            }
-            Phase::Calling { room, .. } if room.call() == call => {}
-            Phase::Idle
-            | Phase::Placing { .. }
-            | Phase::Calling { .. }
-            | Phase::Ringing { .. }
-            | Phase::Accepting { .. }
-            | Phase::Live { .. } => self.drop(Drop::OutOfTurn),
-        }
-    }
-
-    /// The callee's yes: listen, open, and tell their other devices. Our key follows as soon as it is drawn.
-    fn accepted(&mut self, by: &Speaker, call: CallId, base_key: crate::media::BaseKey, codec: u8) {
-        let Phase::Calling { account, room, .. } = &self.phase else { return self.drop(Drop::OutOfTurn) };
-        if room.call() != call || *account != by.account {
-            return self.drop(Drop::NoCall);
-        }
-        let (true, Some(peer)) = (codec == CODEC_OPUS, room.peer(by)) else {
-            return self.drop(Drop::Malformed);
-        };
-        let room = room.clone();
-        self.out.push_back(Effect::Settled);
-        self.out.push_back(Effect::Media(CallCommand::Open(call)));
-        self.listen(call, &peer, 0, base_key);
-        for device in room.devices(by.account).into_iter().filter(|d| *d != by.device) {
-            self.seal(call, by.account, device, Body::Taken(call), false);
-        }
-        self.tell(Tell::Live { with: peer.name.clone(), ssrc: peer.ssrc });
-        self.phase = Phase::Live { peer, room };
-    }
-
-    fn keyed(&mut self, by: &Speaker, call: CallId, generation: u8, base_key: crate::media::BaseKey) {
-        match &self.phase {
-            Phase::Accepting { peer, room, .. } if room.call() == call && peer.is(by) => {
-                let (peer, room) = (peer.clone(), room.clone());
-                self.listen(call, &peer, generation, base_key);
-                self.out.push_back(Effect::Settled);
-                self.tell(Tell::Live { with: peer.name.clone(), ssrc: peer.ssrc });
-                self.phase = Phase::Live { peer, room };
-            }
-            Phase::Live { peer, room } if room.call() == call && peer.is(by) => {
-                let peer = peer.clone();
-                self.listen(call, &peer, generation, base_key);
-            }
-            Phase::Idle
-            | Phase::Placing { .. }
-            | Phase::Calling { .. }
-            | Phase::Ringing { .. }
-            | Phase::Accepting { .. }
-            | Phase::Live { .. } => self.drop(Drop::OutOfTurn),
-        }
-    }
-
-    fn listen(&mut self, call: CallId, peer: &Peer, generation: u8, base_key: crate::media::BaseKey) {
-        let listen = CallCommand::Listen { call, ssrc: peer.ssrc, generation, base_key };
-        self.out.push_back(Effect::Media(listen));
-    }
-
-    /// TAKEN or HANGUP.
-    fn over(&mut self, by: &Speaker, call: CallId, reason: EndReason) {
-        let announced = |a: &Announced| a.offer.as_ref().is_some_and(|peer| peer.is(by));
-        if self.announced.get(&call).is_some_and(announced) {
-            self.announced.remove(&call);
-            return;
-        }
-        match &self.phase {
-            Phase::Ringing { caller, room, .. } if room.call() == call && caller.is(by) => {
-                self.end(if reason == EndReason::Taken { reason } else { EndReason::Missed });
-            }
-            Phase::Accepting { peer, room, .. } | Phase::Live { peer, room }
-                if room.call() == call && peer.is(by) =>
-            {
-                self.end(reason);
-            }
-            Phase::Idle
-            | Phase::Placing { .. }
-            | Phase::Calling { .. }
-            | Phase::Ringing { .. }
-            | Phase::Accepting { .. }
-            | Phase::Live { .. } => self.drop(Drop::NoCall),
-        }
-    }
-
-    /// A device of theirs cannot be reached sealed; when none can, there is no call.
-    fn unsealed(&mut self, call: CallId, device: DeviceId) {
-        let Phase::Calling { account, room, .. } = &mut self.phase else { return };
-        if room.call() != call {
-            return;
-        }
-        room.grant.members.retain(|m| m.device != Some(device));
-        if room.devices(*account).is_empty() {
-            self.refuse(Why::Other, "no secure session with them could be made; try again".into());
-            self.end(EndReason::Failed);
-        }
-    }
-
     // --- what the media machine says ---
 
     fn media(&mut self, event: CallEvent) {
@@ -533,7 +191,6 @@ impl Call {
             CallEvent::Heard { call, ssrc } => {
                 if let Some(peer) = self.talking(call).filter(|peer| peer.ssrc == ssrc) {
                     let name = peer.name.clone();
-                    self.out.push_back(Effect::Settled);
                     self.tell(Tell::Heard(name));
                 }
             }
@@ -559,7 +216,9 @@ impl Call {
                 self.seal(call, account, device, body, true);
             }
             Phase::Live { peer, room } if room.call() == call => {
+                // Kept while the call lasts: they say their yes again until they have it.
                 let (account, device) = (peer.account, peer.device);
+                self.out.push_back(Effect::Settled);
                 self.seal(call, account, device, Body::Key { call, generation, base_key }, true);
             }
             // The call ended while the key was being drawn.

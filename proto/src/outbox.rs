@@ -178,10 +178,11 @@ impl Outbox {
     }
 
     fn reachable(&mut self, to: Fingerprint, here: bool, now: Time) {
-        let friend = self.friends.entry(to).or_default();
-        if here == friend.here_since.is_some() {
+        let known = self.friends.get(&to).is_some_and(|f| f.here_since.is_some());
+        if here == known {
             return;
         }
+        let friend = self.friends.entry(to).or_default();
         friend.here_since = here.then_some(now);
         for item in &mut friend.queue {
             item.again_at = None;

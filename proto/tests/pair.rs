@@ -30,10 +30,8 @@ fn say(pair: &mut Pair, from: usize, to: &str, text: &str) {
 
 /// What was said to this person, in order.
 fn heard(pair: &mut Pair, at: usize) -> Vec<String> {
-    let said = |event: Event| match event {
-        Event::Said { text, .. } => Some(text.to_string()),
-        _ => None,
-    };
+    let said =
+        |event: Event| if let Event::Said { text, .. } = event { Some(text.to_string()) } else { None };
     pair.people[at].told().into_iter().filter_map(said).collect()
 }
 
@@ -222,14 +220,8 @@ fn commands_that_cannot_be_done_say_so() {
     pair.say(A, Command::Add(name("nobody")));
     pair.say(A, Command::Call(name("nobody")));
     pair.say(A, Command::Answer);
-    let whys: Vec<_> = pair.people[A]
-        .told()
-        .into_iter()
-        .map(|e| match e {
-            Event::Refused { why, .. } => why,
-            other => panic!("{other:?}"),
-        })
-        .collect();
+    let why = |e: Event| if let Event::Refused { why, .. } = e { Some(why) } else { None };
+    let whys: Vec<_> = pair.people[A].told().into_iter().filter_map(why).collect();
     assert_eq!(whys, [Why::NoSuchUser, Why::NotContact, Why::NoCall]);
 }
 

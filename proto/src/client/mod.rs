@@ -35,6 +35,8 @@ mod peers;
 mod routes;
 mod sealed;
 pub mod state;
+#[cfg(test)]
+mod tests;
 mod wishes;
 
 pub use command::Command;

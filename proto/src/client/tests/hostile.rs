@@ -1,0 +1,175 @@
+//! A server that says anything: the contacts it cannot make or swap, and that nothing it says, in any order, makes
+//! the client panic, grow, open a microphone or show a text.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::wire::arbitrary;
+
+fn hear_contact(stage: &mut Stage, change: impl FnOnce(&mut Contact)) {
+    let mut contact = stage.bob.contact(Standing::Mutual);
+    change(&mut contact);
+    stage.hear(&Reply::Contact(Box::new(contact)));
+}
+
+#[test]
+fn a_server_cannot_make_a_contact() {
+    let mut stage = Stage::logged_in();
+    hear_contact(&mut stage, |_| {});
+    assert!(stage.events().contains(&Event::Request(name("bob"))), "it is a request");
+    assert!(stage.asked.is_empty(), "and no session is made");
+    stage.input(Input::Command(Command::Accept(name("bob"))));
+    assert!(matches!(stage.asked.as_slice(), [Request::WantDevices(_)]), "until we say so");
+}
+
+#[test]
+fn a_server_cannot_make_up_an_invite_of_ours() {
+    let mut stage = Stage::logged_in();
+    hear_contact(&mut stage, |c| c.via_token = Some([1; 32].into()));
+    assert!(stage.events().contains(&Event::Request(name("bob"))));
+}
+
+#[test]
+fn another_principal_behind_a_name_blocks_it_until_it_is_removed() {
+    let mut stage = Stage::with_bob();
+    hear_contact(&mut stage, |c| c.principal = Principal::Key(Fingerprint([9; 32])));
+    assert!(stage.events().contains(&Event::IdentityChanged(name("bob"))));
+    stage.forget();
+    // Neither the old nor the new one is heard or written to.
+    let mail = stage.envelope(1, Body::Text("psst".into()));
+    let mail = stage.mail(&mail);
+    stage.hear(&Reply::Mail(mail));
+    assert_eq!(stage.drops(), [Drop::NotContact]);
+    stage.input(Input::Command(Command::Say { to: name("bob"), text: "hi".into(), echo: 1 }));
+    stage.input(Input::Command(Command::Call(name("bob"))));
+    assert!(stage.asked.is_empty());
+    hear_contact(&mut stage, |_| {});
+    assert!(!stage.events().iter().any(|e| matches!(e, Event::IdentityChanged(_))), "said once");
+    stage.input(Input::Command(Command::Remove(name("bob"))));
+    assert!(stage.events().contains(&Event::Gone(name("bob"))));
+}
+
+#[test]
+fn one_principal_has_one_name() {
+    let mut stage = Stage::with_bob();
+    hear_contact(&mut stage, |c| c.name = name("robert"));
+    assert_eq!(stage.drops(), [Drop::Impostor]);
+}
+
+#[test]
+fn nothing_is_believed_before_the_login() {
+    let mut stage = Stage::new();
+    stage.input(Input::Command(Command::Join(name("alice"))));
+    let peer: SocketAddr = "198.51.100.1:8462".parse().unwrap();
+    stage.input(Input::LinkUp(LinkUp { exporter: [3; 32], server_key: SERVER, peer }));
+    stage.forget();
+    hear_contact(&mut stage, |_| {});
+    stage.hear(&Reply::LoggedIn(name("mallory")));
+    assert_eq!(stage.drops(), [Drop::OutOfTurn, Drop::Impostor]);
+    assert!(stage.events().is_empty());
+}
+
+/// What may happen to a client.
+#[derive(Clone, Debug)]
+enum Step {
+    Hear(Box<Reply>),
+    /// About the friend and the call that exist, so that deep places are reached.
+    About(u8),
+    Junk(Vec<u8>),
+    Wait(u16),
+    Wish(u8),
+    Down,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => arbitrary::reply().prop_map(|r| Step::Hear(Box::new(r))),
+        4 => any::<u8>().prop_map(Step::About),
+        1 => vec(any::<u8>(), 0..40).prop_map(Step::Junk),
+        2 => any::<u16>().prop_map(Step::Wait),
+        2 => any::<u8>().prop_map(Step::Wish),
+        1 => Just(Step::Down),
+    ]
+}
+
+fn about(stage: &Stage, n: u8) -> Reply {
+    let states = [
+        MemberState::Ringing,
+        MemberState::Busy,
+        MemberState::Declined,
+        MemberState::NoAnswer,
+        MemberState::Joined,
+        MemberState::Left,
+        MemberState::Gone,
+        MemberState::Taken,
+    ];
+    let standings = [Standing::None, Standing::Asked, Standing::Asking, Standing::Mutual];
+    match n % 8 {
+        0 => stage.grant(),
+        1 => stage.rung(),
+        2 | 3 => {
+            let (who, state) = (["alice", "bob"][usize::from(n & 1)], states[usize::from(n >> 5)]);
+            Reply::CallState(CallState { call: CALL, name: name(who), state })
+        }
+        4 => Reply::Contact(Box::new(stage.bob.contact(standings[usize::from(n >> 6)]))),
+        5 => stage.bob.list(),
+        6 => Reply::RequestDismissed(name("bob")),
+        _ => Reply::LoggedIn(name("alice")),
+    }
+}
+
+fn wish(n: u8) -> Command {
+    match n % 8 {
+        0 => Command::Add(name("bob")),
+        1 => Command::Accept(name("bob")),
+        2 => Command::Remove(name("bob")),
+        3 => Command::Call(name("bob")),
+        4 => Command::Say { to: name("bob"), text: "hello".into(), echo: n.into() },
+        5 => Command::HangUp,
+        6 => Command::Invite,
+        _ => Command::Reconnect,
+    }
+}
+
+fn take(stage: &mut Stage, step: &Step) {
+    match step {
+        Step::Hear(reply) => stage.hear(reply),
+        Step::About(n) => {
+            let reply = about(stage, *n);
+            stage.hear(&reply);
+        }
+        Step::Junk(bytes) => stage.input(Input::Bytes(bytes)),
+        Step::Wait(ms) => stage.wait(core::time::Duration::from_millis(u64::from(*ms))),
+        Step::Wish(n) => stage.input(Input::Command(wish(*n))),
+        Step::Down => {
+            stage.input(Input::LinkDown);
+            let peer: SocketAddr = "198.51.100.1:8462".parse().unwrap();
+            stage.splitter = Splitter::full();
+            stage.input(Input::LinkUp(LinkUp { exporter: [5; 32], server_key: SERVER, peer }));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn whatever_a_server_says_opens_nothing_and_shows_nothing(
+        ringing: bool,
+        steps in vec(step(), 1..120),
+    ) {
+        let mut stage = if ringing { Stage::ringing() } else { Stage::with_bob() };
+        for step in &steps {
+            stage.forget();
+            take(&mut stage, step);
+            let opened = |c: &CallCommand| !matches!(c, CallCommand::Bind(_) | CallCommand::Close(_));
+            // To call somebody who rings is to answer: the one wish that may open sound.
+            let answers = matches!(step, Step::Wish(n) if matches!(wish(*n), Command::Call(_)));
+            prop_assert!(answers || !stage.told_agent().iter().any(opened), "{step:?} opened sound");
+            let shown = |e: &Event| matches!(e, Event::Said { .. } | Event::Live { .. });
+            prop_assert!(!stage.events().iter().any(shown), "{step:?} showed something");
+            prop_assert!(stage.out.len() < 4_000, "{step:?} was answered by {} outputs", stage.out.len());
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Sealed words that do not fit together, and lists and keys that were tampered with.
+
+use zeroize::Zeroizing;
+
+use super::*;
+
+fn text() -> Body {
+    Body::Text("psst".into())
+}
+
+#[test]
+fn a_text_is_saved_then_shown_then_receipted() {
+    let mut stage = Stage::with_bob();
+    let mail = stage.envelope(1, text());
+    let mail = stage.mail(&mail);
+    stage.hear(&Reply::Mail(mail));
+    let at = |what: fn(&Output) -> bool| stage.out.iter().rposition(what).expect("it happened");
+    let seen = at(|o| matches!(o, Output::Save(Save { kind: Kind::Seen, .. })));
+    let shown = at(|o| matches!(o, Output::Event(Event::Said { .. })));
+    let sent = at(|o| matches!(o, Output::Stream(_)));
+    assert!(seen < shown && shown < sent);
+    assert!(matches!(stage.asked.last(), Some(Request::Mail(mail)) if mail.to == stage.bob.principal()));
+}
+
+#[test]
+fn a_repeated_text_is_receipted_again_and_not_shown() {
+    let mut stage = Stage::with_bob();
+    let mail = stage.envelope(1, text());
+    let mail = stage.mail(&mail);
+    stage.hear(&Reply::Mail(mail.clone()));
+    stage.forget();
+    stage.hear(&Reply::Mail(mail));
+    assert_eq!(stage.drops(), [Drop::Replay]);
+    assert!(stage.events().is_empty() && matches!(stage.asked.as_slice(), [Request::Mail(_)]));
+}
+
+#[test]
+fn all_four_identities_and_the_id_must_agree() {
+    let forge: [fn(&mut Envelope); 5] = [
+        |e| e.from.account = Fingerprint([9; 32]),
+        |e| e.from.device = DeviceId([9; 16]),
+        |e| e.to.account = Fingerprint([9; 32]),
+        |e| e.to.device = DeviceId([9; 16]),
+        |e| e.msg = MsgId([9; 16]),
+    ];
+    for change in forge {
+        let mut stage = Stage::with_bob();
+        let mut envelope = stage.envelope(1, text());
+        change(&mut envelope);
+        let mut mail = stage.mail(&envelope);
+        mail.id = MsgId([1; 16]);
+        stage.hear(&Reply::Mail(mail));
+        assert_eq!(stage.drops(), [Drop::Impostor]);
+        assert!(!stage.events().iter().any(|e| matches!(e, Event::Said { .. })));
+    }
+}
+
+#[test]
+fn words_in_the_wrong_place_are_dropped() {
+    let mut stage = Stage::with_bob();
+    let ringing = stage.envelope(1, Body::Ringing(CALL));
+    let mail = stage.mail(&ringing);
+    stage.hear(&Reply::Mail(mail));
+    stage.bob_says(text());
+    stage.bob_says(Body::Ringing(CallId([1; 16])));
+    assert_eq!(stage.drops(), [Drop::Malformed, Drop::Impostor, Drop::Impostor]);
+}
+
+#[test]
+fn who_is_no_contact_is_not_heard() {
+    let mut stage = Stage::logged_in();
+    stage.start_session();
+    let mail = stage.envelope(1, text());
+    let mail = stage.mail(&mail);
+    stage.hear(&Reply::Mail(mail));
+    assert_eq!(stage.drops(), [Drop::NotContact]);
+}
+
+#[test]
+fn what_comes_before_the_device_list_waits_for_it() {
+    let mut stage = Stage::logged_in();
+    stage.befriend();
+    stage.start_session();
+    let mail = stage.envelope(1, text());
+    let mail = stage.mail(&mail);
+    stage.hear(&Reply::Mail(mail));
+    assert!(!stage.events().iter().any(|e| matches!(e, Event::Said { .. })));
+    let list = stage.bob.list();
+    stage.hear(&list);
+    assert!(stage.events().iter().any(|e| matches!(e, Event::Said { .. })));
+}
+
+#[test]
+fn a_changed_byte_does_not_open_and_asks_for_a_new_session_once() {
+    let mut stage = Stage::with_bob();
+    for n in 1..20 {
+        let mail = stage.envelope(n, text());
+        let mut mail = stage.mail(&mail);
+        let last = mail.sealed.bytes.len() - 1;
+        mail.sealed.bytes[last] ^= 1;
+        stage.hear(&Reply::Mail(mail));
+    }
+    assert!(stage.drops().iter().all(|why| *why == Drop::Forged));
+    let renewals = stage.asked.iter().filter(|r| matches!(r, Request::WantPrekey(_))).count();
+    assert_eq!(renewals, 1);
+}
+
+#[test]
+fn a_list_with_another_past_or_a_foreign_entry_is_not_believed() {
+    let mallory = Friend::new(3);
+    let bad: [fn(&Stage, &Friend) -> Vec<Signed>; 3] = [
+        |_, _| Vec::new(),
+        |_, mallory| mallory.entries.clone(),
+        |stage, mallory| {
+            let list = DeviceList::verify(stage.bob.key.fingerprint(), &stage.bob.entries).unwrap();
+            let foreign = sign_entry(&mallory.key, &list, &mallory.device);
+            [stage.bob.entries.clone(), vec![foreign]].concat()
+        },
+    ];
+    for entries in bad {
+        let mut stage = Stage::with_bob();
+        // A newer head makes the client ask, so that the answer is not out of turn.
+        let mut contact = stage.bob.contact(Standing::Mutual);
+        contact.list_head = Some([8; 32].into());
+        stage.hear(&Reply::Contact(Box::new(contact)));
+        let entries = entries(&stage, &mallory);
+        stage.hear(&Reply::Devices(Devices { principal: stage.bob.principal(), entries }));
+        assert_eq!(stage.drops(), [Drop::Forged]);
+        assert_eq!(stage.client.peers.devices(&stage.bob.key.fingerprint()), [stage.bob.end().device]);
+    }
+}
+
+#[test]
+fn a_swapped_prekey_makes_no_session() {
+    let mut stage = Stage::logged_in();
+    stage.befriend();
+    let list = stage.bob.list();
+    stage.hear(&list);
+    let (mut one_time, _) = stage.bob.device.prekeys();
+    let mut prekey = one_time.remove(0);
+    prekey.key = [7; 32].into();
+    let (principal, device) = (stage.bob.principal(), stage.bob.end().device);
+    stage.hear(&Reply::Prekey(PrekeyFor { principal, device, prekey: Some(prekey) }));
+    assert_eq!(stage.drops(), [Drop::Forged]);
+    assert!(!stage.client.ratchet.has_session(device));
+}
+
+#[test]
+fn an_offer_needs_its_room_its_roster_and_the_211() {
+    let mut stage = Stage::with_bob();
+    let offer = stage.offer();
+    stage.bob_says(offer.clone());
+    assert_eq!(stage.drops(), [Drop::NoCall], "no room of this call");
+    let grant = stage.grant();
+    stage.hear(&grant);
+    let Body::Offer(mut other) = offer.clone() else { unreachable!() };
+    other.roster = [1; 32].into();
+    stage.bob_says(Body::Offer(other));
+    assert_eq!(stage.drops().last(), Some(&Drop::Impostor), "another roster than the one we see");
+    stage.bob_says(offer.clone());
+    assert!(stage.told_agent().is_empty() && stage.events().is_empty(), "it does not ring without a 211");
+    let rung = stage.rung();
+    stage.hear(&rung);
+    assert!(matches!(stage.told_agent().as_slice(), [CallCommand::Bind(_)]));
+    assert_eq!(stage.events(), [Event::Incoming(name("bob"))]);
+    stage.bob_says(offer);
+    assert_eq!(stage.drops().last(), Some(&Drop::NoCall));
+}
+
+#[test]
+fn no_word_of_others_opens_a_ringing_microphone() {
+    let mut stage = Stage::ringing();
+    stage.forget();
+    let key = Zeroizing::new([1; 32]);
+    let party = Party { name: name("bob"), address: "198.51.100.1".into() };
+    stage.bob_says(Body::Key { call: CALL, generation: 0, base_key: key.clone() });
+    stage.bob_says(Body::Accept { call: CALL, base_key: key.clone(), codec: CODEC_OPUS });
+    stage.hear(&Reply::CallAccepted(vec![party.clone()]));
+    stage.hear(&Reply::CallJoined(party));
+    for who in ["alice", "bob"] {
+        stage.hear(&Reply::CallState(CallState { call: CALL, name: name(who), state: MemberState::Joined }));
+    }
+    stage.input(Input::Agent(CallEvent::Key { call: CALL, generation: 0, base_key: key }));
+    assert!(stage.told_agent().is_empty(), "{:?}", stage.told_agent());
+    assert!(stage.asked.is_empty() && stage.events().is_empty());
+    stage.input(Input::Command(Command::Answer));
+    assert_eq!(stage.told_agent(), [CallCommand::Open(CALL)], "but a human does");
+}
+
+#[test]
+fn nothing_is_listened_to_before_our_key_was_asked_for_and_theirs_is_sealed() {
+    let mut stage = Stage::ringing();
+    stage.input(Input::Command(Command::Answer));
+    stage.input(Input::Agent(CallEvent::Key {
+        call: CALL,
+        generation: 0,
+        base_key: Zeroizing::new([1; 32]),
+    }));
+    assert!(matches!(stage.asked.last(), Some(Request::CallMail(_))), "the sealed ACCEPT");
+    assert!(!stage.events().iter().any(|e| matches!(e, Event::Live { .. })));
+    stage.bob_says(Body::Key { call: CALL, generation: 0, base_key: Zeroizing::new([2; 32]) });
+    assert!(stage.events().contains(&Event::Live { with: name("bob"), ssrc: Ssrc(2) }));
+}
+
+#[test]
+fn an_accept_without_a_key_is_said_again_as_it_was() {
+    let mut stage = Stage::ringing();
+    stage.input(Input::Command(Command::Answer));
+    stage.input(Input::Agent(CallEvent::Key {
+        call: CALL,
+        generation: 0,
+        base_key: Zeroizing::new([1; 32]),
+    }));
+    let accept = stage.asked.last().cloned();
+    stage.forget();
+    stage.wait(crate::limits::CALL_RESEND_AFTER);
+    assert_eq!(stage.asked.last().cloned(), accept);
+}
+
+#[test]
+fn a_call_without_a_session_fails_in_time() {
+    let mut stage = Stage::logged_in();
+    stage.befriend();
+    let list = stage.bob.list();
+    stage.hear(&list);
+    stage.input(Input::Command(Command::Call(name("bob"))));
+    let grant = stage.grant();
+    stage.hear(&grant);
+    stage.forget();
+    stage.wait(SESSION_WAIT_MAX);
+    let ended = Event::Ended { with: name("bob"), reason: EndReason::Failed };
+    assert!(stage.events().contains(&ended), "{:?}", stage.events());
+}
