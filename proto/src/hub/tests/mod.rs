@@ -24,6 +24,7 @@ mod calls;
 mod doors;
 mod house;
 mod people;
+mod storm;
 
 const SERVER: Fingerprint = Fingerprint([0x5e; 32]);
 const EPOCH: Wall = Wall(1_800_000_000_000);
@@ -265,10 +266,11 @@ impl World {
         self.input(Input::Closed(conn));
     }
 
-    /// The same disk, another process.
+    /// The same disk, another process with another seed.
     fn restart(&mut self) {
         let settings = self.hub.settings.clone();
-        self.hub = Hub::new(settings, Rng::new([2; 32]), self.now());
+        self.next += 1;
+        self.hub = Hub::new(settings, Rng::new(sha256(&self.next.to_be_bytes())), self.now());
         self.ends.clear();
         self.closed.clear();
     }
