@@ -12,6 +12,8 @@ use proto::wire::record::{Presence, Standing, Why};
 
 #[path = "pair/mod.rs"]
 mod pair;
+#[path = "pair/storm.rs"]
+mod storm;
 use pair::{Pair, Person, SERVER, name};
 
 const A: usize = 0;

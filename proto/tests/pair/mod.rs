@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use proto::client::{self, Client, Command, Event, Input, Kind, LinkUp, Output, Row, Save};
 use proto::crypto::identity::AccountKey;
-use proto::crypto::ratchet::RatchetState;
+use proto::crypto::olm::Olm;
+use proto::crypto::ratchet::{Ratchet, RatchetState};
 use proto::crypto::standin::Standin;
 use proto::hub::{self, Dialect, Hub, Mem};
 use proto::id::{CallId, ConnId, DeviceId, Fingerprint, Name};
@@ -109,18 +110,22 @@ pub(crate) struct Pair {
     pub(crate) people: Vec<Person>,
     next_conn: u64,
     hubs: u8,
+    /// Devices have the real ratchet, which draws its own randomness, instead of the stand-in.
+    real_ratchets: bool,
 }
 
 impl Pair {
     pub(crate) fn new(names: &[&str]) -> Self {
-        let mut pair = Self {
-            now: Time::ZERO,
-            hub: None,
-            store: Mem::default(),
-            people: Vec::new(),
-            next_conn: 1,
-            hubs: 0,
-        };
+        Self::of(names, false)
+    }
+
+    pub(crate) fn with_real_ratchets(names: &[&str]) -> Self {
+        Self::of(names, true)
+    }
+
+    fn of(names: &[&str], real_ratchets: bool) -> Self {
+        let (now, hub, store, people) = (Time::ZERO, None, Mem::default(), Vec::new());
+        let mut pair = Self { now, hub, store, people, next_conn: 1, hubs: 0, real_ratchets };
         pair.start_server();
         for who in names {
             pair.person(who);
@@ -185,15 +190,18 @@ impl Pair {
             .iter()
             .map(|((kind, key), value)| Row { kind: *kind, key: key.clone(), value: value.clone() })
             .collect();
-        let ratchet = match saved_ratchet(&rows) {
-            states if states.is_empty() => Standin::new([person.seed; 32]),
-            states => Standin::restore(&states).expect("what was saved can be read"),
+        let saved = saved_ratchet(&rows);
+        let ratchet: Box<dyn Ratchet> = match (self.real_ratchets, saved.is_empty()) {
+            (false, true) => Box::new(Standin::new([person.seed; 32])),
+            (false, false) => Box::new(Standin::restore(&saved).expect("what was saved can be read")),
+            (true, true) => Box::new(Olm::new([9; 32])),
+            (true, false) => Box::new(Olm::restore([9; 32], &saved).expect("what was saved can be read")),
         };
         person.starts += 1;
         let mut seed = [person.starts; 32];
         seed[0] = person.seed;
         let settings = (person.settings)(person);
-        person.client = Some(Client::new(settings, Box::new(ratchet), rows, Rng::new(seed), now));
+        person.client = Some(Client::new(settings, ratchet, rows, Rng::new(seed), now));
     }
 
     /// Pulls the plug of a program.
