@@ -47,6 +47,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 
+    /// How much to log: error, warn, info or debug
+    #[arg(long, value_name = "LEVEL", default_value = "warn", global = true)]
+    pub log: tracing::Level,
+
     #[command(subcommand)]
     pub act: Option<Act>,
 }

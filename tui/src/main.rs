@@ -35,7 +35,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     }
     let dir = args.profile.clone().map_or_else(default_profile, Ok)?;
     let making_invite = matches!(args.act, Some(Act::Invite));
-    log_to_stderr();
+    log_to_stderr(args.log);
     let target = match target(&args, &config, &dir)? {
         Ok(target) => target,
         Err(why) => return Ok(misused(why)),
@@ -77,13 +77,8 @@ fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result
     Ok(Ok(target))
 }
 
-/// Warnings only: what happens is told by events.
-fn log_to_stderr() {
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_max_level(tracing::Level::WARN)
-        .with_ansi(false)
-        .init();
+fn log_to_stderr(level: tracing::Level) {
+    tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level).with_ansi(false).init();
 }
 
 fn misused(why: &str) -> Exit {
