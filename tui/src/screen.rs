@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use proto::id::Name;
 use proto::{Now, Time, earliest};
 
 use crate::app::{self, Effect, Model, Msg, Settings};
@@ -47,10 +46,10 @@ pub enum Outside {
 }
 
 impl Screen {
-    /// Takes the terminal. `term` is the environment's TERM; `log` receives what is printed to standard error.
+    /// Takes the terminal. The server is `known` when it has seen us before; `term` is the environment's TERM; `log` receives what is printed to standard error.
     pub fn open(
         settings: Settings,
-        name: Option<Name>,
+        known: bool,
         term: Option<&str>,
         log: File,
         now: Now,
@@ -58,7 +57,7 @@ impl Screen {
         use Signal::{Continue, HangUp, Interrupt, Resize, Stop, Terminate};
         let terminal = Terminal::open(term, log)?;
         let signals = Signals::listen(&[Continue, HangUp, Interrupt, Resize, Stop, Terminate])?;
-        let (decoder, model) = (Decoder::new(), Model::new(settings, name, now));
+        let (decoder, model) = (Decoder::new(), Model::new(settings, known, now));
         Ok(Self { terminal, signals, decoder, model, drawn: None, pressed: false, unread: false })
     }
 
@@ -149,7 +148,9 @@ impl Screen {
             Effect::Bell => self.terminal.bell(),
             Effect::Redraw => self.changed(Terminal::redraw),
             Effect::Suspend => self.suspend()?,
-            Effect::Send(_) | Effect::Sound(_) | Effect::Quit => return Ok(Some(effect)),
+            Effect::Send(_) | Effect::Sound(_) | Effect::History(_) | Effect::Quit => {
+                return Ok(Some(effect));
+            }
         }
         Ok(None)
     }

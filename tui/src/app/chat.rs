@@ -23,11 +23,15 @@ pub struct Chat {
     pub scroll: usize,
     /// The line being written.
     pub draft: Editor,
+    /// Whether the older lines were asked for.
+    pub loaded: bool,
 }
 
 /// One line of a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// Its id; none for notes, and for texts of ours that are not saved yet.
+    pub id: Option<MsgId>,
     /// When it was sent.
     pub when: Wall,
     /// By whom.
@@ -52,8 +56,6 @@ pub enum From {
 pub struct Sent {
     /// Our own counter, until the id is known.
     pub echo: u64,
-    /// Its id, once it is saved.
-    pub id: Option<MsgId>,
     /// What became of it.
     pub state: MessageState,
 }
@@ -61,7 +63,7 @@ pub struct Sent {
 impl Default for Chat {
     fn default() -> Self {
         let draft = Editor::new(TEXT_BYTES_MAX);
-        Self { lines: VecDeque::new(), unread: 0, scroll: 0, draft }
+        Self { lines: VecDeque::new(), unread: 0, scroll: 0, draft, loaded: false }
     }
 }
 
@@ -88,25 +90,81 @@ impl Chat {
         self.scroll = if up { (self.scroll + lines).min(top) } else { self.scroll.saturating_sub(lines) };
     }
 
+    /// Puts the lines of the store, oldest first, before what was only on the screen. What is in both is there once.
+    pub fn load(&mut self, stored: Vec<Line>) {
+        let shown = core::mem::take(&mut self.lines);
+        stored.into_iter().for_each(|line| self.push(line));
+        let news =
+            shown.into_iter().filter(|line| !line.id.is_some_and(|id| self.has(id))).collect::<Vec<_>>();
+        news.into_iter().for_each(|line| self.push(line));
+    }
+
+    /// Whether a text is there already.
+    pub fn has(&self, id: MsgId) -> bool {
+        self.lines.iter().rev().any(|line| line.id == Some(id))
+    }
+
     /// The text with this counter is saved under `id`.
     pub fn saved(&mut self, echo: u64, id: MsgId) {
-        let unsaved = |sent: &&mut Sent| sent.id.is_none() && sent.echo == echo;
-        if let Some(sent) = self.sent().find(unsaved) {
-            sent.id = Some(id);
+        let unsaved =
+            |line: &Line| line.id.is_none() && matches!(&line.from, From::Me(sent) if sent.echo == echo);
+        let Some(at) = self.lines.iter().rposition(unsaved) else { return };
+        // It may have come back from the store before the word that it is in there.
+        if self.has(id) {
+            self.lines.remove(at);
+        } else {
+            self.lines[at].id = Some(id);
         }
     }
 
     /// What became of the text `id`.
     pub fn became(&mut self, id: MsgId, state: MessageState) {
-        if let Some(sent) = self.sent().find(|sent| sent.id == Some(id)) {
+        let line = self.lines.iter_mut().rev().find(|line| line.id == Some(id));
+        if let Some(Line { from: From::Me(sent), .. }) = line {
             sent.state = state;
         }
     }
+}
 
-    fn sent(&mut self) -> impl Iterator<Item = &mut Sent> {
-        self.lines.iter_mut().rev().filter_map(|line| match &mut line.from {
-            From::Me(sent) => Some(sent),
-            From::Them | From::Note => None,
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(id: Option<u8>, echo: u64) -> Line {
+        let sent = Sent { echo, state: MessageState::Waiting };
+        Line { id: id.map(|id| MsgId([id; 16])), when: Wall(0), from: From::Me(sent), text: Safe::default() }
+    }
+
+    fn ids(chat: &Chat) -> Vec<Option<u8>> {
+        chat.lines().map(|line| line.id.map(|id| id.0[0])).collect()
+    }
+
+    #[test]
+    fn what_is_on_the_screen_and_in_the_store_is_there_once() {
+        let mut chat = Chat::default();
+        chat.push(line(Some(2), 0));
+        chat.push(line(None, 7));
+        chat.load(vec![line(Some(1), 0), line(Some(2), 0), line(Some(3), 0)]);
+        assert_eq!(ids(&chat), [Some(1), Some(2), Some(3), None]);
+        chat.saved(7, MsgId([3; 16]));
+        assert_eq!(ids(&chat), [Some(1), Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn the_screen_keeps_only_so_many_lines() {
+        let mut chat = Chat::default();
+        (0..CHAT_LINES_MAX + 5).for_each(|_| chat.push(line(None, 1)));
+        assert_eq!(chat.lines().count(), CHAT_LINES_MAX);
+    }
+
+    #[test]
+    fn a_reader_of_old_lines_is_not_moved_by_new_ones() {
+        let mut chat = Chat::default();
+        (0..10).for_each(|echo| chat.push(line(None, echo)));
+        chat.scroll(true, 4);
+        chat.push(line(None, 10));
+        assert_eq!(chat.scroll, 5);
+        chat.scroll(true, 99);
+        assert_eq!(chat.scroll, 10);
     }
 }

@@ -23,6 +23,8 @@ pub struct Model {
     pub settings: Settings,
     /// How far we are.
     pub stage: Stage,
+    /// Why the connection failed last, until it is up again.
+    pub trouble: Option<String>,
     /// Our name, once it is known.
     pub name: Option<Name>,
     /// The connection.
@@ -190,16 +192,14 @@ impl Welcome {
 }
 
 impl Model {
-    /// The screen at the start. `name` is known from an earlier run, or this is the first.
-    pub fn new(settings: Settings, name: Option<Name>, now: Now) -> Self {
-        let stage = match name {
-            Some(_) => Stage::Main,
-            None => Stage::Welcome(Welcome::new(&settings.proposed)),
-        };
+    /// The screen at the start; `known` when the server has seen us before.
+    pub fn new(settings: Settings, known: bool, now: Now) -> Self {
+        let stage = if known { Stage::Main } else { Stage::Welcome(Welcome::new(&settings.proposed)) };
         Self {
             settings,
             stage,
-            name,
+            trouble: None,
+            name: None,
             link: Link::Connecting,
             server_key: None,
             contacts: Contacts::default(),

@@ -1,5 +1,6 @@
 //! What can happen to the screen, and what the screen can ask for.
 
+use proto::Safe;
 use proto::client::{Command, Event};
 use proto::id::{Fingerprint, Name};
 use proto::media::{SoundCommand, SoundEvent};
@@ -16,12 +17,12 @@ pub enum Msg {
     Client(Event),
     /// In the agent.
     Sound(SoundEvent),
-    /// The store has these lines of this chat, oldest first.
+    /// What [`Effect::History`] asked for, oldest first.
     History(Name, Vec<Line>),
     /// This is the key of the server we talk to, checked.
     Server(Fingerprint),
-    /// The shell has something to say.
-    Notice(String),
+    /// The connection failed, and why.
+    Trouble(Safe),
     /// The model's deadline passed.
     Tick,
 }
@@ -33,6 +34,8 @@ pub enum Effect {
     Send(Command),
     /// Tell the agent.
     Sound(SoundCommand),
+    /// Read the older lines of this chat from the store.
+    History(Name),
     /// Ring the bell.
     Bell,
     /// Paint everything anew.

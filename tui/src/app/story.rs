@@ -37,7 +37,9 @@ impl Story {
             remote: false,
         };
         let now = Now { mono: Time::secs(100), wall: START };
-        Self { model: Model::new(settings, known.map(name), now), now, effects: Vec::new() }
+        let mut model = Model::new(settings, known.is_some(), now);
+        model.name = known.map(name);
+        Self { model, now, effects: Vec::new() }
     }
 
     /// Alice, logged in, with these contacts.

@@ -30,13 +30,9 @@ pub fn start(model: &Model) -> Vec<Effect> {
     vec![Effect::Sound(SoundCommand::MeterEvery(every)), Effect::Send(Command::Contacts)]
 }
 
-/// What is still to be done when the program ends.
+/// What is still to be done when the program ends. The session itself leaves the call.
 pub fn finish(model: &mut Model) -> Vec<Effect> {
-    let mut effects: Vec<Effect> = model.contacts.finish_removal(None).map(removal).into_iter().collect();
-    if model.call.is_some() {
-        effects.push(Effect::Send(Command::HangUp));
-    }
-    effects
+    model.contacts.finish_removal(None).map(removal).into_iter().collect()
 }
 
 /// Takes one message.
@@ -49,18 +45,17 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Client(event) => events::on_client(model, event, &mut effects),
         Msg::Sound(event) => events::on_sound(model, event),
         Msg::History(name, lines) => {
-            let chat = model.chats.entry(name).or_default();
-            lines.into_iter().for_each(|line| chat.push(line));
+            model.chats.entry(name).or_default().load(lines);
             model.dirty = true;
         }
         Msg::Server(key) => model.server_key = Some(key),
-        Msg::Notice(text) => notice(model, text),
+        Msg::Trouble(why) => events::trouble(model, why),
         Msg::Tick => {}
     }
     if let Some(call) = &mut model.call {
         events::ring(call, now.mono, &mut effects);
     }
-    read(model);
+    read(model, &mut effects);
     effects
 }
 
@@ -81,14 +76,18 @@ fn on_time(model: &mut Model, before: Now) -> Vec<Effect> {
     effects
 }
 
-/// What is on the screen has been read.
-fn read(model: &mut Model) {
+/// What is on the screen has been read; what is to be on it is fetched.
+fn read(model: &mut Model, effects: &mut Vec<Effect>) {
     if !matches!(model.stage, Stage::Main) || model.on_call_page() {
         return;
     }
     let Some(name) = model.chatting().cloned() else { return };
-    if let Some(chat) = model.chats.get_mut(&name).filter(|chat| chat.scroll == 0) {
+    let chat = model.chats.entry(name.clone()).or_default();
+    if chat.scroll == 0 {
         chat.unread = 0;
+    }
+    if !core::mem::replace(&mut chat.loaded, true) {
+        effects.push(Effect::History(name));
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, ba
             let words = format!("{} asks to be your contact. Enter or A accepts, D rejects.", contact.name);
             paragraph(&words, lines, buf, theme);
         }
-        Some(contact) => match model.chats.get(&contact.name) {
+        Some(contact) => match model.chats.get(&contact.name).filter(|chat| chat.lines().next().is_some()) {
             Some(chat) => history(model, contact, chat, lines, buf, theme),
             None if contact.standing == Standing::Asked => {
                 let words =

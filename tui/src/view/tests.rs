@@ -79,13 +79,19 @@ impl Story {
             self.paste(text);
             self.keys("Enter Tab");
             self.now = now;
-            let (echo, id) = (self.model.echo - 1, MsgId([9; 16]));
+            let (echo, id) = (self.model.echo - 1, MsgId([100 + self.next_id().0[0]; 16]));
             self.tell(Event::Waiting { to: name(chat), echo, id });
             self.tell(Event::MessageState { to: name(chat), id, state: MessageState::Delivered });
         } else {
-            let (from, text) = (name(from), Safe::text(text, 4000));
-            self.tell(Event::Said { from, id: MsgId([1; 16]), sent, text });
+            let (from, text, id) = (name(from), Safe::text(text, 4000), self.next_id());
+            self.tell(Event::Said { from, id, sent, text });
         }
+    }
+
+    /// As many as there are lines.
+    fn next_id(&self) -> MsgId {
+        let lines: usize = self.model.chats.values().map(|chat| chat.lines().count()).sum();
+        MsgId([u8::try_from(lines).unwrap(); 16])
     }
 
     fn buffer(&self, width: u16, height: u16) -> (Buffer, Option<Position>) {

@@ -4,7 +4,7 @@ use proto::client::{Command, EndReason, Event, MessageState};
 use proto::id::Name;
 use proto::media::{HalfState, SoundCommand, SoundEvent};
 use proto::wire::record::{Standing, Why};
-use proto::{Safe, Time, Wall};
+use proto::{Safe, Time};
 
 use super::super::call::{self, BELL_EVERY, Call, Incoming, Phase};
 use super::super::chat::{From, Line};
@@ -16,7 +16,12 @@ use super::notice;
 pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effect>) {
     model.dirty = true;
     match event {
-        Event::Link(state) => model.link = Link::new(state, model.now.mono),
+        Event::Link(state) => {
+            model.link = Link::new(state, model.now.mono);
+            if let (Stage::Welcome(welcome), Link::Online) = (&mut model.stage, model.link) {
+                welcome.problem = None;
+            }
+        }
         Event::ServerKeyUnknown(key) => welcome(model).unknown_key = Some(key),
         Event::ServerKeyChanged { pinned, shown } => model.stage = Stage::Stop { pinned, shown },
         Event::NameWanted => name_wanted(model, effects),
@@ -48,7 +53,10 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
             }
             model.chats.entry(to).or_default().became(id, state);
         }
-        Event::Said { from, sent, text, .. } => said(model, from, sent, text, effects),
+        Event::Said { from, id, sent, text } => {
+            let line = Line { id: Some(id), when: sent, from: From::Them, text };
+            said(model, from, line, effects);
+        }
         Event::Incoming(name) => incoming(model, name),
         Event::Calling(name) => calling(model, name),
         Event::Ringing(name) => ringing(model, &name),
@@ -102,6 +110,18 @@ fn say_trouble(model: &mut Model, what: &str, half: &HalfState) {
     }
 }
 
+/// The connection failed. The title counts down to the next try; why is said once.
+pub(super) fn trouble(model: &mut Model, why: Safe) {
+    let words = why.to_string();
+    if let Stage::Welcome(welcome) = &mut model.stage {
+        welcome.problem = Some(words);
+        model.dirty = true;
+    } else if model.trouble.as_ref() != Some(&words) {
+        notice(model, words.clone());
+        model.trouble = Some(words);
+    }
+}
+
 /// The first-run screen, opened if it is not: a server that forgot us asks again.
 fn welcome(model: &mut Model) -> &mut Welcome {
     if !matches!(model.stage, Stage::Welcome(_)) {
@@ -130,6 +150,7 @@ fn logged_in(model: &mut Model, name: Name) {
     }
     model.stage = Stage::Main;
     model.name = Some(name);
+    model.trouble = None;
 }
 
 fn login_refused(model: &mut Model, text: &Safe) {
@@ -155,13 +176,15 @@ fn refused(model: &mut Model, why: Why, text: &Safe) {
 }
 
 fn note(model: &mut Model, name: &Name, text: String) {
-    let line = Line { when: model.now.wall, from: From::Note, text: Safe::line(&text) };
+    let line = Line { id: None, when: model.now.wall, from: From::Note, text: Safe::line(&text) };
     model.chats.entry(name.clone()).or_default().push(line);
 }
 
-fn said(model: &mut Model, from: Name, sent: Wall, text: Safe, effects: &mut Vec<Effect>) {
+fn said(model: &mut Model, from: Name, line: Line, effects: &mut Vec<Effect>) {
     let chat = model.chats.entry(from).or_default();
-    chat.push(Line { when: sent, from: From::Them, text });
+    if !line.id.is_some_and(|id| chat.has(id)) {
+        chat.push(line);
+    }
     chat.unread += 1;
     effects.push(Effect::Bell);
 }

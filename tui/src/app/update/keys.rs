@@ -266,9 +266,9 @@ fn say(model: &mut Model, effects: &mut Vec<Effect>) {
     let text = chat.draft.take();
     let echo = model.echo;
     model.echo += 1;
-    let sent = Sent { echo, id: None, state: MessageState::Waiting };
+    let sent = Sent { echo, state: MessageState::Waiting };
     let shown = Safe::text(&text, TEXT_BYTES_MAX);
-    chat.push(Line { when: model.now.wall, from: From::Me(sent), text: shown });
+    chat.push(Line { id: None, when: model.now.wall, from: From::Me(sent), text: shown });
     chat.scroll = 0;
     effects.push(Effect::Send(Command::Say { to, text, echo }));
 }

@@ -32,9 +32,10 @@ impl Story {
         self.tell(Event::Live { with: name("bob"), ssrc: Ssrc(7) });
     }
 
-    /// What was asked of the world since the last look.
+    /// What was asked of the world since the last look, beside older lines to show.
     fn asked(&mut self) -> Vec<Effect> {
-        core::mem::take(&mut self.effects)
+        let effects = core::mem::take(&mut self.effects);
+        effects.into_iter().filter(|effect| !matches!(effect, Effect::History(_))).collect()
     }
 
     fn notice(&self) -> &str {
@@ -199,11 +200,10 @@ fn each_contact_has_its_own_draft_and_pastes_are_never_sent() {
 #[test]
 fn texts_count_as_unread_until_they_were_on_the_screen() {
     let mut story = Story::friends();
-    let said = |from: &str| Event::Said {
-        from: name(from),
-        id: MsgId([1; 16]),
-        sent: START,
-        text: Safe::line("hi"),
+    let mut id = 0;
+    let mut said = |from: &str| {
+        id += 1;
+        Event::Said { from: name(from), id: MsgId([id; 16]), sent: START, text: Safe::line("hi") }
     };
     story.tell(said("carol"));
     story.tell(said("bob"));
@@ -335,7 +335,6 @@ fn quitting_asks_only_in_a_call() {
     assert_eq!(story.asked(), []);
     story.keys("^c");
     assert_eq!(story.asked(), [Effect::Quit]);
-    assert_eq!(finish(&mut story.model), [send(Command::HangUp)]);
 }
 
 #[test]
@@ -386,4 +385,26 @@ fn a_changed_server_key_is_the_end() {
     assert_eq!(story.asked(), []);
     story.keys("q");
     assert_eq!(story.asked(), [Effect::Quit]);
+}
+
+#[test]
+fn older_lines_are_asked_for_once_when_a_chat_is_first_shown() {
+    let mut story = Story::friends();
+    story.effects.clear();
+    story.keys("jkj");
+    assert_eq!(story.effects, [Effect::History(name("carol"))]);
+}
+
+#[test]
+fn why_the_connection_failed_is_said_once_until_it_is_up_again() {
+    let mut story = Story::friends();
+    let refused = || Msg::Trouble(Safe::line("connection refused"));
+    story.event(refused());
+    assert_eq!(story.notice(), "connection refused");
+    story.wait(Duration::from_secs(30));
+    story.event(refused());
+    assert_eq!(story.notice(), "");
+    story.tell(Event::LoggedIn(name("alice")));
+    story.event(refused());
+    assert_eq!(story.notice(), "connection refused");
 }
