@@ -18,6 +18,8 @@ pub const FIRST_TRIES_MAX: u32 = 3;
 pub const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
 /// How long `tincan invite` waits for a server that answers slowly.
 pub const INVITE_TIME_MAX: Duration = Duration::from_secs(20);
+/// Bytes after which the log of the screen is put aside.
+pub const LOG_BYTES_MAX: u64 = 1 << 20;
 /// Lines of a chat that are read back.
 pub const HISTORY_LINES_MAX: usize = 500;
 /// Texts said and not yet in the outbox.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use tincan_tui::app::{Glyphs, Look};
 use tincan_tui::args::{Act, Args};
 use tincan_tui::config::Config;
 use tincan_tui::exit::Exit;
@@ -13,7 +14,7 @@ use tincan_tui::identity::{Opened, Profile, default_profile};
 use tincan_tui::known::Known;
 use tincan_tui::session::{Begin, Session};
 use tincan_tui::target::Target;
-use tincan_tui::{headless, invite};
+use tincan_tui::{headless, invite, run, terminal};
 
 fn main() -> ExitCode {
     let outcome = start(Args::parse());
@@ -45,6 +46,12 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         Ok(sound) => sound,
         Err(why) => return Ok(misused(&why.to_string())),
     };
+    if !args.headless
+        && !making_invite
+        && let Err(why) = terminal::check(std::env::var("TERM").ok().as_deref())
+    {
+        return Ok(misused(&why.to_string()));
+    }
     let begin = Begin { target, trust_first: args.headless, sound };
     let opened = Profile::open(&dir)?;
     if making_invite {
@@ -56,8 +63,23 @@ fn start(args: Args) -> anyhow::Result<Exit> {
             dir.display()
         );
     };
+    let log = run::open_log(&dir).with_context(|| format!("opening the log in {}", dir.display()))?;
     let session = Session::open(profile, begin)?;
-    headless::run(session, args.name.or(config.name))
+    let name = args.name.clone().or(config.name.clone());
+    if args.headless {
+        return headless::run(session, name);
+    }
+    run::run(session, run::Begin { look: look(&args, &config), name }, log)
+}
+
+/// How things look: what was typed, else what is configured, else what the environment says.
+fn look(args: &Args, config: &Config) -> Look {
+    let mut look = Look::detect(|name| std::env::var(name).ok());
+    if args.ascii || config.ascii {
+        look.glyphs = Glyphs::Ascii;
+    }
+    look.colour &= config.color && !args.no_color;
+    look
 }
 
 /// Where to go: what was typed, else what is configured, else the server used last.

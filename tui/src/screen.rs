@@ -9,6 +9,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use proto::{Now, Time, earliest};
 
+use crate::app::model::Stage;
 use crate::app::{self, Effect, Model, Msg, Settings};
 use crate::keys::Decoder;
 use crate::signals::{Signal, Signals};
@@ -76,6 +77,11 @@ impl Screen {
     /// What the screen wants when the program ends.
     pub fn finish(&mut self) -> Vec<Effect> {
         app::finish(&mut self.model)
+    }
+
+    /// Whether the server showed another key than the pinned one.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.model.stage, Stage::Stop { .. })
     }
 
     /// Something happened elsewhere.

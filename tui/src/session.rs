@@ -158,6 +158,11 @@ impl Session {
         self.key.fingerprint()
     }
 
+    /// Whether this profile has been logged in there before.
+    pub fn is_known(&self) -> bool {
+        self.known.key_of(&self.address).is_some()
+    }
+
     /// The server.
     pub fn address(&self) -> &Address {
         &self.address

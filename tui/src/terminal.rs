@@ -53,7 +53,9 @@ impl core::fmt::Display for NoScreen {
             Self::NotATerminal => {
                 write!(f, "the full screen needs a terminal on input and output: {instead}")
             }
-            Self::Dumb => write!(f, "TERM=dumb cannot show a full screen: {instead}"),
+            Self::Dumb => {
+                write!(f, "a terminal without TERM, or with TERM=dumb, cannot show a full screen: {instead}")
+            }
             Self::Failed(error) => write!(f, "the terminal could not be set up ({error}): {instead}"),
         }
     }
@@ -70,12 +72,7 @@ impl From<io::Error> for NoScreen {
 impl Terminal {
     /// Takes the terminal over. `log` receives what is printed to standard error until it is given back.
     pub fn open(term: Option<&str>, log: File) -> Result<Self, NoScreen> {
-        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            return Err(NoScreen::NotATerminal);
-        }
-        if matches!(term, None | Some("" | "dumb")) {
-            return Err(NoScreen::Dumb);
-        }
+        check(term)?;
         let path = fds::terminal_path(io::stdin().as_raw_fd()).unwrap_or_else(|| PathBuf::from("/dev/tty"));
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
         let tty = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
@@ -185,6 +182,20 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.guard.leave();
     }
+}
+
+/// Whether there is a terminal to draw on; `term` is the environment's TERM.
+///
+/// # Errors
+/// Why there is none.
+pub fn check(term: Option<&str>) -> Result<(), NoScreen> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(NoScreen::NotATerminal);
+    }
+    if matches!(term, None | Some("" | "dumb")) {
+        return Err(NoScreen::Dumb);
+    }
+    Ok(())
 }
 
 /// The size of the window; a terminal that does not know its own is taken for the classic one.

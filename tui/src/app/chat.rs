@@ -54,8 +54,8 @@ pub enum From {
 /// How far a text of ours is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// Our own counter, until the id is known.
-    pub echo: u64,
+    /// Our own counter, for texts of this run.
+    pub echo: Option<u64>,
     /// What became of it.
     pub state: MessageState,
 }
@@ -106,8 +106,9 @@ impl Chat {
 
     /// The text with this counter is saved under `id`.
     pub fn saved(&mut self, echo: u64, id: MsgId) {
-        let unsaved =
-            |line: &Line| line.id.is_none() && matches!(&line.from, From::Me(sent) if sent.echo == echo);
+        let unsaved = |line: &Line| {
+            line.id.is_none() && matches!(&line.from, From::Me(sent) if sent.echo == Some(echo))
+        };
         let Some(at) = self.lines.iter().rposition(unsaved) else { return };
         // It may have come back from the store before the word that it is in there.
         if self.has(id) {
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     fn line(id: Option<u8>, echo: u64) -> Line {
-        let sent = Sent { echo, state: MessageState::Waiting };
+        let sent = Sent { echo: Some(echo), state: MessageState::Waiting };
         Line { id: id.map(|id| MsgId([id; 16])), when: Wall(0), from: From::Me(sent), text: Safe::default() }
     }
 

@@ -266,7 +266,7 @@ fn say(model: &mut Model, effects: &mut Vec<Effect>) {
     let text = chat.draft.take();
     let echo = model.echo;
     model.echo += 1;
-    let sent = Sent { echo, state: MessageState::Waiting };
+    let sent = Sent { echo: Some(echo), state: MessageState::Waiting };
     let shown = Safe::text(&text, TEXT_BYTES_MAX);
     chat.push(Line { id: None, when: model.now.wall, from: From::Me(sent), text: shown });
     chat.scroll = 0;

@@ -1,0 +1,175 @@
+//! THE loop of the full screen: one poll over terminal, server, agent and timers. Keys first, so that no meter delays
+//! an echo; then what the session tells; then a frame, if anything changed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+use mio::Token;
+use proto::client::MessageState;
+use proto::id::Name;
+use proto::invite::PORT;
+use proto::limits::TEXT_BYTES_MAX;
+use proto::wire::record::Why;
+use proto::{Safe, Time, earliest};
+
+use crate::app::chat::{From, Line, Sent};
+use crate::app::model::{Look, over_ssh};
+use crate::app::{Effect, Msg, Settings};
+use crate::exit::Exit;
+use crate::limits::LOG_BYTES_MAX;
+use crate::screen::{Outside, Screen};
+use crate::session::{Session, Told};
+use crate::store::{ChatLine, Fate};
+
+/// How the screen is to begin.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// How things look.
+    pub look: Look,
+    /// Whom to be where nobody knows us; none proposes what the system calls its user.
+    pub name: Option<Name>,
+}
+
+/// Runs until the user quits, or the terminal is gone. `log` is where standard error goes meanwhile.
+///
+/// # Errors
+/// [`crate::terminal::NoScreen`] when there is no terminal to draw on; otherwise when the store or the poll fails.
+pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let proposed = begin.name.map(|name| name.to_string()).or_else(|| variable("USER"));
+    let settings = Settings {
+        server: Safe::line(&shown(session.address().host.as_str(), session.address().port)),
+        account: session.account(),
+        proposed: proposed.unwrap_or_default(),
+        look: begin.look,
+        zone: TimeZone::system(),
+        remote: over_ssh(variable),
+    };
+    let term = variable("TERM");
+    let mut screen = Screen::open(settings, session.is_known(), term.as_deref(), log, session.now())?;
+    screen.register(session.registry(), TERMINAL, SIGNALS).context("listening to the terminal")?;
+    let mut run = Run { session, screen };
+    let outcome = run.turns();
+    let Run { mut session, mut screen } = run;
+    let (wishes, refused) = (screen.finish(), screen.is_stopped());
+    // The terminal first: the rest may take a moment, or have something to complain about.
+    drop(screen);
+    let exit = outcome?;
+    for wish in wishes {
+        if let Effect::Send(command) = wish {
+            session.command(command)?;
+        }
+    }
+    session.close()?;
+    Ok(if refused { Exit::Refused } else { exit })
+}
+
+const TERMINAL: Token = Token(Session::FOREIGN);
+const SIGNALS: Token = Token(Session::FOREIGN + 1);
+
+struct Run {
+    session: Session,
+    screen: Screen,
+}
+
+impl Run {
+    fn turns(&mut self) -> anyhow::Result<Exit> {
+        let mut end = self.obey(self.screen.start())?;
+        while end.is_none() {
+            end = self.turn()?;
+        }
+        Ok(end.unwrap_or(Exit::Ok))
+    }
+
+    fn turn(&mut self) -> anyhow::Result<Option<Exit>> {
+        if self.screen.draw(self.session.now()).is_err() {
+            return Ok(Some(Exit::Ok));
+        }
+        let at_once = self.screen.unread().then_some(Time::ZERO);
+        let ready = self.session.wait(earliest(at_once, self.screen.deadline()))?;
+        let now = self.session.now();
+        if ready.contains(&SIGNALS)
+            && let Some(outside) = self.screen.on_signals().context("taking the terminal again")?
+        {
+            return Ok(Some(if outside == Outside::Interrupt { Exit::Interrupted } else { Exit::Ok }));
+        }
+        if ready.contains(&TERMINAL) || self.screen.unread() {
+            // A terminal that cannot be read is gone, and nobody is left to be told.
+            let Ok(effects) = self.screen.read(now) else { return Ok(Some(Exit::Ok)) };
+            if let Some(exit) = self.obey(effects)? {
+                return Ok(Some(exit));
+            }
+        }
+        let effects = self.screen.on_time(now);
+        if let Some(exit) = self.obey(effects)? {
+            return Ok(Some(exit));
+        }
+        self.listen()
+    }
+
+    /// Shows what the session tells.
+    fn listen(&mut self) -> anyhow::Result<Option<Exit>> {
+        while let Some(told) = self.session.poll() {
+            let msg = match told {
+                Told::Client(event) => Msg::Client(event),
+                Told::Sound(event) => Msg::Sound(event),
+                Told::Server(key) => Msg::Server(key),
+                Told::Trouble(why) => Msg::Trouble(Safe::line(&why)),
+            };
+            let effects = self.screen.tell(msg, self.session.now());
+            if let Some(exit) = self.obey(effects)? {
+                return Ok(Some(exit));
+            }
+        }
+        Ok(None)
+    }
+
+    fn obey(&mut self, effects: Vec<Effect>) -> anyhow::Result<Option<Exit>> {
+        for effect in effects {
+            match self.screen.obey(effect).context("taking the terminal again")? {
+                None | Some(Effect::Bell | Effect::Redraw | Effect::Suspend) => {}
+                Some(Effect::Send(command)) => self.session.command(command)?,
+                Some(Effect::Sound(command)) => self.session.sound(command),
+                Some(Effect::Quit) => return Ok(Some(Exit::Ok)),
+                Some(Effect::History(who)) => {
+                    let lines = self.session.chat(&who)?.into_iter().map(line).collect();
+                    // Lines ask for nothing more.
+                    self.screen.tell(Msg::History(who, lines), self.session.now());
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A line of the store as one of the screen.
+fn line(stored: ChatLine) -> Line {
+    let state = match stored.fate {
+        Fate::Waiting => MessageState::Waiting,
+        Fate::Delivered => MessageState::Delivered,
+        Fate::Failed => MessageState::Failed(Why::Other),
+    };
+    let from = if stored.mine { From::Me(Sent { echo: None, state }) } else { From::Them };
+    Line { id: Some(stored.id), when: stored.sent, from, text: Safe::text(&stored.text, TEXT_BYTES_MAX) }
+}
+
+/// The server as people write it: the port only when it is not the usual one.
+fn shown(host: &str, port: u16) -> String {
+    if port == PORT { host.to_owned() } else { format!("{host}:{port}") }
+}
+
+/// Opens the log of the screen in the profile. One older log is kept, and neither grows without end.
+///
+/// # Errors
+/// When the profile cannot be written.
+pub fn open_log(profile: &Path) -> io::Result<File> {
+    let path = profile.join("log");
+    if fs::metadata(&path).is_ok_and(|log| log.len() > LOG_BYTES_MAX) {
+        fs::rename(&path, profile.join("log.old"))?;
+    }
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
