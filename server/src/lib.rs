@@ -9,6 +9,7 @@ pub mod data;
 mod datagram;
 mod descriptors;
 mod doors;
+mod echo;
 mod guest;
 mod listen;
 mod relay;
@@ -20,4 +21,7 @@ pub mod store;
 mod testing;
 
 pub use config::Config;
-pub use server::{Remote, SOFTWARE, Server, own_invite};
+pub use server::{Remote, Server, own_invite};
+
+/// What both ends are told.
+pub const SOFTWARE: &str = concat!("tincand ", env!("CARGO_PKG_VERSION"));

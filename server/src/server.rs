@@ -1,6 +1,6 @@
 //! A whole server in this process: what `tincand` runs, and what tests start on a free port.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Registration};
 use crate::data::{Data, Lock, random};
 use crate::doors::Doors;
+use crate::echo::{Echo, EchoThread};
 use crate::listen::{self, Bound};
 use crate::relay::RelayThread;
 use crate::run::{House, Order};
@@ -68,6 +69,7 @@ impl Server {
         let mut store = Sqlite::open(&data.store())?;
         let Bound { tcp, udp, addr } = listen::bind(config.listen)?;
         let invite = kept_invite(&data, &mut store, public(config, addr)?, tls.fingerprint())?;
+        let echo = config.echo.then(|| Echo::open(&data)).transpose()?;
         let mut rng = Rng::new(random()?);
 
         let stats = Stats::default();
@@ -86,13 +88,19 @@ impl Server {
             udp_port: addr.port(),
             public: (invite.host.clone(), invite.port),
             invite_only: config.registration == Registration::Invite,
-            software: SOFTWARE.to_owned(),
-            house: None,
+            software: crate::SOFTWARE.to_owned(),
+            house: echo.as_ref().map(Echo::who),
             limits: config.limits,
         };
         let hub = Hub::new(settings, rng.child("hub"), clock.now());
         let house = House { hub, doors, store, relay, orders: inbox, clock, stats: stats.clone() };
-        let thread = std::thread::Builder::new().name("hub".into()).spawn(move || house.run())?;
+        let start = |echo: Echo| echo.start(reach(addr), tls.fingerprint(), clock, rng.child("echo"));
+        let echo = echo.map(start).transpose()?;
+        let serve = move || {
+            let outcome = house.run();
+            outcome.and(echo.map_or(Ok(()), EchoThread::stop))
+        };
+        let thread = std::thread::Builder::new().name("hub".into()).spawn(serve)?;
         Ok(Self { addr, invite, stats, remote, thread: Some(thread), _lock: lock })
     }
 
@@ -197,6 +205,12 @@ fn public(config: &Config, addr: SocketAddr) -> Result<(String, u16)> {
     }
 }
 
+/// How the server's own friend reaches it.
+fn reach(addr: SocketAddr) -> SocketAddr {
+    let ip = if addr.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { addr.ip() };
+    SocketAddr::new(ip, addr.port())
+}
+
 /// The doorway that the process has descriptors for.
 fn fitting(wanted: Doorway) -> Doorway {
     let have = crate::descriptors::raise();
@@ -210,6 +224,4 @@ fn fitting(wanted: Doorway) -> Doorway {
     Doorway { connections: have, strangers: wanted.strangers.min(have / 2).max(1), ..wanted }
 }
 
-/// What both ends are told.
-pub const SOFTWARE: &str = concat!("tincand ", env!("CARGO_PKG_VERSION"));
 const ORDERS_MAX: usize = 8;

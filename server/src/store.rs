@@ -36,9 +36,7 @@ impl Sqlite {
     /// # Errors
     /// When it cannot be opened or written, is damaged, or is of a later version of the program.
     pub fn open(path: &Path) -> Result<Self> {
-        // SQLite gives its other files the rights of this one.
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-        file.with_context(|| format!("cannot write the store {}", path.display()))?;
+        make_private(path).with_context(|| format!("cannot write the store {}", path.display()))?;
         let db = connect(path).with_context(|| format!("cannot open the store {}", path.display()))?;
         let store = Self { db, path: path.to_owned(), failed: None, open: false };
         store.check()?;
@@ -271,6 +269,11 @@ impl Store for Sqlite {
     }
 }
 
+/// SQLite gives its other files the rights of this one.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+}
+
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -371,5 +374,6 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX token_owner ON token (owner);
 "];
 
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;

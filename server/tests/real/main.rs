@@ -1,0 +1,6 @@
+//! The server as it is, over real sockets: people who use it, a process that is killed, and strangers who mean harm.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod friend;
+mod people;
