@@ -1,0 +1,752 @@
+//! The whole network in one process on a virtual clock: one server (hub, relay, store), users with their clients and
+//! media machines, and a villain, joined by a network that loses, delays, doubles, reorders, cuts and merges.
+//!
+//! One queue of `(time, serial, event)`. The loop: jump to the earliest of the queue's head and the deadlines,
+//! deliver one thing, drain everybody to silence, ask the oracle, repeat. One seed makes one run; the trace hash says
+//! whether two runs were the same.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use proto::client::{self, Command, LinkUp};
+use proto::hub::{self, Hub, Mem, Store as _};
+use proto::id::{ConnId, Fingerprint};
+use proto::relay::{self, Relay};
+use proto::{Drop, Now, Rng, Time, Wall, earliest};
+
+pub mod net;
+pub mod oracle;
+pub mod user;
+pub mod villain;
+
+use net::{Pipe, Weather, address, chance, server_address};
+use oracle::Oracle;
+use user::{Chair, User, Want};
+use villain::Villain;
+
+const EPOCH: Wall = Wall(1_800_000_000_000);
+const RELAY_KEY: [u8; 32] = [0x5a; 32];
+/// The user of evil mind, when the villain is about: TLS keeps others out of a stream, not its owner.
+const TWISTED: usize = 0;
+const TOKEN: [u8; 16] = [0x11; 16];
+
+/// What travels.
+enum Event {
+    /// A piece of a stream reaches the server.
+    Up(ConnId, Vec<u8>),
+    /// A piece of a stream reaches a user.
+    Down(ConnId, Vec<u8>),
+    /// A connection is made: handshake done.
+    Arrive(ConnId),
+    /// A connection is found broken by the server.
+    ServerSees(ConnId),
+    /// A connection is found broken by the user.
+    UserSees(ConnId),
+    /// A datagram reaches the relay.
+    ToRelay(SocketAddr, Vec<u8>),
+    /// A datagram reaches a user.
+    ToUser(usize, SocketAddr, Vec<u8>),
+    /// The server is started again.
+    ServerBack,
+}
+
+/// One TCP connection.
+struct Conn {
+    owner: Owner,
+    down: Pipe,
+    /// The server knows of it.
+    arrived: bool,
+    exporter: [u8; 32],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    User(usize),
+    Villain,
+}
+
+/// The server's machine. What is not in `disk` is gone after a crash.
+struct Server {
+    hub: Hub,
+    relay: Relay,
+    store: Mem,
+}
+
+/// How a run is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Users, one of them of evil mind when the villain is on.
+    pub users: usize,
+    /// Virtual time of the troubles; then the network clears and things must come to rest.
+    pub troubles: Duration,
+    /// Machines crash now and then.
+    pub crashes: bool,
+    /// A hostile guest is about.
+    pub villain: bool,
+    /// People do things of their own will; otherwise the test says what they do.
+    pub whims: bool,
+}
+
+impl Plan {
+    /// Two people who do what the test says, on a clear day.
+    pub const STORY: Self =
+        Self { users: 2, troubles: Duration::ZERO, crashes: false, villain: false, whims: false };
+}
+
+/// The world.
+pub struct World {
+    plan: Plan,
+    clock: Time,
+    serial: u64,
+    queue: BTreeMap<(Time, u64), Event>,
+    weather: Weather,
+    weather_rng: Rng,
+    fate: Rng,
+    seeds: Rng,
+    server: Option<Server>,
+    disk: Mem,
+    /// The users.
+    pub users: Vec<User>,
+    villain: Villain,
+    conns: BTreeMap<ConnId, Conn>,
+    next_conn: u64,
+    next_fate: Time,
+    calm: bool,
+    /// What must be true.
+    pub oracle: Oracle,
+    /// Drops by reason.
+    pub drops: BTreeMap<Drop, u64>,
+    hash: u64,
+    steps: u64,
+    loud: bool,
+}
+
+impl World {
+    /// A world of this seed.
+    pub fn new(seed: u64, plan: Plan) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_be_bytes());
+        let mut rng = Rng::new(bytes);
+        let mut weather_rng = rng.child("weather");
+        let mut disk = Mem::default();
+        disk.add_token(&hub::Token { hash: token_hash(), owner: None, expiry: None });
+        let server_key = Fingerprint([0x77; 32]);
+        let users = (0..plan.users).map(|i| User::new(i, rng.child("user"), server_key, TOKEN)).collect();
+        let mut world = Self {
+            plan,
+            clock: Time::ZERO,
+            serial: 0,
+            queue: BTreeMap::new(),
+            weather: Weather::draw(&mut weather_rng),
+            weather_rng,
+            fate: rng.child("fate"),
+            seeds: rng.child("seeds"),
+            server: None,
+            disk,
+            users,
+            villain: Villain::new(rng.child("villain")),
+            conns: BTreeMap::new(),
+            next_conn: 0,
+            next_fate: Time::secs(1),
+            calm: plan.troubles.is_zero(),
+            oracle: Oracle::default(),
+            drops: BTreeMap::new(),
+            hash: 0xcbf2_9ce4_8422_2325,
+            steps: 0,
+            loud: std::env::var_os("TINCAN_LOUD").is_some(),
+        };
+        for i in 1..plan.users * usize::from(plan.villain) {
+            // What the twisted user does behind its own client's back is nobody's promise.
+            let other = world.users[i].name.clone();
+            world.oracle.removed(TWISTED, &other);
+        }
+        world.server_start();
+        world
+    }
+
+    /// This user does this now, and everything that follows at this moment happens.
+    pub fn tell(&mut self, user: usize, command: Command) {
+        let now = self.now();
+        self.users[user].command(command, now);
+        self.settle();
+    }
+
+    /// This user says something new to a friend.
+    pub fn say(&mut self, user: usize, to: usize) {
+        let (now, to) = (self.now(), self.users[to].name.clone());
+        self.users[user].say(to, now);
+        self.settle();
+    }
+
+    /// The server loses power, and is back after a while.
+    pub fn server_crash(&mut self) {
+        self.server_dies();
+    }
+
+    /// This user's machine loses power.
+    pub fn power_off(&mut self, user: usize) {
+        self.crash_user(user);
+        self.users[user].restart = None;
+    }
+
+    /// And is started again.
+    pub fn power_on(&mut self, user: usize) {
+        self.users[user].restart = Some(self.clock);
+    }
+
+    /// This user's connection breaks.
+    pub fn break_link(&mut self, user: usize) {
+        if let Some(conn) = self.users[user].machine.as_ref().and_then(|m| m.conn) {
+            self.push(self.clock, Event::ServerSees(conn));
+            self.push(self.clock, Event::UserSees(conn));
+        }
+    }
+
+    /// What this user sees of the call.
+    pub fn chair(&self, user: usize) -> Option<&Chair> {
+        self.users[user].machine.as_ref().map(|m| &m.chair)
+    }
+
+    /// The weather from now on.
+    pub fn set_weather(&mut self, weather: Weather) {
+        self.weather = weather;
+    }
+
+    /// This moment.
+    pub fn now(&self) -> Now {
+        Now::at(self.clock, EPOCH)
+    }
+
+    /// Runs the troubles, then the calm, then lets everybody leave; the oracle judges all the way.
+    pub fn live(&mut self) {
+        self.run_until(Time::ZERO + self.plan.troubles);
+        self.clear_up();
+        self.run_until(self.clock + Duration::from_secs(60));
+        self.oracle.at_rest(&self.users);
+        self.everybody_leaves();
+        self.run_until(self.clock + Duration::from_secs(90));
+        let server = self.server.as_ref().expect("the server runs when all is calm");
+        oracle::empty(&server.hub, &server.relay);
+    }
+
+    /// Seed-independent summary of the run: two runs of one seed must give the same.
+    pub fn trace(&self) -> (u64, u64) {
+        (self.steps, self.hash)
+    }
+
+    /// Runs until `end`.
+    pub fn run_until(&mut self, end: Time) {
+        while let Some(next) = self.next_time().filter(|t| *t <= end) {
+            self.clock = self.clock.max(next);
+            self.steps += 1;
+            self.step();
+            self.settle();
+        }
+        self.clock = end;
+    }
+
+    /// Runs until `done`, at most for `limit`.
+    pub fn run_till(&mut self, limit: Duration, mut done: impl FnMut(&Self) -> bool) -> bool {
+        let end = self.clock + limit;
+        while !done(self) {
+            let Some(next) = self.next_time().filter(|t| *t <= end) else { return false };
+            self.run_until(next);
+        }
+        true
+    }
+
+    fn next_time(&self) -> Option<Time> {
+        let mut next = self.queue.first_key_value().map(|((t, _), _)| *t);
+        for user in &self.users {
+            next = earliest(next, user.deadline());
+        }
+        if let Some(server) = &self.server {
+            next = earliest(next, earliest(server.hub.deadline(), server.relay.deadline()));
+        }
+        if !self.calm {
+            next = earliest(next, Some(self.next_fate));
+            if self.plan.villain {
+                next = earliest(next, Some(self.villain.next));
+            }
+        }
+        next
+    }
+
+    /// Delivers everything due at this moment: one thing of the queue, or what waited for its deadline.
+    fn step(&mut self) {
+        if let Some(entry) = self.queue.first_entry()
+            && entry.key().0 <= self.clock
+        {
+            let event = entry.remove();
+            self.deliver(event);
+            return;
+        }
+        let now = self.now();
+        for i in 0..self.users.len() {
+            if self.users[i].restart.is_some_and(|t| t <= self.clock) {
+                self.users[i].start(now);
+            }
+            self.users[i].on_time(now);
+            if self.users[i].next_whim <= self.clock {
+                self.whim(i);
+            }
+        }
+        self.server_on_time(now);
+        if !self.calm && self.next_fate <= self.clock {
+            self.fate_strikes();
+        }
+        if !self.calm && self.plan.villain && self.villain.next <= self.clock {
+            self.villain_acts();
+        }
+    }
+
+    fn deliver(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Up(conn, bytes) => {
+                self.note(1, conn.0, &bytes);
+                self.tell_hub(|hub, store| hub.handle(hub::Input::Bytes(conn, &bytes), now, store));
+            }
+            Event::Down(conn, bytes) => {
+                self.note(2, conn.0, &bytes);
+                if let Some(user) = self.owner_of(conn)
+                    && let Some(m) = &mut self.users[user].machine
+                {
+                    m.client.handle(client::Input::Bytes(&bytes), now);
+                }
+            }
+            Event::Arrive(conn) => self.arrive(conn),
+            Event::ServerSees(conn) => {
+                self.tell_hub(|hub, store| hub.handle(hub::Input::Closed(conn), now, store));
+            }
+            Event::UserSees(conn) => self.user_sees(conn),
+            Event::ToRelay(from, bytes) => {
+                self.note(3, u64::from(from.port()), &bytes);
+                self.relay_handles(from, &bytes);
+            }
+            Event::ToUser(user, from, bytes) => {
+                self.note(4, user as u64, &bytes);
+                if let Some(m) = &mut self.users[user].machine {
+                    m.media.handle(proto::media::MediaInput::Datagram(from, &bytes), now.mono);
+                }
+            }
+            Event::ServerBack => self.server_start(),
+        }
+    }
+
+    fn push(&mut self, at: Time, event: Event) {
+        self.serial += 1;
+        self.queue.insert((at, self.serial), event);
+    }
+
+    fn note(&mut self, kind: u64, who: u64, bytes: &[u8]) {
+        let head = [self.clock.as_us(), kind, who];
+        for b in head.iter().flat_map(|n| n.to_be_bytes()).chain(bytes.iter().copied()) {
+            self.hash = (self.hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3);
+        }
+        if self.loud && kind <= 2 {
+            eprintln!("{:?} kind {kind} who {who} {} bytes", self.clock, bytes.len());
+        }
+    }
+
+    /// Drains users and server until nobody has anything to say at this moment.
+    fn settle(&mut self) {
+        for i in 0..self.users.len() {
+            let now = self.now();
+            let mut patience = self.patience();
+            let (wants, crashed) = self.users[i].drain(now, &mut patience);
+            for want in wants {
+                self.do_want(i, want);
+            }
+            if crashed {
+                self.crash_user(i);
+            }
+        }
+        self.drain_hub();
+        if self.steps.is_multiple_of(64) {
+            self.oracle.any_time(&self.users, self.server.as_ref().map(|s| (&s.hub, &s.store)));
+        }
+    }
+
+    /// Now and then a crash in the middle of a drain: the number of outputs that are still acted on.
+    fn patience(&mut self) -> Option<u32> {
+        let crash = self.plan.crashes && !self.calm && chance(&mut self.fate, 1);
+        crash.then(|| self.fate.below(4) as u32)
+    }
+
+    fn do_want(&mut self, i: usize, want: Want) {
+        match want {
+            Want::Connect => self.connect(i),
+            Want::Disconnect => self.hang_up_link(i),
+            Want::Stream(bytes) => self.user_streams(i, bytes),
+            Want::Datagram(to, bytes) => {
+                self.oracle.datagram(&self.users[i], &bytes, self.clock);
+                self.villain.overhears(&bytes);
+                assert_eq!(to, server_address(), "the relay is the only path");
+                let (weather, now) = (self.weather, self.clock);
+                let Some(m) = &mut self.users[i].machine else { return };
+                for at in m.link.datagram(&weather, &mut self.weather_rng, now) {
+                    self.push(at, Event::ToRelay(address(i, 40_000), bytes.clone()));
+                }
+            }
+            Want::Play(ssrc, frame, chair) => self.oracle.played(&self.users[i], chair, ssrc, &frame),
+            Want::Dropped(reason) => *self.drops.entry(reason).or_default() += 1,
+        }
+    }
+
+    // --- connections ------------------------------------------------------------------------------------------
+
+    fn connect(&mut self, i: usize) {
+        self.hang_up_link(i);
+        let conn = self.new_conn(Owner::User(i));
+        if let Some(m) = &mut self.users[i].machine {
+            m.conn = Some(conn);
+            m.up = Pipe::default();
+        }
+        let trip = self.weather.delay * 4;
+        let up = self.server.is_some();
+        self.push(self.clock + trip, if up { Event::Arrive(conn) } else { Event::UserSees(conn) });
+    }
+
+    fn new_conn(&mut self, owner: Owner) -> ConnId {
+        self.next_conn += 1;
+        let conn = ConnId(self.next_conn);
+        let exporter = self.seeds.bytes();
+        self.conns.insert(conn, Conn { owner, down: Pipe::default(), arrived: false, exporter });
+        conn
+    }
+
+    fn arrive(&mut self, conn: ConnId) {
+        let now = self.now();
+        let Some(c) = self.conns.get_mut(&conn) else { return };
+        if self.server.is_none() {
+            self.push(self.clock, Event::UserSees(conn));
+            return;
+        }
+        c.arrived = true;
+        let (owner, exporter) = (c.owner, c.exporter);
+        let from = match owner {
+            Owner::User(i) => address(i, 50_000),
+            Owner::Villain => address(999, 50_000),
+        };
+        let opened = hub::Input::Opened {
+            conn,
+            dialect: hub::Dialect::Native,
+            from,
+            at: server_address(),
+            exporter: Some(exporter),
+        };
+        self.tell_hub(|hub, store| hub.handle(opened, now, store));
+        if let Owner::User(i) = owner
+            && let Some(m) = &mut self.users[i].machine
+            && m.conn == Some(conn)
+        {
+            let up = LinkUp { exporter, server_key: Fingerprint([0x77; 32]), peer: server_address() };
+            m.client.handle(client::Input::LinkUp(up), now);
+        }
+    }
+
+    fn user_sees(&mut self, conn: ConnId) {
+        let now = self.now();
+        if let Some(user) = self.owner_of(conn)
+            && let Some(m) = &mut self.users[user].machine
+            && m.conn == Some(conn)
+        {
+            m.conn = None;
+            m.client.handle(client::Input::LinkDown, now);
+        }
+        self.conns.remove(&conn);
+    }
+
+    fn owner_of(&self, conn: ConnId) -> Option<usize> {
+        match self.conns.get(&conn)?.owner {
+            Owner::User(i) => {
+                Some(i).filter(|i| self.users[*i].machine.as_ref().is_some_and(|m| m.conn == Some(conn)))
+            }
+            Owner::Villain => None,
+        }
+    }
+
+    /// The user closes; the server learns of it a while later.
+    fn hang_up_link(&mut self, i: usize) {
+        let Some(conn) = self.users[i].machine.as_mut().and_then(|m| m.conn.take()) else { return };
+        self.forget_conn(conn);
+    }
+
+    fn forget_conn(&mut self, conn: ConnId) {
+        if self.conns.remove(&conn).is_some_and(|c| c.arrived) {
+            let later = self.clock + self.weather.delay * 2 + Duration::from_millis(self.fate.below(3_000));
+            self.push(later, Event::ServerSees(conn));
+        }
+    }
+
+    fn user_streams(&mut self, i: usize, mut bytes: Vec<u8>) {
+        self.oracle.stream(&bytes);
+        let logged_in = self.users[i].machine.as_ref().is_some_and(|m| m.online);
+        if self.plan.villain && !self.calm && i == TWISTED && logged_in {
+            self.villain.twists(&mut bytes);
+        }
+        let (weather, now) = (self.weather, self.clock);
+        let Some(m) = &mut self.users[i].machine else { return };
+        let Some(conn) = m.conn else { return };
+        for (at, piece) in m.up.stream(&bytes, &weather, &mut self.weather_rng, now) {
+            self.push(at, Event::Up(conn, piece));
+        }
+    }
+
+    // --- the server -------------------------------------------------------------------------------------------
+
+    fn server_start(&mut self) {
+        let now = self.now();
+        let settings = hub::Settings {
+            server_key: Fingerprint([0x77; 32]),
+            relay_key: RELAY_KEY,
+            udp_port: server_address().port(),
+            public: ("server.example".into(), 8462),
+            invite_only: true,
+            software: "world".into(),
+            house: None,
+            limits: hub::Limits::default(),
+        };
+        self.server = Some(Server {
+            hub: Hub::new(settings, self.seeds.child("hub"), now),
+            relay: Relay::new(RELAY_KEY, self.seeds.child("relay"), relay::RelayLimits::default()),
+            store: self.disk.clone(),
+        });
+    }
+
+    fn server_dies(&mut self) {
+        let Some(server) = self.server.take() else { return };
+        *self.drops.entry(Drop::Leaving).or_default() += 0;
+        drop(server);
+        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+        for conn in conns {
+            let later = self.clock + self.weather.delay;
+            self.push(later, Event::UserSees(conn));
+        }
+        let back = self.clock + Duration::from_millis(200 + self.fate.below(4_000));
+        self.push(back, Event::ServerBack);
+    }
+
+    fn tell_hub(&mut self, f: impl FnOnce(&mut Hub, &mut Mem)) {
+        if let Some(server) = &mut self.server {
+            f(&mut server.hub, &mut server.store);
+        }
+        self.drain_hub();
+    }
+
+    /// One turn of the server's loop: commit, then speak. A crash may come before or after the commit.
+    fn drain_hub(&mut self) {
+        let Some(server) = &mut self.server else { return };
+        let mut outs = Vec::new();
+        while let Some(out) = server.hub.poll() {
+            outs.push(out);
+        }
+        if outs.is_empty() {
+            return;
+        }
+        let crash = self.plan.crashes && !self.calm && chance(&mut self.fate, 2);
+        if crash && chance(&mut self.fate, 5_000) {
+            self.server_dies();
+            return;
+        }
+        self.disk = server.store.clone();
+        if crash {
+            self.server_dies();
+            return;
+        }
+        for out in outs {
+            self.hub_says(out);
+        }
+    }
+
+    fn hub_says(&mut self, out: hub::Output) {
+        match out {
+            hub::Output::Stream(conn, bytes) => {
+                self.oracle.stream(&bytes);
+                let (weather, now) = (self.weather, self.clock);
+                let Some(c) = self.conns.get_mut(&conn) else { return };
+                for (at, piece) in c.down.stream(&bytes, &weather, &mut self.weather_rng, now) {
+                    self.push(at, Event::Down(conn, piece));
+                }
+            }
+            hub::Output::Close(conn, reason) => {
+                *self.drops.entry(reason).or_default() += 1;
+                let now = self.now();
+                let later = self.clock + self.weather.delay + self.weather.jitter;
+                self.push(later, Event::UserSees(conn));
+                if let Some(server) = &mut self.server {
+                    server.hub.handle(hub::Input::Closed(conn), now, &mut server.store);
+                }
+                self.drain_hub();
+            }
+            hub::Output::Relay(change) => {
+                let now = self.now();
+                if let Some(server) = &mut self.server {
+                    server.relay.handle(relay::Input::Change(change), now);
+                    assert!(server.relay.poll().is_none(), "a change yields no output");
+                }
+            }
+            hub::Output::Admitted(_) => {}
+            hub::Output::Drop(reason) => *self.drops.entry(reason).or_default() += 1,
+        }
+    }
+
+    fn server_on_time(&mut self, now: Now) {
+        let Some(server) = &mut self.server else { return };
+        if server.relay.deadline().is_some_and(|d| d <= now.mono) {
+            server.relay.handle(relay::Input::Timeout, now);
+            assert!(server.relay.poll().is_none(), "time alone sends nothing");
+        }
+        if server.hub.deadline().is_some_and(|d| d <= now.mono) {
+            self.tell_hub(|hub, store| hub.handle(hub::Input::Timeout, now, store));
+        }
+    }
+
+    fn relay_handles(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let now = self.now();
+        let Some(server) = &mut self.server else { return };
+        server.relay.handle(relay::Input::Datagram(from, bytes), now);
+        let mut sends: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
+        while let Some(out) = server.relay.poll() {
+            match out {
+                relay::Output::Fan => {
+                    let targets = server.relay.targets();
+                    assert!(!targets.is_empty() && !targets.contains(&from));
+                    sends.extend(targets.iter().map(|to| (*to, bytes.to_vec())));
+                }
+                relay::Output::Reply { to, bytes: reply } => {
+                    assert!(to == from && reply.len() <= bytes.len(), "amplification");
+                    sends.push((to, reply.to_vec()));
+                }
+                relay::Output::Drop(reason) => *self.drops.entry(reason).or_default() += 1,
+            }
+        }
+        for (to, bytes) in sends {
+            let Some(user) = (0..self.users.len()).find(|i| address(*i, 40_000) == to) else { continue };
+            let (weather, clock) = (self.weather, self.clock);
+            for at in net::Link::default().datagram(&weather, &mut self.weather_rng, clock) {
+                self.push(at, Event::ToUser(user, server_address(), bytes.clone()));
+            }
+        }
+    }
+
+    // --- what happens to people -------------------------------------------------------------------------------
+
+    fn crash_user(&mut self, i: usize) {
+        let back = self.clock + Duration::from_millis(100 + self.fate.below(5_000));
+        if let Some(conn) = self.users[i].crash(back) {
+            self.forget_conn(conn);
+        }
+        self.oracle.crashed(i);
+    }
+
+    fn fate_strikes(&mut self) {
+        self.next_fate = self.clock + Duration::from_secs(1);
+        if chance(&mut self.fate, 500) {
+            self.weather = Weather::draw(&mut self.weather_rng);
+        }
+        for i in 0..self.users.len() {
+            if chance(&mut self.fate, self.weather.breaks)
+                && let Some(conn) = self.users[i].machine.as_ref().and_then(|m| m.conn)
+            {
+                let later = self.clock + Duration::from_millis(self.fate.below(2_000));
+                self.push(later, Event::ServerSees(conn));
+                self.push(self.clock, Event::UserSees(conn));
+            }
+        }
+        if self.plan.crashes && chance(&mut self.fate, 100) {
+            self.server_dies();
+        }
+        if self.plan.crashes && chance(&mut self.fate, 100) {
+            let i = self.fate.below(self.users.len() as u64) as usize;
+            self.crash_user(i);
+        }
+    }
+
+    /// One person does one thing.
+    fn whim(&mut self, i: usize) {
+        let now = self.now();
+        let names: Vec<_> = self.users.iter().map(|u| u.name.clone()).collect();
+        let user = &mut self.users[i];
+        user.next_whim = self.clock + Duration::from_millis(300 + user.whim.below(3_000));
+        if self.calm || !self.plan.whims {
+            user.next_whim = self.clock + Duration::from_secs(3_600);
+        }
+        if !self.plan.whims {
+            return;
+        }
+        let Some(m) = &user.machine else { return };
+        let (chair, friends, requests) = (m.chair.clone(), m.friends.clone(), m.requests.clone());
+        let other = names[user.whim.below(names.len() as u64) as usize].clone();
+        let friend = pick(&mut user.whim, &friends);
+        let dice = user.whim.below(100);
+        let command = match (dice, chair, friend) {
+            (0..=44, Chair::Ringing(_), _) => Some(Command::Answer),
+            (45..=54, Chair::Ringing(_), _) => Some(Command::Decline),
+            (0..=7, Chair::Placing(_) | Chair::Live(_) | Chair::Answered(_), _) => Some(Command::HangUp),
+            (10..=19, Chair::Idle, Some(friend)) => Some(Command::Call(friend)),
+            (20..=59, _, Some(friend)) => {
+                user.say(friend, now);
+                None
+            }
+            (60..=61, _, Some(friend)) => Some(Command::Remove(friend)),
+            (62..=64, _, _) => pick(&mut user.whim, &requests).map(Command::Reject),
+            (65..=79, _, _) => pick(&mut user.whim, &requests).map(Command::Accept),
+            (80..=94, _, _) => Some(Command::Add(other)),
+            _ => None,
+        };
+        if let Some(command) = command {
+            if let Command::Remove(name) = &command {
+                self.oracle.removed(i, name);
+            }
+            self.users[i].command(command, now);
+        }
+    }
+
+    fn villain_acts(&mut self) {
+        let now = self.clock;
+        for (from, bytes) in self.villain.datagrams(now, self.users.len()) {
+            self.push(now, Event::ToRelay(from, bytes));
+        }
+        for (user, from, bytes) in self.villain.at_users(self.users.len()) {
+            self.push(now, Event::ToUser(user, from, bytes));
+        }
+        let conn = self.new_conn(Owner::Villain);
+        self.push(now, Event::Arrive(conn));
+        let junk = self.villain.stream();
+        self.push(now, Event::Up(conn, junk));
+        self.push(now + Duration::from_secs(5), Event::ServerSees(conn));
+    }
+
+    /// The troubles end: clear weather, everybody up, every call hung up.
+    fn clear_up(&mut self) {
+        self.calm = true;
+        self.weather = Weather::CLEAR;
+        if self.server.is_none() && !self.queue.values().any(|e| matches!(e, Event::ServerBack)) {
+            self.server_start();
+        }
+        self.run_until(self.clock + Duration::from_secs(40));
+        for i in 0..self.users.len() {
+            self.tell(i, Command::HangUp);
+        }
+    }
+
+    fn everybody_leaves(&mut self) {
+        for i in 0..self.users.len() {
+            self.crash_user(i);
+            self.users[i].restart = None;
+        }
+    }
+}
+
+fn pick<T: Clone>(rng: &mut Rng, of: &[T]) -> Option<T> {
+    of.get(rng.below(of.len() as u64) as usize).cloned()
+}
+
+fn token_hash() -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &TOKEN).as_ref());
+    hash
+}
