@@ -15,7 +15,8 @@ use proto::crypto::olm::Olm;
 use proto::crypto::ratchet::{Ratchet, RatchetState};
 use proto::id::{DeviceId, Fingerprint, MsgId, Name};
 use proto::limits::{DATAGRAM_BYTES_MAX, LOGIN_TIME_MAX};
-use proto::media::{Media, MediaInput, MediaOutput, OpusFrame, opus};
+use proto::media::opus::duration;
+use proto::media::{Media, MediaInput, MediaOutput, OpusFrame};
 use proto::tls::ClientConfig;
 use proto::{Now, Rng, Time, earliest};
 
@@ -346,7 +347,7 @@ impl Device {
     }
 
     fn send_back(&mut self, frame: &OpusFrame, now: Time) {
-        if let Some(duration) = opus::duration(frame) {
+        if let Some(duration) = duration(frame) {
             self.media.handle(MediaInput::Frame { opus: frame, duration }, now);
         }
     }

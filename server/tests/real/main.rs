@@ -4,3 +4,4 @@
 
 mod friend;
 mod people;
+mod process;

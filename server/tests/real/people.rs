@@ -14,7 +14,7 @@ fn said(person: &Friend, words: &str) -> bool {
     person.events.iter().any(|e| matches!(e, Event::Said { text, .. } if text.as_str() == words))
 }
 
-fn stands(person: &Friend, other: &str, standing: Standing) -> bool {
+pub(crate) fn stands(person: &Friend, other: &str, standing: Standing) -> bool {
     let other = name(other);
     let of = |contact: &ContactInfo| (contact.name == other).then_some(contact.standing);
     let latest = person.events.iter().rev().find_map(|event| {

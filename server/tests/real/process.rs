@@ -1,0 +1,239 @@
+//! `tincand` as a process: what an operator types, and what a kill leaves behind.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command as Process, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use proto::client::{Command, Event};
+use proto::invite::Invite;
+use proto::wire::record::Standing;
+
+use crate::friend::{Friend, Scratch, name, wait_until};
+use crate::people::stands;
+
+/// A server of its own process, killed when the test ends.
+pub(crate) struct Tincand {
+    child: Child,
+    pub(crate) invite: Invite,
+}
+
+impl Tincand {
+    /// Starts it with `settings` as its configuration file.
+    pub(crate) fn start(data: &Path, settings: &str) -> Self {
+        let mut child = tincand(data, settings, &[]).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let invite = lines.map_while(Result::ok).find_map(|line| Invite::parse(&line).ok());
+        Self { invite: invite.expect("tincand prints its invite"), child }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// As the power does it.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Process::new("kill").args([signal, &self.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn end(&mut self) -> Option<i32> {
+        let mut code = None;
+        wait_until("the process to end", || {
+            code = self.child.try_wait().unwrap();
+            code.is_some()
+        });
+        code.and_then(|code| code.code())
+    }
+}
+
+impl Drop for Tincand {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// No limits that people on one address run into.
+pub(crate) const GENEROUS: &str = "[limits]\n\
+    strangers_per_prefix = 500\n\
+    connects_per_prefix = { burst = 10000, per_second = 10000 }\n\
+    registrations = { burst = 10000, per_second = 10000 }\n";
+
+fn tincand(data: &Path, settings: &str, more: &[&str]) -> Process {
+    let file = data.join("settings.toml");
+    std::fs::write(&file, settings).unwrap();
+    let mut process = Process::new(env!("CARGO_BIN_EXE_tincand"));
+    process.args(["--listen", "127.0.0.1:0", "--no-echo", "--log", "warn", "--config"]).arg(file);
+    process.arg("--data").arg(data.join("data")).args(more).stdin(Stdio::null());
+    process
+}
+
+fn run(data: &Path, settings: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = tincand(data, settings, more).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let scratch = Scratch::new();
+    let mut server = Tincand::start(scratch.path(), GENEROUS);
+    let mut alice = Friend::new("alice", 1, &server.invite);
+    alice.log_in();
+    let mut askers = Vec::new();
+    for round in 0..6_u8 {
+        let mut asker = Friend::new(&format!("asker{round}"), 10 + round, &server.invite);
+        asker.log_in();
+        asker.say(Command::Add(name("alice")));
+        asker.await_event("the acknowledgement", |e| *e == Event::Requested(name("alice")));
+        server.kill();
+        server = Tincand::start(scratch.path(), GENEROUS);
+        askers.push(asker.restart(&server.invite));
+        let asker = askers.last_mut().unwrap();
+        asker.log_in();
+        asker.run_until("the request it made", |me| stands(me, "alice", Standing::Asked));
+    }
+    let mut alice = alice.restart(&server.invite);
+    for round in 0..askers.len() {
+        let asker = format!("asker{round}");
+        alice.run_until("every request that was acknowledged", |me| stands(me, &asker, Standing::Asking));
+    }
+}
+
+#[test]
+fn a_signal_ends_it_in_order_and_soon() {
+    for signal in ["-TERM", "-INT"] {
+        let scratch = Scratch::new();
+        let mut server = Tincand::start(scratch.path(), GENEROUS);
+        let mut alice = Friend::new("alice", 1, &server.invite);
+        alice.log_in();
+        // A connection that never says anything must not hold the end up.
+        let _mute = TcpStream::connect(("127.0.0.1", server.invite.port)).unwrap();
+        let asked = Instant::now();
+        server.signal(signal);
+        assert_eq!(server.end(), Some(0));
+        assert!(asked.elapsed() < Duration::from_secs(5), "the end took {:?}", asked.elapsed());
+        alice.await_event("being away", |e| matches!(e, Event::Link(_)));
+    }
+}
+
+#[test]
+fn counters_are_logged_on_request() {
+    let scratch = Scratch::new();
+    let mut child = Process::new(env!("CARGO_BIN_EXE_tincand"))
+        .args(["--listen", "127.0.0.1:0", "--no-echo", "--data"])
+        .arg(scratch.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let invite = lines.find_map(|line| Invite::parse(&line.unwrap()).ok()).unwrap();
+    drop(TcpStream::connect(("127.0.0.1", invite.port)).unwrap());
+    let mut server = Tincand { child, invite };
+    let mut log = BufReader::new(server.child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("accepted=1") {
+        server.signal("-USR1");
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0);
+    }
+}
+
+#[test]
+fn two_servers_do_not_share_a_directory() {
+    let scratch = Scratch::new();
+    let _first = Tincand::start(scratch.path(), GENEROUS);
+    let (code, _, said) = run(scratch.path(), GENEROUS, &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("another tincand") && said.contains("--data"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_done_is_said_with_what_to_do() {
+    let scratch = Scratch::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _holder = TcpListener::bind(taken).unwrap();
+    let (code, _, said) = run(scratch.path(), &format!("listen = \"{taken}\""), &["check-config"]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let (code, _, said) = run_at(&scratch, &["--listen", &taken.to_string()]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("in use") && said.contains("--listen"), "{said}");
+
+    let file = scratch.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let (code, _, said) = run_at(&scratch, &["--data", &file.join("below").to_string_lossy()]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("data directory"), "{said}");
+
+    let data = scratch.path().join("data");
+    std::fs::write(data.join("server.db"), [0xa5; 5000]).unwrap();
+    let (code, _, said) = run(scratch.path(), "", &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("server.db"), "{said}");
+}
+
+/// Without the usual `--listen`, which would be given twice.
+fn run_at(scratch: &Scratch, args: &[&str]) -> (Option<i32>, String, String) {
+    let mut process = Process::new(env!("CARGO_BIN_EXE_tincand"));
+    if !args.contains(&"--data") {
+        process.arg("--data").arg(scratch.path().join("data"));
+    }
+    let Output { status, stdout, stderr } = process.args(args).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn wrong_settings_and_wrong_usage_are_code_2() {
+    let scratch = Scratch::new();
+    let (code, out, said) = run(scratch.path(), "echo = true\nfoo = 1\n", &["check-config"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(said.contains("settings.toml:2: ") && said.contains("foo"), "{said}");
+    assert_eq!(run(scratch.path(), "[limits]\nlogin_seconds = 0", &[]).0, Some(2));
+    assert_eq!(run(scratch.path(), "", &["--frobnicate"]).0, Some(2));
+    assert_eq!(run(scratch.path(), "", &["check-config"]).0, Some(0));
+}
+
+#[test]
+fn the_invite_is_printed_and_replaced() {
+    let scratch = Scratch::new();
+    let server = Tincand::start(scratch.path(), GENEROUS);
+    let printed = |more: &[&str]| {
+        let (code, out, said) = run(scratch.path(), GENEROUS, more);
+        assert_eq!(code, Some(0), "{said}");
+        Invite::parse(&out).unwrap()
+    };
+    assert_eq!(printed(&["invite"]), server.invite);
+    let new = printed(&["invite", "--new"]);
+    assert_ne!(new.token, server.invite.token);
+    assert_eq!((new.port, new.server), (server.invite.port, server.invite.server));
+    assert_eq!(printed(&["invite"]), new);
+    drop(server);
+    let again = Tincand::start(scratch.path(), GENEROUS);
+    assert_eq!(again.invite.token, new.token);
+}
+
+#[test]
+fn the_program_tells_about_itself() {
+    let run = |arg: &str| {
+        let mut child =
+            Process::new(env!("CARGO_BIN_EXE_tincand")).arg(arg).stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        assert!(child.wait().unwrap().success());
+        out
+    };
+    assert!(run("--version").starts_with("tincand "));
+    let help = run("--help");
+    for word in ["--listen", "--data", "--public", "--registration", "check-config", "SIGTERM", "Exit codes"]
+    {
+        assert!(help.contains(word), "{word} is missing in the help");
+    }
+}
