@@ -236,7 +236,7 @@ fn devices(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
 }
 
 fn millis(time: Duration) -> String {
-    format!("{} ms", time.as_millis())
+    if time < Duration::from_millis(1) { "under 1 ms".to_owned() } else { format!("{} ms", time.as_millis()) }
 }
 
 fn percent(share: f32) -> String {

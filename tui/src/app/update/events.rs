@@ -150,7 +150,9 @@ fn logged_in(model: &mut Model, name: Name) {
     }
     model.stage = Stage::Main;
     model.name = Some(name);
-    model.trouble = None;
+    if model.trouble.take().is_some() {
+        notice(model, "The server is back.");
+    }
 }
 
 fn login_refused(model: &mut Model, text: &Safe) {

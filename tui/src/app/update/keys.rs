@@ -162,7 +162,10 @@ fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
     let chosen = model.contacts.selected().filter(|contact| contact.standing == Standing::Asking);
     let only = if requests.len() == 1 { requests.first().copied() } else { None };
     match chosen.or(only).map(|contact| contact.name.clone()) {
-        Some(name) => effects.push(Effect::Send(Command::Accept(name))),
+        Some(name) => {
+            notice(model, format!("{name} is your contact now: c calls, Enter writes."));
+            effects.push(Effect::Send(Command::Accept(name)));
+        }
         None => notice(model, "Nobody selected asks to be a contact: move to a request first."),
     }
 }
