@@ -1,5 +1,6 @@
 //! The real program on a terminal of ours, with a server that never answers: what it writes, what it survives, and
 //! how it gives the terminal back.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
