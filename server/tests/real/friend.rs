@@ -188,6 +188,16 @@ impl Friend {
         }
     }
 
+    /// Sends raw frames without reading what comes back; false once they are not taken any more.
+    pub(crate) fn shout(&mut self, frames: &[u8]) -> bool {
+        let Some(link) = &mut self.link else { return false };
+        link.stream.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+        let mut out = Vec::new();
+        link.pipe.send(frames).unwrap();
+        link.pipe.take_ciphertext(&mut out);
+        link.stream.write_all(&out).is_ok()
+    }
+
     /// Speaks one frame of sound.
     pub(crate) fn speak(&mut self, opus: &[u8], duration: Duration) {
         let now = now(self.start).mono;

@@ -5,3 +5,4 @@
 mod friend;
 mod people;
 mod process;
+mod strangers;

@@ -29,13 +29,23 @@ pub(crate) fn stands(person: &Friend, other: &str, standing: Standing) -> bool {
     latest == Some(standing)
 }
 
-fn befriend(a: &mut Friend, b: &mut Friend) {
+pub(crate) fn befriend(a: &mut Friend, b: &mut Friend) {
     a.say(Command::Add(b.name.clone()));
     let asking = a.name.clone();
     together("a request", &mut [a, b], |p| p[1].events.contains(&Event::Request(asking.clone())));
     b.say(Command::Accept(a.name.clone()));
     let there = b.name.clone();
     together("an answer", &mut [a, b], |p| p[0].events.contains(&Event::Accepted(there.clone())));
+}
+
+/// Says `words` and waits until the other end has them and the receipt is back.
+pub(crate) fn exchange(from: &mut Friend, to: &mut Friend, words: &str) {
+    from.events.clear();
+    from.say(Command::Say { to: to.name.clone(), text: words.into(), echo: 0 });
+    together("the text and its receipt", &mut [from, to], |p| {
+        let delivered = |e: &Event| matches!(e, Event::MessageState { state: MessageState::Delivered, .. });
+        said(p[1], words) && p[0].events.iter().any(delivered)
+    });
 }
 
 #[test]
@@ -83,11 +93,8 @@ fn text_goes_from_end_to_end() {
     alice.log_in();
     bob.log_in();
     befriend(&mut alice, &mut bob);
-    alice.say(Command::Say { to: name("bob"), text: "hello over there".into(), echo: 1 });
-    together("the text and its receipt", &mut [&mut alice, &mut bob], |p| {
-        let delivered = |e: &Event| matches!(e, Event::MessageState { state: MessageState::Delivered, .. });
-        said(p[1], "hello over there") && p[0].events.iter().any(delivered)
-    });
+    exchange(&mut alice, &mut bob, "hello over there");
+    exchange(&mut bob, &mut alice, "hello back");
 }
 
 #[test]

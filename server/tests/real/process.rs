@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command as Process, Output, Stdio};
+use std::process::{Child, ChildStderr, Command as Process, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use proto::client::{Command, Event};
@@ -17,15 +17,46 @@ use crate::people::stands;
 pub(crate) struct Tincand {
     child: Child,
     pub(crate) invite: Invite,
+    log: BufReader<ChildStderr>,
 }
 
 impl Tincand {
     /// Starts it with `settings` as its configuration file.
     pub(crate) fn start(data: &Path, settings: &str) -> Self {
-        let mut child = tincand(data, settings, &[]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::spawn(tincand(data, settings, &[]))
+    }
+
+    /// Starts it with so many file descriptors.
+    pub(crate) fn start_limited(data: &Path, settings: &str, descriptors: u32) -> Self {
+        let wanted = tincand(data, settings, &[]);
+        let mut shell = Process::new("sh");
+        shell.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]);
+        shell.arg(wanted.get_program()).args(wanted.get_args());
+        Self::spawn(shell)
+    }
+
+    fn spawn(mut process: Process) -> Self {
+        let process = process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = process.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let invite = lines.map_while(Result::ok).find_map(|line| Invite::parse(&line).ok());
-        Self { invite: invite.expect("tincand prints its invite"), child }
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { invite: invite.expect("tincand prints its invite"), child, log }
+    }
+
+    /// Asks for the counters until they are as wanted; returns that line.
+    pub(crate) fn await_counts(&mut self, what: &str, done: impl Fn(&str) -> bool) -> String {
+        let mut line = String::new();
+        wait_until(what, || {
+            self.signal("-USR1");
+            line.clear();
+            while !line.contains(" accepted=") {
+                line.clear();
+                assert!(self.log.read_line(&mut line).unwrap() > 0, "the server is gone");
+            }
+            done(&line)
+        });
+        line
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -70,7 +101,7 @@ fn tincand(data: &Path, settings: &str, more: &[&str]) -> Process {
     let file = data.join("settings.toml");
     std::fs::write(&file, settings).unwrap();
     let mut process = Process::new(env!("CARGO_BIN_EXE_tincand"));
-    process.args(["--listen", "127.0.0.1:0", "--no-echo", "--log", "warn", "--config"]).arg(file);
+    process.args(["--listen", "127.0.0.1:0", "--no-echo", "--log", "info", "--config"]).arg(file);
     process.arg("--data").arg(data.join("data")).args(more).stdin(Stdio::null());
     process
 }
@@ -127,24 +158,9 @@ fn a_signal_ends_it_in_order_and_soon() {
 #[test]
 fn counters_are_logged_on_request() {
     let scratch = Scratch::new();
-    let mut child = Process::new(env!("CARGO_BIN_EXE_tincand"))
-        .args(["--listen", "127.0.0.1:0", "--no-echo", "--data"])
-        .arg(scratch.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let invite = lines.find_map(|line| Invite::parse(&line.unwrap()).ok()).unwrap();
-    drop(TcpStream::connect(("127.0.0.1", invite.port)).unwrap());
-    let mut server = Tincand { child, invite };
-    let mut log = BufReader::new(server.child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("accepted=1") {
-        server.signal("-USR1");
-        line.clear();
-        assert!(log.read_line(&mut line).unwrap() > 0);
-    }
+    let mut server = Tincand::start(scratch.path(), GENEROUS);
+    drop(TcpStream::connect(("127.0.0.1", server.invite.port)).unwrap());
+    server.await_counts("the connection to be counted", |line| line.contains("accepted=1 "));
 }
 
 #[test]
