@@ -40,10 +40,12 @@ pub struct Begin {
 /// [`crate::terminal::NoScreen`] when there is no terminal to draw on; otherwise when the store or the poll fails.
 pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     let variable = |name: &str| std::env::var(name).ok();
-    let proposed = begin.name.map(|name| name.to_string()).or_else(|| variable("USER"));
+    let system = || variable("USER").or_else(|| variable("LOGNAME")).or_else(home_name);
+    let proposed = begin.name.map(|name| name.to_string()).or_else(system);
     let settings = Settings {
         server: Safe::line(&shown(session.address().host.as_str(), session.address().port)),
         account: session.account(),
+        expected: session.expected(),
         proposed: proposed.unwrap_or_default(),
         look: begin.look,
         zone: TimeZone::system(),
@@ -66,6 +68,12 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     }
     session.close()?;
     Ok(if refused { Exit::Refused } else { exit })
+}
+
+/// Where neither variable is set, as in containers, the home directory is still named after its user.
+fn home_name() -> Option<String> {
+    let home = std::env::home_dir()?;
+    Some(home.file_name()?.to_str()?.to_owned())
 }
 
 const TERMINAL: Token = Token(Session::FOREIGN);

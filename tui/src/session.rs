@@ -65,6 +65,7 @@ pub struct Session {
     store: Store,
     known: Known,
     address: Address,
+    expected: Option<Fingerprint>,
     server_key: Option<Fingerprint>,
     link: ServerLink,
     agent: AgentHandle,
@@ -124,6 +125,7 @@ impl Session {
             store,
             known,
             address: target.address,
+            expected: target.expect,
             server_key: None,
             link,
             agent,
@@ -161,6 +163,11 @@ impl Session {
     /// Whether this profile has been logged in there before.
     pub fn is_known(&self) -> bool {
         self.known.key_of(&self.address).is_some()
+    }
+
+    /// The server's key, where an invite or `--pin` named it.
+    pub fn expected(&self) -> Option<Fingerprint> {
+        self.expected
     }
 
     /// The server.

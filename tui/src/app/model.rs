@@ -68,6 +68,8 @@ pub struct Settings {
     pub server: Safe,
     /// The fingerprint of our account key.
     pub account: Fingerprint,
+    /// The server's key, where an invite or `--pin` named it: what the connection is checked against.
+    pub expected: Option<Fingerprint>,
     /// The name to propose on the first run.
     pub proposed: String,
     /// How things look.

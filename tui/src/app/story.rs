@@ -31,6 +31,7 @@ impl Story {
         let settings = Settings {
             server: Safe::line("home.example"),
             account: Fingerprint([0x5a; 32]),
+            expected: None,
             proposed: "alice".to_owned(),
             look,
             zone: TimeZone::UTC,

@@ -129,6 +129,12 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     page("first_run", story);
 
     let mut story = Story::new(None, look);
+    story.model.settings.expected = Some(Fingerprint([0x33; 32]));
+    story.tell(Event::Link(LinkState::Online));
+    story.tell(Event::NameWanted);
+    page("first_run_invited", story);
+
+    let mut story = Story::new(None, look);
     story.tell(Event::Link(LinkState::Online));
     story.tell(Event::NameWanted);
     story.keys("Enter");

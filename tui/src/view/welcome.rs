@@ -80,9 +80,14 @@ fn server_words(model: &Model, first: &Welcome, room: u16) -> Vec<String> {
         Link::Away { .. } => "not reached yet, trying again",
     };
     let mut words = text::wrap(&format!("{}, {state}", model.settings.server), room);
-    if let Some(key) = first.unknown_key {
+    let about_key = match (first.unknown_key, model.settings.expected) {
+        (Some(key), _) => Some((key, "Enter trusts this key from now on, as ssh does.")),
+        (None, Some(key)) => Some((key, "the key the invite names; another one is refused")),
+        (None, None) => None,
+    };
+    if let Some((key, why)) = about_key {
         words.extend(text::wrap(&key.openssh(), room));
-        words.extend(text::wrap("Enter trusts this key from now on, as ssh does.", room));
+        words.extend(text::wrap(why, room));
     }
     words
 }
