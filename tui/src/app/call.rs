@@ -44,8 +44,8 @@ pub enum Phase {
     Placing {
         /// Since when.
         since: Time,
-        /// A device of theirs rings.
-        ringing: bool,
+        /// How far it got.
+        reached: Reached,
     },
     /// Both are in it.
     Live {
@@ -56,6 +56,17 @@ pub enum Phase {
         /// A packet of theirs was opened.
         heard: bool,
     },
+}
+
+/// How far a call being placed got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// The key was pressed; the client machine may still refuse.
+    Wanted,
+    /// It is on its way.
+    Calling,
+    /// A device of theirs rings.
+    Ringing,
 }
 
 /// A call that rings here.

@@ -159,8 +159,9 @@ fn head(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
     let now = model.now.mono;
     let words = match &call.phase {
         Phase::Live { since, .. } => format!("in call  {}", clock(now - *since)),
-        Phase::Placing { since, ringing: true } => format!("ringing  {}", clock(now - *since)),
-        Phase::Placing { since, ringing: false } => format!("calling  {}", clock(now - *since)),
+        Phase::Placing { since, reached } => {
+            format!("{}  {}", title::placing(*reached), clock(now - *since))
+        }
         Phase::Incoming(incoming) => format!("is calling  {}", clock(now - incoming.since)),
         Phase::Answering => "connecting".to_owned(),
     };

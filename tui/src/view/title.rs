@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::Model;
-use crate::app::call::{Phase, clock, device};
+use crate::app::call::{Phase, Reached, clock, device};
 use crate::app::model::Link;
 
 use super::text;
@@ -97,13 +97,20 @@ pub(super) fn state(model: &Model) -> Option<String> {
     Some(match &call.phase {
         Phase::Incoming(incoming) => format!("{with} is calling {}", clock(now - incoming.since)),
         Phase::Answering => format!("{with} connecting"),
-        Phase::Placing { since, ringing: true } => format!("{with} ringing {}", clock(now - *since)),
-        Phase::Placing { since, ringing: false } => format!("{with} calling {}", clock(now - *since)),
+        Phase::Placing { since, reached } => format!("{with} {} {}", placing(*reached), clock(now - *since)),
         Phase::Live { since, .. } => {
             let muted = if model.sound.muted { " muted" } else { "" };
             format!("{with} {}{muted}", clock(now - *since))
         }
     })
+}
+
+/// How far a call being placed got, in a word.
+pub(super) fn placing(reached: Reached) -> &'static str {
+    match reached {
+        Reached::Wanted | Reached::Calling => "calling",
+        Reached::Ringing => "ringing",
+    }
 }
 
 /// `14:32` where the user is.

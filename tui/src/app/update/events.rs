@@ -3,10 +3,10 @@
 use proto::client::{Command, EndReason, Event, MessageState};
 use proto::id::Name;
 use proto::media::{HalfState, SoundCommand, SoundEvent};
-use proto::wire::record::{Standing, Why};
+use proto::wire::record::Standing;
 use proto::{Safe, Time};
 
-use super::super::call::{self, BELL_EVERY, Call, Incoming, Phase};
+use super::super::call::{self, BELL_EVERY, Call, Incoming, Phase, Reached};
 use super::super::chat::{From, Line};
 use super::super::model::{Focus, Link, Model, Stage, Welcome};
 use super::super::msg::Effect;
@@ -58,8 +58,8 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
             said(model, from, line, effects);
         }
         Event::Incoming(name) => incoming(model, name),
-        Event::Calling(name) => calling(model, name),
-        Event::Ringing(name) => ringing(model, &name),
+        Event::Calling(name) => placed(model, name, Reached::Calling),
+        Event::Ringing(name) => placed(model, name, Reached::Ringing),
         Event::Live { with, ssrc } => {
             let phase = Phase::Live { since: model.now.mono, ssrc, heard: false };
             set_phase(model, with, phase);
@@ -67,7 +67,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::Heard(name) => heard(model, &name),
         Event::Ended { with, reason } => ended(model, &with, reason, effects),
         Event::Invite(link) => model.own_link = Some(link),
-        Event::Refused { why, text } => refused(model, why, &text),
+        Event::Refused { text, .. } => refused(model, &text),
         Event::IdentityChanged(name) => {
             let text = format!(
                 "The key behind {name} is another one. Nothing is sent to them until you remove them."
@@ -162,18 +162,15 @@ fn login_refused(model: &mut Model, text: &Safe) {
     welcome.name_wanted = true;
 }
 
-fn refused(model: &mut Model, why: Why, text: &Safe) {
+fn refused(model: &mut Model, text: &Safe) {
     if let Some(Popup::Add(add)) = model.popups.last_mut() {
         add.link_wanted = false;
         add.problem = Some(text.to_string());
         return;
     }
-    let about_call =
-        matches!(why, Why::NotContact | Why::NoSuchUser | Why::NobodyRung | Why::InCall | Why::NoCall);
-    let placing = |call: &mut Call| matches!(call.phase, Phase::Placing { ringing: false, .. });
-    if about_call {
-        model.call.take_if(placing);
-    }
+    // The machine says what it calls as soon as it is asked: a refusal before that is of the call.
+    let wanted = |call: &mut Call| matches!(call.phase, Phase::Placing { reached: Reached::Wanted, .. });
+    model.call.take_if(wanted);
     notice(model, text.as_str());
 }
 
@@ -219,22 +216,18 @@ pub(super) fn ring(call: &mut Call, now: Time, effects: &mut Vec<Effect>) {
     }
 }
 
-/// A call being placed.
+/// A call that was just asked for.
 pub(super) fn placing(with: Name, now: Time) -> Call {
-    Call::new(with, Phase::Placing { since: now, ringing: false })
+    Call::new(with, Phase::Placing { since: now, reached: Reached::Wanted })
 }
 
-fn calling(model: &mut Model, name: Name) {
+/// A call being placed got further.
+fn placed(model: &mut Model, name: Name, got: Reached) {
     if model.call.as_ref().is_none_or(|call| call.with != name) {
         model.call = Some(placing(name, model.now.mono));
     }
-}
-
-fn ringing(model: &mut Model, name: &Name) {
-    if let Some(Call { with, phase: Phase::Placing { ringing, .. }, .. }) = &mut model.call
-        && with == name
-    {
-        *ringing = true;
+    if let Some(Call { phase: Phase::Placing { reached, .. }, .. }) = &mut model.call {
+        *reached = got;
     }
 }
 

@@ -408,3 +408,17 @@ fn why_the_connection_failed_is_said_once_until_it_is_up_again() {
     story.event(refused());
     assert_eq!(story.notice(), "connection refused");
 }
+
+#[test]
+fn a_call_that_is_refused_at_once_is_none() {
+    let refused = || Event::Refused { why: Why::NotLoggedIn, text: Safe::line("there is no connection") };
+    let mut story = Story::friends();
+    story.keys("c");
+    story.tell(refused());
+    assert!(story.model.call.is_none());
+    assert_eq!(story.notice(), "there is no connection");
+    story.keys("c");
+    story.tell(Event::Calling(name("bob")));
+    story.tell(refused());
+    assert!(story.model.call.is_some(), "that was about something else");
+}
