@@ -2,3 +2,9 @@
 
 #[expect(dead_code, reason = "the figures use the rest")]
 mod harness;
+#[path = "scenario/headless.rs"]
+mod headless;
+#[path = "scenario/screen.rs"]
+mod screen;
+#[path = "scenario/secrets.rs"]
+mod secrets;

@@ -203,13 +203,20 @@ impl Headless {
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let next = self.next(left);
-            let Some(value) = next else {
-                panic!("{} never told {event:?}; what happened:\n{}", self.name, self.story)
-            };
+            let Some(value) = next else { panic!("{} never told {event:?}", self.name) };
             if value["event"] == event && wanted(&value) {
                 return value;
             }
         }
+    }
+
+    /// Both are contacts of each other afterwards.
+    pub(crate) fn befriend(&mut self, other: &mut Self) {
+        let (me, you) = (self.name.clone(), other.name.clone());
+        self.say(&format!("add {you}"));
+        other.expect_where("request", |event| event["from"] == *me);
+        other.say(&format!("accept {me}"));
+        self.expect_where("accepted", |event| event["name"] == *you);
     }
 
     /// True when no event of that name comes for so long.
@@ -242,5 +249,15 @@ impl Headless {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.0.id()
+    }
+}
+
+impl Drop for Headless {
+    #[expect(clippy::print_stderr, reason = "a failed scenario is understood from both sides")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            while self.next(Duration::from_millis(100)).is_some() {}
+            eprintln!("{}:\n{}", self.name, self.story);
+        }
     }
 }

@@ -73,6 +73,17 @@ impl Terminal {
             .expect("the pty takes keys");
     }
 
+    /// Presses keys again and again until the screen shows `text`, as somebody does whom nothing answers at first.
+    pub(crate) fn press_until(&mut self, keys: &str, text: &str) {
+        wait_for(&format!("{text:?} after {keys:?}"), || {
+            if !self.screen().contains(text) {
+                self.press(keys);
+                std::thread::sleep(Duration::from_millis(300));
+            }
+            self.screen().contains(text).then_some(())
+        });
+    }
+
     /// What a person sees now.
     pub(crate) fn screen(&self) -> String {
         self.output.lock().expect("the reading thread does not panic").screen.screen().contents()

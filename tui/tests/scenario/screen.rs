@@ -1,0 +1,143 @@
+//! Two people at two terminals, from nothing to a call, with speech in virtual microphones.
+
+use std::sync::MutexGuard;
+use std::time::Duration;
+
+use crate::harness::process::{Server, tincan};
+use crate::harness::signal::{self, RATE, level_db, silences, voice_like};
+use crate::harness::sound::{Lane, Recording, World};
+use crate::harness::terminal::Terminal;
+use crate::harness::{Scratch, assert_heard, my_turn};
+
+/// What the call bar shows of a live call, and only of one.
+const LIVE: &str = "E2E";
+
+/// Alice and bob in a call, each at a terminal, with all sound recorded.
+struct Call {
+    alice: Terminal,
+    bob: Terminal,
+    recording: Recording,
+    world: World,
+    server: Server,
+    _scratch: Scratch,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Call {
+    /// `None` on a machine without virtual sound.
+    fn begin(name: &str) -> Option<Self> {
+        let turn = my_turn();
+        let scratch = Scratch::new(name);
+        let world = World::start(scratch.path())?;
+        let recording = world.record();
+        let server = Server::start(&scratch);
+        let mut alice = join(&scratch, &server, &world, "alice");
+        let mut bob = join(&scratch, &server, &world, "bob");
+        alice.press("abob\r");
+        bob.see("? alice");
+        bob.press("GA");
+        alice.see("● bob");
+        alice.press("gc");
+        bob.see("alice is calling");
+        // The window ignores keys for its first half second, so that nobody answers by accident.
+        bob.press_until("y", LIVE);
+        alice.see(LIVE);
+        Some(Self { alice, bob, recording, world, server, _scratch: scratch, _turn: turn })
+    }
+
+    /// What went into one's microphone, to the sample, comes out of the other's speaker.
+    fn speak(&self, who: &str, words: &[f32], mouth: Lane, ear: Lane) {
+        let from = self.recording.samples();
+        self.world.play(who, words).finish();
+        self.recording.pass(1.5);
+        assert_heard(who, &self.lane_since(mouth, from), &self.lane_since(ear, from), 0);
+    }
+
+    fn lane_since(&self, lane: Lane, from: usize) -> Vec<f32> {
+        self.recording.lane(lane)[from..].to_vec()
+    }
+}
+
+/// The first run: a name, and Enter.
+fn join(scratch: &Scratch, server: &Server, world: &World, name: &str) -> Terminal {
+    let profile = scratch.join(name);
+    let profile = profile.to_str().expect("the scratch directory has a plain name");
+    let mut terminal =
+        Terminal::start(name, tincan(), &["--profile", profile, &server.invite], &world.endpoint(name));
+    terminal.see("Welcome");
+    terminal.press(&format!("\x15{name}\r"));
+    terminal.see("CONTACTS");
+    terminal
+}
+
+#[test]
+fn a_first_call_from_nothing_carries_speech_both_ways() {
+    let Some(mut call) = Call::begin("call") else { return };
+    let (hers, his) = (speech("en-us+f3", HERS), speech("en-gb+m3", HIS));
+
+    call.speak("alice", &hers, Lane::AliceMic, Lane::BobSpeaker);
+    call.speak("bob", &his, Lane::BobMic, Lane::AliceSpeaker);
+
+    call.alice.press("\x14");
+    call.alice.see("muted");
+    let from = call.recording.samples();
+    call.world.play("alice", &hers).finish();
+    call.recording.pass(1.0);
+    let heard = call.lane_since(Lane::BobSpeaker, from);
+    assert!(level_db(&heard) < -70.0, "bob hears a muted alice at {:.0} dB", level_db(&heard));
+
+    call.alice.press("\x18");
+    call.alice.see_no(LIVE);
+    call.bob.see_no(LIVE);
+    for terminal in [&mut call.alice, &mut call.bob] {
+        terminal.press("q");
+        assert!(terminal.wait_exit().success());
+    }
+    assert_eq!(call.server.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_killed_server_costs_a_call_two_seconds_after_its_return_at_most() {
+    let Some(mut call) = Call::begin("killed") else { return };
+    // Never silent, so that silence in a speaker is the gap.
+    let _hers = call.world.play("alice", &voice_like(1, 30.0));
+    let _his = call.world.play("bob", &voice_like(2, 30.0));
+    call.recording.pass(3.0);
+    call.server.kill();
+    let killed = call.recording.samples();
+    std::thread::sleep(Duration::from_secs(1));
+    call.server.restart();
+    let listening = call.recording.samples();
+    call.recording.pass(5.0);
+    call.alice.see(LIVE);
+    call.bob.see(LIVE);
+    for lane in [Lane::AliceSpeaker, Lane::BobSpeaker] {
+        let heard = call.recording.lane(lane);
+        let before = &heard[killed - 2 * RATE..killed];
+        assert!(silences(before, -60.0, RATE / 10).is_empty(), "{lane:?}: sound before the fall");
+        let gaps = silences(&heard[killed..], -60.0, RATE / 10);
+        let end = killed + gaps.last().map_or(0, |gap| gap.1);
+        let after = (end as f64 - listening as f64) / RATE as f64;
+        println!("{lane:?}: sound again {after:.2} s after the server listened: {gaps:?}");
+        assert!(!gaps.is_empty(), "{lane:?}: the relay was gone, so there must be a gap");
+        assert!(after <= 2.0, "{lane:?}: the gap ended {after:.2} s after the server listened again");
+    }
+}
+
+/// Spoken by espeak-ng, at the level of a person near a microphone.
+fn speech(voice: &str, text: &str) -> Vec<f32> {
+    let scratch = Scratch::new("speech");
+    let file = scratch.join("speech.wav");
+    let status =
+        std::process::Command::new("espeak-ng").args(["-v", voice, "-w"]).arg(&file).arg(text).status();
+    assert!(status.is_ok_and(|s| s.success()), "espeak-ng is missing: scripts/install-deps test brings it");
+    let mut samples = signal::read_wav(&file);
+    let gain = 10f64.powf((-24.0 - level_db(&samples)) / 20.0) as f32;
+    samples.iter_mut().for_each(|s| *s *= gain);
+    samples
+}
+
+const HERS: &str = "The string is tight, the cans are clean, and I can hear my own voice travel to your window. \
+                    Tell me what you had for breakfast, and tell me slowly.";
+const HIS: &str = "Porridge with plums, and the last of the coffee. The line is so clear that I could count \
+                   the spoons on your table.";
