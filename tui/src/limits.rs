@@ -20,6 +20,10 @@ pub const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
 pub const INVITE_TIME_MAX: Duration = Duration::from_secs(20);
 /// Bytes after which the log of the screen is put aside.
 pub const LOG_BYTES_MAX: u64 = 1 << 20;
+/// Lines of one chat that are kept for the screen; older ones stay in the store.
+pub const CHAT_LINES_MAX: usize = 2_000;
+/// Bytes of what is typed to add a contact: the longest link of ours is about 200, with a long host 450.
+pub const ADD_BYTES_MAX: usize = 500;
 /// Lines of a chat that are read back.
 pub const HISTORY_LINES_MAX: usize = 500;
 /// Texts said and not yet in the outbox.

@@ -191,6 +191,8 @@ impl Screen {
 
     fn suspend(&mut self) -> io::Result<()> {
         let suspended = self.terminal.suspend();
+        // It has taken the terminal again by itself.
+        self.signals.forget(Signal::Continue);
         self.model.dirty = true;
         suspended
     }

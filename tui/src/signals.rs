@@ -65,6 +65,13 @@ impl Signals {
         &mut self.wake
     }
 
+    /// A signal that came is dealt with already.
+    pub fn forget(&mut self, signal: Signal) {
+        if let Some((_, flag)) = self.flags.iter().find(|(listed, _)| *listed == signal) {
+            flag.store(false, Ordering::SeqCst);
+        }
+    }
+
     /// The signals that came since the last call, each once.
     pub fn take(&mut self) -> Vec<Signal> {
         let mut bin = [0; 64];

@@ -8,9 +8,7 @@ use proto::limits::TEXT_BYTES_MAX;
 use proto::{Safe, Wall};
 
 use super::input::Editor;
-
-/// Lines of one chat that are kept for the screen; older ones stay in the store.
-pub const CHAT_LINES_MAX: usize = 2_000;
+use crate::limits::CHAT_LINES_MAX;
 
 /// One chat.
 #[derive(Clone, Debug)]

@@ -4,9 +4,7 @@
 use proto::Time;
 
 use super::input::Editor;
-
-/// Bytes of what is typed to add a contact: the longest link of ours is about 200.
-pub const ADD_BYTES_MAX: usize = 400;
+use crate::limits::ADD_BYTES_MAX;
 
 /// One window.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -55,7 +55,7 @@ pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, ba
 }
 
 const NOBODY: &str = "This is where you talk. Press a to add a contact by name, or by the link they gave you. \
-    Every server has a friend called echo who answers calls and says back what you say.";
+    Most servers have a friend called echo who answers calls and says back what you say.";
 
 fn head(contact: Option<&ContactInfo>, area: Rect, buf: &mut Buffer, theme: Theme) {
     let Some(contact) = contact else { return };

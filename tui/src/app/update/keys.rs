@@ -26,6 +26,8 @@ const QUIT_TIME: Duration = Duration::from_secs(2);
 /// Lines a scroll key moves.
 const SCROLL_LINES: usize = 5;
 
+const NOBODY: &str = "The list is empty: a adds a contact.";
+
 /// Steps of the volume, and its most, in percent.
 const VOLUME_STEP: u16 = 10;
 const VOLUME_MAX: u16 = 200;
@@ -152,7 +154,7 @@ fn open(model: &mut Model, effects: &mut Vec<Effect>) {
     match model.contacts.selected().map(|contact| contact.standing) {
         Some(Standing::Asking) => accept(model, effects),
         Some(Standing::None | Standing::Asked | Standing::Mutual) => model.focus = Focus::Message,
-        None => notice(model, "The list is empty: press a to add a contact, or give them your link."),
+        None => notice(model, NOBODY),
     }
 }
 
@@ -281,7 +283,7 @@ fn call(model: &mut Model, effects: &mut Vec<Effect>) {
         let with = call.with.clone();
         return notice(model, format!("You are in a call with {with}: ^X hangs up."));
     }
-    let Some(contact) = model.contacts.selected() else { return };
+    let Some(contact) = model.contacts.selected() else { return notice(model, NOBODY) };
     let (name, callable) = (contact.name.clone(), contact.standing == Standing::Mutual && !contact.blocked);
     if !callable {
         return notice(model, format!("{name} cannot be called: you are not contacts (yet)."));
