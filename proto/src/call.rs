@@ -44,6 +44,8 @@ pub(crate) struct Call {
     online: bool,
     /// Calls left while the connection was away.
     owed: VecDeque<CallId>,
+    /// The latest calls that are over here. What the server still says of them is not about the next one.
+    ended: VecDeque<CallId>,
     out: VecDeque<Effect>,
 }
 
@@ -57,6 +59,7 @@ impl Call {
             relay: None,
             online: false,
             owed: VecDeque::new(),
+            ended: VecDeque::new(),
             out: VecDeque::new(),
         }
     }
@@ -308,6 +311,7 @@ impl Call {
     /// Ends what is going on, and says so to whoever does not know yet.
     fn end(&mut self, reason: EndReason) {
         let over = core::mem::replace(&mut self.phase, Phase::Idle);
+        self.remember(over.room());
         let with = match over {
             Phase::Idle => return,
             Phase::Placing { to, .. } => {
@@ -340,6 +344,14 @@ impl Call {
         };
         self.out.push_back(Effect::Settled);
         self.tell(Tell::Ended { with, reason });
+    }
+
+    fn remember(&mut self, room: Option<&Room>) {
+        let Some(room) = room else { return };
+        if self.ended.len() >= ANNOUNCED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(room.call());
     }
 
     /// 103, now or when the server is back.
@@ -401,7 +413,7 @@ impl Call {
 
     /// What must always hold.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
-        let bounded = [self.announced.len(), self.rung.len(), self.owed.len()];
+        let bounded = [self.announced.len(), self.rung.len(), self.owed.len(), self.ended.len()];
         if bounded.into_iter().any(|n| n > ANNOUNCED_MAX) {
             return Err("a call table is beyond its limit".into());
         }

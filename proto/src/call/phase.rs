@@ -158,6 +158,19 @@ pub(super) enum Phase {
     },
 }
 
+impl Phase {
+    /// The call's room, once there is one.
+    pub(super) fn room(&self) -> Option<&Room> {
+        match self {
+            Self::Idle | Self::Placing { .. } => None,
+            Self::Calling { room, .. }
+            | Self::Ringing { room, .. }
+            | Self::Accepting { room, .. }
+            | Self::Live { room, .. } => Some(room),
+        }
+    }
+}
+
 /// The other end's device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Peer {

@@ -115,6 +115,9 @@ impl Call {
         if over {
             self.announced.remove(&call);
         }
+        if self.ended.contains(&call) {
+            return;
+        }
         match &self.phase {
             // The server may refuse a callee before it has told us the call's id.
             Phase::Placing { to, .. } if to == name => self.callee(state),

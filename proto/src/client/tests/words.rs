@@ -231,3 +231,17 @@ fn a_call_without_a_session_fails_in_time() {
     let ended = Event::Ended { with: name("bob"), reason: EndReason::Failed };
     assert!(stage.events().contains(&ended), "{:?}", stage.events());
 }
+
+#[test]
+fn what_the_server_says_of_the_last_call_does_not_end_the_next() {
+    let mut stage = Stage::ringing();
+    stage.bob_says(Body::HangUp(CALL));
+    assert!(matches!(stage.events().last(), Some(Event::Ended { .. })));
+    stage.input(Input::Command(Command::Call(name("bob"))));
+    stage.forget();
+    let state = |call, state| Reply::CallState(CallState { call, name: name("bob"), state });
+    stage.hear(&state(CALL, MemberState::Left));
+    assert_eq!(stage.events(), [], "bob left the call before");
+    stage.hear(&state(CallId([9; 16]), MemberState::Gone));
+    assert_eq!(stage.events(), [Event::Ended { with: name("bob"), reason: EndReason::Gone }]);
+}
