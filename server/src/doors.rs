@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
-use proto::hub::{Admission, Dialect, Doorway, Input};
+use proto::hub::{Admission, Dialect, Doorway, Entry, Input};
 use proto::id::ConnId;
 use proto::tls::{Established, ServerConfig};
 use proto::{Drop, Time, earliest};
@@ -51,6 +51,8 @@ pub(crate) struct Doors {
     knocking: bool,
     /// Accepting failed; not before then again.
     rest_until: Option<Time>,
+    /// When the next complaint about that is due.
+    complain_at: Option<Time>,
     /// Given up to turn a connection away when there is no other descriptor left.
     spare: Option<File>,
     stats: Stats,
@@ -98,6 +100,7 @@ impl Doors {
             reads_left: 0,
             knocking: true,
             rest_until: None,
+            complain_at: None,
             spare: spare(),
             stats,
         })
@@ -165,36 +168,51 @@ impl Doors {
                     break;
                 }
                 Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                    self.turn_away(now);
+                    self.turn_away(now, &error);
                     break;
                 }
-                Err(error) => {
+                Err(error) if is_about_a_guest(&error) => {
                     tracing::debug!(%error, "a connection broke before it was accepted");
+                }
+                Err(error) => {
+                    self.rest(now, &error);
+                    break;
                 }
             }
         }
         self.tell_figures();
     }
 
-    /// Out of descriptors: the spare one buys the right to close whoever waits; then the queue rests, so that a
-    /// full house does not spin.
-    fn turn_away(&mut self, now: Time) {
+    /// Out of descriptors: the spare one buys the right to close whoever waits; then the queue rests.
+    fn turn_away(&mut self, now: Time, error: &io::Error) {
         self.spare = None;
         if let Some(Ok(_)) = self.listener.as_ref().map(TcpListener::accept) {
             self.stats.add(Figure::Accepted, 1);
             self.stats.drop(Place::Stream, Drop::Crowded);
         }
         self.spare = spare();
+        self.rest(now, error);
+    }
+
+    /// Accepting cannot go on: it is tried again after a while, so that a full house neither spins nor fills the log.
+    fn rest(&mut self, now: Time, error: &io::Error) {
         self.rest_until = Some(now + ACCEPT_REST);
-        tracing::warn!("no file descriptors left: connections are turned away (see ulimit -n)");
+        if self.complain_at.is_none_or(|at| now >= at) {
+            self.complain_at = Some(now + COMPLAIN_EVERY);
+            tracing::warn!(%error, "connections cannot be accepted and wait or are turned away (see ulimit -n)");
+        }
     }
 
     fn meet(&mut self, stream: TcpStream, from: SocketAddr, now: Time) {
         self.stats.add(Figure::Accepted, 1);
-        if let Err(why) = self.admission.opened(from.ip(), now) {
-            // Dropping the stream closes it: a stranger too many is owed no answer.
-            self.stats.drop(Place::Stream, why);
-            return tracing::debug!(%from, %why, "turned away");
+        match self.admission.opened(from.ip(), now) {
+            Ok(Entry::Free) => {}
+            Ok(Entry::InsteadOfOldest) => self.lose_oldest_stranger(),
+            Err(why) => {
+                // Dropping the stream closes it: a stranger too many is owed no answer.
+                self.stats.drop(Place::Stream, why);
+                return tracing::debug!(%from, %why, "turned away");
+            }
         }
         let conn = ConnId(self.next);
         self.next += 1;
@@ -323,6 +341,16 @@ impl Doors {
         tracing::debug!(conn = conn.0, from = %guest.from, "gone");
     }
 
+    /// Whoever holds a place without logging in loses it to who comes now: the deadlines are those of strangers and
+    /// of leavers, the earliest first.
+    fn lose_oldest_stranger(&mut self) {
+        let is_stranger = |conn: &ConnId| self.guests.get(conn).is_some_and(|guest| guest.stranger);
+        let oldest = self.deadlines.iter().map(|(_, conn)| *conn).find(is_stranger);
+        if let Some(oldest) = oldest {
+            self.lose(oldest, Some(Drop::Crowded));
+        }
+    }
+
     /// Counts the reason, and lets the hub know if it knows the connection.
     fn forget(&mut self, conn: ConnId, why: Option<Drop>) {
         let Some(guest) = self.guests.get(&conn) else { return };
@@ -391,6 +419,12 @@ fn token(conn: ConnId) -> Token {
     Token(usize::try_from(conn.0).unwrap_or(0))
 }
 
+/// Errors of `accept` that say nothing about the next one.
+fn is_about_a_guest(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(error.kind(), Kind::ConnectionAborted | Kind::ConnectionReset | Kind::Interrupted)
+}
+
 fn spare() -> Option<File> {
     File::open("/dev/null").ok()
 }
@@ -404,7 +438,8 @@ const ACCEPTS_PER_TURN: usize = 64;
 const READS_PER_TURN: usize = 256;
 /// One TLS record.
 const READ_BYTES: usize = 16 << 10;
-/// How long accepting rests when the system has no descriptors.
+/// How long accepting rests when the system has no descriptors, or no memory for one more.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// How long somebody who is told to go may take to hear it.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);

@@ -136,6 +136,16 @@ impl Default for Doorway {
     }
 }
 
+/// How a newcomer gets its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// There was one.
+    Free,
+    /// All are taken: the shell closes the stranger who has been one for longest. Whoever only holds a place loses
+    /// it, and who comes to log in needs it for a moment only.
+    InsteadOfOldest,
+}
+
 /// Whether one more connection may come in. The shell asks before it spends a handshake on it.
 #[derive(Debug)]
 pub struct Admission {
@@ -157,22 +167,20 @@ impl Admission {
     ///
     /// # Errors
     /// It must be closed at once, for this reason, and is not counted: [`Admission::closed`] is not said for it.
-    pub fn opened(&mut self, address: IpAddr, now: Time) -> Result<(), Drop> {
+    pub fn opened(&mut self, address: IpAddr, now: Time) -> Result<Entry, Drop> {
         let prefix = Prefix::of(address);
         if !self.connects.take(prefix, now) {
             return Err(Drop::Flood);
         }
         let of_prefix = self.by_prefix.get(&prefix).copied().unwrap_or(0);
-        if self.connections >= self.limits.connections
-            || self.strangers >= self.limits.strangers
-            || of_prefix >= self.limits.strangers_per_prefix
-        {
+        let is_full = self.connections >= self.limits.connections || self.strangers >= self.limits.strangers;
+        if of_prefix >= self.limits.strangers_per_prefix || (is_full && self.strangers == 0) {
             return Err(Drop::Crowded);
         }
         self.connections += 1;
         self.strangers += 1;
         self.by_prefix.insert(prefix, of_prefix + 1);
-        Ok(())
+        Ok(if is_full { Entry::InsteadOfOldest } else { Entry::Free })
     }
 
     /// A stranger of `address` has logged in ([`super::Output::Admitted`]).
@@ -245,19 +253,34 @@ mod tests {
     fn strangers_are_counted_in_all_and_by_prefix() {
         let limits = Doorway { strangers: 3, strangers_per_prefix: 2, ..Doorway::default() };
         let mut door = Admission::new(limits);
-        assert_eq!(door.opened(ip("10.0.0.1"), Time::ZERO), Ok(()));
-        assert_eq!(door.opened(ip("10.0.0.2"), Time::ZERO), Ok(()));
+        assert_eq!(door.opened(ip("10.0.0.1"), Time::ZERO), Ok(Entry::Free));
+        assert_eq!(door.opened(ip("10.0.0.2"), Time::ZERO), Ok(Entry::Free));
         assert_eq!(door.opened(ip("::ffff:10.0.0.3"), Time::ZERO), Err(Drop::Crowded));
-        assert_eq!(door.opened(ip("10.0.1.1"), Time::ZERO), Ok(()));
-        assert_eq!(door.opened(ip("10.0.2.1"), Time::ZERO), Err(Drop::Crowded));
-        door.logged_in(ip("10.0.0.1"));
-        assert_eq!(door.opened(ip("10.0.0.4"), Time::ZERO), Ok(()));
-        door.closed(ip("10.0.0.1"), false);
-        for address in ["10.0.0.2", "10.0.0.4", "10.0.1.1"] {
+        assert_eq!(door.opened(ip("10.0.1.1"), Time::ZERO), Ok(Entry::Free));
+        assert_eq!(door.opened(ip("10.0.2.1"), Time::ZERO), Ok(Entry::InsteadOfOldest));
+        door.closed(ip("10.0.0.1"), true);
+        assert_eq!((door.counts(), door.is_sound()), ((3, 3), true));
+        door.logged_in(ip("10.0.0.2"));
+        assert_eq!(door.opened(ip("10.0.0.4"), Time::ZERO), Ok(Entry::Free));
+        door.closed(ip("10.0.0.2"), false);
+        for address in ["10.0.0.4", "10.0.1.1", "10.0.2.1"] {
             door.closed(ip(address), true);
         }
         assert_eq!((door.counts(), door.by_prefix.len()), ((0, 0), 0));
         assert!(door.is_sound());
+    }
+
+    #[test]
+    fn a_house_full_of_users_turns_the_newcomer_away() {
+        let limits = Doorway { connections: 2, ..Doorway::default() };
+        let mut door = Admission::new(limits);
+        assert_eq!(door.opened(ip("10.0.0.1"), Time::ZERO), Ok(Entry::Free));
+        door.logged_in(ip("10.0.0.1"));
+        assert_eq!(door.opened(ip("10.0.1.1"), Time::ZERO), Ok(Entry::Free));
+        assert_eq!(door.opened(ip("10.0.2.1"), Time::ZERO), Ok(Entry::InsteadOfOldest));
+        door.closed(ip("10.0.1.1"), true);
+        door.logged_in(ip("10.0.2.1"));
+        assert_eq!(door.opened(ip("10.0.3.1"), Time::ZERO), Err(Drop::Crowded));
     }
 
     #[test]
@@ -268,6 +291,6 @@ mod tests {
         let let_in = (0..9).filter(|n| door.opened(from(*n), Time::ZERO).is_ok()).count();
         assert_eq!(let_in, 3);
         assert_eq!(door.opened(from(0), Time::ZERO), Err(Drop::Flood));
-        assert_eq!(door.opened(ip("2001:db8:1::1"), Time::ZERO), Ok(()));
+        assert_eq!(door.opened(ip("2001:db8:1::1"), Time::ZERO), Ok(Entry::Free));
     }
 }

@@ -4,5 +4,6 @@
 
 mod friend;
 mod people;
+mod places;
 mod process;
 mod strangers;
