@@ -39,7 +39,7 @@ pub const HANDSHAKE_BYTES_MAX: usize = 16 << 10;
 pub const OUT_QUEUE_BYTES_MAX: usize = 256 << 10;
 /// Connections at once, logged in or not (operator).
 pub const CONNECTIONS_MAX: usize = 4_096;
-/// Connections not yet logged in at once; the newest stranger is turned away beyond it (operator).
+/// Connections not yet logged in at once; beyond it the oldest stranger makes room for the newest (operator).
 pub const STRANGERS_MAX: usize = 1_024;
 /// Connections not yet logged in from one prefix (/24, /48) (operator).
 pub const STRANGERS_PER_PREFIX_MAX: usize = 4;
@@ -55,6 +55,9 @@ pub const REQUESTS_PER_STRANGER: Bucket = Bucket { burst: 8, per_second: 1 };
 pub const MAIL_PER_ACCOUNT: Bucket = Bucket { burst: 120, per_second: 10 };
 /// Calls started by one account.
 pub const CALLS_PER_ACCOUNT: Bucket = Bucket { burst: 10, per_second: 1 };
+/// Contact requests and invites redeemed of one account: whoever asks, withdraws and asks again rings a bell at the
+/// other end each time.
+pub const ASKS_PER_ACCOUNT: Bucket = Bucket { burst: 60, per_second: 1 };
 /// Accounts created from one prefix.
 pub const REGISTRATIONS_PER_PREFIX: Bucket = Bucket { burst: 16, per_second: 1 };
 /// Accounts whose buckets are remembered; the one not seen for longest goes first.
@@ -76,6 +79,8 @@ pub const RECONNECT_MAX_IN_CALL: Duration = Duration::from_secs(1);
 
 // --- accounts, contacts, devices ------------------------------------------------------------------------------
 
+/// Accounts of one server: an invite that went too far fills no disk (operator). About 10 KiB each.
+pub const ACCOUNTS_MAX: usize = 100_000;
 /// Contacts and requests of one account.
 pub const CONTACTS_MAX: usize = 1_000;
 /// Requests one account has pending with others at once.

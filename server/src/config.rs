@@ -172,7 +172,9 @@ struct FileLimits {
     strangers_per_prefix: Option<usize>,
     connects_per_prefix: Option<FileBucket>,
     login_seconds: Option<u64>,
+    accounts: Option<usize>,
     calls: Option<usize>,
+    contact_requests: Option<FileBucket>,
     requests: Option<FileBucket>,
     mail: Option<FileBucket>,
     call_starts: Option<FileBucket>,
@@ -195,9 +197,11 @@ impl FileLimits {
         count(&mut doorway.strangers, self.strangers, "strangers", CONNECTIONS_CEILING)?;
         let key = "strangers_per_prefix";
         count(&mut doorway.strangers_per_prefix, self.strangers_per_prefix, key, CONNECTIONS_CEILING)?;
+        count(&mut hub.accounts, self.accounts, "accounts", ACCOUNTS_CEILING)?;
         count(&mut hub.calls, self.calls, "calls", limits::RELAY_ROOMS_MAX)?;
         bucket(&mut doorway.connects, self.connects_per_prefix, "connects_per_prefix")?;
         bucket(&mut hub.requests, self.requests, "requests")?;
+        bucket(&mut hub.asks, self.contact_requests, "contact_requests")?;
         bucket(&mut hub.mail, self.mail, "mail")?;
         bucket(&mut hub.call_starts, self.call_starts, "call_starts")?;
         bucket(&mut hub.registrations, self.registrations, "registrations")?;
@@ -243,6 +247,8 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
 
 /// As many descriptors as are ever asked for.
 const CONNECTIONS_CEILING: usize = 65_000;
+/// As many accounts as one file was ever thought to hold.
+const ACCOUNTS_CEILING: usize = 10_000_000;
 /// A stranger that may sit longer than this is no stranger but a guest.
 const LOGIN_SECONDS_CEILING: u64 = 300;
 
@@ -276,7 +282,9 @@ mod tests {
             strangers_per_prefix = 40
             connects_per_prefix = { burst = 1, per_second = 2 }
             login_seconds = 3
+            accounts = 13
             calls = 4
+            contact_requests = { burst = 14, per_second = 15 }
             requests = { burst = 5, per_second = 6 }
             mail = { burst = 7, per_second = 8 }
             call_starts = { burst = 9, per_second = 10 }
@@ -294,7 +302,9 @@ mod tests {
             log: Level::Debug,
             limits: hub::Limits {
                 login_time: Duration::from_secs(3),
+                accounts: 13,
                 calls: 4,
+                asks: bucket(14, 15),
                 requests: bucket(5, 6),
                 mail: bucket(7, 8),
                 call_starts: bucket(9, 10),

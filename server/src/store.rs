@@ -28,6 +28,8 @@ pub struct Sqlite {
     path: PathBuf,
     failed: Option<rusqlite::Error>,
     open: bool,
+    /// Counted at the first question, which reads the whole table.
+    accounts: Option<usize>,
 }
 
 impl Sqlite {
@@ -38,7 +40,7 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self> {
         make_private(path).with_context(|| format!("cannot write the store {}", path.display()))?;
         let db = connect(path).with_context(|| format!("cannot open the store {}", path.display()))?;
-        let store = Self { db, path: path.to_owned(), failed: None, open: false };
+        let store = Self { db, path: path.to_owned(), failed: None, open: false, accounts: None };
         store.check()?;
         store.migrate().with_context(|| format!("cannot prepare the store {}", path.display()))?;
         Ok(store)
@@ -167,7 +169,16 @@ impl Store for Sqlite {
         self.one("SELECT fingerprint, name FROM account WHERE folded = ?", [name.folded()], account)
     }
 
+    fn account_count(&mut self) -> usize {
+        if self.accounts.is_none() {
+            let count = self.one("SELECT count(*) FROM account", [], |row| row.get::<_, i64>(0));
+            self.accounts = count.and_then(|count| usize::try_from(count).ok());
+        }
+        self.accounts.unwrap_or(0)
+    }
+
     fn add_account(&mut self, account: &Account) {
+        self.accounts = self.accounts.map(|count| count + 1);
         self.write(
             "INSERT INTO account (fingerprint, name, folded) VALUES (?, ?, ?)",
             params![account.fingerprint.0, account.name.as_str(), account.name.folded()],

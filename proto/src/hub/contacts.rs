@@ -23,6 +23,7 @@ impl Hub {
         name: &Name,
         turn: &mut Turn<'_, S>,
     ) -> Done {
+        self.may_bother(me, turn)?;
         let other = self.act(me, name, Act::Ask, turn)?;
         self.say(conn, &Reply::RequestSent(other.name));
         self.say_account(other.fingerprint, &Reply::RequestFrom(me.name.clone()));
@@ -67,6 +68,11 @@ impl Hub {
         }
         self.stand(mine, other.fingerprint, next, turn);
         Ok(other)
+    }
+
+    /// Every request comes to somebody's eyes, answered or not.
+    fn may_bother<S: Store>(&mut self, me: &User, turn: &mut Turn<'_, S>) -> Done {
+        if self.asks.take(me.device.account, turn.now.mono) { Ok(()) } else { Err(Refusal::too_fast()) }
     }
 
     fn has_room_to_ask<S: Store>(&self, mine: Fingerprint, other: &Account, turn: &mut Turn<'_, S>) -> Done {
@@ -152,6 +158,7 @@ impl Hub {
 
     /// 312
     pub(super) fn redeem<S: Store>(&mut self, me: &User, redeem: &Redeem, turn: &mut Turn<'_, S>) -> Done {
+        self.may_bother(me, turn)?;
         let token = valid_token(&redeem.token, turn)?;
         self.befriend_owner(me.device.account, &token, turn)
     }

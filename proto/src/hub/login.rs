@@ -125,6 +125,10 @@ impl Hub {
             let text = "too many new accounts from your network; wait a minute and try again";
             return Err(Refusal::new(Why::TooFast, text));
         }
+        if turn.store.account_count() >= self.settings.limits.accounts {
+            let text = "this server takes no more accounts; tell its operator";
+            return Err(Refusal::new(Why::Limit, text));
+        }
         turn.store.add_account(account);
         turn.store.add_entry(&account.fingerprint, &register.entry);
         self.befriend_house(account.fingerprint, turn);

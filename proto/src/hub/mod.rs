@@ -46,7 +46,7 @@ use refusal::{Done, Refusal};
 use rooms::Rooms;
 use timers::Timers;
 
-pub use rate::{Admission, Doorway};
+pub use rate::{Admission, Doorway, Entry};
 pub use settings::{Limits, Settings};
 pub use store::{Account, Mem, Store, Token};
 
@@ -116,6 +116,7 @@ pub struct Hub {
     presences: Presences,
     rooms: Rooms,
     mail: Buckets<Fingerprint>,
+    asks: Buckets<Fingerprint>,
     call_starts: Buckets<Fingerprint>,
     registrations: Buckets<Prefix>,
     house_is_known: bool,
@@ -135,6 +136,7 @@ impl Hub {
             presences: Presences::new(),
             rooms: Rooms::new(settings.relay_key, limits.calls, rng.child("rooms")),
             mail: Buckets::new(limits.mail, ACCOUNTS_METERED_MAX),
+            asks: Buckets::new(limits.asks, ACCOUNTS_METERED_MAX),
             call_starts: Buckets::new(limits.call_starts, ACCOUNTS_METERED_MAX),
             registrations: Buckets::new(limits.registrations, PREFIXES_MAX),
             house_is_known: false,
@@ -409,7 +411,8 @@ impl Hub {
         {
             return Err("somebody who left is still shown as here");
         }
-        if !(self.mail.is_sound() && self.call_starts.is_sound() && self.registrations.is_sound()) {
+        let by_account = [&self.mail, &self.asks, &self.call_starts];
+        if !(by_account.iter().all(|buckets| buckets.is_sound()) && self.registrations.is_sound()) {
             return Err("a table of buckets is unsound");
         }
         self.rooms.check()

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use crate::id::{Fingerprint, Name};
 use crate::limits::{
-    Bucket, CALLS_MAX, CALLS_PER_ACCOUNT, LOGIN_TIME_MAX, MAIL_PER_ACCOUNT, REGISTRATIONS_PER_PREFIX,
-    REQUESTS_PER_CONNECTION,
+    ACCOUNTS_MAX, ASKS_PER_ACCOUNT, Bucket, CALLS_MAX, CALLS_PER_ACCOUNT, LOGIN_TIME_MAX, MAIL_PER_ACCOUNT,
+    REGISTRATIONS_PER_PREFIX, REQUESTS_PER_CONNECTION,
 };
 
 /// What a hub is made with.
@@ -36,12 +36,16 @@ pub struct Settings {
 pub struct Limits {
     /// From [`LOGIN_TIME_MAX`].
     pub login_time: Duration,
+    /// From [`ACCOUNTS_MAX`].
+    pub accounts: usize,
     /// From [`CALLS_MAX`].
     pub calls: usize,
     /// From [`REQUESTS_PER_CONNECTION`].
     pub requests: Bucket,
     /// From [`MAIL_PER_ACCOUNT`].
     pub mail: Bucket,
+    /// From [`ASKS_PER_ACCOUNT`].
+    pub asks: Bucket,
     /// From [`CALLS_PER_ACCOUNT`].
     pub call_starts: Bucket,
     /// From [`REGISTRATIONS_PER_PREFIX`].
@@ -52,9 +56,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             login_time: LOGIN_TIME_MAX,
+            accounts: ACCOUNTS_MAX,
             calls: CALLS_MAX,
             requests: REQUESTS_PER_CONNECTION,
             mail: MAIL_PER_ACCOUNT,
+            asks: ASKS_PER_ACCOUNT,
             call_starts: CALLS_PER_ACCOUNT,
             registrations: REGISTRATIONS_PER_PREFIX,
         }

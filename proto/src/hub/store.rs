@@ -35,6 +35,8 @@ pub trait Store {
     fn account(&mut self, fingerprint: &Fingerprint) -> Option<Account>;
     /// The account with this name, compared without case.
     fn account_named(&mut self, name: &Name) -> Option<Account>;
+    /// How many accounts there are.
+    fn account_count(&mut self) -> usize;
     /// Adds an account. The name and the key are free.
     fn add_account(&mut self, account: &Account);
 
@@ -94,6 +96,10 @@ impl Store for Mem {
 
     fn account_named(&mut self, name: &Name) -> Option<Account> {
         self.accounts.get(self.names.get(&name.folded())?).cloned()
+    }
+
+    fn account_count(&mut self) -> usize {
+        self.accounts.len()
     }
 
     fn add_account(&mut self, account: &Account) {

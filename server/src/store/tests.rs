@@ -85,6 +85,7 @@ fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
 }
 
 fn assert_same(a: &mut impl Store, b: &mut impl Store) {
+    assert_eq!(a.account_count(), b.account_count());
     for n in 0..6 {
         assert_eq!(a.account(&fp(n)), b.account(&fp(n)));
         assert_eq!(a.account_named(&somebody(n).name), b.account_named(&somebody(n).name));

@@ -238,6 +238,18 @@ fn new_accounts_of_one_network_are_metered() {
 }
 
 #[test]
+fn a_server_takes_so_many_accounts_and_no_more() {
+    let mut settings = settings();
+    settings.limits.accounts = 2;
+    let (mut w, a) = (World::with(settings), Person::new("alice"));
+    w.join(&a);
+    w.join(&Person::new("bob"));
+    let conn = greeted(&mut w);
+    assert_eq!(w.refused(conn, &Person::new("carol").register(None)), Why::Limit);
+    assert_eq!(w.ask(conn, &a.second("tablet").register(None)), [], "who is here may have another device");
+}
+
+#[test]
 fn leaving_says_goodbye_and_ends_no_call() {
     let (mut w, a, b) = (World::new(), Person::new("alice"), Person::new("bob"));
     let (at_a, at_b) = w.friends(&a, &b);

@@ -56,7 +56,9 @@ fn each_impossible_act_says_why() {
 
 #[test]
 fn pending_requests_of_one_account_are_bounded() {
-    let mut w = World::new();
+    let mut settings = settings();
+    settings.limits.asks = crate::limits::Bucket { burst: 200, per_second: 1 };
+    let mut w = World::with(settings);
     let a = Person::new("alice");
     let at_a = w.join(&a);
     for n in 0..=crate::limits::REQUESTS_PENDING_MAX {
@@ -71,6 +73,60 @@ fn pending_requests_of_one_account_are_bounded() {
     }
     let last = format!("p{}", crate::limits::REQUESTS_PENDING_MAX);
     assert_eq!(w.refused(at_a, &Request::Add(name(&last))), Why::Limit);
+}
+
+#[test]
+fn whoever_asks_and_withdraws_without_end_is_slowed_down_over_all_connections() {
+    let mut settings = settings();
+    settings.limits.asks = crate::limits::Bucket { burst: 3, per_second: 1 };
+    let (mut w, a, b) = (World::with(settings), Person::new("alice"), Person::new("bob"));
+    let (mut at_a, at_b) = (w.join(&a), w.join(&b));
+    for _ in 0..3 {
+        w.send(at_a, &Request::Add(name("bob")));
+        w.send(at_a, &Request::Remove(name("bob")));
+        w.close(at_a);
+        at_a = w.login(&a);
+    }
+    w.heard(at_b);
+    assert_eq!(w.refused(at_a, &Request::Add(name("bob"))), Why::TooFast);
+    assert_eq!(w.refused(at_a, &Request::Redeem(Redeem { token: [0; 16].into() })), Why::TooFast);
+    assert_eq!(w.heard(at_b), []);
+    w.wait(Duration::from_secs(1));
+    assert_eq!(w.ask(at_a, &Request::Add(name("bob"))).len(), 2);
+}
+
+#[test]
+fn everybody_one_can_know_fits_into_one_login() {
+    use crate::limits::{CONTACTS_MAX, OUT_QUEUE_BYTES_MAX, REQUESTS_WAITING_MAX};
+    let (mut w, a) = (World::new(), Person::new("alice"));
+    let at_a = w.join(&a);
+    w.close(at_a);
+    let token = Token { hash: [7; 32], owner: Some(a.key()), expiry: None };
+    w.store.add_token(&token);
+    for n in 0..CONTACTS_MAX {
+        let fingerprint = Fingerprint(sha256(&n.to_be_bytes()));
+        let longest = format!("{:m>width$}", format!("-{n}"), width = crate::limits::NAME_CHARS_MAX);
+        w.store.add_account(&Account { fingerprint, name: name(&longest) });
+        w.store.add_entry(&fingerprint, &a.entry);
+        let standing = if n < REQUESTS_WAITING_MAX { Standing::Asking } else { Standing::Mutual };
+        w.store.set_standing(&a.key(), &fingerprint, standing);
+        w.store.set_via_token(&a.key(), &fingerprint, &token.hash);
+    }
+    let conn = w.open();
+    w.send(conn, &hello());
+    let mut said = 0;
+    let mut bytes = Vec::new();
+    encode_request(&a.auth(conn), &mut bytes);
+    let now = w.now();
+    w.hub.handle(Input::Bytes(conn, &bytes), now, &mut w.store);
+    while let Some(output) = w.hub.poll() {
+        if let Output::Stream(to, bytes) = output {
+            assert_eq!(to, conn);
+            said += bytes.len();
+        }
+    }
+    // What else waits then, and what TLS adds, has its room too; more would close everybody who knows so many.
+    assert!(said > CONTACTS_MAX * 100 && said <= OUT_QUEUE_BYTES_MAX * 7 / 8, "{said} bytes");
 }
 
 #[test]
