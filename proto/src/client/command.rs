@@ -41,6 +41,9 @@ pub enum Command {
     Redeem([u8; 16]),
     /// Tell the contact list again, as one [`super::Event::Contacts`].
     Contacts,
+    /// From now on whoever the server calls a contact is one, unasked: for the friend of a house, which knows
+    /// everybody and cannot be lied to by its own server. Not remembered.
+    WelcomeAll,
     /// Connect now instead of waiting for the next try.
     Reconnect,
 }

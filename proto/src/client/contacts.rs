@@ -104,6 +104,8 @@ pub(crate) struct Contacts {
     all_welcome_until: u32,
     /// A token was redeemed: one that becomes mutual before this 206 is its owner.
     one_welcome_until: u32,
+    /// Whoever the server calls a contact is one.
+    open_house: bool,
     /// Whose dismissal the last 352 showed; 204 says the word.
     dismissed: Option<Name>,
     out: VecDeque<Effect>,
@@ -225,6 +227,11 @@ impl Contacts {
         }
     }
 
+    /// No contact needs our consent.
+    pub(crate) fn welcome_all(&mut self) {
+        self.open_house = true;
+    }
+
     /// A token is being redeemed, and a 005 follows: its owner will be mutual.
     pub(crate) fn welcome(&mut self) {
         self.one_welcome_until = self.lists_asked + 1;
@@ -333,7 +340,8 @@ impl Contacts {
         friend.here.presence = (told.standing == Standing::Mutual).then_some(told.presence);
         // They removed us and ask anew: what we wanted then does not answer it.
         friend.wanted &= !(before.standing == Standing::Mutual && told.standing == Standing::Asking);
-        friend.wanted |= told.standing == Standing::Asked || by_invite;
+        let taken_in = self.open_house && told.standing == Standing::Mutual;
+        friend.wanted |= told.standing == Standing::Asked || by_invite || taken_in;
         if told.standing == Standing::Mutual && !friend.wanted && (all_welcome || one_welcome) {
             friend.wanted = true;
             if !all_welcome {

@@ -35,6 +35,7 @@ impl Client {
                 let list = self.contacts.list();
                 self.tell(Event::Contacts(list));
             }
+            Command::WelcomeAll => self.contacts.welcome_all(),
             Command::Reconnect => self.reconnect(now),
         }
     }

@@ -108,6 +108,8 @@ impl Device {
             answer_at: None,
             heard: Vec::new(),
         };
+        // Somebody's first call may come with the news of who they are.
+        device.client.handle(Input::Command(Command::WelcomeAll), now);
         // What the client says first needs nothing of the friend but that it connects.
         while let Some(output) = device.client.poll() {
             match output {
@@ -224,12 +226,17 @@ impl Device {
         self.client.handle(input, now);
         let mut answers = Vec::new();
         while let Some(output) = self.client.poll() {
-            if let Output::Save(save) = output {
-                rows.save(self.index, &save)?;
-            } else {
-                rows.commit()?;
-                self.act(output, &mut answers, friend, now);
+            match &output {
+                Output::Save(save) => rows.save(self.index, save)?,
+                // Nothing is said on them before the last commit below.
+                Output::Event(_) | Output::Drop(_) => {}
+                Output::Stream(_)
+                | Output::Agent(_)
+                | Output::Sign { .. }
+                | Output::Connect
+                | Output::Disconnect => rows.commit()?,
             }
+            self.act(output, &mut answers, friend, now);
         }
         rows.commit()?;
         self.drain_media(friend, rows, now)?;

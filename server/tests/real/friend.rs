@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use proto::Drop as Reason;
 use proto::client::{Client, Command, Event, Input, Kind, LinkUp, Output, Row, Settings};
 use proto::crypto::identity::AccountKey;
 use proto::crypto::olm::Olm;
@@ -86,6 +87,7 @@ pub(crate) struct Friend {
     pub(crate) heard: Vec<OpusFrame>,
     /// The devices are open: there is a call to speak in.
     pub(crate) live: bool,
+    pub(crate) knows_echo: bool,
     key: AccountKey,
     store_key: [u8; 32],
     rows: BTreeMap<(Kind, Vec<u8>), Vec<u8>>,
@@ -141,6 +143,7 @@ impl Friend {
             events: Vec::new(),
             heard: Vec::new(),
             live: false,
+            knows_echo: false,
             key,
             store_key,
             rows,
@@ -292,6 +295,8 @@ impl Friend {
                 }
                 Output::Connect => self.connect(),
                 Output::Disconnect => self.link = None,
+                // A call message that is said again, to be sure.
+                Output::Drop(Reason::Replay) => {}
                 Output::Drop(why) => panic!("{} was sent something unusable: {why}", self.name),
             }
         }

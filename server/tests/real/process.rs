@@ -1,7 +1,7 @@
 //! `tincand` as a process: what an operator types, and what a kill leaves behind.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command as Process, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -23,12 +23,17 @@ pub(crate) struct Tincand {
 impl Tincand {
     /// Starts it with `settings` as its configuration file.
     pub(crate) fn start(data: &Path, settings: &str) -> Self {
-        Self::spawn(tincand(data, settings, &[]))
+        Self::spawn(tincand(data, &format!("{ANY_PORT}{settings}"), &[]))
+    }
+
+    /// Starts it where one was before.
+    pub(crate) fn start_at(data: &Path, settings: &str, listen: SocketAddr) -> Self {
+        Self::spawn(tincand(data, &format!("listen = \"{listen}\"\n{settings}"), &[]))
     }
 
     /// Starts it with so many file descriptors.
     pub(crate) fn start_limited(data: &Path, settings: &str, descriptors: u32) -> Self {
-        let wanted = tincand(data, settings, &[]);
+        let wanted = tincand(data, &format!("{ANY_PORT}{settings}"), &[]);
         let mut shell = Process::new("sh");
         shell.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]);
         shell.arg(wanted.get_program()).args(wanted.get_args());
@@ -64,7 +69,7 @@ impl Tincand {
     }
 
     /// As the power does it.
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -97,17 +102,20 @@ pub(crate) const GENEROUS: &str = "[limits]\n\
     connects_per_prefix = { burst = 10000, per_second = 10000 }\n\
     registrations = { burst = 10000, per_second = 10000 }\n";
 
+const ANY_PORT: &str = "listen = \"127.0.0.1:0\"\n";
+
 fn tincand(data: &Path, settings: &str, more: &[&str]) -> Process {
     let file = data.join("settings.toml");
     std::fs::write(&file, settings).unwrap();
     let mut process = Process::new(env!("CARGO_BIN_EXE_tincand"));
-    process.args(["--listen", "127.0.0.1:0", "--no-echo", "--log", "info", "--config"]).arg(file);
+    process.args(["--no-echo", "--log", "info", "--config"]).arg(file);
     process.arg("--data").arg(data.join("data")).args(more).stdin(Stdio::null());
     process
 }
 
 fn run(data: &Path, settings: &str, more: &[&str]) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = tincand(data, settings, more).output().unwrap();
+    let process = &mut tincand(data, &format!("{ANY_PORT}{settings}"), more);
+    let Output { status, stdout, stderr } = process.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
 }
@@ -177,15 +185,13 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
     let scratch = Scratch::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _holder = TcpListener::bind(taken).unwrap();
-    let (code, _, said) = run(scratch.path(), &format!("listen = \"{taken}\""), &["check-config"]);
-    assert_eq!((code, said.as_str()), (Some(0), ""));
-    let (code, _, said) = run_at(&scratch, &["--listen", &taken.to_string()]);
+    let (code, _, said) = run(scratch.path(), "", &["--listen", &taken.to_string()]);
     assert_eq!(code, Some(1));
     assert!(said.contains("in use") && said.contains("--listen"), "{said}");
 
-    let file = scratch.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    let (code, _, said) = run_at(&scratch, &["--data", &file.join("below").to_string_lossy()]);
+    let other = Scratch::new();
+    std::fs::write(other.path().join("data"), "").unwrap();
+    let (code, _, said) = run(other.path(), "", &[]);
     assert_eq!(code, Some(1));
     assert!(said.contains("data directory"), "{said}");
 
@@ -196,22 +202,12 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
     assert!(said.contains("server.db"), "{said}");
 }
 
-/// Without the usual `--listen`, which would be given twice.
-fn run_at(scratch: &Scratch, args: &[&str]) -> (Option<i32>, String, String) {
-    let mut process = Process::new(env!("CARGO_BIN_EXE_tincand"));
-    if !args.contains(&"--data") {
-        process.arg("--data").arg(scratch.path().join("data"));
-    }
-    let Output { status, stdout, stderr } = process.args(args).output().unwrap();
-    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
-}
-
 #[test]
 fn wrong_settings_and_wrong_usage_are_code_2() {
     let scratch = Scratch::new();
     let (code, out, said) = run(scratch.path(), "echo = true\nfoo = 1\n", &["check-config"]);
     assert_eq!((code, out.as_str()), (Some(2), ""));
-    assert!(said.contains("settings.toml:2: ") && said.contains("foo"), "{said}");
+    assert!(said.contains("settings.toml:3: ") && said.contains("foo"), "{said}");
     assert_eq!(run(scratch.path(), "[limits]\nlogin_seconds = 0", &[]).0, Some(2));
     assert_eq!(run(scratch.path(), "", &["--frobnicate"]).0, Some(2));
     assert_eq!(run(scratch.path(), "", &["check-config"]).0, Some(0));

@@ -1,0 +1,164 @@
+//! Calls through the relay of a real server: sound goes both ways, and a killed server costs a gap, not the call.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use proto::client::{Command, ContactInfo, Event};
+use proto::limits::ECHO_CALLS_MAX;
+use proto::wire::record::Presence;
+use tincan_server::Server;
+
+use crate::friend::{Friend, PATIENCE, Scratch, name, together};
+use crate::people::befriend;
+use crate::process::{GENEROUS, Tincand};
+
+/// What nobody but the two may ever see.
+const MARKER: &[u8] = b"MARK of a voice";
+
+/// An Opus packet of 20 ms that nobody decodes here: configuration 31, one frame.
+fn frame(number: u8) -> Vec<u8> {
+    [&[31 << 3, number], MARKER].concat()
+}
+
+const FRAME: Duration = Duration::from_millis(20);
+
+fn live(person: &Friend) -> bool {
+    person.events.iter().any(|e| matches!(e, Event::Live { .. }))
+}
+
+fn call(caller: &mut Friend, callee: &mut Friend) {
+    caller.say(Command::Call(callee.name.clone()));
+    let who = caller.name.clone();
+    together("ringing", &mut [caller, callee], |p| p[1].events.contains(&Event::Incoming(who.clone())));
+    callee.say(Command::Answer);
+    together("the call", &mut [caller, callee], |p| live(p[0]) && live(p[1]) && p[0].live && p[1].live);
+}
+
+/// Both speak, as fast as both are turned, until each has heard `more` new frames.
+fn speak(a: &mut Friend, b: &mut Friend, more: usize) {
+    let wanted = [a.heard.len() + more, b.heard.len() + more];
+    let end = Instant::now() + PATIENCE;
+    for number in (0..=u8::MAX).cycle() {
+        if a.heard.len() >= wanted[0] && b.heard.len() >= wanted[1] {
+            return;
+        }
+        assert!(Instant::now() < end, "no sound: {:?} {:?}", a.events, b.events);
+        for person in [&mut *a, &mut *b] {
+            person.speak(&frame(number), FRAME);
+            person.turn();
+        }
+    }
+}
+
+fn two_friends(invite: &proto::invite::Invite) -> (Friend, Friend) {
+    let (mut alice, mut bob) = (Friend::new("alice", 1, invite), Friend::new("bob", 2, invite));
+    alice.log_in();
+    bob.log_in();
+    befriend(&mut alice, &mut bob);
+    (alice, bob)
+}
+
+#[test]
+fn sound_goes_both_ways_and_hanging_up_ends_both_ends() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.config()).unwrap();
+    let (mut alice, mut bob) = two_friends(server.invite());
+    call(&mut alice, &mut bob);
+    speak(&mut alice, &mut bob, 50);
+    assert!(alice.heard.iter().chain(&bob.heard).all(|heard| heard.ends_with(MARKER)));
+    bob.say(Command::HangUp);
+    let over = |p: &Friend| p.events.iter().any(|e| matches!(e, Event::Ended { .. })) && !p.live;
+    together("the end", &mut [&mut alice, &mut bob], |p| over(p[0]) && over(p[1]));
+}
+
+#[test]
+fn a_call_outlives_the_server() {
+    let scratch = Scratch::new();
+    let server = Tincand::start(scratch.path(), GENEROUS);
+    let port = server.invite.port;
+    let (mut alice, mut bob) = two_friends(&server.invite);
+    call(&mut alice, &mut bob);
+    speak(&mut alice, &mut bob, 10);
+    server.kill();
+    alice.events.clear();
+    bob.events.clear();
+    let away = |p: &Friend| p.events.iter().any(|e| matches!(e, Event::Link(_)));
+    together("both to notice", &mut [&mut alice, &mut bob], |p| away(p[0]) && away(p[1]));
+    let _server = Tincand::start_at(scratch.path(), GENEROUS, SocketAddr::from(([127, 0, 0, 1], port)));
+    speak(&mut alice, &mut bob, 50);
+    let back = |p: &Friend| p.events.iter().any(|e| matches!(e, Event::LoggedIn(_)));
+    together("both to be back", &mut [&mut alice, &mut bob], |p| back(p[0]) && back(p[1]));
+    speak(&mut alice, &mut bob, 50);
+    assert!(!alice.events.iter().chain(&bob.events).any(|e| matches!(e, Event::Ended { .. })));
+}
+
+#[test]
+fn the_echo_friend_answers_and_sends_the_sound_back() {
+    let scratch = Scratch::new();
+    let mut config = scratch.config();
+    config.echo = true;
+    let server = Server::start(&config).unwrap();
+    let mut alice = Friend::new("alice", 1, server.invite());
+    alice.log_in();
+    call_echo(&mut alice);
+    alice.await_event("an answer", |e| matches!(e, Event::Live { .. }));
+    alice.await_event("their first packet", |e| *e == Event::Heard(name("echo")));
+    for number in 0..10 {
+        alice.speak(&frame(number), FRAME);
+        alice.turn();
+    }
+    alice.run_until("the echo", |me| me.heard.len() >= 10);
+    for (number, heard) in (0..).zip(&alice.heard) {
+        assert_eq!(heard[..], frame(number));
+    }
+    alice.say(Command::HangUp);
+    alice.await_event("the end", |e| matches!(e, Event::Ended { .. }));
+}
+
+#[test]
+fn the_echo_friend_talks_to_several_and_is_busy_to_one_more() {
+    let scratch = Scratch::new();
+    let mut config = scratch.config();
+    config.echo = true;
+    let server = Server::start(&config).unwrap();
+    let mut people: Vec<Friend> = (1..)
+        .take(ECHO_CALLS_MAX + 1)
+        .map(|seed| Friend::new(&format!("user{seed}"), seed, server.invite()))
+        .collect();
+    let last = people.len() - 1;
+    for person in &mut people[..last] {
+        person.log_in();
+        call_echo(person);
+        person.await_event("an answer", |e| matches!(e, Event::Live { .. }));
+    }
+    people[last].log_in();
+    call_echo(&mut people[last]);
+    people[last].await_event("a refusal", |e| matches!(e, Event::Ended { .. }));
+    people[0].say(Command::HangUp);
+    people[0].await_event("the end", |e| matches!(e, Event::Ended { .. }));
+    // The others stay in their calls, which each of them must be turned for; the one more is taken now.
+    let mut everybody: Vec<&mut Friend> = people.iter_mut().collect();
+    let (late, others) = everybody.split_last_mut().unwrap();
+    late.events.clear();
+    call_echo(late);
+    let end = Instant::now() + PATIENCE;
+    while !live(late) {
+        assert!(Instant::now() < end, "a free device does not answer: {:?}", late.events);
+        late.turn();
+        others.iter_mut().for_each(|other| other.turn());
+    }
+}
+
+/// Calls the echo friend once it is there.
+fn call_echo(person: &mut Friend) {
+    let here = |c: &ContactInfo| c.name == name("echo") && c.presence == Presence::Online;
+    let knows = |e: &Event| {
+        matches!(e, Event::Contact(one) if here(one))
+            || matches!(e, Event::Contacts(all) if all.iter().any(here))
+    };
+    if !person.knows_echo {
+        person.await_event("the echo friend", knows);
+        person.knows_echo = true;
+    }
+    person.say(Command::Call(name("echo")));
+}
