@@ -7,4 +7,6 @@ mod friend;
 mod people;
 mod places;
 mod process;
+mod sealed;
 mod strangers;
+mod tap;

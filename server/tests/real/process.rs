@@ -31,6 +31,14 @@ impl Tincand {
         Self::spawn(tincand(data, &format!("listen = \"{listen}\"\n{settings}"), &[]))
     }
 
+    /// Starts it with everything in its log.
+    pub(crate) fn start_talkative(data: &Path, settings: &str) -> Self {
+        let wanted = tincand(data, settings, &[]);
+        let mut process = Process::new(wanted.get_program());
+        process.args(wanted.get_args().map(|arg| if arg == "info" { "trace".as_ref() } else { arg }));
+        Self::spawn(process)
+    }
+
     /// Starts it with so many file descriptors.
     pub(crate) fn start_limited(data: &Path, settings: &str, descriptors: u32) -> Self {
         let wanted = tincand(data, &format!("{ANY_PORT}{settings}"), &[]);
@@ -77,6 +85,15 @@ impl Tincand {
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Process::new("kill").args([signal, &self.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Ends it in order; returns what it logged.
+    pub(crate) fn leave(mut self) -> Vec<u8> {
+        self.signal("-TERM");
+        let mut log = Vec::new();
+        self.log.read_to_end(&mut log).unwrap();
+        assert_eq!(self.end(), Some(0));
+        log
     }
 
     fn end(&mut self) -> Option<i32> {
