@@ -49,7 +49,7 @@ pub enum Level {
     Error,
     /// What the operator should look at.
     Warn,
-    /// Start, end, and who came.
+    /// Start, end, and what was asked for by signal.
     Info,
     /// Every connection.
     Debug,

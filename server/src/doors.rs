@@ -296,6 +296,7 @@ impl Doors {
         let Some(guest) = self.guests.get_mut(&conn) else { return };
         if std::mem::take(&mut guest.stranger) {
             self.admission.logged_in(guest.from.ip());
+            tracing::debug!(conn = conn.0, from = %guest.from, "logged in");
             if let Some(deadline) = guest.deadline.take() {
                 self.deadlines.remove(&(deadline, conn));
             }

@@ -43,7 +43,7 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Says goodbye to everybody and ends, within [`crate::run`]'s time for that.
+    /// Says goodbye to everybody and ends, within five seconds.
     pub fn leave(&self) {
         self.order(Order::Leave);
     }

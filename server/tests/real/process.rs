@@ -164,6 +164,25 @@ fn what_was_acknowledged_survives_kill_9() {
 }
 
 #[test]
+fn a_store_that_fails_stops_the_server_before_it_says_yes() {
+    let scratch = Scratch::new();
+    let mut server = Tincand::start(scratch.path(), GENEROUS);
+    let store = rusqlite::Connection::open(scratch.path().join("data/server.db")).unwrap();
+    store.execute_batch("DROP TABLE entry").unwrap();
+    let mut alice = Friend::new("alice", 1, &server.invite);
+    alice.await_event("the end of the connection", |e| {
+        matches!(e, Event::Link(proto::client::LinkState::Away { .. }))
+    });
+    assert!(!alice.events.iter().any(|e| matches!(e, Event::LoggedIn(_))));
+    assert_eq!(server.end(), Some(1));
+    let mut said = String::new();
+    server.log.read_to_string(&mut said).unwrap();
+    assert!(said.contains("server.db") && said.contains("entry"), "{said}");
+    let kept: i64 = store.query_row("SELECT count(*) FROM account", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 0, "half a registration was kept");
+}
+
+#[test]
 fn a_signal_ends_it_in_order_and_soon() {
     for signal in ["-TERM", "-INT"] {
         let scratch = Scratch::new();
