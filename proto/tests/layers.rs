@@ -298,12 +298,14 @@ fn documents_name_real_paths() {
 
 #[test]
 fn architecture_draws_the_floors_as_they_are() {
-    let drawing = read(&root().join("ARCHITECTURE.md"));
+    // Lines may be broken anywhere.
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let drawing = words(&read(&root().join("ARCHITECTURE.md")));
     let mut wrong = Vec::new();
     for member in CRATES {
         let floors: Vec<String> = member.floors.iter().map(|rooms| rooms.join(" ")).collect();
         let wanted = format!("{:<9}{}", format!("{}:", member.folder), floors.join(" < "));
-        if !drawing.lines().any(|line| line == wanted) {
+        if !drawing.contains(&words(&wanted)) {
             wrong.push(format!("ARCHITECTURE.md should say: {wanted}"));
         }
     }
