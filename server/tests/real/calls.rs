@@ -67,7 +67,7 @@ fn sound_goes_both_ways_and_hanging_up_ends_both_ends() {
     speak(&mut alice, &mut bob, 50);
     assert!(alice.heard.iter().chain(&bob.heard).all(|heard| heard.ends_with(MARKER)));
     bob.say(Command::HangUp);
-    let over = |p: &Friend| p.events.iter().any(|e| matches!(e, Event::Ended { .. })) && !p.live;
+    let over = |p: &Friend| is_over(p) && !p.live;
     together("the end", &mut [&mut alice, &mut bob], |p| over(p[0]) && over(p[1]));
 }
 
@@ -126,26 +126,37 @@ fn the_echo_friend_talks_to_several_and_is_busy_to_one_more() {
         .map(|seed| Friend::new(&format!("user{seed}"), seed, server.invite()))
         .collect();
     let last = people.len() - 1;
-    for person in &mut people[..last] {
-        person.log_in();
-        call_echo(person);
-        person.await_event("an answer", |e| matches!(e, Event::Live { .. }));
+    for at in 0..last {
+        people[at].log_in();
+        call_echo(&mut people[at]);
+        all_until("an answer", &mut people, |people| live(&people[at]));
     }
     people[last].log_in();
     call_echo(&mut people[last]);
-    people[last].await_event("a refusal", |e| matches!(e, Event::Ended { .. }));
+    all_until("a refusal", &mut people, |people| is_over(&people[last]));
+    assert!(!people[..last].iter().any(is_over), "the others' calls go on");
     people[0].say(Command::HangUp);
-    people[0].await_event("the end", |e| matches!(e, Event::Ended { .. }));
-    // The others stay in their calls, which each of them must be turned for; the one more is taken now.
-    let mut everybody: Vec<&mut Friend> = people.iter_mut().collect();
-    let (late, others) = everybody.split_last_mut().unwrap();
-    late.events.clear();
-    call_echo(late);
+    // Whether the server hears of the end or of the next call first is open; who is refused calls again.
+    all_until("a device that is free again", &mut people, |people| {
+        let late = &mut people[last];
+        if is_over(late) {
+            late.events.clear();
+            call_echo(late);
+        }
+        live(late)
+    });
+}
+
+fn is_over(person: &Friend) -> bool {
+    person.events.iter().any(|e| matches!(e, Event::Ended { .. }))
+}
+
+/// Turns everybody, so that nobody's call dies of silence meanwhile.
+fn all_until(what: &str, people: &mut [Friend], mut done: impl FnMut(&mut [Friend]) -> bool) {
     let end = Instant::now() + PATIENCE;
-    while !live(late) {
-        assert!(Instant::now() < end, "a free device does not answer: {:?}", late.events);
-        late.turn();
-        others.iter_mut().for_each(|other| other.turn());
+    while !done(people) {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        people.iter_mut().for_each(Friend::turn);
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Tincand {
 impl Tincand {
     /// Starts it with `settings` as its configuration file.
     pub(crate) fn start(data: &Path, settings: &str) -> Self {
-        Self::spawn(tincand(data, &format!("{ANY_PORT}{settings}"), &[]))
+        Self::spawn(tincand(data, settings, &[]))
     }
 
     /// Starts it where one was before.
@@ -41,7 +41,7 @@ impl Tincand {
 
     /// Starts it with so many file descriptors.
     pub(crate) fn start_limited(data: &Path, settings: &str, descriptors: u32) -> Self {
-        let wanted = tincand(data, &format!("{ANY_PORT}{settings}"), &[]);
+        let wanted = tincand(data, settings, &[]);
         let mut shell = Process::new("sh");
         shell.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]);
         shell.arg(wanted.get_program()).args(wanted.get_args());
@@ -122,8 +122,9 @@ pub(crate) const GENEROUS: &str = "[limits]\n\
 const ANY_PORT: &str = "listen = \"127.0.0.1:0\"\n";
 
 fn tincand(data: &Path, settings: &str, more: &[&str]) -> Process {
+    let listen = if settings.starts_with("listen") { "" } else { ANY_PORT };
     let file = data.join("settings.toml");
-    std::fs::write(&file, settings).unwrap();
+    std::fs::write(&file, format!("{listen}{settings}")).unwrap();
     let mut process = Process::new(env!("CARGO_BIN_EXE_tincand"));
     process.args(["--no-echo", "--log", "info", "--config"]).arg(file);
     process.arg("--data").arg(data.join("data")).args(more).stdin(Stdio::null());
@@ -131,7 +132,7 @@ fn tincand(data: &Path, settings: &str, more: &[&str]) -> Process {
 }
 
 fn run(data: &Path, settings: &str, more: &[&str]) -> (Option<i32>, String, String) {
-    let process = &mut tincand(data, &format!("{ANY_PORT}{settings}"), more);
+    let process = &mut tincand(data, settings, more);
     let Output { status, stdout, stderr } = process.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
