@@ -13,16 +13,17 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether the counter is neither seen nor too old to know.
+    /// Whether the counter is neither seen nor too old to know. The last number there is never is: nothing could
+    /// stand after it, and no sender lives that long.
     pub fn is_fresh(&self, counter: u64) -> bool {
         if counter >= self.next {
-            return true;
+            return counter < u64::MAX;
         }
         let back = self.next - 1 - counter;
         back < REPLAY_WINDOW && self.seen & (1 << back) == 0
     }
 
-    /// Remembers a counter whose packet was authenticated.
+    /// Remembers a counter that was fresh and whose packet was authenticated.
     pub fn mark(&mut self, counter: u64) {
         if counter < self.next {
             let back = self.next - 1 - counter;
@@ -31,7 +32,7 @@ impl Window {
             }
             return;
         }
-        let ahead = counter - self.next + 1;
+        let ahead = (counter - self.next).saturating_add(1);
         self.seen = u32::try_from(ahead).ok().and_then(|n| self.seen.checked_shl(n)).unwrap_or(0) | 1;
         self.next = counter.saturating_add(1);
     }
@@ -60,8 +61,14 @@ mod tests {
     #[test]
     fn the_far_end_does_not_overflow() {
         let mut window = Window::default();
+        assert!(!window.is_fresh(u64::MAX));
+        window.mark(u64::MAX);
+        assert!(window.is_fresh(u64::MAX - 2) && !window.is_fresh(u64::MAX));
+        let mut window = Window::default();
         window.mark(u64::MAX - 1);
-        assert!(window.is_fresh(u64::MAX - 2) && !window.is_fresh(u64::MAX - 1));
+        assert!(
+            window.is_fresh(u64::MAX - 2) && !window.is_fresh(u64::MAX - 1) && !window.is_fresh(u64::MAX)
+        );
     }
 
     proptest! {

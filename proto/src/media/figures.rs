@@ -114,11 +114,13 @@ impl Reception {
         all.loss_out = all.loss_out.max(f32::from(self.lost_there) / f32::from(u16::MAX));
         all.jitter = all.jitter.max(Duration::from_micros(self.jitter / 16));
         all.opened += self.opened;
-        all.lost += self.expected().saturating_sub(self.opened);
+        all.lost = all.lost.saturating_add(self.expected().saturating_sub(self.opened));
     }
 
     fn expected(&self) -> u64 {
-        self.expected_before + self.span.map_or(0, |(first, highest)| highest - first + 1)
+        // The counters are whatever the other side says they are.
+        let span = self.span.map_or(0, |(first, highest)| (highest - first).saturating_add(1));
+        self.expected_before.saturating_add(span)
     }
 
     /// Share lost over the last seconds, 0 to 1.
@@ -199,6 +201,20 @@ mod tests {
         assert!((all.loss_out - 0.1).abs() < 0.001);
         let told = reception.heard(Ssrc(1), Time::ms(200));
         assert_eq!((told.echo, told.held), (9, 100));
+    }
+
+    #[test]
+    fn made_up_counters_break_nothing_but_their_own_figures() {
+        let mut reception = Reception::default();
+        for _ in 0..2 {
+            reception.opened(0, true, Time::ZERO);
+            reception.opened(u64::MAX, true, Time::ZERO);
+            reception.new_key();
+        }
+        reception.count(Time::secs(2));
+        let mut all = Statistics::default();
+        (0..2).for_each(|_| reception.fill(&mut all, Time::secs(2)));
+        assert_eq!((all.opened, all.lost), (8, u64::MAX));
     }
 
     #[test]
