@@ -254,7 +254,9 @@ impl Login {
         }
         let session = Session { exporter, server: shown };
         self.rebuilt = 0;
-        match self.profile.pin.or(self.expect) {
+        // What an invite or a person names counts beside what was pinned: neither is passed over for the other.
+        let pins = [self.profile.pin, self.expect];
+        match pins.into_iter().flatten().max_by_key(|pin| *pin != shown) {
             Some(pinned) if pinned != shown => {
                 self.phase = Phase::Changed;
                 self.tell(Tell::KeyChanged { pinned, shown });

@@ -91,6 +91,19 @@ fn a_changed_key_is_a_full_stop() {
 }
 
 #[test]
+fn a_named_key_counts_beside_the_pinned_one() {
+    let mut pair = Pair::new(&["alice"]);
+    let other = Fingerprint([0xbb; 32]);
+    pair.stop(A);
+    pair.people[A].events.clear();
+    pair.people[A].settings =
+        |p| proto::client::Settings { expect: Some(Fingerprint([0xbb; 32])), ..p.default_settings() };
+    pair.start_nameless(A);
+    pair.run(Duration::from_secs(60));
+    assert_eq!(pair.people[A].told(), [Event::ServerKeyChanged { pinned: other, shown: SERVER }]);
+}
+
+#[test]
 fn without_a_name_it_asks_for_one_and_waits() {
     let mut pair = Pair::new(&[]);
     let at = pair.quiet_person("alice");
