@@ -49,6 +49,9 @@ pub const CONNECTS_PER_PREFIX: Bucket = Bucket { burst: 32, per_second: 4 };
 pub const PREFIXES_MAX: usize = 16_384;
 /// Requests of one logged-in connection.
 pub const REQUESTS_PER_CONNECTION: Bucket = Bucket { burst: 256, per_second: 40 };
+/// Questions of one client for others' device lists and keys: it paces them itself, well below what the server takes,
+/// so that a long contact list leaves room for what its user wants.
+pub const PEER_QUESTIONS: Bucket = Bucket { burst: 64, per_second: 20 };
 /// Requests of one connection before it is logged in: enough for hello, register, login and one retry.
 pub const REQUESTS_PER_STRANGER: Bucket = Bucket { burst: 8, per_second: 1 };
 /// Sealed messages of one account.
@@ -213,5 +216,7 @@ const _: () = assert!(FRAME_PAYLOAD_STRANGER_MAX <= FRAME_PAYLOAD_MAX);
 const _: () = assert!(FRAME_PAYLOAD_MAX + FRAME_HEADER_BYTES < OUT_QUEUE_BYTES_MAX);
 const _: () = assert!(TEXT_BYTES_MAX < ENVELOPE_BYTES_MAX && ENVELOPE_BYTES_MAX < FRAME_PAYLOAD_MAX);
 const _: () = assert!(OPUS_BYTES_MAX + 12 + 17 + 16 <= DATAGRAM_BYTES_MAX);
+const _: () = assert!(PEER_QUESTIONS.burst * 2 <= REQUESTS_PER_CONNECTION.burst);
+const _: () = assert!(PEER_QUESTIONS.per_second * 2 <= REQUESTS_PER_CONNECTION.per_second);
 const _: () = assert!(STRANGERS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(CELL_BYTES_MAX >= 4 * (1 + MARKS_PER_GRAPHEME_MAX));

@@ -161,6 +161,11 @@ impl Outbox {
         self.friends.values().all(|f| f.queue.is_empty())
     }
 
+    /// Whether a text waits for this friend.
+    pub(crate) fn waits_for(&self, to: &Fingerprint) -> bool {
+        self.friends.get(to).is_some_and(|f| !f.queue.is_empty())
+    }
+
     fn say(&mut self, id: MsgId, mut row: Row, echo: u64, now: Time) {
         // Follows the wall clock, so that it rises over restarts without a row of its own.
         self.seq = row.sent_ms.max(self.seq + 1);

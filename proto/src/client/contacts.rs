@@ -15,7 +15,7 @@ use crate::client::event::{ContactInfo, Event};
 use crate::client::state::{Kind, Save};
 use crate::drop::Drop;
 use crate::id::{Fingerprint, Name, Principal};
-use crate::limits::{CONTACTS_MAX, REQUESTS_WAITING_MAX, TOKENS_PER_ACCOUNT_MAX};
+use crate::limits::{CONTACTS_MAX, REQUESTS_PENDING_MAX, REQUESTS_WAITING_MAX, TOKENS_PER_ACCOUNT_MAX};
 use crate::time::Wall;
 use crate::wire::record::{Contact, Presence, Standing};
 
@@ -108,6 +108,8 @@ pub(crate) struct Contacts {
     open_house: bool,
     /// Whose dismissal the last 352 showed; 204 says the word.
     dismissed: Option<Name>,
+    /// Whom we asked since the start, the oldest first: what the server says we asked proves nothing.
+    asked: VecDeque<String>,
     out: VecDeque<Effect>,
 }
 
@@ -165,6 +167,21 @@ impl Contacts {
         friend.wanted = true;
         let friend = friend.clone();
         self.save(&friend);
+    }
+
+    /// We ask for this contact: their yes needs no other word from us. Kept in memory only, since there is no
+    /// principal to write down yet; a crash before the server's answer costs one more question.
+    pub(crate) fn ask(&mut self, name: &Name) {
+        self.unask(name);
+        if self.asked.len() >= REQUESTS_PENDING_MAX {
+            self.asked.pop_front();
+        }
+        self.asked.push_back(name.folded());
+    }
+
+    /// What we asked is taken back.
+    pub(crate) fn unask(&mut self, name: &Name) {
+        self.asked.retain(|asked| *asked != name.folded());
     }
 
     /// Accepts what the server made mutual by itself; true when nothing needs to be sent.
@@ -340,8 +357,10 @@ impl Contacts {
         friend.here.presence = (told.standing == Standing::Mutual).then_some(told.presence);
         // They removed us and ask anew: what we wanted then does not answer it.
         friend.wanted &= !(before.standing == Standing::Mutual && told.standing == Standing::Asking);
+        let asked = self.asked.contains(&told.name.folded());
+        let asked = asked && matches!(told.standing, Standing::Asked | Standing::Mutual);
         let taken_in = self.open_house && told.standing == Standing::Mutual;
-        friend.wanted |= told.standing == Standing::Asked || by_invite || taken_in;
+        friend.wanted |= asked || by_invite || taken_in;
         if told.standing == Standing::Mutual && !friend.wanted && (all_welcome || one_welcome) {
             friend.wanted = true;
             if !all_welcome {
@@ -349,6 +368,9 @@ impl Contacts {
             }
         }
         let after = friend.clone();
+        if after.wanted {
+            self.unask(&told.name);
+        }
         if (before.standing, before.wanted) != (after.standing, after.wanted) {
             self.save(&after);
         }
@@ -433,7 +455,10 @@ impl Contacts {
 
     /// What must always hold.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
-        if self.friends.len() > CONTACTS_MAX || self.tokens.len() > TOKENS_PER_ACCOUNT_MAX {
+        if self.friends.len() > CONTACTS_MAX
+            || self.tokens.len() > TOKENS_PER_ACCOUNT_MAX
+            || self.asked.len() > REQUESTS_PENDING_MAX
+        {
             return Err("a contact table is beyond its limit".into());
         }
         let pinned = |(fp, name): (&Fingerprint, &String)| {

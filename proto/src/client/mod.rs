@@ -133,6 +133,7 @@ enum Asked {
     Invite([u8; 32]),
     Redeem,
     Text(crate::id::MsgId),
+    Peer(peers::Want),
     /// Nothing to be done about it.
     Quiet,
 }

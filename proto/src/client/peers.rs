@@ -5,6 +5,9 @@
 //!                                                                    ─ 305 ─▶ 354: signature checked ─▶ session
 //! ```
 //!
+//! The questions are paced: a fresh device with hundreds of contacts asks for twice as many things, and a server
+//! takes only so many requests. Whoever is being written to or called comes first.
+//!
 //! A server can hold answers back, which costs a session; it cannot add a device, take an entry back or swap a key.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,21 +17,50 @@ use crate::crypto::identity::{DeviceList, verify_prekey};
 use crate::crypto::ratchet::{DeviceKeys, Ratchet};
 use crate::drop::Drop;
 use crate::id::{DeviceId, Fingerprint, Principal};
-use crate::limits::{PREKEY_RETRY_AFTER, PREKEY_TRIES_MAX, SESSION_RENEW_AFTER};
-use crate::time::Time;
-use crate::wire::record::{Devices, PrekeyFor, Signed, WantDevices, WantPrekey};
+use crate::limits::{PEER_QUESTIONS, PREKEY_RETRY_AFTER, PREKEY_TRIES_MAX, SESSION_RENEW_AFTER};
+use crate::time::{Time, earliest};
+use crate::wire::record::{Devices, PrekeyFor, Signed, WantDevices, WantPrekey, Why};
 use crate::wire::request::Request;
 
 /// What is wanted done.
 #[derive(Debug)]
 pub(crate) enum Effect {
     Save(Save),
-    Send(Request),
+    Ask(Want),
     /// This account's list is known, and newer than before.
     Listed(Fingerprint),
     /// A session with one of its devices is there.
     Keyed(Fingerprint),
     Drop(Drop),
+}
+
+/// One question's share of the bucket, and what a full one holds beside it, microseconds.
+const QUESTION_US: u64 = 1_000_000 / PEER_QUESTIONS.per_second as u64;
+const SPARE_US: u64 = QUESTION_US * (PEER_QUESTIONS.burst as u64 - 1);
+
+/// A question about somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// 304: the list of this account.
+    List(Fingerprint),
+    /// 305: a key of this account's device.
+    Key(Fingerprint, DeviceId),
+}
+
+impl Want {
+    fn account(self) -> Fingerprint {
+        match self {
+            Self::List(account) | Self::Key(account, _) => account,
+        }
+    }
+
+    pub(crate) fn request(self) -> Request {
+        let principal = Principal::Key(self.account());
+        match self {
+            Self::List(_) => Request::WantDevices(WantDevices { principal }),
+            Self::Key(_, device) => Request::WantPrekey(WantPrekey { principal, device }),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -37,12 +69,12 @@ struct Known {
     entries: Vec<Signed>,
 }
 
-/// A 305 under way, or to be said again.
+/// A 305 that waits, is under way, or is to be said again.
 #[derive(Debug)]
 struct Asked {
     account: Fingerprint,
     tries: u32,
-    /// None while the answer is on its way.
+    /// None while it waits for its turn or for its answer.
     again_at: Option<Time>,
 }
 
@@ -50,10 +82,14 @@ struct Asked {
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     known: BTreeMap<Fingerprint, Known>,
-    /// 304s under way.
+    /// 304s that wait or are under way.
     lists_asked: std::collections::BTreeSet<Fingerprint>,
     keys_asked: BTreeMap<DeviceId, Asked>,
     renewed: BTreeMap<DeviceId, Time>,
+    /// What is not said yet.
+    waiting: VecDeque<Want>,
+    /// When the bucket of [`PEER_QUESTIONS`] will be full again.
+    full_at: Time,
     out: VecDeque<Effect>,
 }
 
@@ -74,7 +110,56 @@ impl Peers {
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.keys_asked.values().filter_map(|asked| asked.again_at).min()
+        let again = self.keys_asked.values().filter_map(|asked| asked.again_at).min();
+        earliest(again, self.waiting.front().map(|_| self.next_at()))
+    }
+
+    /// When the next question may be said.
+    fn next_at(&self) -> Time {
+        Time::us(self.full_at.as_us().saturating_sub(SPARE_US))
+    }
+
+    /// Says what waits, as far as the pace allows.
+    pub(crate) fn pump(&mut self, now: Time) {
+        while self.next_at() <= now
+            && let Some(want) = self.waiting.pop_front()
+        {
+            if self.is_wanted(want) {
+                self.full_at = Time::us(self.full_at.max(now).as_us() + QUESTION_US);
+                self.out.push_back(Effect::Ask(want));
+            }
+        }
+    }
+
+    /// Whether there is no answer yet.
+    fn is_wanted(&self, want: Want) -> bool {
+        match want {
+            Want::List(account) => self.lists_asked.contains(&account),
+            Want::Key(_, device) => self.keys_asked.get(&device).is_some_and(|a| a.again_at.is_none()),
+        }
+    }
+
+    /// What is wanted about this account comes before all else.
+    pub(crate) fn hurry(&mut self, account: &Fingerprint) {
+        let (first, rest): (VecDeque<_>, VecDeque<_>) =
+            core::mem::take(&mut self.waiting).into_iter().partition(|want| want.account() == *account);
+        self.waiting = first.into_iter().chain(rest).collect();
+    }
+
+    /// 360 to a question. What is only too much at once is asked again a little later.
+    pub(crate) fn refused(&mut self, want: Want, why: Why, now: Time) {
+        if !self.is_wanted(want) || self.waiting.contains(&want) {
+            return;
+        }
+        if matches!(why, Why::TooFast | Why::Limit | Why::Internal) {
+            // An empty bucket, and a second more.
+            self.full_at = Time::us(now.as_us() + SPARE_US + 1_000_000);
+            return self.waiting.push_front(want);
+        }
+        match want {
+            Want::List(account) => drop(self.lists_asked.remove(&account)),
+            Want::Key(_, device) => drop(self.keys_asked.remove(&device)),
+        }
     }
 
     /// The keys of a device that speaks for this account.
@@ -103,8 +188,7 @@ impl Peers {
     /// Asks for the list of an account one of whose devices we do not know.
     pub(crate) fn ask_list(&mut self, account: Fingerprint) {
         if self.lists_asked.insert(account) {
-            let principal = Principal::Key(account);
-            self.out.push_back(Effect::Send(Request::WantDevices(WantDevices { principal })));
+            self.waiting.push_back(Want::List(account));
         }
     }
 
@@ -126,8 +210,8 @@ impl Peers {
             return;
         }
         asked.tries += 1;
-        let want = WantPrekey { principal: Principal::Key(account), device };
-        self.out.push_back(Effect::Send(Request::WantPrekey(want)));
+        // One session that is there is worth more than two lists that are known.
+        self.waiting.push_front(Want::Key(account, device));
     }
 
     /// What this device seals does not open, or what we seal is not answered: a new session, but not often.
@@ -199,11 +283,13 @@ impl Peers {
     pub(crate) fn away(&mut self) {
         self.lists_asked.clear();
         self.keys_asked.clear();
+        self.waiting.clear();
     }
 
     /// No contact any more: its devices and sessions are forgotten.
     pub(crate) fn part(&mut self, account: Fingerprint, ratchet: &mut dyn Ratchet) {
         self.lists_asked.remove(&account);
+        self.waiting.retain(|want| want.account() != account);
         let Some(known) = self.known.remove(&account) else { return };
         for (device, _) in known.list.devices() {
             ratchet.forget(device);

@@ -127,6 +127,7 @@ impl Client {
             Asked::Redeem if why == Why::Already => {}
             Asked::Redeem => self.refuse(why, &format!("cannot use the invite: {text}")),
             Asked::Text(id) => self.text_refused(id, why, now),
+            Asked::Peer(want) => self.peers.refused(want, why, now.mono),
             Asked::Quiet => {}
         }
     }
@@ -147,6 +148,7 @@ impl Client {
     /// Carries out what the machines want until none wants anything more.
     pub(super) fn settle(&mut self, now: Now) {
         loop {
+            self.peers.pump(now.mono);
             if let Some(effect) = self.login.poll() {
                 self.login_effect(effect, now);
             } else if let Some(effect) = self.link.poll() {
@@ -265,7 +267,12 @@ impl Client {
         match effect {
             contacts::Effect::Save(save) => self.save(save),
             contacts::Effect::Tell(event) => self.tell(event),
-            contacts::Effect::Meet(account, head) => self.peers.meet(account, head, self.ratchet.as_ref()),
+            contacts::Effect::Meet(account, head) => {
+                self.peers.meet(account, head, self.ratchet.as_ref());
+                if self.outbox.waits_for(&account) {
+                    self.peers.hurry(&account);
+                }
+            }
             contacts::Effect::Reachable(account, here) => {
                 self.outbox.handle(outbox::Act::Reachable(account, here), now.mono);
             }
@@ -285,7 +292,7 @@ impl Client {
     fn peers_effect(&mut self, effect: peers::Effect, now: Now) {
         match effect {
             peers::Effect::Save(save) => self.save(save),
-            peers::Effect::Send(request) => self.send(request, Asked::Quiet),
+            peers::Effect::Ask(want) => self.send(want.request(), Asked::Peer(want)),
             peers::Effect::Listed(account) => self.release(account, now),
             peers::Effect::Keyed(account) => self.keyed(account, now),
             peers::Effect::Drop(why) => self.drop(why),

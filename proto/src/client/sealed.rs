@@ -97,6 +97,7 @@ impl Client {
             if room && matches!(body, Body::Offer(_)) {
                 self.unsealed.push(Unsealed { call, to: to.account, device: to.device, body, until });
                 self.peers.meet(to.account, [0; 32], self.ratchet.as_ref());
+                self.peers.hurry(&to.account);
             }
             return;
         }
@@ -148,12 +149,13 @@ impl Client {
     pub(super) fn mail(&mut self, mail: MailFrom, now: Now) {
         let Some(account) = self.sender(&mail.from) else { return };
         let end = End { account, device: mail.device };
+        if self.peers.keys(&account, mail.device).is_none() {
+            return self.hold(account, Mailed::Text(mail));
+        }
+        // The device was held against the list first: a server must not choose for whom we seal.
         if self.inbox.has(&account, &mail.id) {
             self.drop(Drop::Replay);
             return self.send_receipt(end, mail.id, now);
-        }
-        if self.peers.keys(&account, mail.device).is_none() {
-            return self.hold(account, Mailed::Text(mail));
         }
         let Some(envelope) = self.open(end, &mail.sealed, now) else { return };
         if envelope.msg != mail.id {
@@ -263,6 +265,7 @@ impl Client {
         }
         self.held.push_back(Held { from, mail });
         self.peers.ask_list(from);
+        self.peers.hurry(&from);
     }
 
     /// Their device list is here. What is from none of its devices is from nobody.

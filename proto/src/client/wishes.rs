@@ -54,6 +54,9 @@ impl Client {
         if self.contacts.is_asking(&name) {
             return self.accept(name);
         }
+        if self.login.is_in() {
+            self.contacts.ask(&name);
+        }
         self.wish(&name.clone(), "add", Request::Add(name));
     }
 
@@ -64,6 +67,7 @@ impl Client {
     }
 
     fn remove(&mut self, name: Name) {
+        self.contacts.unask(&name);
         self.contacts.forget_blocked(&name);
         self.wish(&name.clone(), "remove", Request::Remove(name));
     }
@@ -93,6 +97,7 @@ impl Client {
         let Some(account) = self.contacts.reachable_as(&to) else {
             return self.refuse_unreachable("write to", &to);
         };
+        self.peers.hurry(&account);
         let id = MsgId(self.rng.bytes());
         let say = outbox::Act::Say { id, to: account, name: to, text, sent: now.wall, echo };
         self.outbox.handle(say, now.mono);

@@ -24,6 +24,15 @@ fn a_server_cannot_make_a_contact() {
 }
 
 #[test]
+fn a_server_cannot_say_that_we_asked() {
+    let mut stage = Stage::logged_in();
+    hear_contact(&mut stage, |c| c.standing = Standing::Asked);
+    hear_contact(&mut stage, |_| {});
+    assert!(stage.events().contains(&Event::Request(name("bob"))), "it is a request");
+    assert!(!stage.events().contains(&Event::Accepted(name("bob"))) && stage.asked.is_empty());
+}
+
+#[test]
 fn a_server_cannot_make_up_an_invite_of_ours() {
     let mut stage = Stage::logged_in();
     hear_contact(&mut stage, |c| c.via_token = Some([1; 32].into()));

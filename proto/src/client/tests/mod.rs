@@ -9,11 +9,11 @@ use crate::crypto::envelope::{Body, CODEC_OPUS, End, Envelope, Heads, Offer, ros
 use crate::crypto::identity::{AccountKey, DEVICE_NAMESPACE, DeviceList, entry_bytes, entry_hash};
 use crate::crypto::standin::Standin;
 use crate::id::{CallId, MsgId, Name, Principal, RelayId, Ssrc};
-use crate::limits::SESSION_WAIT_MAX;
+use crate::limits::{PEER_QUESTIONS, SESSION_WAIT_MAX};
 use crate::time::Wall;
 use crate::wire::record::{
     CallMailFrom, CallState, Contact, Devices, Grant, MailFrom, Member, MemberState, Prekey, PrekeyFor,
-    Presence, ServerHello, Signed, Standing,
+    Presence, Refused, ServerHello, Signed, Standing, Why,
 };
 use crate::wire::{Party, Reply, Request, decode_request, encode_reply};
 
@@ -107,6 +107,19 @@ impl Stage {
     }
 
     fn logged_in() -> Self {
+        let mut stage = Self::registering();
+        stage.hear(&Reply::Contacts(Vec::new()));
+        let Some(Request::Prekeys(published)) = stage.asked.iter().find(|r| matches!(r, Request::Prekeys(_)))
+        else {
+            panic!("no 303 after login")
+        };
+        stage.prekeys = published.one_time.clone();
+        stage.forget();
+        stage
+    }
+
+    /// Let in for the first time, and the server has not told yet who is a contact already.
+    fn registering() -> Self {
         let mut stage = Self::new();
         stage.input(Input::Command(Command::Join(name("alice"))));
         let peer: SocketAddr = "198.51.100.1:8462".parse().unwrap();
@@ -116,13 +129,6 @@ impl Stage {
             ServerHello { version: 1, software, udp_port: 8462, payload_max: 65_536, invite_only: false };
         stage.hear(&Reply::Hello(hello));
         stage.hear(&Reply::LoggedIn(name("alice")));
-        stage.hear(&Reply::Contacts(Vec::new()));
-        let Some(Request::Prekeys(published)) = stage.asked.iter().find(|r| matches!(r, Request::Prekeys(_)))
-        else {
-            panic!("no 303 after login")
-        };
-        stage.prekeys = published.one_time.clone();
-        stage.forget();
         stage
     }
 

@@ -35,6 +35,21 @@ fn a_repeated_text_is_receipted_again_and_not_shown() {
 }
 
 #[test]
+fn a_repeat_under_another_device_is_not_receipted_to_it() {
+    let mut stage = Stage::with_bob();
+    let mail = stage.envelope(1, text());
+    let mail = stage.mail(&mail);
+    stage.hear(&Reply::Mail(mail.clone()));
+    // A device with which there is a session, but which is none of bob's.
+    let mut carol = Friend::new(3);
+    let (keys, prekey) = (carol.device.keys(), carol.device.prekeys().0[0].clone());
+    stage.client.ratchet.start(carol.end().device, keys, &prekey.key).unwrap();
+    stage.forget();
+    stage.hear(&Reply::Mail(MailFrom { device: carol.end().device, ..mail }));
+    assert!(matches!(stage.asked.as_slice(), [Request::WantDevices(_)]), "{:?}", stage.asked);
+}
+
+#[test]
 fn all_four_identities_and_the_id_must_agree() {
     let forge: [fn(&mut Envelope); 5] = [
         |e| e.from.account = Fingerprint([9; 32]),
@@ -244,4 +259,37 @@ fn what_the_server_says_of_the_last_call_does_not_end_the_next() {
     assert_eq!(stage.events(), [], "bob left the call before");
     stage.hear(&state(CallId([9; 16]), MemberState::Gone));
     assert_eq!(stage.events(), [Event::Ended { with: name("bob"), reason: EndReason::Gone }]);
+}
+
+#[test]
+fn questions_about_a_long_list_of_contacts_are_paced_and_none_is_lost() {
+    const PEOPLE: usize = 200;
+    let mut stage = Stage::registering();
+    for n in 0..PEOPLE {
+        let key = AccountKey::from_seed(&[u8::try_from(n).unwrap(); 32], "friend");
+        let (principal, name) = (Principal::Key(key.fingerprint()), name(&format!("friend-{n}")));
+        let contact = Contact { principal, name, ..stage.bob.contact(Standing::Mutual) };
+        stage.hear(&Reply::Contact(Box::new(contact)));
+    }
+    let lists = |stage: &Stage| -> Vec<Principal> {
+        let of = |r: &Request| if let Request::WantDevices(w) = r { Some(w.principal.clone()) } else { None };
+        stage.asked.iter().filter_map(of).collect()
+    };
+    let burst = usize::try_from(PEER_QUESTIONS.burst).unwrap();
+    assert_eq!(lists(&stage).len(), burst);
+    // Whoever is written to comes next; and what the server would not take is asked again.
+    let last = Principal::Key(AccountKey::from_seed(&[199; 32], "friend").fingerprint());
+    stage.input(Input::Command(Command::Say { to: name("friend-199"), text: "hi".into(), echo: 1 }));
+    stage.wait(core::time::Duration::from_millis(50));
+    assert_eq!(lists(&stage).last(), Some(&last));
+    let re = u32::try_from(stage.asked.len() - 1).unwrap();
+    stage.hear(&Reply::Refused(Refused { re, why: Why::TooFast, text: "slowly".into() }));
+    let before = lists(&stage).len();
+    stage.wait(core::time::Duration::from_millis(990));
+    assert_eq!(lists(&stage).len(), before, "the server is given a moment");
+    for _ in 0..400 {
+        stage.wait(core::time::Duration::from_millis(50));
+    }
+    let asked = lists(&stage);
+    assert_eq!((asked.len(), &asked[before]), (PEOPLE + 1, &last));
 }
