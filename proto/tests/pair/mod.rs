@@ -163,6 +163,18 @@ impl Pair {
         self.people.len() - 1
     }
 
+    /// Adds another device of somebody's account, with a program that runs.
+    pub(crate) fn device_of(&mut self, owner: usize) -> usize {
+        let who = self.people[owner].name.clone();
+        let at = self.quiet_person(who.as_str());
+        let key = u8::try_from(owner + 1).expect("a handful of people");
+        self.people[at].key = AccountKey::from_seed(&[key; 32], who.as_str());
+        self.start(at);
+        self.run(core::time::Duration::from_secs(2));
+        self.people.iter_mut().for_each(|p| p.events.clear());
+        at
+    }
+
     pub(crate) fn wall(&self) -> Now {
         Now::at(self.now, EPOCH)
     }
