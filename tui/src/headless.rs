@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::Context as _;
 use mio::{Interest, Token, Waker};
-use proto::client::{Command, Event};
+use proto::client::{Command, Event, LinkState};
 use proto::id::Name;
 use proto::media::SoundCommand;
 use serde_json::{Value, json};
@@ -37,10 +37,11 @@ pub fn run(session: Session, name: Option<Name>) -> anyhow::Result<Exit> {
         .context("listening to signals")?;
     let lines = read_lines(session.waker())?;
     let mut headless =
-        Headless { reporter: Reporter::default(), name, logged_in: false, tries: 0, echo: 0, session };
-    let exit = headless.turns(&lines, &mut signals)?;
+        Headless { reporter: Reporter::default(), name, arrival: Arrival::default(), echo: 0, session };
+    // Whoever we talk to is told that we go, also when nobody reads our events any more.
+    let exit = headless.turns(&lines, &mut signals);
     headless.session.close()?;
-    Ok(exit)
+    exit
 }
 
 const SIGNALS: Token = Token(Session::FOREIGN);
@@ -50,10 +51,28 @@ struct Headless {
     reporter: Reporter,
     /// Whom to be where nobody knows us.
     name: Option<Name>,
-    logged_in: bool,
-    /// Failed connections before the first login.
-    tries: u32,
+    arrival: Arrival,
     echo: u64,
+}
+
+/// How the first login goes.
+#[derive(Debug, Default)]
+struct Arrival {
+    logged_in: bool,
+    /// Times it failed before.
+    tries: u32,
+}
+
+impl Arrival {
+    /// Counts what happened; true when there is no point in going on. A server that takes the connection and then
+    /// says nothing is as far away as none.
+    fn is_hopeless(&mut self, event: &Event) -> bool {
+        if let Event::LoggedIn(_) = event {
+            self.logged_in = true;
+        }
+        self.tries += u32::from(matches!(event, Event::Link(LinkState::Away { .. })));
+        !self.logged_in && self.tries >= FIRST_TRIES_MAX
+    }
 }
 
 /// What standard input held.
@@ -76,7 +95,7 @@ impl Headless {
             if let Some(signal) = signals.take().first() {
                 return Ok(if *signal == Signal::Interrupt { Exit::Interrupted } else { Exit::Ok });
             }
-            while self.logged_in
+            while self.arrival.logged_in
                 && let Ok(line) = lines.try_recv()
             {
                 if !self.obey(line)? {
@@ -98,10 +117,6 @@ impl Headless {
             print(&value)?;
         }
         match told {
-            Told::Trouble(_) if !self.logged_in => {
-                self.tries += 1;
-                return Ok((self.tries >= FIRST_TRIES_MAX).then_some(Exit::Unreachable));
-            }
             Told::Client(event) => return self.react(event),
             Told::Trouble(_) | Told::Sound(_) | Told::Server(_) => {}
         }
@@ -112,8 +127,11 @@ impl Headless {
         if matches!(event, Event::ServerKeyChanged { .. } | Event::LoginRefused { .. }) {
             return Ok(Some(Exit::Refused));
         }
-        if let Event::LoggedIn(_) = event {
-            self.logged_in = true;
+        if self.arrival.is_hopeless(event) {
+            if self.reporter.trouble.is_none() {
+                print(&events::error("unreachable", "the server takes connections, but does not answer"))?;
+            }
+            return Ok(Some(Exit::Unreachable));
         }
         if *event == Event::NameWanted {
             let Some(name) = self.name.clone() else {
@@ -219,6 +237,17 @@ fn skip_line(input: &mut impl io::BufRead) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_never_lets_us_in_is_given_up_and_one_that_did_is_not() {
+        let away = Event::Link(LinkState::Away { retry_in: std::time::Duration::ZERO });
+        let mut arrival = Arrival::default();
+        let hopeless: Vec<bool> = (0..FIRST_TRIES_MAX).map(|_| arrival.is_hopeless(&away)).collect();
+        assert_eq!(hopeless.iter().position(|h| *h), hopeless.len().checked_sub(1));
+        let mut arrival = Arrival::default();
+        assert!(!arrival.is_hopeless(&Event::LoggedIn(Name::parse("bob").unwrap())));
+        assert!((0..99).all(|_| !arrival.is_hopeless(&away)));
+    }
 
     #[test]
     fn lines_are_read_one_by_one_and_long_ones_passed_over() {

@@ -118,6 +118,7 @@ impl Profile {
         let shown = path.display();
         match fs::read(&path).map(Zeroizing::new) {
             Ok(bytes) => {
+                refuse_open_key(&path)?;
                 let key = <[u8; 32]>::try_from(bytes.as_slice());
                 key.map(Zeroizing::new).map_err(|_| anyhow!("{shown} is damaged: it does not hold 32 bytes"))
             }
@@ -175,7 +176,7 @@ fn refuse_open_key(path: &Path) -> anyhow::Result<()> {
         fs::metadata(path).with_context(|| format!("looking at {}", path.display()))?.permissions().mode();
     if mode & 0o077 != 0 {
         let shown = path.display();
-        bail!("others can read the account key {shown}: if that is no harm done, run chmod 600 {shown}");
+        bail!("others can read the key {shown}: if that is no harm done, run chmod 600 {shown}");
     }
     Ok(())
 }
@@ -216,8 +217,12 @@ mod tests {
         let profile = ours(scratch.path());
         profile.account_key().unwrap();
         fs::set_permissions(scratch.path().join("account_key"), fs::Permissions::from_mode(0o640)).unwrap();
-        let why = profile.account_key().unwrap_err().to_string();
-        assert!(why.contains("chmod 600"), "{why}");
+        profile.store_key().unwrap();
+        fs::set_permissions(scratch.path().join("store_key"), fs::Permissions::from_mode(0o604)).unwrap();
+        for why in [profile.account_key().map(drop), profile.store_key().map(drop)] {
+            let why = why.unwrap_err().to_string();
+            assert!(why.contains("chmod 600"), "{why}");
+        }
     }
 
     #[test]

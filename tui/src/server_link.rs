@@ -244,9 +244,11 @@ impl Open {
             return Ok(true);
         }
         self.flush()?;
-        let open = self.read()?;
+        let read = self.read();
+        // What came before a fault counts: a server says why it closes before it does.
+        let open = *read.as_ref().unwrap_or(&false);
         // The handshake's answers, and an alert if there is one to send.
-        self.flush()?;
+        let flushed = self.flush();
         if self.until.is_some()
             && let Some(established) = self.pipe.established()
         {
@@ -260,6 +262,8 @@ impl Open {
         if !bytes.is_empty() {
             told.push_back(LinkEvent::Bytes(bytes));
         }
+        read?;
+        flushed?;
         Ok(open && !self.pipe.peer_closed())
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Reporter {
     name: Option<Name>,
     server: Option<Fingerprint>,
     link: Option<LinkState>,
-    trouble: Option<String>,
+    pub(super) trouble: Option<String>,
     call: Option<(Name, &'static str)>,
     microphone: Option<HalfState>,
     speaker: Option<HalfState>,
@@ -113,11 +113,15 @@ impl Reporter {
                 self.statistics = None;
             }
             Event::Gone(name) => drop(self.presences.remove(name)),
+            // The list tells presence too: what was missed while away must not hide what comes next.
+            Event::Contacts(list) => {
+                let mutual = list.iter().filter(|info| info.standing == Standing::Mutual);
+                self.presences = mutual.map(|info| (info.name.clone(), info.presence)).collect();
+            }
             Event::ServerKeyUnknown(_)
             | Event::ServerKeyChanged { .. }
             | Event::NameWanted
             | Event::LoginRefused { .. }
-            | Event::Contacts(_)
             | Event::Contact(_)
             | Event::Request(_)
             | Event::Requested(_)
@@ -188,7 +192,7 @@ impl Reporter {
     }
 }
 
-fn error(code: &str, text: &str) -> Value {
+pub(super) fn error(code: &str, text: &str) -> Value {
     json!({ "event": "error", "code": code, "text": text })
 }
 
@@ -351,20 +355,19 @@ mod tests {
     #[test]
     fn presence_is_told_when_it_changes() {
         let mut reporter = Reporter::default();
-        let info = |standing, presence| {
+        let contact = |standing, presence| {
             let principal = Principal::Guest(bob());
-            Told::Client(Event::Contact(ContactInfo {
-                name: bob(),
-                principal,
-                standing,
-                presence,
-                blocked: false,
-            }))
+            ContactInfo { name: bob(), principal, standing, presence, blocked: false }
         };
+        let info = |standing, presence| Told::Client(Event::Contact(contact(standing, presence)));
         assert!(reporter.report(&info(Standing::Asked, Presence::Offline)).is_empty());
         let first = reporter.report(&info(Standing::Mutual, Presence::Online));
         assert_eq!(first, [json!({ "event": "presence", "name": "bob", "state": "online" })]);
         assert!(reporter.report(&info(Standing::Mutual, Presence::Online)).is_empty());
+        assert_eq!(reporter.report(&info(Standing::Mutual, Presence::InCall))[0]["state"], "in_call");
+        // Bob left and came back while we were away; the list told the first half.
+        let list = vec![contact(Standing::Mutual, Presence::Offline)];
+        reporter.report(&Told::Client(Event::Contacts(list)));
         assert_eq!(reporter.report(&info(Standing::Mutual, Presence::InCall))[0]["state"], "in_call");
     }
 
