@@ -8,3 +8,8 @@ mod headless;
 mod screen;
 #[path = "scenario/secrets.rs"]
 mod secrets;
+#[expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#[path = "../../server/tests/real/tap.rs"]
+mod tap;
+#[path = "scenario/wire.rs"]
+mod wire;
