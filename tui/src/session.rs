@@ -12,11 +12,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use audio::{Agent, AgentHandle};
 use mio::{Events, Poll, Registry, Token, Waker};
-use proto::client::{Client, Command, Event, Input, Kind, MessageState, Output, Row, Settings};
-use proto::crypto::RatchetState;
+use proto::client::{Client, Command, Event, Input, MessageState, Output, Row, Settings, ratchet_states};
 use proto::crypto::identity::AccountKey;
 use proto::crypto::olm::Olm;
-use proto::id::{DeviceId, Fingerprint, Name};
+use proto::id::{Fingerprint, Name};
 use proto::media::{AgentCommand, AgentEvent, SoundCommand, SoundEvent};
 use proto::{Now, Rng, Time, earliest};
 
@@ -416,22 +415,11 @@ impl Session {
 
 fn ratchet(profile: &Profile, rows: &[Row]) -> anyhow::Result<Olm> {
     let store_key = profile.store_key()?;
-    let saved: Vec<RatchetState> = rows.iter().filter_map(state_of).collect();
+    let saved = ratchet_states(rows);
     if saved.is_empty() {
         return Ok(Olm::new(*store_key));
     }
     Olm::restore(*store_key, &saved).context("reading the device's keys")
-}
-
-fn state_of(row: &Row) -> Option<RatchetState> {
-    let peer = match row.kind {
-        Kind::Account => None,
-        Kind::Session => Some(DeviceId(row.key.as_slice().try_into().ok()?)),
-        Kind::Profile | Kind::Contact | Kind::Devices | Kind::Outbox | Kind::Seen | Kind::Token => {
-            return None;
-        }
-    };
-    Some(RatchetState { peer, bytes: row.value.clone() })
 }
 
 /// A client without a door works as well; only `tincan invite` beside it does not.

@@ -41,7 +41,7 @@ mod wishes;
 
 pub use command::Command;
 pub use event::{ContactInfo, EndReason, Event, LinkState, MessageState};
-pub use state::{Kind, Row, Save};
+pub use state::{Kind, Row, Save, ratchet_states};
 
 /// What goes in.
 #[derive(Debug)]

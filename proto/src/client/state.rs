@@ -2,6 +2,8 @@
 //! at the start. The shell's store knows kinds, keys and bytes, and nothing of their meaning.
 
 use crate::client::Output;
+use crate::crypto::RatchetState;
+use crate::id::DeviceId;
 
 /// One row to write or delete. All saves since the last other output belong to one transaction, committed before
 /// that output is acted on (write, commit, then speak).
@@ -70,6 +72,22 @@ impl Kind {
     pub fn from_number(n: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|k| *k as i64 == n)
     }
+}
+
+/// What the ratchet is restored from: the rows of [`Kind::Account`] and [`Kind::Session`]. Empty before the first
+/// start.
+pub fn ratchet_states(rows: &[Row]) -> Vec<RatchetState> {
+    let state = |row: &Row| {
+        let peer = match row.kind {
+            Kind::Account => None,
+            Kind::Session => Some(DeviceId(row.key.as_slice().try_into().ok()?)),
+            Kind::Profile | Kind::Contact | Kind::Devices | Kind::Outbox | Kind::Seen | Kind::Token => {
+                return None;
+            }
+        };
+        Some(RatchetState { peer, bytes: row.value.clone() })
+    };
+    rows.iter().filter_map(state).collect()
 }
 
 /// One row read back.

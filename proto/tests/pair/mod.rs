@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use proto::client::{self, Client, Command, Event, Input, Kind, LinkUp, Output, Row, Save};
+use proto::client::{self, Client, Command, Event, Input, Kind, LinkUp, Output, Row, Save, ratchet_states};
 use proto::crypto::identity::AccountKey;
 use proto::crypto::olm::Olm;
-use proto::crypto::ratchet::{Ratchet, RatchetState};
+use proto::crypto::ratchet::Ratchet;
 use proto::crypto::standin::Standin;
 use proto::hub::{self, Dialect, Hub, Mem};
-use proto::id::{CallId, ConnId, DeviceId, Fingerprint, Name};
+use proto::id::{CallId, ConnId, Fingerprint, Name};
 use proto::media::{CallCommand, CallEvent, Place};
 use proto::{Drop, Now, Rng, Time, Wall, earliest};
 use zeroize::Zeroizing;
@@ -202,7 +202,7 @@ impl Pair {
             .iter()
             .map(|((kind, key), value)| Row { kind: *kind, key: key.clone(), value: value.clone() })
             .collect();
-        let saved = saved_ratchet(&rows);
+        let saved = ratchet_states(&rows);
         let ratchet: Box<dyn Ratchet> = match (self.real_ratchets, saved.is_empty()) {
             (false, true) => Box::new(Standin::new([person.seed; 32])),
             (false, false) => Box::new(Standin::restore(&saved).expect("what was saved can be read")),
@@ -429,16 +429,4 @@ impl Pair {
     pub(crate) fn call_of(&self, at: usize) -> Option<CallId> {
         self.people[at].agent.place.as_ref().map(|place| place.call)
     }
-}
-
-fn saved_ratchet(rows: &[Row]) -> Vec<RatchetState> {
-    let state = |row: &Row| match row.kind {
-        Kind::Account => Some(RatchetState { peer: None, bytes: row.value.clone() }),
-        Kind::Session => {
-            let peer = DeviceId(row.key.as_slice().try_into().expect("a session's key is its device"));
-            Some(RatchetState { peer: Some(peer), bytes: row.value.clone() })
-        }
-        Kind::Profile | Kind::Contact | Kind::Devices | Kind::Outbox | Kind::Seen | Kind::Token => None,
-    };
-    rows.iter().filter_map(state).collect()
 }

@@ -4,11 +4,10 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use proto::client::{self, Client, Command, Event, Kind, LinkState, MessageState, Row, Save};
-use proto::crypto::RatchetState;
+use proto::client::{self, Client, Command, Event, Kind, LinkState, MessageState, Row, Save, ratchet_states};
 use proto::crypto::identity::AccountKey;
 use proto::crypto::standin::Standin;
-use proto::id::{ConnId, DeviceId, Fingerprint, MsgId, Name, Ssrc};
+use proto::id::{ConnId, Fingerprint, MsgId, Name, Ssrc};
 use proto::limits::OPUS_BYTES_MAX;
 use proto::media::{Media, MediaInput, MediaOutput};
 use proto::{Now, Rng, Time, earliest};
@@ -155,7 +154,7 @@ impl User {
             .iter()
             .map(|((kind, key), value)| Row { kind: *kind, key: key.clone(), value: value.clone() })
             .collect();
-        let saved: Vec<RatchetState> = rows.iter().filter_map(ratchet_state).collect();
+        let saved = ratchet_states(&rows);
         let ratchet = if saved.is_empty() {
             Standin::new(self.seeds.bytes())
         } else {
@@ -365,18 +364,6 @@ impl User {
         }
         m.client.handle(client::Input::Command(command), now);
     }
-}
-
-/// The rows that are the ratchet's.
-fn ratchet_state(row: &Row) -> Option<RatchetState> {
-    let peer = match row.kind {
-        Kind::Account => None,
-        Kind::Session => Some(DeviceId(row.key.as_slice().try_into().ok()?)),
-        Kind::Profile | Kind::Contact | Kind::Devices | Kind::Outbox | Kind::Seen | Kind::Token => {
-            return None;
-        }
-    };
-    Some(RatchetState { peer, bytes: row.value.clone() })
 }
 
 fn mutual(c: &client::ContactInfo) -> bool {

@@ -9,11 +9,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry};
-use proto::client::{Client, Command, Event, Input, Kind, Output, Row, Settings};
+use proto::client::{Client, Command, Event, Input, Output, Row, Settings, ratchet_states};
 use proto::crypto::identity::AccountKey;
 use proto::crypto::olm::Olm;
-use proto::crypto::ratchet::{Ratchet, RatchetState};
-use proto::id::{DeviceId, Fingerprint, MsgId, Name};
+use proto::crypto::ratchet::Ratchet;
+use proto::id::{Fingerprint, MsgId, Name};
 use proto::limits::{DATAGRAM_BYTES_MAX, LOGIN_TIME_MAX};
 use proto::media::opus::duration;
 use proto::media::{Media, MediaInput, MediaOutput, OpusFrame};
@@ -361,15 +361,7 @@ impl Device {
 }
 
 fn ratchet(store_key: &[u8; 32], rows: &[Row]) -> Result<Box<dyn Ratchet>> {
-    let state = |row: &Row| match row.kind {
-        Kind::Account => Some(RatchetState { peer: None, bytes: row.value.clone() }),
-        Kind::Session => {
-            let peer = DeviceId(row.key.as_slice().try_into().ok()?);
-            Some(RatchetState { peer: Some(peer), bytes: row.value.clone() })
-        }
-        Kind::Profile | Kind::Contact | Kind::Devices | Kind::Outbox | Kind::Seen | Kind::Token => None,
-    };
-    let saved: Vec<RatchetState> = rows.iter().filter_map(state).collect();
+    let saved = ratchet_states(rows);
     let olm = if saved.is_empty() { Olm::new(*store_key) } else { Olm::restore(*store_key, &saved)? };
     Ok(Box::new(olm))
 }
