@@ -295,8 +295,8 @@ impl Friend {
                 }
                 Output::Connect => self.connect(),
                 Output::Disconnect => self.link = None,
-                // A call message that is said again, to be sure.
-                Output::Drop(Reason::Replay) => {}
+                // Said again to be sure, or about a call that is over by now.
+                Output::Drop(Reason::Replay | Reason::NoCall | Reason::OutOfTurn) => {}
                 Output::Drop(why) => panic!("{} was sent something unusable: {why}", self.name),
             }
         }
