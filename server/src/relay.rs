@@ -30,7 +30,8 @@ enum Note {
 }
 
 impl RelayThread {
-    /// Starts it. `on_failure` is called on the thread when it ends by itself.
+    /// Starts it. `on_failure` is called on the thread when it ends by itself, also by a panic: a server without
+    /// voice must not look like one with it.
     ///
     /// # Errors
     /// When the system gives no poll or thread.
@@ -49,9 +50,10 @@ impl RelayThread {
         let buffer = vec![0; DATAGRAM_BYTES_MAX + 1].into_boxed_slice();
         let mut room = Loop { poll, socket, relay, inbox, buffer, stats };
         let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
+            let mut alarm = Alarm(Some(on_failure));
             let outcome = room.run(clock);
-            if outcome.is_err() {
-                on_failure();
+            if outcome.is_ok() {
+                alarm.0 = None;
             }
             outcome
         })?;
@@ -79,6 +81,17 @@ impl RelayThread {
         // When it is gone already, joining tells why.
         let _ = self.note(Note::Stop);
         self.thread.join().map_err(|_| anyhow!("the relay thread panicked"))?
+    }
+}
+
+/// Rings when it is dropped armed.
+struct Alarm<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for Alarm<F> {
+    fn drop(&mut self) {
+        if let Some(ring) = self.0.take() {
+            ring();
+        }
     }
 }
 
@@ -169,3 +182,26 @@ const WAKE: Token = Token(1);
 const DATAGRAMS_PER_TURN: usize = 256;
 /// Removals that wait for the relay thread, which takes them within a turn.
 const NOTES_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alarm_rings_for_a_panic_and_not_for_an_end_in_order() {
+        let mut rung = 0;
+        drop(Alarm(Some(|| rung += 1)));
+        assert_eq!(rung, 1);
+        let mut quiet = Alarm(Some(|| rung += 1));
+        quiet.0 = None;
+        drop(quiet);
+        assert_eq!(rung, 1);
+        let (rang, heard) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let _alarm = Alarm(Some(move || rang.send(()).unwrap()));
+            panic!("as a bug would");
+        });
+        assert!(thread.join().is_err());
+        heard.recv().unwrap();
+    }
+}
