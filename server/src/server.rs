@@ -149,8 +149,8 @@ impl Drop for Server {
     }
 }
 
-/// What `tincand invite` prints: the invite of the last start, or with `new` one whose token replaces, and so
-/// revokes, that one's. The server may run meanwhile: it looks tokens up at each use.
+/// What `tincand invite` prints: the invite of the last start, by the name that is configured now, or with `new` one
+/// whose token replaces, and so revokes, that one's. The server may run meanwhile: it looks tokens up at each use.
 ///
 /// # Errors
 /// When there is none yet and it cannot be made, or it cannot be kept.
@@ -158,7 +158,8 @@ pub fn own_invite(config: &Config, new: bool) -> Result<Invite> {
     let data = Data::open(&config.data)?;
     let kept = data.invite();
     if let Some(kept) = kept.clone().filter(|_| !new) {
-        return Ok(kept);
+        let (host, port) = config.public.clone().unwrap_or_else(|| (kept.host.clone(), None));
+        return Ok(Invite { host, port: port.unwrap_or(kept.port), ..kept });
     }
     let server =
         tls::server_config(&data.server_key()?).context("the server key cannot be used")?.fingerprint();

@@ -78,8 +78,9 @@ impl Sqlite {
     fn check(&self) -> Result<()> {
         let damaged = |what: &dyn std::fmt::Display| {
             anyhow!(
-                "the store {} is damaged ({what}). Stop, keep a copy of the file, and restore a backup",
-                self.path.display()
+                "the store {} is damaged ({}). Stop, keep a copy of the file, and restore a backup",
+                self.path.display(),
+                what.to_string().replace('\n', "; ")
             )
         };
         let found: String = self

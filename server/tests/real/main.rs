@@ -4,6 +4,7 @@
 
 mod calls;
 mod friend;
+mod operator;
 mod people;
 mod places;
 mod process;
