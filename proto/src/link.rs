@@ -145,8 +145,12 @@ impl Link {
             return;
         }
         self.in_call = in_call;
-        if let State::Resting { until } = self.state {
-            self.state = State::Resting { until: until.min(now + self.wait_max()) };
+        match &mut self.state {
+            State::Stopped | State::Connecting => {}
+            State::Resting { until } => *until = (*until).min(now + wait_max(in_call)),
+            // The silence before the call was allowed: the shorter patience begins with the call.
+            State::Up { heard, .. } if in_call => *heard = now,
+            State::Up { .. } => {}
         }
     }
 
@@ -239,17 +243,13 @@ impl Link {
             return;
         }
         let doubled = RECONNECT_FIRST.saturating_mul(1 << self.attempt.min(10));
-        let ceiling = doubled.min(self.wait_max());
+        let ceiling = doubled.min(wait_max(self.in_call));
         let ceiling_us = u64::try_from(ceiling.as_micros()).unwrap_or(u64::MAX);
         let drawn = Duration::from_micros(self.rng.below(ceiling_us + 1));
         let until = (now + drawn).max(self.not_before.take().unwrap_or(now));
         self.attempt = self.attempt.saturating_add(1);
         self.state = State::Resting { until };
         self.out.push_back(Effect::State(LinkState::Away { retry_in: until - now }));
-    }
-
-    fn wait_max(&self) -> Duration {
-        if self.in_call { RECONNECT_MAX_IN_CALL } else { RECONNECT_MAX }
     }
 
     fn ping_after(&self) -> Duration {
@@ -260,6 +260,10 @@ impl Link {
     fn silent_after(&self) -> Duration {
         if self.in_call { PING_AFTER_IN_CALL * 3 } else { SILENT_AFTER }
     }
+}
+
+fn wait_max(in_call: bool) -> Duration {
+    if in_call { RECONNECT_MAX_IN_CALL } else { RECONNECT_MAX }
 }
 
 #[cfg(test)]
@@ -335,6 +339,20 @@ mod tests {
         let out = drain(&mut link);
         assert!(out.contains(&Effect::Drop(Drop::Silent)) && out.contains(&Effect::Disconnect));
         assert!(!link.is_up());
+    }
+
+    /// Found on a screen: a call placed some 20 s after the last ping closed its own connection and failed.
+    #[test]
+    fn a_call_does_not_hold_the_silence_before_it_against_the_server() {
+        let mut link = link();
+        up(&mut link, Time::ZERO);
+        let now = Time::ZERO + (PING_AFTER - Duration::from_millis(1));
+        link.in_call(true, now);
+        link.handle(Act::Timeout, now);
+        assert_eq!(drain(&mut link), []);
+        assert_eq!(link.deadline(), Some(now + PING_AFTER_IN_CALL));
+        link.handle(Act::Timeout, now + PING_AFTER_IN_CALL * 3);
+        assert!(drain(&mut link).contains(&Effect::Disconnect));
     }
 
     #[test]
