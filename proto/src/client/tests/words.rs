@@ -17,8 +17,9 @@ fn a_text_is_saved_then_shown_then_receipted() {
     let at = |what: fn(&Output) -> bool| stage.out.iter().rposition(what).expect("it happened");
     let seen = at(|o| matches!(o, Output::Save(Save { kind: Kind::Seen, .. })));
     let shown = at(|o| matches!(o, Output::Event(Event::Said { .. })));
-    let sent = at(|o| matches!(o, Output::Stream(_)));
-    assert!(seen < shown && shown < sent);
+    let opened = at(|o| matches!(o, Output::Save(Save { kind: Kind::Session, .. })));
+    let sent = stage.out.iter().position(|o| matches!(o, Output::Stream(_))).expect("it happened");
+    assert!(seen < shown && shown < sent && opened < sent);
     assert!(matches!(stage.asked.last(), Some(Request::Mail(mail)) if mail.to == stage.bob.principal()));
 }
 
@@ -292,4 +293,32 @@ fn questions_about_a_long_list_of_contacts_are_paced_and_none_is_lost() {
     }
     let asked = lists(&stage);
     assert_eq!((asked.len(), &asked[before]), (PEOPLE + 1, &last));
+}
+
+#[test]
+fn a_key_counts_only_from_the_device_that_calls() {
+    let mut stage = Stage::with_bob();
+    let mut second = Standin::new([9; 32]);
+    let list = DeviceList::verify(stage.bob.key.fingerprint(), &stage.bob.entries).unwrap();
+    let entry = sign_entry(&stage.bob.key, &list, &second);
+    stage.bob.entries.push(entry);
+    let (contact, list) = (stage.bob.contact(Standing::Mutual), stage.bob.list());
+    stage.hear(&Reply::Contact(Box::new(contact)));
+    stage.hear(&list);
+    let (rung, grant, offer) = (stage.rung(), stage.grant(), stage.offer());
+    stage.hear(&rung);
+    stage.hear(&grant);
+    stage.bob_says(offer);
+    stage.input(Input::Command(Command::Answer));
+    stage.forget();
+    let (keys, own) = (stage.client.ratchet.keys(), stage.own_end());
+    second.start(own.device, keys, &stage.prekeys[1].key).unwrap();
+    let device = device_id(&second.keys());
+    let body = Body::Key { call: CALL, generation: 0, base_key: Zeroizing::new([7; 32]) };
+    let mut envelope = stage.envelope(0x78, body);
+    envelope.from.device = device;
+    let sealed = second.seal(own.device, &envelope.encode().unwrap()).unwrap();
+    let from = stage.bob.principal();
+    stage.hear(&Reply::CallMail(CallMailFrom { call: CALL, from, device, sealed, held_ms: 0 }));
+    assert_eq!((stage.drops(), stage.told_agent()), (vec![Drop::OutOfTurn], vec![]));
 }
