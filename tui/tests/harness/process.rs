@@ -13,9 +13,13 @@ use serde_json::Value;
 
 use super::{PATIENCE, Scratch, house, wait_for};
 
-/// The client this test was built with.
+/// The client: the one this test was built with, unless `TINCAN_PROGRAMS` names a folder of others.
 pub(crate) fn tincan() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_tincan"))
+    static CHOSEN: OnceLock<PathBuf> = OnceLock::new();
+    CHOSEN.get_or_init(|| match std::env::var_os("TINCAN_PROGRAMS") {
+        Some(folder) => Path::new(&folder).join("tincan"),
+        None => PathBuf::from(env!("CARGO_BIN_EXE_tincan")),
+    })
 }
 
 /// The server beside it. Cargo builds it with the workspace's tests; when only this package was built, or the server
@@ -24,6 +28,9 @@ pub(crate) fn tincand() -> &'static Path {
     static FRESH: OnceLock<PathBuf> = OnceLock::new();
     FRESH.get_or_init(|| {
         let path = tincan().with_file_name("tincand");
+        if std::env::var_os("TINCAN_PROGRAMS").is_some() {
+            return path;
+        }
         let built = path.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
         let newest = ["server/src", "proto/src"].iter().map(|dir| newest_in(&house().join(dir))).max();
         if newest.is_some_and(|source| source > built) {

@@ -150,3 +150,22 @@ fn what_is_wrong_is_said_and_nothing_happens() {
     assert!(pair.alice.quit().success() && pair.bob.quit().success());
     assert_eq!(pair.server.terminate().code(), Some(0));
 }
+
+#[test]
+fn friends_of_yesterday_call_and_write_today() {
+    let scratch = Scratch::new("yesterday");
+    let server = Server::start(&scratch);
+    let start = |name| Headless::start(&scratch, name, &server, "null", &[]);
+    let (mut alice, mut bob) = (start("alice"), start("bob"));
+    alice.befriend(&mut bob);
+    assert!(alice.quit().success() && bob.quit().success());
+    let (mut alice, mut bob) = (start("alice"), start("bob"));
+    alice.expect_where("presence", |event| event["name"] == "bob" && event["state"] == "online");
+    alice.say("call bob");
+    bob.expect_where("incoming_call", |event| event["from"] == "alice");
+    bob.say("answer");
+    alice.expect("call_live");
+    bob.expect("call_live");
+    alice.say("say bob good morning");
+    bob.expect_where("message", |event| event["text"] == "good morning");
+}
