@@ -248,14 +248,14 @@ impl Store for Sqlite {
         );
     }
 
-    fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 32]> {
+    fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 16]> {
         let sql = "SELECT via FROM contact WHERE account = ? AND other = ?";
         self.one(sql, [account.0, other.0], |row| row.get(0)).flatten()
     }
 
-    fn set_via_token(&mut self, account: &Fingerprint, other: &Fingerprint, hash: &[u8; 32]) {
+    fn set_via_token(&mut self, account: &Fingerprint, other: &Fingerprint, token: &[u8; 16]) {
         let sql = "UPDATE contact SET via = ? WHERE account = ? AND other = ?";
-        self.write(sql, params![hash, account.0, other.0]);
+        self.write(sql, params![token, account.0, other.0]);
     }
 
     fn token(&mut self, hash: &[u8; 32]) -> Option<Token> {

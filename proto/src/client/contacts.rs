@@ -15,6 +15,7 @@ use crate::client::event::{ContactInfo, Event};
 use crate::client::state::{Kind, Save};
 use crate::drop::Drop;
 use crate::id::{Fingerprint, Name, Principal};
+use crate::invite::token_hash;
 use crate::limits::{CONTACTS_MAX, REQUESTS_PENDING_MAX, REQUESTS_WAITING_MAX, TOKENS_PER_ACCOUNT_MAX};
 use crate::time::Wall;
 use crate::wire::record::{Contact, Presence, Standing};
@@ -346,8 +347,9 @@ impl Contacts {
     }
 
     fn change(&mut self, told: &Contact) {
-        // Only a token that we issued: a server cannot make up an invite of ours.
-        let by_invite = told.via_token.as_ref().is_some_and(|hash| self.issued(hash));
+        // Only a token that we issued. The server had its hash, and has the token itself from whoever presented it: it
+        // cannot make up a guest of ours.
+        let by_invite = told.via_token.as_ref().is_some_and(|token| self.issued(&token_hash(token)));
         let all_welcome = self.lists_heard < self.all_welcome_until;
         let one_welcome = self.lists_heard < self.one_welcome_until;
         let Some(friend) = self.friends.get_mut(&told.name.folded()) else { return };

@@ -7,6 +7,7 @@ use crate::hub::refusal::{Done, Refusal};
 use crate::hub::store::{Account, Store, Token};
 use crate::hub::{Hub, Turn};
 use crate::id::{ConnId, Fingerprint, Name, Principal};
+use crate::invite::token_hash;
 use crate::limits::{
     CONTACTS_MAX, REQUESTS_PENDING_MAX, REQUESTS_WAITING_MAX, TOKEN_LIFE, TOKEN_LIFE_MIN,
     TOKENS_PER_ACCOUNT_MAX,
@@ -160,7 +161,7 @@ impl Hub {
     pub(super) fn redeem<S: Store>(&mut self, me: &User, redeem: &Redeem, turn: &mut Turn<'_, S>) -> Done {
         self.may_bother(me, turn)?;
         let token = valid_token(&redeem.token, turn)?;
-        self.befriend_owner(me.device.account, &token, turn)
+        self.befriend_owner(me.device.account, &token, &redeem.token, turn)
     }
 
     /// Makes both contacts, if the token is somebody's. The server's own only admits.
@@ -168,6 +169,7 @@ impl Hub {
         &mut self,
         mine: Fingerprint,
         token: &Token,
+        secret: &[u8; 16],
         turn: &mut Turn<'_, S>,
     ) -> Done {
         let Some(owner) = token.owner else { return Ok(()) };
@@ -186,7 +188,7 @@ impl Hub {
         let next = contact::step(standing, Act::Invite).map_err(|_| token_refused())?;
         // The owner is told which of their invites it was, so the token is known before anybody is told.
         turn.store.set_standing(&owner, &mine, contact::mirrored(next));
-        turn.store.set_via_token(&owner, &mine, &token.hash);
+        turn.store.set_via_token(&owner, &mine, secret);
         self.stand(mine, owner, next, turn);
         Ok(())
     }
@@ -228,10 +230,10 @@ impl Hub {
         viewer: Fingerprint,
         about: Fingerprint,
         store: &mut S,
-    ) -> Option<[u8; 32]> {
-        let hash = store.via_token(&viewer, &about)?;
-        let token = store.token(&hash)?;
-        token.expiry.is_none_or(|end| end > self.now.wall).then_some(hash)
+    ) -> Option<[u8; 16]> {
+        let secret = store.via_token(&viewer, &about)?;
+        let token = store.token(&token_hash(&secret))?;
+        token.expiry.is_none_or(|end| end > self.now.wall).then_some(secret)
     }
 
     /// All that somebody who just logged in must know: a 352 each, then a 207 each. The house hears only of those

@@ -100,9 +100,10 @@ impl Hub {
         for other in self.list_readers(account.fingerprint, turn) {
             self.tell_contact(other, account.fingerprint, turn.store);
         }
-        match register.token.as_ref().map(|token| valid_token(token, turn)) {
-            Some(Ok(token)) => self.befriend_owner(account.fingerprint, &token, turn),
-            Some(Err(_)) | None => Ok(()),
+        let Some(secret) = &register.token else { return Ok(()) };
+        match valid_token(secret, turn) {
+            Ok(token) => self.befriend_owner(account.fingerprint, &token, secret, turn),
+            Err(_) => Ok(()),
         }
     }
 
@@ -132,8 +133,8 @@ impl Hub {
         turn.store.add_account(account);
         turn.store.add_entry(&account.fingerprint, &register.entry);
         self.befriend_house(account.fingerprint, turn);
-        match token {
-            Some(token) => self.befriend_owner(account.fingerprint, &token, turn),
+        match token.zip(register.token.as_ref()) {
+            Some((token, secret)) => self.befriend_owner(account.fingerprint, &token, secret, turn),
             None => Ok(()),
         }
     }

@@ -57,10 +57,10 @@ pub trait Store {
     fn standing(&mut self, account: &Fingerprint, other: &Fingerprint) -> Standing;
     /// Sets it; [`Standing::None`] forgets it, and the token with it.
     fn set_standing(&mut self, account: &Fingerprint, other: &Fingerprint, standing: Standing);
-    /// Hash of the token of `account` that made `other` its contact.
-    fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 32]>;
+    /// The token of `account` that made `other` its contact, as `other` presented it.
+    fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 16]>;
     /// Sets it. There is a standing already.
-    fn set_via_token(&mut self, account: &Fingerprint, other: &Fingerprint, hash: &[u8; 32]);
+    fn set_via_token(&mut self, account: &Fingerprint, other: &Fingerprint, token: &[u8; 16]);
 
     /// The token with this hash, valid or not.
     fn token(&mut self, hash: &[u8; 32]) -> Option<Token>;
@@ -85,7 +85,7 @@ pub struct Mem {
     entries: BTreeMap<Fingerprint, Vec<Signed>>,
     prekeys: BTreeMap<DeviceId, Published>,
     standings: BTreeMap<(Fingerprint, Fingerprint), Standing>,
-    via: BTreeMap<(Fingerprint, Fingerprint), [u8; 32]>,
+    via: BTreeMap<(Fingerprint, Fingerprint), [u8; 16]>,
     tokens: BTreeMap<[u8; 32], Token>,
 }
 
@@ -151,12 +151,12 @@ impl Store for Mem {
         }
     }
 
-    fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 32]> {
+    fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 16]> {
         self.via.get(&(*account, *other)).copied()
     }
 
-    fn set_via_token(&mut self, account: &Fingerprint, other: &Fingerprint, hash: &[u8; 32]) {
-        self.via.insert((*account, *other), *hash);
+    fn set_via_token(&mut self, account: &Fingerprint, other: &Fingerprint, token: &[u8; 16]) {
+        self.via.insert((*account, *other), *token);
     }
 
     fn token(&mut self, hash: &[u8; 32]) -> Option<Token> {

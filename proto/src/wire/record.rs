@@ -488,9 +488,10 @@ pub struct Contact {
     /// SHA-256 of the newest entry of their device list; none for a guest.
     #[n(4)]
     pub list_head: Option<ByteArray<32>>,
-    /// SHA-256 of the token of one's own invite that made this contact.
+    /// The token of one's own invite that made this contact: proof that somebody presented it, since the server was
+    /// told only its hash.
     #[n(5)]
-    pub via_token: Option<ByteArray<32>>,
+    pub via_token: Option<ByteArray<16>>,
 }
 
 /// How one stands with somebody, seen from the receiver.

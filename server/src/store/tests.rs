@@ -73,7 +73,7 @@ fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
         Act::Standing(a, b, standing) => store.set_standing(&fp(*a), &fp(*b), *standing),
         Act::Via(a, b) => {
             if store.standing(&fp(*a), &fp(*b)) != Standing::None {
-                store.set_via_token(&fp(*a), &fp(*b), &[*b; 32]);
+                store.set_via_token(&fp(*a), &fp(*b), &[*b; 16]);
             }
         }
         Act::Token(h, owner, expiry) => {

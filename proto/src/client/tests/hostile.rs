@@ -35,8 +35,17 @@ fn a_server_cannot_say_that_we_asked() {
 #[test]
 fn a_server_cannot_make_up_an_invite_of_ours() {
     let mut stage = Stage::logged_in();
-    hear_contact(&mut stage, |c| c.via_token = Some([1; 32].into()));
+    stage.input(Input::Command(Command::Invite));
+    let hash = stage.asked.iter().find_map(|request| {
+        if let Request::NewInvite(invite) = request { Some(*invite.token_hash) } else { None }
+    });
+    // What it was told of the invite is not what a guest would show it.
+    let told = hash.expect("the invite is registered by its hash");
+    for made_up in [[1; 16], told[..16].try_into().expect("half of a hash")] {
+        hear_contact(&mut stage, |c| c.via_token = Some(made_up.into()));
+    }
     assert!(stage.events().contains(&Event::Request(name("bob"))));
+    assert!(!stage.events().contains(&Event::Accepted(name("bob"))));
 }
 
 #[test]
