@@ -43,7 +43,10 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::Requested(name) => notice(model, format!("{name} has your request.")),
         Event::Accepted(name) => {
             note(model, &name, format!("{name} and you are contacts now"));
-            notice(model, format!("{name} and you are contacts now: c calls, Enter writes."));
+            // Keys act on the selection, which must not move under somebody's finger: say what they would do.
+            let chosen = model.contacts.selected().is_some_and(|contact| contact.name == name);
+            let next = if chosen { "c calls, Enter writes." } else { "choose them with j and k." };
+            notice(model, format!("{name} and you are contacts now: {next}"));
         }
         Event::Rejected(name) => notice(model, format!("{name} dismissed your request.")),
         Event::Waiting { to, echo, id } => model.chats.entry(to).or_default().saved(echo, id),

@@ -165,6 +165,7 @@ fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
     let only = if requests.len() == 1 { requests.first().copied() } else { None };
     match chosen.or(only).map(|contact| contact.name.clone()) {
         Some(name) => {
+            model.contacts.select(&name);
             notice(model, format!("{name} is your contact now: c calls, Enter writes."));
             effects.push(Effect::Send(Command::Accept(name)));
         }

@@ -422,3 +422,23 @@ fn a_call_that_is_refused_at_once_is_none() {
     story.tell(refused());
     assert!(story.model.call.is_some(), "that was about something else");
 }
+
+#[test]
+fn the_next_key_that_is_named_reaches_the_contact_that_is_named() {
+    let mut story = Story::with(
+        UNICODE,
+        vec![
+            contact("alice2", Standing::Asking, Presence::Offline),
+            contact("echo", Standing::Mutual, Presence::Online),
+        ],
+    );
+    story.model.contacts.select(&name("echo"));
+    story.tell(Event::Contact(contact("carol", Standing::Mutual, Presence::Online)));
+    story.tell(Event::Accepted(name("carol")));
+    assert_eq!(story.selected(), "echo", "the selection does not move by itself");
+    assert_eq!(story.notice(), "carol and you are contacts now: choose them with j and k.");
+    // The only request is accepted from anywhere in the list, and is then what the keys act on.
+    story.keys("A");
+    assert_eq!(story.selected(), "alice2");
+    assert_eq!(story.notice(), "alice2 is your contact now: c calls, Enter writes.");
+}
