@@ -189,8 +189,10 @@ impl Call {
 
     fn media(&mut self, event: CallEvent) {
         match event {
-            CallEvent::Bound(_) => {}
-            CallEvent::Key { call, generation, base_key } => self.own_key(call, generation, base_key),
+            CallEvent::Bound(_) | CallEvent::Quiet { .. } => {}
+            CallEvent::Key { call, generation, step: _, base_key } => {
+                self.own_key(call, generation, base_key)
+            }
             CallEvent::Heard { call, ssrc } => {
                 if let Some(peer) = self.talking(call).filter(|peer| peer.ssrc == ssrc) {
                     let name = peer.name.clone();
@@ -222,7 +224,7 @@ impl Call {
                 // Kept while the call lasts: they say their yes again until they have it.
                 let (account, device) = (peer.account, peer.device);
                 self.out.push_back(Effect::Settled);
-                self.seal(call, account, device, Body::Key { call, generation, base_key }, true);
+                self.seal(call, account, device, Body::Key { call, generation, step: 0, base_key }, true);
             }
             // The call ended while the key was being drawn.
             Phase::Idle

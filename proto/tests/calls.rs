@@ -58,7 +58,7 @@ fn idle(w: &World, i: usize) -> bool {
 fn in_call() -> World {
     let mut world = friends();
     let bob = world.users[1].name.clone();
-    world.tell(0, Command::Call(bob));
+    world.tell(0, Command::Call(vec![bob]));
     assert!(world.run_till(PATIENCE, |w| ringing(w, 1)), "bob rings");
     world.tell(1, Command::Answer);
     assert!(world.run_till(PATIENCE, |w| live(w, 0) && live(w, 1)), "the call is up");
@@ -69,7 +69,7 @@ fn in_call() -> World {
 fn one_round_trip_stands_between_accept_and_the_first_sound() {
     let mut world = friends();
     let bob = world.users[1].name.clone();
-    world.tell(0, Command::Call(bob));
+    world.tell(0, Command::Call(vec![bob]));
     assert!(world.run_till(PATIENCE, |w| ringing(w, 1)));
     // The bell has rung for a second: both relay bindings are up by now.
     world.run_until(world.now().mono + Duration::from_secs(1));
@@ -86,7 +86,7 @@ fn one_round_trip_stands_between_accept_and_the_first_sound() {
 fn ringing_opens_no_microphone_and_sends_no_sound() {
     let mut world = friends();
     let bob = world.users[1].name.clone();
-    world.tell(0, Command::Call(bob));
+    world.tell(0, Command::Call(vec![bob]));
     assert!(world.run_till(PATIENCE, |w| ringing(w, 1)));
     for _ in 0..100 {
         world.run_until(world.now().mono + Duration::from_millis(100));
@@ -99,7 +99,7 @@ fn ringing_opens_no_microphone_and_sends_no_sound() {
 fn nobody_answers() {
     let mut world = friends();
     let bob = world.users[1].name.clone();
-    world.tell(0, Command::Call(bob));
+    world.tell(0, Command::Call(vec![bob]));
     assert!(world.run_till(PATIENCE, |w| ringing(w, 1)));
     assert!(world.run_till(Duration::from_secs(50), |w| idle(w, 0) && idle(w, 1)), "the bell stops");
 }
@@ -108,7 +108,7 @@ fn nobody_answers() {
 fn a_declined_call_is_over_at_both_ends() {
     let mut world = friends();
     let bob = world.users[1].name.clone();
-    world.tell(0, Command::Call(bob));
+    world.tell(0, Command::Call(vec![bob]));
     assert!(world.run_till(PATIENCE, |w| ringing(w, 1)));
     world.tell(1, Command::Decline);
     assert!(world.run_till(PATIENCE, |w| idle(w, 0) && idle(w, 1)));
@@ -119,8 +119,8 @@ fn a_declined_call_is_over_at_both_ends() {
 fn two_who_call_each_other_talk() {
     let mut world = friends();
     let (alice, bob) = (world.users[0].name.clone(), world.users[1].name.clone());
-    world.tell(0, Command::Call(bob));
-    world.tell(1, Command::Call(alice));
+    world.tell(0, Command::Call(vec![bob]));
+    world.tell(1, Command::Call(vec![alice]));
     assert!(world.run_till(PATIENCE, |w| live(w, 0) && live(w, 1)), "one call comes of it");
     assert!(world.run_till(PATIENCE, |w| w.oracle.hears(0) && w.oracle.hears(1)));
 }

@@ -143,7 +143,8 @@ fn voice_and_strangers_cost_no_allocation() {
     }
     for end in [0, 1] {
         let Some(CallEvent::Key { base_key, .. }) = line.keys[1 - end].clone() else { panic!("no key") };
-        let listen = CallCommand::Listen { call: CALL, ssrc: ssrc(1 - end), generation: 0, base_key };
+        let listen =
+            CallCommand::Listen { call: CALL, ssrc: ssrc(1 - end), generation: 0, step: 0, base_key };
         line.give(end, MediaInput::Command(listen));
     }
     assert!(calls_in(|| drop(core::hint::black_box(vec![1; 9]))) > 0, "the counter counts");

@@ -233,7 +233,7 @@ fn commands_that_cannot_be_done_say_so() {
     let mut pair = Pair::new(&["alice"]);
     pair.people[A].events.clear();
     pair.say(A, Command::Add(name("nobody")));
-    pair.say(A, Command::Call(name("nobody")));
+    pair.say(A, Command::Call(vec![name("nobody")]));
     pair.say(A, Command::Answer);
     let why = |e: Event| if let Event::Refused { why, .. } = e { Some(why) } else { None };
     let whys: Vec<_> = pair.people[A].told().into_iter().filter_map(why).collect();
@@ -356,9 +356,15 @@ fn what_is_too_long_or_empty_is_refused_here() {
 // --- calls ---
 
 fn ring(pair: &mut Pair) {
-    pair.say(A, Command::Call(name("bob")));
-    assert_eq!(pair.people[A].told(), [Event::Calling(name("bob")), Event::Ringing(name("bob"))]);
-    assert_eq!(pair.people[B].told(), [Event::Incoming(name("alice"))]);
+    pair.say(A, Command::Call(vec![name("bob")]));
+    assert_eq!(
+        pair.people[A].told(),
+        [Event::Calling { to: vec![name("bob")], plain: false }, Event::Ringing(name("bob"))]
+    );
+    assert_eq!(
+        pair.people[B].told(),
+        [Event::Incoming { from: name("alice"), others: Vec::new(), plain: false }]
+    );
 }
 
 fn live() -> Pair {
@@ -368,7 +374,7 @@ fn live() -> Pair {
     for (at, with) in [(A, "bob"), (B, "alice")] {
         let told = pair.people[at].told();
         assert!(
-            matches!(&told[..], [Event::Live { with: w, .. }, Event::Heard(_)] if *w == name(with)),
+            matches!(&told[..], [Event::Joined { who: w, .. }, Event::Heard(_)] if *w == name(with)),
             "{told:?}"
         );
     }
@@ -450,7 +456,7 @@ fn who_is_away_is_gone() {
     let mut pair = friends();
     pair.stop(B);
     pair.people[A].events.clear();
-    pair.say(A, Command::Call(name("bob")));
+    pair.say(A, Command::Call(vec![name("bob")]));
     let told = pair.people[A].told();
     assert!(matches!(told.last(), Some(Event::Ended { reason: EndReason::Gone, .. })), "{told:?}");
 }
@@ -460,7 +466,7 @@ fn who_is_in_a_call_is_busy_and_stays_in_it() {
     let mut pair = live();
     let carol = pair.person("carol");
     pair.befriend(carol, B);
-    pair.say(carol, Command::Call(name("bob")));
+    pair.say(carol, Command::Call(vec![name("bob")]));
     let told = pair.people[carol].told();
     assert!(matches!(told.last(), Some(Event::Ended { reason: EndReason::Busy, .. })), "{told:?}");
     assert!(pair.people[B].told().is_empty() && pair.people[B].agent.open);
@@ -470,8 +476,8 @@ fn who_is_in_a_call_is_busy_and_stays_in_it() {
 fn calling_each_other_at_once_is_one_call() {
     let mut pair = friends();
     // Both say it before either hears of the other.
-    pair.input(A, proto::client::Input::Command(Command::Call(name("bob"))));
-    pair.input(B, proto::client::Input::Command(Command::Call(name("alice"))));
+    pair.input(A, proto::client::Input::Command(Command::Call(vec![name("bob")])));
+    pair.input(B, proto::client::Input::Command(Command::Call(vec![name("alice")])));
     pair.settle();
     pair.run(SOON);
     assert_eq!(pair.call_of(A), pair.call_of(B));
@@ -488,7 +494,7 @@ fn calling_each_other_at_once_is_one_call() {
 fn calling_back_whoever_rings_is_answering() {
     let mut pair = friends();
     ring(&mut pair);
-    pair.say(B, Command::Call(name("alice")));
+    pair.say(B, Command::Call(vec![name("alice")]));
     assert!(pair.people[A].agent.open && pair.people[B].agent.open);
 }
 
@@ -523,7 +529,7 @@ fn a_call_outlives_the_server_and_takes_its_place_again() {
     }
     let carol = pair.person("carol");
     pair.befriend(carol, B);
-    pair.say(carol, Command::Call(name("bob")));
+    pair.say(carol, Command::Call(vec![name("bob")]));
     let told = pair.people[carol].told();
     assert!(matches!(told.last(), Some(Event::Ended { reason: EndReason::Busy, .. })), "{told:?}");
     pair.say(B, Command::HangUp);
@@ -599,10 +605,16 @@ fn the_device_that_answers_takes_the_call_from_the_others() {
         let mut pair = friends();
         let second = pair.device_of(B);
         assert_eq!(second, 2);
-        pair.say(A, Command::Call(name("bob")));
-        assert_eq!(pair.people[A].told(), [Event::Calling(name("bob")), Event::Ringing(name("bob"))]);
+        pair.say(A, Command::Call(vec![name("bob")]));
+        assert_eq!(
+            pair.people[A].told(),
+            [Event::Calling { to: vec![name("bob")], plain: false }, Event::Ringing(name("bob"))]
+        );
         for at in [B, second] {
-            assert_eq!(pair.people[at].told(), [Event::Incoming(name("alice"))]);
+            assert_eq!(
+                pair.people[at].told(),
+                [Event::Incoming { from: name("alice"), others: Vec::new(), plain: false }]
+            );
         }
         pair.say(takes, Command::Answer);
         assert_eq!(ended(&mut pair, rings), EndReason::Taken);
@@ -623,7 +635,7 @@ fn the_device_that_answers_takes_the_call_from_the_others() {
 fn two_devices_that_answer_at_once_are_told_who_has_it() {
     let mut pair = friends();
     let second = pair.device_of(B);
-    pair.say(A, Command::Call(name("bob")));
+    pair.say(A, Command::Call(vec![name("bob")]));
     for at in [B, second] {
         pair.people[at].told();
         pair.input(at, proto::client::Input::Command(Command::Answer));

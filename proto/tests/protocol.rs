@@ -62,6 +62,7 @@ fn grant() -> Grant {
             ssrc: Ssrc(0x0506_0708),
             device: Some(DeviceId([0xbd; 16])),
         }],
+        plain: false,
     }
 }
 
@@ -118,7 +119,7 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
         invite_only: true,
     };
     let refused = Refused { re: 3, why: Why::NoSuchUser, text: "nobody here is called bob".into() };
-    let state = CallState { call: CALL, name: name("bob"), state: MemberState::Ringing };
+    let state = CallState { call: CALL, name: name("bob"), state: MemberState::Ringing, device: None };
     BTreeMap::from([
         ("200", reply(&Reply::Welcome("127.0.0.1".into()))),
         ("001", request(&Request::Add(name("bob")))),

@@ -84,7 +84,7 @@ fn a_key_that_beats_its_open_waits_for_it() {
     let key = net.ends[ALICE].key.clone().unwrap();
     net.command(
         BOB,
-        CallCommand::Listen { call: CALL, ssrc: place(ALICE).ssrc, generation: 0, base_key: key },
+        CallCommand::Listen { call: CALL, ssrc: place(ALICE).ssrc, generation: 0, step: 0, base_key: key },
     );
     net.frame(ALICE, FRAME);
     net.run(ONE_WAY * 3);

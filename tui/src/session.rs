@@ -344,7 +344,7 @@ impl Session {
                 self.store.set_fate(to, *id, fate).context("saving the chat")?;
             }
             Event::LoggedIn(_) => self.remember_server(),
-            Event::Calling(_) | Event::Incoming(_) | Event::Live { .. } => self.in_call = true,
+            Event::Calling { .. } | Event::Incoming { .. } | Event::Joined { .. } => self.in_call = true,
             Event::Ended { .. } => self.in_call = false,
             Event::Link(_)
             | Event::ServerKeyUnknown(_)
@@ -360,6 +360,8 @@ impl Session {
             | Event::Rejected(_)
             | Event::Ringing(_)
             | Event::Heard(_)
+            | Event::Parted { .. }
+            | Event::PlainUnconfirmed(_)
             | Event::Invite(_)
             | Event::Refused { .. }
             | Event::IdentityChanged(_) => {}

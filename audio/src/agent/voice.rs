@@ -206,7 +206,15 @@ impl Voice {
                 // Out of memory for a decoder: the member stays unheard, and the figures say so.
                 let _ = self.instruments.listen(*ssrc);
             }
-            CallCommand::Open(_) | CallCommand::Close(_) => {}
+            CallCommand::Open(_)
+            | CallCommand::OpenPlain(_)
+            | CallCommand::OpenDirect { .. }
+            | CallCommand::ListenPlain { .. }
+            | CallCommand::Meet { .. }
+            | CallCommand::Deafen { .. }
+            | CallCommand::Step(_)
+            | CallCommand::Renew(_)
+            | CallCommand::Close(_) => {}
         }
         self.media.handle(MediaInput::Command(command), now);
         self.drain(now);

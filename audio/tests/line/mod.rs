@@ -155,12 +155,13 @@ pub(crate) fn connect(line: &Line, one: &mut Party, two: &mut Party) {
             CallEvent::Bound(_)
             | CallEvent::Heard { .. }
             | CallEvent::HungUp { .. }
+            | CallEvent::Quiet { .. }
             | CallEvent::Silent(_) => None,
         }));
     }
     for (listener, speaker, key) in [(&*one, &*two, &keys[1]), (&*two, &*one, &keys[0])] {
         let (generation, base_key) = key.clone();
-        listener.call(CallCommand::Listen { call: CALL, ssrc: speaker.ssrc, generation, base_key });
+        listener.call(CallCommand::Listen { call: CALL, ssrc: speaker.ssrc, generation, step: 0, base_key });
     }
 }
 

@@ -16,7 +16,7 @@ impl Call {
             Body::Offer(offer) => self.offered(by, &offer, now),
             Body::Ringing(call) => self.rings(by, call),
             Body::Accept { call, base_key, codec } => self.accepted(by, call, base_key, codec),
-            Body::Key { call, generation, base_key } => self.keyed(by, call, generation, base_key),
+            Body::Key { call, generation, step: _, base_key } => self.keyed(by, call, generation, base_key),
             Body::Taken(call) => self.over(by, call, EndReason::Taken),
             Body::HangUp(call) => self.over(by, call, EndReason::TheyHungUp),
             // Routed elsewhere; a text has no business in a call message.
@@ -113,7 +113,7 @@ impl Call {
     }
 
     fn listen(&mut self, call: CallId, peer: &Peer, generation: u8, base_key: BaseKey) {
-        let listen = CallCommand::Listen { call, ssrc: peer.ssrc, generation, base_key };
+        let listen = CallCommand::Listen { call, ssrc: peer.ssrc, generation, step: 0, base_key };
         self.out.push_back(Effect::Media(listen));
     }
 

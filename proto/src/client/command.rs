@@ -18,8 +18,10 @@ pub enum Command {
     Reject(Name),
     /// Remove a contact, or take a request back.
     Remove(Name),
-    /// Call somebody.
-    Call(Name),
+    /// Call somebody, or several at once: 1 to 31 names.
+    Call(Vec<Name>),
+    /// A human's yes to calls with this contact that are not encrypted. Remembered.
+    AllowPlain(Name),
     /// Answer the incoming call. Only a human's key press (or an explicit command) may say this.
     Answer,
     /// Decline it.

@@ -77,27 +77,49 @@ pub enum Event {
         text: Safe,
     },
     /// Somebody calls: their sealed offer was opened and the relay is being bound. No microphone is open.
-    Incoming(Name),
+    Incoming {
+        /// Who calls.
+        from: Name,
+        /// Who else is in the call or invited to it.
+        others: Vec<Name>,
+        /// It is not encrypted.
+        plain: bool,
+    },
     /// The call is being placed.
-    Calling(Name),
+    Calling {
+        /// Who is called.
+        to: Vec<Name>,
+        /// It is not encrypted.
+        plain: bool,
+    },
     /// A device of theirs rings.
     Ringing(Name),
-    /// The call is up; `ssrc` is whose level and volume are whose.
-    Live {
-        /// With whom.
-        with: Name,
+    /// Somebody is in the call, which is up from the first of these on; `ssrc` is whose level and volume are whose.
+    Joined {
+        /// Who.
+        who: Name,
         /// Their stream.
         ssrc: Ssrc,
     },
     /// The first packet of theirs was opened.
     Heard(Name),
-    /// The call, or the ringing, is over.
-    Ended {
-        /// With whom it was.
-        with: Name,
+    /// Somebody who was in the call or invited to it is out. It goes on without them.
+    Parted {
+        /// Who.
+        who: Name,
         /// Why.
         reason: EndReason,
     },
+    /// The call, or the ringing, is over.
+    Ended {
+        /// With whom it was.
+        with: Vec<Name>,
+        /// Why.
+        reason: EndReason,
+    },
+    /// What was wanted, a call or an answer, would not be encrypted because of these, and nobody said yes to that
+    /// yet: say [`super::Command::AllowPlain`] for each and the command again.
+    PlainUnconfirmed(Vec<Name>),
     /// One's own invite, a `tincan://` link.
     Invite(String),
     /// A command could not be done.

@@ -337,12 +337,12 @@ impl Client {
 
     fn call_tell(&mut self, tell: call::Tell) {
         self.tell(match tell {
-            call::Tell::Incoming(name) => Event::Incoming(name),
-            call::Tell::Calling(name) => Event::Calling(name),
+            call::Tell::Incoming(from) => Event::Incoming { from, others: Vec::new(), plain: false },
+            call::Tell::Calling(to) => Event::Calling { to: vec![to], plain: false },
             call::Tell::Ringing(name) => Event::Ringing(name),
-            call::Tell::Live { with, ssrc } => Event::Live { with, ssrc },
+            call::Tell::Live { with, ssrc } => Event::Joined { who: with, ssrc },
             call::Tell::Heard(name) => Event::Heard(name),
-            call::Tell::Ended { with, reason } => Event::Ended { with, reason },
+            call::Tell::Ended { with, reason } => Event::Ended { with: vec![with], reason },
             call::Tell::Refused { why, text } => Event::Refused { why, text: Safe::line(&text) },
         });
     }

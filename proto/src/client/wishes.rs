@@ -24,7 +24,8 @@ impl Client {
                 self.wish(&name.clone(), "dismiss the request of", Request::Reject(name))
             }
             Command::Remove(name) => self.remove(name),
-            Command::Call(name) => self.place_call(name, now),
+            Command::Call(names) => self.place_call(names, now),
+            Command::AllowPlain(_) => {}
             Command::Answer => self.call.handle(call::Act::Answer, now.mono),
             Command::Decline => self.call.handle(call::Act::Decline, now.mono),
             Command::HangUp => self.call.handle(call::Act::HangUp, now.mono),
@@ -103,7 +104,10 @@ impl Client {
         self.outbox.handle(say, now.mono);
     }
 
-    fn place_call(&mut self, name: Name, now: Now) {
+    fn place_call(&mut self, mut names: Vec<Name>, now: Now) {
+        let (Some(name), true) = (names.pop(), names.is_empty()) else {
+            return self.refuse(Why::Unsupported, "one person can be called at a time");
+        };
         let Some(account) = self.contacts.reachable_as(&name) else {
             return self.refuse_unreachable("call", &name);
         };

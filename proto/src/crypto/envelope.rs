@@ -85,6 +85,8 @@ pub enum Body {
         call: CallId,
         /// 0 to 31.
         generation: u8,
+        /// Ratchet step of `base_key` within the generation, 0 to 7 (RFC 9605 section 5.1).
+        step: u8,
         /// Of which it is derived.
         base_key: Zeroizing<[u8; 32]>,
     },
@@ -117,6 +119,9 @@ pub const CODEC_OPUS: u8 = 0;
 
 /// Key generations of one sender in one call: the SFrame key id holds five bits of it.
 pub const GENERATION_MAX: u8 = 31;
+
+/// Ratchet steps of one generation: three bits of the key id.
+pub const STEP_MAX: u8 = 7;
 
 /// Why an envelope cannot be written or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,9 +225,9 @@ impl Body {
             Self::Accept { call, base_key, codec } => {
                 to_cbor(&AcceptRecord { call: *call, base_key: base_key.as_slice().into(), codec: *codec })
             }
-            Self::Key { call, generation, base_key } => {
+            Self::Key { call, generation, step, base_key } => {
                 let base_key = base_key.as_slice().into();
-                to_cbor(&KeyRecord { call: *call, generation: *generation, base_key })
+                to_cbor(&KeyRecord { call: *call, generation: *generation, base_key, step: *step })
             }
         })
     }
@@ -242,7 +247,7 @@ impl Body {
             19 => {
                 let record: KeyRecord<'_> = from_cbor(cbor, "key")?;
                 let base_key = base_key(record.base_key)?;
-                Self::Key { call: record.call, generation: record.generation, base_key }
+                Self::Key { call: record.call, generation: record.generation, step: record.step, base_key }
             }
             20 => Self::Taken(call()?),
             21 => Self::HangUp(call()?),
@@ -262,7 +267,7 @@ impl Body {
                 let listed = |list: &[u8]| (1..=OFFERED_MAX).contains(&list.len());
                 listed(&offer.codecs) && listed(&offer.frames_ms)
             }
-            Self::Key { generation, .. } => *generation <= GENERATION_MAX,
+            Self::Key { generation, step, .. } => *generation <= GENERATION_MAX && *step <= STEP_MAX,
             Self::Ringing(_) | Self::Accept { .. } | Self::Taken(_) | Self::HangUp(_) => true,
         };
         if ok { Ok(()) } else { Err(EnvelopeError::Malformed("body")) }
@@ -278,7 +283,9 @@ impl core::fmt::Debug for Body {
             Self::Offer(offer) => write!(f, "{offer:?}"),
             Self::Ringing(call) => write!(f, "Ringing({call:?})"),
             Self::Accept { call, .. } => write!(f, "Accept({call:?})"),
-            Self::Key { call, generation, .. } => write!(f, "Key({call:?}, generation {generation})"),
+            Self::Key { call, generation, step, .. } => {
+                write!(f, "Key({call:?}, generation {generation} step {step})")
+            }
             Self::Taken(call) => write!(f, "Taken({call:?})"),
             Self::HangUp(call) => write!(f, "HangUp({call:?})"),
         }
@@ -425,6 +432,13 @@ struct KeyRecord<'b> {
     generation: u8,
     #[b(2)]
     base_key: &'b ByteSlice,
+    #[cbor(n(3), default, skip_if = "is_zero")]
+    step: u8,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the derive hands fields over by reference")]
+const fn is_zero(step: &u8) -> bool {
+    *step == 0
 }
 
 const _: () = assert!(PADDING_BUCKETS[PADDING_BUCKETS.len() - 1] == ENVELOPE_BYTES_MAX);
@@ -457,11 +471,9 @@ mod tests {
                 base_key,
                 codec
             }),
-            (call(), 0..=GENERATION_MAX, key()).prop_map(|(call, generation, base_key)| Body::Key {
-                call,
-                generation,
-                base_key
-            }),
+            (call(), 0..=GENERATION_MAX, 0..=STEP_MAX, key()).prop_map(
+                |(call, generation, step, base_key)| Body::Key { call, generation, step, base_key }
+            ),
             call().prop_map(Body::Taken),
             call().prop_map(Body::HangUp),
         ]
@@ -541,7 +553,7 @@ mod tests {
     #[test]
     fn keys_and_texts_do_not_reach_a_log() {
         let base_key = Zeroizing::new([0xab; 32]);
-        let key = Body::Key { call: CallId([1; 16]), generation: 0, base_key };
+        let key = Body::Key { call: CallId([1; 16]), generation: 0, step: 0, base_key };
         assert!(!format!("{key:?}").contains("171"));
         assert!(!format!("{:?}", Body::Text("marker".into())).contains("marker"));
     }

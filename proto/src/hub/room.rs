@@ -130,6 +130,7 @@ impl Room {
             expiry: own.expiry,
             ticket: mac::ticket(relay_key, self.relay, own.ssrc, own.expiry).into(),
             members: others.filter(|p| p.user.device.account != device.account).map(Place::member).collect(),
+            plain: false,
         })
     }
 

@@ -414,7 +414,7 @@ impl Rooms {
 }
 
 fn state_of(call: CallId, name: &Name, state: MemberState) -> Reply {
-    Reply::CallState(CallState { call, name: name.clone(), state })
+    Reply::CallState(CallState { call, name: name.clone(), state, device: None })
 }
 
 pub(super) fn ticket_end(wall: Wall) -> u32 {

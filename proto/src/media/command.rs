@@ -29,6 +29,18 @@ pub enum CallCommand {
     /// A human said yes (or the other side's did, and we are the caller): draw a sender key, open the devices,
     /// send. Answered with [`super::event::CallEvent::Key`]. Only for the call that is bound.
     Open(CallId),
+    /// The same for a call that is not encrypted: no key is drawn, voice travels as RTP payload type 98.
+    OpenPlain(CallId),
+    /// Opens a call of a plain protocol, which has no relay: datagrams of `form` go from `local` to each member's own
+    /// address. Nothing was bound before.
+    OpenDirect {
+        /// The call; only a name here.
+        call: CallId,
+        /// What the datagrams look like.
+        form: DirectForm,
+        /// Where to bind.
+        local: SocketAddr,
+    },
     /// From now on this member's packets can be opened.
     Listen {
         /// The call.
@@ -37,9 +49,40 @@ pub enum CallCommand {
         ssrc: Ssrc,
         /// Key generation, 0 to 31.
         generation: u8,
+        /// Ratchet step of `base_key`, 0 to 7 (RFC 9605 section 5.1).
+        step: u8,
         /// What the sender derives its key from.
         base_key: BaseKey,
     },
+    /// From now on this member's plain voice is played. Only in a call opened by [`Self::OpenPlain`].
+    ListenPlain {
+        /// The call.
+        call: CallId,
+        /// The member's stream.
+        ssrc: Ssrc,
+    },
+    /// This member of a direct call is at this address: voice goes there, and what comes from its IP is theirs.
+    Meet {
+        /// The call.
+        call: CallId,
+        /// A number for the member's stream; only a name here.
+        ssrc: Ssrc,
+        /// Where they listen.
+        at: SocketAddr,
+    },
+    /// The member is out: its keys are forgotten, and nothing of it is played.
+    Deafen {
+        /// The call.
+        call: CallId,
+        /// The member's stream.
+        ssrc: Ssrc,
+    },
+    /// Move our sender key one ratchet step, at once: somebody joined who must not open what was said before.
+    /// Answered with [`super::event::CallEvent::Key`].
+    Step(CallId),
+    /// Draw a sender key of the next generation: somebody left. Answered at once with
+    /// [`super::event::CallEvent::Key`]; sent with a little later, when the others have it.
+    Renew(CallId),
     /// Stop: say so in the sealed stream if it is open, close the devices, forget the keys.
     Close(CallId),
 }
@@ -49,12 +92,28 @@ impl core::fmt::Debug for CallCommand {
         match self {
             Self::Bind(place) => write!(f, "Bind({place:?})"),
             Self::Open(call) => write!(f, "Open({call:?})"),
-            Self::Listen { call, ssrc, generation, .. } => {
-                write!(f, "Listen({call:?}, {ssrc:?}, generation {generation})")
+            Self::OpenPlain(call) => write!(f, "OpenPlain({call:?})"),
+            Self::OpenDirect { call, form, local } => write!(f, "OpenDirect({call:?}, {form:?}, {local})"),
+            Self::Listen { call, ssrc, generation, step, .. } => {
+                write!(f, "Listen({call:?}, {ssrc:?}, generation {generation} step {step})")
             }
+            Self::ListenPlain { call, ssrc } => write!(f, "ListenPlain({call:?}, {ssrc:?})"),
+            Self::Meet { call, ssrc, at } => write!(f, "Meet({call:?}, {ssrc:?}, {at})"),
+            Self::Deafen { call, ssrc } => write!(f, "Deafen({call:?}, {ssrc:?})"),
+            Self::Step(call) => write!(f, "Step({call:?})"),
+            Self::Renew(call) => write!(f, "Renew({call:?})"),
             Self::Close(call) => write!(f, "Close({call:?})"),
         }
     }
+}
+
+/// What the datagrams of a call without a relay look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectForm {
+    /// Seed A's 272 bytes.
+    Binary,
+    /// Seed B's packet 014, in base64.
+    Text,
 }
 
 /// A place at a relay: where, and the ticket that admits.

@@ -26,6 +26,8 @@ pub enum CallEvent {
         call: CallId,
         /// Key generation, 0 to 31.
         generation: u8,
+        /// Ratchet step within the generation, 0 to 7.
+        step: u8,
         /// What the sender key was derived from.
         base_key: BaseKey,
     },
@@ -43,7 +45,14 @@ pub enum CallEvent {
         /// The member's stream.
         ssrc: Ssrc,
     },
-    /// Nothing was opened for [`crate::limits::MEDIA_SILENCE_MAX`].
+    /// Nothing of this member was opened for [`crate::limits::MEDIA_SILENCE_MAX`].
+    Quiet {
+        /// The call.
+        call: CallId,
+        /// The member's stream.
+        ssrc: Ssrc,
+    },
+    /// Nothing was opened of anybody for [`crate::limits::MEDIA_SILENCE_MAX`].
     Silent(CallId),
 }
 
@@ -51,9 +60,12 @@ impl core::fmt::Debug for CallEvent {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Bound(call) => write!(f, "Bound({call:?})"),
-            Self::Key { call, generation, .. } => write!(f, "Key({call:?}, generation {generation})"),
+            Self::Key { call, generation, step, .. } => {
+                write!(f, "Key({call:?}, generation {generation} step {step})")
+            }
             Self::Heard { call, ssrc } => write!(f, "Heard({call:?}, {ssrc:?})"),
             Self::HungUp { call, ssrc } => write!(f, "HungUp({call:?}, {ssrc:?})"),
+            Self::Quiet { call, ssrc } => write!(f, "Quiet({call:?}, {ssrc:?})"),
             Self::Silent(call) => write!(f, "Silent({call:?})"),
         }
     }

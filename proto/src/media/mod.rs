@@ -203,10 +203,17 @@ impl Media {
         match command {
             CallCommand::Bind(place) => self.bind(place, now),
             CallCommand::Open(call) => self.open(call, now),
-            CallCommand::Listen { call, ssrc, generation, base_key } => {
+            CallCommand::Listen { call, ssrc, generation, step: _, base_key } => {
                 self.listen(call, ssrc, generation, base_key, now)
             }
             CallCommand::Close(call) => self.close(call, now),
+            CallCommand::OpenPlain(_)
+            | CallCommand::OpenDirect { .. }
+            | CallCommand::ListenPlain { .. }
+            | CallCommand::Meet { .. }
+            | CallCommand::Deafen { .. }
+            | CallCommand::Step(_)
+            | CallCommand::Renew(_) => Err(Drop::OutOfTurn),
         }
     }
 
@@ -242,7 +249,7 @@ impl Media {
         let speakers = Speakers::new();
         self.phase =
             Phase::Live(Box::new(Live { binding, outgoing, speakers, opened_at: now, silent: false }));
-        self.tell(CallEvent::Key { call, generation: FIRST_GENERATION, base_key });
+        self.tell(CallEvent::Key { call, generation: FIRST_GENERATION, step: 0, base_key });
         self.out.push_back(MediaOutput::OpenDevices);
         self.report(now)?;
         for (ssrc, generation, base_key) in keys {

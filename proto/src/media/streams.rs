@@ -229,6 +229,7 @@ impl Speaker {
                 self.reception.report(&report, own, now);
                 Ok(Opened::Report { hung_up: report.hung_up })
             }
+            Payload::PlainVoice | Payload::PlainReport => Err(Drop::Forged),
         }
     }
 

@@ -77,14 +77,15 @@ fn prekey() -> impl Strategy<Value = Prekey> {
 fn grant() -> impl Strategy<Value = Grant> {
     let member = (principal(), name(), any::<u32>(), option::of(device()))
         .prop_map(|(principal, name, ssrc, device)| Member { principal, name, ssrc: Ssrc(ssrc), device });
-    (call(), any::<u64>(), any::<u32>(), any::<u32>(), bytes(), vec(member, 0..4)).prop_map(
-        |(call, relay, ssrc, expiry, ticket, members)| Grant {
+    (call(), any::<u64>(), any::<u32>(), any::<u32>(), bytes(), vec(member, 0..4), any::<bool>()).prop_map(
+        |(call, relay, ssrc, expiry, ticket, members, plain)| Grant {
             call,
             relay: RelayId(relay),
             ssrc: Ssrc(ssrc),
             expiry,
             ticket,
             members,
+            plain,
         },
     )
 }
@@ -236,11 +237,9 @@ fn other_reply() -> impl Strategy<Value = Reply> {
         prop::sample::select(vec![Why::Other, Why::NameTaken, Why::Limit, Why::Unsupported, Why::Internal]);
     prop_oneof![
         grant().prop_map(|g| Reply::Grant(Box::new(g))),
-        (call(), name(), state).prop_map(|(call, name, state)| Reply::CallState(CallState {
-            call,
-            name,
-            state
-        })),
+        (call(), name(), state, option::of(device())).prop_map(|(call, name, state, device)| {
+            Reply::CallState(CallState { call, name, state, device })
+        }),
         (any::<u32>(), why, phrase()).prop_map(|(re, why, text)| Reply::Refused(Refused { re, why, text })),
         (bytes(), phrase(), any::<u16>()).prop_map(|(token_hash, host, port)| Reply::Invite(InviteParts {
             token_hash,

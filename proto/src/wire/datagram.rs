@@ -9,6 +9,8 @@
 //! BOUND   13  0xC3 | relay id 8 | ssrc 4
 //! voice       0x80 | 96 | sequence 2 | timestamp 4 | ssrc 4 | SFrame header 1..17 | ciphertext | tag 16
 //! report      0x80 | 97 | the same
+//! voice       0x80 | 98 | sequence 2 | timestamp 4 | ssrc 4 | one Opus packet       not encrypted: calls with a
+//! report      0x80 | 99 | the same | the plaintext of a report                      plain client, and no others
 //! ```
 //!
 //! The MACs are keyed with the ticket (`crypto::mac`). The 12 bytes of RTP header (RFC 3550 section 5.1: version 2,
@@ -263,6 +265,10 @@ pub enum Payload {
     Voice,
     /// Payload type 97: a report.
     Report,
+    /// Payload type 98: one Opus packet, not sealed. Only in calls that are not encrypted.
+    PlainVoice,
+    /// Payload type 99: a report, not sealed.
+    PlainReport,
 }
 
 /// The RTP header of a sealed packet.
@@ -286,6 +292,8 @@ impl Rtp {
         out[1] = match self.payload {
             Payload::Voice => 96,
             Payload::Report => 97,
+            Payload::PlainVoice => 98,
+            Payload::PlainReport => 99,
         };
         out[2..4].copy_from_slice(&self.seq.to_be_bytes());
         out[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
@@ -298,6 +306,8 @@ impl Rtp {
         let payload = match *bytes.get(..2)? {
             [0x80, 96] => Payload::Voice,
             [0x80, 97] => Payload::Report,
+            [0x80, 98] => Payload::PlainVoice,
+            [0x80, 99] => Payload::PlainReport,
             _ => return None,
         };
         Some(Self {

@@ -359,6 +359,14 @@ pub struct Grant {
     /// The other members, present or still ringing.
     #[n(5)]
     pub members: Vec<Member>,
+    /// The call is not end-to-end encrypted, because a plain client was invited to it.
+    #[cbor(n(6), default, skip_if = "is_false")]
+    pub plain: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the derive hands fields over by reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Somebody in a call's room.
@@ -401,6 +409,9 @@ pub struct CallState {
     /// What.
     #[n(2)]
     pub state: MemberState,
+    /// Which device of theirs, when the word is about one device of a key-owned member.
+    #[n(3)]
+    pub device: Option<DeviceId>,
 }
 
 /// What became of somebody in a call.

@@ -44,13 +44,25 @@ impl Agent {
                 assert_eq!(self.place.as_ref().map(|p| p.call), Some(call), "only a bound call is opened");
                 self.open = true;
                 self.keys += 1;
-                Some(CallEvent::Key { call, generation: 0, base_key: Zeroizing::new([self.keys; 32]) })
+                Some(CallEvent::Key {
+                    call,
+                    generation: 0,
+                    step: 0,
+                    base_key: Zeroizing::new([self.keys; 32]),
+                })
             }
             CallCommand::Listen { call, ssrc, .. } => {
                 assert!(self.open, "nobody listens before a human said yes");
                 self.listens += 1;
                 Some(CallEvent::Heard { call, ssrc })
             }
+            CallCommand::OpenPlain(_)
+            | CallCommand::OpenDirect { .. }
+            | CallCommand::ListenPlain { .. }
+            | CallCommand::Meet { .. }
+            | CallCommand::Deafen { .. }
+            | CallCommand::Step(_)
+            | CallCommand::Renew(_) => panic!("not in a sealed call of two: {command:?}"),
             CallCommand::Close(_) => {
                 (self.place, self.open) = (None, false);
                 None

@@ -38,7 +38,7 @@ impl Storm {
             for event in self.pair.people[at].told() {
                 self.failed +=
                     usize::from(matches!(event, Event::MessageState { state: MessageState::Failed(_), .. }));
-                self.live += usize::from(matches!(event, Event::Live { .. }));
+                self.live += usize::from(matches!(event, Event::Joined { .. }));
                 if let Event::Said { text, .. } = event {
                     self.shown[at].push(text.to_string());
                 }
@@ -66,7 +66,7 @@ impl Storm {
                 self.pair.start_server();
             }
             7 => self.pair.people[at].reachable = !self.pair.people[at].reachable,
-            8 | 9 => self.pair.say(at, Command::Call(name(NAMES[1 - at]))),
+            8 | 9 => self.pair.say(at, Command::Call(vec![name(NAMES[1 - at])])),
             10 | 11 => self.pair.say(at, Command::Answer),
             12 => self.pair.say(at, Command::HangUp),
             _ => self.pair.say(at, Command::Decline),

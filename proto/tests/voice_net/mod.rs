@@ -148,7 +148,8 @@ impl Net {
     pub(crate) fn exchange_keys(&mut self) {
         for (from, to) in [(ALICE, BOB), (BOB, ALICE)] {
             let base_key = self.ends[from].key.clone().unwrap();
-            let listen = CallCommand::Listen { call: CALL, ssrc: place(from).ssrc, generation: 0, base_key };
+            let listen =
+                CallCommand::Listen { call: CALL, ssrc: place(from).ssrc, generation: 0, step: 0, base_key };
             self.command(to, listen);
         }
     }

@@ -686,7 +686,7 @@ impl World {
             (0..=44, Chair::Ringing(_), _) => Some(Command::Answer),
             (45..=54, Chair::Ringing(_), _) => Some(Command::Decline),
             (0..=7, Chair::Placing(_) | Chair::Live(_) | Chair::Answered(_), _) => Some(Command::HangUp),
-            (10..=19, Chair::Idle, Some(friend)) => Some(Command::Call(friend)),
+            (10..=19, Chair::Idle, Some(friend)) => Some(Command::Call(vec![friend])),
             (20..=59, _, Some(friend)) => {
                 user.say(friend, now);
                 None

@@ -313,9 +313,11 @@ impl User {
             Event::Said { from, text, .. } => {
                 self.shown.push(Line { from, text: text.as_str().into() });
             }
-            Event::Incoming(name) => m.chair = Chair::Ringing(name),
-            Event::Calling(name) => m.chair = Chair::Placing(name),
-            Event::Live { with, .. } => m.chair = Chair::Live(with),
+            Event::Incoming { from: name, .. } => m.chair = Chair::Ringing(name),
+            Event::Calling { to, .. } => {
+                m.chair = Chair::Placing(to.into_iter().next().expect("somebody is called"))
+            }
+            Event::Joined { who: with, .. } => m.chair = Chair::Live(with),
             Event::Ended { .. } => {
                 m.chair = Chair::Idle;
                 m.left_at = now.mono;
@@ -331,6 +333,8 @@ impl User {
             | Event::MessageState { .. }
             | Event::Ringing(_)
             | Event::Heard(_)
+            | Event::Parted { .. }
+            | Event::PlainUnconfirmed(_)
             | Event::Invite(_)
             | Event::Refused { .. }
             | Event::IdentityChanged(_) => {}

@@ -294,7 +294,7 @@ impl Device {
             Event::Said { from, id, text, .. } if friend.answers(id) => {
                 Some(Command::Say { to: from, text: text.as_str().to_owned(), echo: 0 })
             }
-            Event::Incoming(_) => {
+            Event::Incoming { .. } => {
                 self.answer_at = Some(now + RING_TIME);
                 None
             }
@@ -314,10 +314,12 @@ impl Device {
             | Event::Rejected(_)
             | Event::Waiting { .. }
             | Event::MessageState { .. }
-            | Event::Calling(_)
+            | Event::Calling { .. }
             | Event::Ringing(_)
-            | Event::Live { .. }
+            | Event::Joined { .. }
             | Event::Heard(_)
+            | Event::Parted { .. }
+            | Event::PlainUnconfirmed(_)
             | Event::Invite(_)
             | Event::Refused { .. }
             | Event::IdentityChanged(_) => None,

@@ -23,13 +23,15 @@ fn frame(number: u8) -> Vec<u8> {
 const FRAME: Duration = Duration::from_millis(20);
 
 fn live(person: &Friend) -> bool {
-    person.events.iter().any(|e| matches!(e, Event::Live { .. }))
+    person.events.iter().any(|e| matches!(e, Event::Joined { .. }))
 }
 
 fn call(caller: &mut Friend, callee: &mut Friend) {
-    caller.say(Command::Call(callee.name.clone()));
+    caller.say(Command::Call(vec![callee.name.clone()]));
     let who = caller.name.clone();
-    together("ringing", &mut [caller, callee], |p| p[1].events.contains(&Event::Incoming(who.clone())));
+    together("ringing", &mut [caller, callee], |p| {
+        p[1].events.contains(&Event::Incoming { from: who.clone(), others: Vec::new(), plain: false })
+    });
     callee.say(Command::Answer);
     together("the call", &mut [caller, callee], |p| live(p[0]) && live(p[1]) && p[0].live && p[1].live);
 }
@@ -101,7 +103,7 @@ fn the_echo_friend_answers_and_sends_the_sound_back() {
     let mut alice = Friend::new("alice", 1, server.invite());
     alice.log_in();
     call_echo(&mut alice);
-    alice.await_event("an answer", |e| matches!(e, Event::Live { .. }));
+    alice.await_event("an answer", |e| matches!(e, Event::Joined { .. }));
     alice.await_event("their first packet", |e| *e == Event::Heard(name("echo")));
     for number in 0..10 {
         alice.speak(&frame(number), FRAME);
@@ -171,5 +173,5 @@ fn call_echo(person: &mut Friend) {
         person.await_event("the echo friend", knows);
         person.knows_echo = true;
     }
-    person.say(Command::Call(name("echo")));
+    person.say(Command::Call(vec![name("echo")]));
 }

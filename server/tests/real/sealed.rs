@@ -63,9 +63,9 @@ fn nothing_on_the_way_holds_what_was_said() {
 }
 
 fn call(alice: &mut Friend, bob: &mut Friend) {
-    alice.say(Command::Call(name("bob")));
+    alice.say(Command::Call(vec![name("bob")]));
     together("the ringing", &mut [&mut *alice, &mut *bob], |p| {
-        p[1].events.iter().any(|e| matches!(e, Event::Incoming(_)))
+        p[1].events.iter().any(|e| matches!(e, Event::Incoming { .. }))
     });
     bob.say(Command::Answer);
     together("the call", &mut [alice, bob], |p| {

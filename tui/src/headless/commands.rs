@@ -47,7 +47,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "accept" => name(word, rest).map(|name| Some(Wish::Do(Command::Accept(name)))),
         "reject" => name(word, rest).map(|name| Some(Wish::Do(Command::Reject(name)))),
         "remove" => name(word, rest).map(|name| Some(Wish::Do(Command::Remove(name)))),
-        "call" => name(word, rest).map(|name| Some(Wish::Do(Command::Call(name)))),
+        "call" => name(word, rest).map(|name| Some(Wish::Do(Command::Call(vec![name])))),
         "contacts" => bare(Wish::Do(Command::Contacts)),
         "invite" => bare(Wish::Do(Command::Invite)),
         "answer" => bare(Wish::Do(Command::Answer)),

@@ -73,11 +73,11 @@ impl Reporter {
             Event::Said { from, id, sent, text } => json!({
                 "event": "message", "from": from.as_str(), "text": text.as_str(), "id": id.hex(), "sent_ms": sent.0,
             }),
-            Event::Incoming(from) => json!({ "event": "incoming_call", "from": from.as_str() }),
+            Event::Incoming { from, .. } => json!({ "event": "incoming_call", "from": from.as_str() }),
             Event::Ringing(to) => json!({ "event": "call_ringing", "to": to.as_str() }),
-            Event::Live { with, .. } => json!({ "event": "call_live", "with": with.as_str() }),
+            Event::Joined { who: with, .. } => json!({ "event": "call_live", "with": with.as_str() }),
             Event::Ended { with, reason } => {
-                json!({ "event": "call_ended", "reason": reason_name(*reason), "with": with.as_str() })
+                json!({ "event": "call_ended", "reason": reason_name(*reason), "with": names(with) })
             }
             Event::Invite(url) => json!({ "event": "invite", "url": url }),
             Event::Refused { why, text } => error(why_name(*why), text.as_str()),
@@ -92,7 +92,9 @@ impl Reporter {
             | Event::NameWanted
             | Event::Gone(_)
             | Event::Requested(_)
-            | Event::Calling(_)
+            | Event::Calling { .. }
+            | Event::Parted { .. }
+            | Event::PlainUnconfirmed(_)
             | Event::Heard(_) => return None,
         })
     }
@@ -104,10 +106,10 @@ impl Reporter {
                 self.trouble = None;
             }
             Event::Link(state) => self.link = Some(*state),
-            Event::Calling(name) => self.call = Some((name.clone(), "calling")),
+            Event::Calling { to, .. } => self.call = to.first().map(|name| (name.clone(), "calling")),
             Event::Ringing(name) => self.call = Some((name.clone(), "ringing")),
-            Event::Incoming(name) => self.call = Some((name.clone(), "incoming")),
-            Event::Live { with, .. } => self.call = Some((with.clone(), "live")),
+            Event::Incoming { from: name, .. } => self.call = Some((name.clone(), "incoming")),
+            Event::Joined { who: with, .. } => self.call = Some((with.clone(), "live")),
             Event::Ended { .. } => {
                 self.call = None;
                 self.statistics = None;
@@ -121,6 +123,8 @@ impl Reporter {
             Event::ServerKeyUnknown(_)
             | Event::ServerKeyChanged { .. }
             | Event::NameWanted
+            | Event::Parted { .. }
+            | Event::PlainUnconfirmed(_)
             | Event::LoginRefused { .. }
             | Event::Contact(_)
             | Event::Request(_)
@@ -303,6 +307,11 @@ fn why_name(why: Why) -> &'static str {
     }
 }
 
+/// Names in one line.
+fn names(names: &[Name]) -> String {
+    names.iter().map(Name::as_str).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,10 +333,13 @@ mod tests {
             (Event::Request(bob()), r#"{"event":"request","from":"bob"}"#),
             (Event::Accepted(bob()), r#"{"event":"accepted","name":"bob"}"#),
             (Event::Rejected(bob()), r#"{"event":"rejected","name":"bob"}"#),
-            (Event::Incoming(bob()), r#"{"event":"incoming_call","from":"bob"}"#),
+            (
+                Event::Incoming { from: bob(), others: Vec::new(), plain: false },
+                r#"{"event":"incoming_call","from":"bob"}"#,
+            ),
             (Event::Ringing(bob()), r#"{"event":"call_ringing","to":"bob"}"#),
             (
-                Event::Ended { with: bob(), reason: EndReason::NoAnswer },
+                Event::Ended { with: vec![bob()], reason: EndReason::NoAnswer },
                 r#"{"event":"call_ended","reason":"no_answer","with":"bob"}"#,
             ),
             (Event::Invite("tincan://h".into()), r#"{"event":"invite","url":"tincan://h"}"#),
@@ -375,9 +387,9 @@ mod tests {
     fn status_follows_the_call() {
         let mut reporter = Reporter::default();
         assert_eq!(reporter.status()["call"], Value::Null);
-        reporter.report(&Told::Client(Event::Calling(bob())));
+        reporter.report(&Told::Client(Event::Calling { to: vec![bob()], plain: false }));
         assert_eq!(reporter.status()["call"], json!({ "with": "bob", "state": "calling" }));
-        reporter.report(&Told::Client(Event::Ended { with: bob(), reason: EndReason::Busy }));
+        reporter.report(&Told::Client(Event::Ended { with: vec![bob()], reason: EndReason::Busy }));
         assert_eq!(reporter.status()["call"], Value::Null);
         let failed = SoundEvent::Microphone(HalfState::Failed { why: Safe::line("unplugged") });
         assert_eq!(reporter.report(&Told::Sound(failed))[0]["code"], "microphone");

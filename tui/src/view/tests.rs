@@ -44,9 +44,9 @@ impl Story {
     fn in_call(look: Look) -> Self {
         let mut story = Self::morning(look);
         story.keys("c");
-        story.tell(Event::Calling(name("bob")));
+        story.tell(Event::Calling { to: vec![name("bob")], plain: false });
         story.tell(Event::Ringing(name("bob")));
-        story.tell(Event::Live { with: name("bob"), ssrc: Ssrc(7) });
+        story.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(7) });
         story.tell(Event::Heard(name("bob")));
         story.hear(SoundEvent::Microphone(open("USB Headset")));
         story.hear(SoundEvent::Speaker(open("USB Headset")));
@@ -175,20 +175,20 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     page("help", story);
 
     let mut story = Story::morning(look);
-    story.tell(Event::Incoming(name("carol")));
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
     story.wait(Duration::from_secs(7));
     page("incoming", story);
 
     let mut story = Story::morning(look);
     story.keys("Tab");
     story.type_in("on my w");
-    story.tell(Event::Incoming(name("carol")));
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
     story.wait(Duration::from_secs(7));
     page("incoming_while_writing", story);
 
     let mut story = Story::morning(look);
     story.keys("c");
-    story.tell(Event::Calling(name("bob")));
+    story.tell(Event::Calling { to: vec![name("bob")], plain: false });
     story.tell(Event::Ringing(name("bob")));
     story.wait(Duration::from_secs(4));
     page("ringing", story);
@@ -207,7 +207,7 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     page("no_microphone", story);
 
     let mut story = Story::in_call(look);
-    story.tell(Event::Ended { with: name("bob"), reason: EndReason::TheyHungUp });
+    story.tell(Event::Ended { with: vec![name("bob")], reason: EndReason::TheyHungUp });
     page("hung_up", story);
 
     let mut story = Story::morning(look);

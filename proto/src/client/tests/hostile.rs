@@ -60,7 +60,7 @@ fn another_principal_behind_a_name_blocks_it_until_it_is_removed() {
     stage.hear(&Reply::Mail(mail));
     assert_eq!(stage.drops(), [Drop::NotContact]);
     stage.input(Input::Command(Command::Say { to: name("bob"), text: "hi".into(), echo: 1 }));
-    stage.input(Input::Command(Command::Call(name("bob"))));
+    stage.input(Input::Command(Command::Call(vec![name("bob")])));
     assert!(stage.asked.is_empty());
     hear_contact(&mut stage, |_| {});
     assert!(!stage.events().iter().any(|e| matches!(e, Event::IdentityChanged(_))), "said once");
@@ -128,7 +128,7 @@ fn about(stage: &Stage, n: u8) -> Reply {
         1 => stage.rung(),
         2 | 3 => {
             let (who, state) = (["alice", "bob"][usize::from(n & 1)], states[usize::from(n >> 5)]);
-            Reply::CallState(CallState { call: CALL, name: name(who), state })
+            Reply::CallState(CallState { call: CALL, name: name(who), state, device: None })
         }
         4 => Reply::Contact(Box::new(stage.bob.contact(standings[usize::from(n >> 6)]))),
         5 => stage.bob.list(),
@@ -142,7 +142,7 @@ fn wish(n: u8) -> Command {
         0 => Command::Add(name("bob")),
         1 => Command::Accept(name("bob")),
         2 => Command::Remove(name("bob")),
-        3 => Command::Call(name("bob")),
+        3 => Command::Call(vec![name("bob")]),
         4 => Command::Say { to: name("bob"), text: "hello".into(), echo: n.into() },
         5 => Command::HangUp,
         6 => Command::Invite,
@@ -185,7 +185,7 @@ proptest! {
             // To call somebody who rings is to answer: the one wish that may open sound.
             let answers = matches!(step, Step::Wish(n) if matches!(wish(*n), Command::Call(_)));
             prop_assert!(answers || !stage.told_agent().iter().any(opened), "{step:?} opened sound");
-            let shown = |e: &Event| matches!(e, Event::Said { .. } | Event::Live { .. });
+            let shown = |e: &Event| matches!(e, Event::Said { .. } | Event::Joined { .. });
             prop_assert!(!stage.events().iter().any(shown), "{step:?} showed something");
             prop_assert!(stage.out.len() < 4_000, "{step:?} was answered by {} outputs", stage.out.len());
         }

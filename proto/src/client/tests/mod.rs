@@ -270,6 +270,7 @@ impl Stage {
             expiry: 1_800_000_600,
             ticket: [4; 32].into(),
             members: vec![member],
+            plain: false,
         }))
     }
 

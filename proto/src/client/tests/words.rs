@@ -178,7 +178,7 @@ fn an_offer_needs_its_room_its_roster_and_the_211() {
     let rung = stage.rung();
     stage.hear(&rung);
     assert!(matches!(stage.told_agent().as_slice(), [CallCommand::Bind(_)]));
-    assert_eq!(stage.events(), [Event::Incoming(name("bob"))]);
+    assert_eq!(stage.events(), [Event::Incoming { from: name("bob"), others: Vec::new(), plain: false }]);
     stage.bob_says(offer);
     assert_eq!(stage.drops().last(), Some(&Drop::NoCall));
 }
@@ -189,14 +189,19 @@ fn no_word_of_others_opens_a_ringing_microphone() {
     stage.forget();
     let key = Zeroizing::new([1; 32]);
     let party = Party { name: name("bob"), address: "198.51.100.1".into() };
-    stage.bob_says(Body::Key { call: CALL, generation: 0, base_key: key.clone() });
+    stage.bob_says(Body::Key { call: CALL, generation: 0, step: 0, base_key: key.clone() });
     stage.bob_says(Body::Accept { call: CALL, base_key: key.clone(), codec: CODEC_OPUS });
     stage.hear(&Reply::CallAccepted(vec![party.clone()]));
     stage.hear(&Reply::CallJoined(party));
     for who in ["alice", "bob"] {
-        stage.hear(&Reply::CallState(CallState { call: CALL, name: name(who), state: MemberState::Joined }));
+        stage.hear(&Reply::CallState(CallState {
+            call: CALL,
+            name: name(who),
+            state: MemberState::Joined,
+            device: None,
+        }));
     }
-    stage.input(Input::Agent(CallEvent::Key { call: CALL, generation: 0, base_key: key }));
+    stage.input(Input::Agent(CallEvent::Key { call: CALL, generation: 0, step: 0, base_key: key }));
     assert!(stage.told_agent().is_empty(), "{:?}", stage.told_agent());
     assert!(stage.asked.is_empty() && stage.events().is_empty());
     stage.input(Input::Command(Command::Answer));
@@ -210,12 +215,13 @@ fn nothing_is_listened_to_before_our_key_was_asked_for_and_theirs_is_sealed() {
     stage.input(Input::Agent(CallEvent::Key {
         call: CALL,
         generation: 0,
+        step: 0,
         base_key: Zeroizing::new([1; 32]),
     }));
     assert!(matches!(stage.asked.last(), Some(Request::CallMail(_))), "the sealed ACCEPT");
-    assert!(!stage.events().iter().any(|e| matches!(e, Event::Live { .. })));
-    stage.bob_says(Body::Key { call: CALL, generation: 0, base_key: Zeroizing::new([2; 32]) });
-    assert!(stage.events().contains(&Event::Live { with: name("bob"), ssrc: Ssrc(2) }));
+    assert!(!stage.events().iter().any(|e| matches!(e, Event::Joined { .. })));
+    stage.bob_says(Body::Key { call: CALL, generation: 0, step: 0, base_key: Zeroizing::new([2; 32]) });
+    assert!(stage.events().contains(&Event::Joined { who: name("bob"), ssrc: Ssrc(2) }));
 }
 
 #[test]
@@ -225,6 +231,7 @@ fn an_accept_without_a_key_is_said_again_as_it_was() {
     stage.input(Input::Agent(CallEvent::Key {
         call: CALL,
         generation: 0,
+        step: 0,
         base_key: Zeroizing::new([1; 32]),
     }));
     let accept = stage.asked.last().cloned();
@@ -239,12 +246,12 @@ fn a_call_without_a_session_fails_in_time() {
     stage.befriend();
     let list = stage.bob.list();
     stage.hear(&list);
-    stage.input(Input::Command(Command::Call(name("bob"))));
+    stage.input(Input::Command(Command::Call(vec![name("bob")])));
     let grant = stage.grant();
     stage.hear(&grant);
     stage.forget();
     stage.wait(SESSION_WAIT_MAX);
-    let ended = Event::Ended { with: name("bob"), reason: EndReason::Failed };
+    let ended = Event::Ended { with: vec![name("bob")], reason: EndReason::Failed };
     assert!(stage.events().contains(&ended), "{:?}", stage.events());
 }
 
@@ -253,13 +260,13 @@ fn what_the_server_says_of_the_last_call_does_not_end_the_next() {
     let mut stage = Stage::ringing();
     stage.bob_says(Body::HangUp(CALL));
     assert!(matches!(stage.events().last(), Some(Event::Ended { .. })));
-    stage.input(Input::Command(Command::Call(name("bob"))));
+    stage.input(Input::Command(Command::Call(vec![name("bob")])));
     stage.forget();
-    let state = |call, state| Reply::CallState(CallState { call, name: name("bob"), state });
+    let state = |call, state| Reply::CallState(CallState { call, name: name("bob"), state, device: None });
     stage.hear(&state(CALL, MemberState::Left));
     assert_eq!(stage.events(), [], "bob left the call before");
     stage.hear(&state(CallId([9; 16]), MemberState::Gone));
-    assert_eq!(stage.events(), [Event::Ended { with: name("bob"), reason: EndReason::Gone }]);
+    assert_eq!(stage.events(), [Event::Ended { with: vec![name("bob")], reason: EndReason::Gone }]);
 }
 
 #[test]
@@ -314,7 +321,7 @@ fn a_key_counts_only_from_the_device_that_calls() {
     let (keys, own) = (stage.client.ratchet.keys(), stage.own_end());
     second.start(own.device, keys, &stage.prekeys[1].key).unwrap();
     let device = device_id(&second.keys());
-    let body = Body::Key { call: CALL, generation: 0, base_key: Zeroizing::new([7; 32]) };
+    let body = Body::Key { call: CALL, generation: 0, step: 0, base_key: Zeroizing::new([7; 32]) };
     let mut envelope = stage.envelope(0x78, body);
     envelope.from.device = device;
     let sealed = second.seal(own.device, &envelope.encode().unwrap()).unwrap();

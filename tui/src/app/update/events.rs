@@ -60,15 +60,24 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
             let line = Line { id: Some(id), when: sent, from: From::Them, text };
             said(model, from, line, effects);
         }
-        Event::Incoming(name) => incoming(model, name),
-        Event::Calling(name) => placed(model, name, Reached::Calling),
+        Event::Incoming { from: name, .. } => incoming(model, name),
+        Event::Calling { to, .. } => {
+            for name in to {
+                placed(model, name, Reached::Calling);
+            }
+        }
         Event::Ringing(name) => placed(model, name, Reached::Ringing),
-        Event::Live { with, ssrc } => {
+        Event::Joined { who: with, ssrc } => {
             let phase = Phase::Live { since: model.now.mono, ssrc, heard: false };
             set_phase(model, with, phase);
         }
         Event::Heard(name) => heard(model, &name),
-        Event::Ended { with, reason } => ended(model, &with, reason, effects),
+        Event::Ended { with, reason } => {
+            for name in with {
+                ended(model, &name, reason, effects);
+            }
+        }
+        Event::Parted { .. } | Event::PlainUnconfirmed(_) => {}
         Event::Invite(link) => model.own_link = Some(link),
         Event::Refused { text, .. } => refused(model, &text),
         Event::IdentityChanged(name) => {

@@ -291,7 +291,7 @@ fn call(model: &mut Model, effects: &mut Vec<Effect>) {
     }
     model.call = Some(super::events::placing(name.clone(), model.now.mono));
     model.notice = None;
-    effects.push(Effect::Send(Command::Call(name)));
+    effects.push(Effect::Send(Command::Call(vec![name])));
 }
 
 fn mute(model: &mut Model, muted: bool, effects: &mut Vec<Effect>) {

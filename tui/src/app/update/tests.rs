@@ -29,7 +29,7 @@ impl Story {
     }
 
     fn live(&mut self) {
-        self.tell(Event::Live { with: name("bob"), ssrc: Ssrc(7) });
+        self.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(7) });
     }
 
     /// What was asked of the world since the last look, beside older lines to show.
@@ -223,8 +223,8 @@ fn texts_count_as_unread_until_they_were_on_the_screen() {
 fn a_call_is_one_key_and_so_is_its_end() {
     let mut story = Story::friends();
     story.keys("c");
-    assert_eq!(story.asked(), [send(Command::Call(name("bob")))]);
-    story.tell(Event::Calling(name("bob")));
+    assert_eq!(story.asked(), [send(Command::Call(vec![name("bob")]))]);
+    story.tell(Event::Calling { to: vec![name("bob")], plain: false });
     story.tell(Event::Ringing(name("bob")));
     story.live();
     story.tell(Event::Heard(name("bob")));
@@ -234,7 +234,7 @@ fn a_call_is_one_key_and_so_is_its_end() {
     story.keys("^g + -x");
     let volume = |percent| Effect::Sound(SoundCommand::Volume { ssrc: Ssrc(7), percent });
     assert_eq!(story.asked(), [volume(110), volume(100), send(Command::HangUp)]);
-    story.tell(Event::Ended { with: name("bob"), reason: EndReason::HungUp });
+    story.tell(Event::Ended { with: vec![name("bob")], reason: EndReason::HungUp });
     assert!(story.model.call.is_none() && !story.model.on_call_page());
 }
 
@@ -245,7 +245,7 @@ fn every_end_of_a_call_is_said_by_name() {
     {
         let mut story = Story::friends();
         story.keys("c");
-        story.tell(Event::Ended { with: name("bob"), reason });
+        story.tell(Event::Ended { with: vec![name("bob")], reason });
         assert!(story.notice().contains("bob"), "{reason:?}: {}", story.notice());
         assert!(story.model.call.is_none());
     }
@@ -254,7 +254,7 @@ fn every_end_of_a_call_is_said_by_name() {
 #[test]
 fn a_call_over_the_list_ignores_keys_that_were_meant_for_the_list() {
     let mut story = Story::friends();
-    story.tell(Event::Incoming(name("carol")));
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
     assert_eq!(story.asked(), [Effect::Bell]);
     story.keys("yn Enter q");
     assert!(story.model.incoming().is_some());
@@ -269,7 +269,7 @@ fn a_call_over_the_list_ignores_keys_that_were_meant_for_the_list() {
 fn a_call_while_writing_takes_no_key() {
     let mut story = Story::friends();
     story.keys("Tab on");
-    story.tell(Event::Incoming(name("carol")));
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
     story.wait(INCOMING_GUARD * 2);
     story.keys("ny Enter");
     let text = "onny".to_owned();
@@ -284,7 +284,7 @@ fn a_call_while_writing_takes_no_key() {
 fn leaving_the_line_brings_the_call_to_the_front() {
     let mut story = Story::friends();
     story.keys("Tab");
-    story.tell(Event::Incoming(name("carol")));
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
     story.keys("Esc");
     assert!(story.model.incoming().is_some_and(|(_, incoming)| incoming.window.is_some()));
     story.keys("n");
@@ -297,7 +297,7 @@ fn leaving_the_line_brings_the_call_to_the_front() {
 #[test]
 fn a_silenced_call_rings_no_more_and_can_still_be_answered() {
     let mut story = Story::friends();
-    story.tell(Event::Incoming(name("carol")));
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
     story.wait(INCOMING_GUARD);
     story.keys("i");
     story.asked();
@@ -311,7 +311,7 @@ fn a_silenced_call_rings_no_more_and_can_still_be_answered() {
 #[test]
 fn the_bell_rings_every_few_seconds() {
     let mut story = Story::friends();
-    story.tell(Event::Incoming(name("carol")));
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
     let mut bells = 0;
     while story.now.mono < Time::secs(110) {
         let due = story.model.deadline().expect("something is shown that changes");
@@ -368,7 +368,7 @@ fn only_what_changes_the_picture_is_worth_a_frame() {
     assert!(core::mem::take(&mut story.model.dirty));
     story.event(levels(-20.5));
     assert!(!story.model.dirty, "the same step of the meter");
-    story.tell(Event::Ended { with: name("bob"), reason: EndReason::HungUp });
+    story.tell(Event::Ended { with: vec![name("bob")], reason: EndReason::HungUp });
     story.wait(Duration::from_secs(20));
     story.model.dirty = false;
     story.event(Msg::Tick);
@@ -418,7 +418,7 @@ fn a_call_that_is_refused_at_once_is_none() {
     assert!(story.model.call.is_none());
     assert_eq!(story.notice(), "there is no connection");
     story.keys("c");
-    story.tell(Event::Calling(name("bob")));
+    story.tell(Event::Calling { to: vec![name("bob")], plain: false });
     story.tell(refused());
     assert!(story.model.call.is_some(), "that was about something else");
 }
