@@ -12,13 +12,16 @@
 //! address and an address one stream: binding again, from anywhere, replaces. Members are forgotten when their
 //! ticket ends or after [`BINDING_LIFE`] of silence, rooms with their last member.
 //!
+//! A guest of a plain protocol knows no binds. The hub seats it by the address of its connection, which TCP has
+//! proved; [`seats`] has the rules.
+//!
 //! Voice from a source that is not bound is dropped without charging its bucket: that costs one lookup, and after a
 //! restart members send voice until they notice, which must not use up the tokens their BINDs need. Buckets are per
 //! address and port, so that the members behind one translator do not share one; answers are never larger than
 //! questions, so a forged source gains nothing.
 
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -33,12 +36,15 @@ use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
 use crate::wire::datagram::{Bind, Bound, Control, Cookie, Kind, Mac, RTP_BYTES, Rtp};
 
+mod seats;
 mod strangers;
 
+use seats::Seats;
 use strangers::{Strangers, Tokens};
 
-/// What the hub tells the relay. Removals and caps only: a valid ticket alone admits, so that a restarted server
-/// needs no state (DESIGN section 4).
+/// What the hub tells the relay. Of members with tickets it tells removals only: a valid ticket alone admits, so that
+/// a restarted server needs no state. Guests of plain protocols have no tickets, so their places are told; a restart
+/// ends their connections, and with them their calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// This member is out, and its ticket no longer admits until it would have expired anyway.
@@ -55,6 +61,18 @@ pub enum Change {
         /// The room.
         relay: RelayId,
         /// When its last ticket ends, seconds since 1970.
+        expiry: u32,
+    },
+    /// A guest of a plain protocol has a place until `expiry`, or until it is removed. Said again it renews. The
+    /// newest place of an address is its only one: such a guest is known by nothing else.
+    Seat {
+        /// The room.
+        relay: RelayId,
+        /// The stream that its voice becomes.
+        ssrc: Ssrc,
+        /// Where its connection comes from: the proof that it can receive there.
+        address: IpAddr,
+        /// When the place ends, seconds since 1970.
         expiry: u32,
     },
 }
@@ -116,13 +134,27 @@ pub struct Relay {
     cookies: [u8; 32],
     limits: RelayLimits,
     members: BTreeMap<SocketAddr, Member>,
-    rooms: BTreeMap<RelayId, Vec<(Ssrc, SocketAddr)>>,
+    seats: Seats,
+    rooms: BTreeMap<RelayId, Room>,
     /// Tickets taken back: of one stream, or (none) of the whole room, until they would have ended (seconds).
     revoked: BTreeMap<(RelayId, Option<Ssrc>), u32>,
     strangers: Strangers,
     targets: Vec<SocketAddr>,
     output: Option<Output>,
     sweep: Option<Time>,
+}
+
+/// Who is in a room; never nobody.
+#[derive(Default)]
+struct Room {
+    bound: Vec<(Ssrc, SocketAddr)>,
+    seated: Vec<(Ssrc, IpAddr)>,
+}
+
+impl Room {
+    fn len(&self) -> usize {
+        self.bound.len() + self.seated.len()
+    }
 }
 
 /// A bound source.
@@ -150,6 +182,7 @@ impl Relay {
             cookies: rng.bytes(),
             limits,
             members: BTreeMap::new(),
+            seats: Seats::default(),
             rooms: BTreeMap::new(),
             revoked: BTreeMap::new(),
             strangers: Strangers::new(rng.bytes(), limits.per_stranger),
@@ -192,9 +225,9 @@ impl Relay {
         self.sweep
     }
 
-    /// Bound members and the rooms they are in.
+    /// Members, bound and seated, and the rooms they are in.
     pub fn occupancy(&self) -> (usize, usize) {
-        (self.members.len(), self.rooms.len())
+        (self.members.len() + self.seats.len(), self.rooms.len())
     }
 
     fn datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) -> Result<Option<Output>, Drop> {
@@ -220,7 +253,8 @@ impl Relay {
         }
         member.seen = now;
         let room = self.rooms.get(&member.relay).expect("rooms and members change together");
-        self.targets.extend(room.iter().map(|(_, address)| *address).filter(|address| *address != from));
+        self.targets
+            .extend(room.bound.iter().map(|(_, address)| *address).filter(|address| *address != from));
         Ok((!self.targets.is_empty()).then_some(Output::Fan))
     }
 
@@ -268,13 +302,7 @@ impl Relay {
     }
 
     fn take_place(&mut self, from: SocketAddr, bind: &Bind, now: Now) -> Result<(), Drop> {
-        let room = self.rooms.get(&bind.relay);
-        let held = room.is_some_and(|room| room.iter().any(|(ssrc, _)| *ssrc == bind.ssrc));
-        let full = match room {
-            Some(room) => !held && room.len() >= self.limits.members,
-            None => self.rooms.len() >= self.limits.rooms,
-        };
-        if full {
+        if self.address_of(bind.relay, bind.ssrc).is_none() && self.is_full(bind.relay) {
             return Err(Drop::Full);
         }
         let tokens = self.members.get(&from).map(|member| member.tokens);
@@ -292,20 +320,33 @@ impl Relay {
         };
         self.sweep = earliest(self.sweep, Some(member.lapses()));
         self.members.insert(from, member);
-        self.rooms.entry(bind.relay).or_default().push((bind.ssrc, from));
+        self.rooms.entry(bind.relay).or_default().bound.push((bind.ssrc, from));
         Ok(())
     }
 
+    /// Whether there is no place for one more.
+    fn is_full(&self, relay: RelayId) -> bool {
+        match self.rooms.get(&relay) {
+            Some(room) => room.len() >= self.limits.members,
+            None => self.rooms.len() >= self.limits.rooms,
+        }
+    }
+
     fn address_of(&self, relay: RelayId, ssrc: Ssrc) -> Option<SocketAddr> {
-        self.rooms.get(&relay)?.iter().find(|(one, _)| *one == ssrc).map(|(_, address)| *address)
+        let room = self.rooms.get(&relay)?;
+        room.bound.iter().find(|(one, _)| *one == ssrc).map(|(_, address)| *address)
     }
 
     fn leave(&mut self, from: SocketAddr) {
         let Some(member) = self.members.remove(&from) else { return };
-        let room = self.rooms.get_mut(&member.relay).expect("rooms and members change together");
-        room.retain(|(_, address)| *address != from);
-        if room.is_empty() {
-            self.rooms.remove(&member.relay);
+        self.leave_room(member.relay, |room| room.bound.retain(|(_, address)| *address != from));
+    }
+
+    fn leave_room(&mut self, relay: RelayId, leave: impl FnOnce(&mut Room)) {
+        let room = self.rooms.get_mut(&relay).expect("rooms and members change together");
+        leave(room);
+        if room.len() == 0 {
+            self.rooms.remove(&relay);
         }
     }
 
@@ -316,14 +357,57 @@ impl Relay {
                 if let Some(address) = self.address_of(relay, ssrc) {
                     self.leave(address);
                 }
+                if let Some(address) = self.seat_of(relay, ssrc) {
+                    self.unseat(address);
+                }
             }
             Change::Close { relay, expiry } => {
                 self.revoke((relay, None), expiry, now);
-                for (_, address) in self.rooms.remove(&relay).unwrap_or_default() {
+                let room = self.rooms.remove(&relay).unwrap_or_default();
+                for (_, address) in room.bound {
                     self.members.remove(&address);
                 }
+                for (_, address) in room.seated {
+                    self.seats.remove(address);
+                }
+            }
+            Change::Seat { relay, ssrc, address, expiry } => {
+                self.seat(relay, ssrc, address.to_canonical(), expiry, now);
             }
         }
+    }
+
+    /// The hub bounds its calls by the same limits, so a place that is refused here is one it never gives.
+    fn seat(&mut self, relay: RelayId, ssrc: Ssrc, address: IpAddr, expiry: u32, now: Now) {
+        let left = expiry.saturating_sub(now.wall.as_secs_u32());
+        if left == 0 {
+            return;
+        }
+        let ends = now.mono + Duration::from_secs(u64::from(left));
+        self.sweep = earliest(self.sweep, Some(ends));
+        if self.seats.renew(relay, ssrc, address, ends) {
+            return;
+        }
+        // Out of the place before, whosever it was.
+        self.unseat(address);
+        if let Some(old) = self.seat_of(relay, ssrc) {
+            self.unseat(old);
+        }
+        if self.is_full(relay) {
+            return;
+        }
+        self.seats.take(relay, ssrc, address, ends);
+        self.rooms.entry(relay).or_default().seated.push((ssrc, address));
+    }
+
+    fn seat_of(&self, relay: RelayId, ssrc: Ssrc) -> Option<IpAddr> {
+        let room = self.rooms.get(&relay)?;
+        room.seated.iter().find(|(one, _)| *one == ssrc).map(|(_, address)| *address)
+    }
+
+    fn unseat(&mut self, address: IpAddr) {
+        let Some(relay) = self.seats.remove(address) else { return };
+        self.leave_room(relay, |room| room.seated.retain(|(_, one)| *one != address));
     }
 
     fn revoke(&mut self, what: (RelayId, Option<Ssrc>), expiry: u32, now: Now) {
@@ -351,11 +435,15 @@ impl Relay {
         for from in lapsed {
             self.leave(from);
         }
+        for address in self.seats.lapsed(now.mono) {
+            self.unseat(address);
+        }
         let wall = now.wall.as_secs_u32();
         self.revoked.retain(|_, until| *until > wall);
         let revoked = self.revoked.values().min();
         let revoked = revoked.map(|until| now.mono + Duration::from_secs(u64::from(until - wall)));
-        self.sweep = earliest(self.members.values().map(Member::lapses).min(), revoked);
+        let lapses = self.members.values().map(Member::lapses).min();
+        self.sweep = earliest(earliest(lapses, self.seats.first_to_lapse()), revoked);
     }
 }
 
