@@ -164,6 +164,10 @@ impl Headless {
                 self.session.sound(SoundCommand::Mute(mute));
                 self.reporter.muted = mute;
             }
+            Ok(Some(Wish::Volume { who, percent })) => match self.reporter.ssrc(&who) {
+                Some(ssrc) => self.session.sound(SoundCommand::Volume { ssrc, percent }),
+                None => print(&events::error("no_call", &format!("{who} is in no call with you")))?,
+            },
             Ok(Some(Wish::Status)) => print(&self.reporter.status())?,
             Ok(Some(Wish::Help)) => print(&commands::help())?,
             Ok(Some(Wish::Quit)) => return Ok(false),

@@ -36,3 +36,5 @@ pub const VISITOR_BYTES_MAX: usize = 256;
 pub const VISIT_TIME_MAX: Duration = Duration::from_secs(15);
 /// Servers one profile remembers.
 pub const KNOWN_SERVERS_MAX: usize = 1_000;
+/// How loud a member of a call is played at most, in percent of what they sent: the agent's own bound.
+pub const VOLUME_PERCENT_MAX: u16 = 200;

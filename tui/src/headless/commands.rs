@@ -2,8 +2,10 @@
 
 use proto::client::Command;
 use proto::id::Name;
-use proto::limits::TEXT_BYTES_MAX;
+use proto::limits::{MEMBERS_MAX, TEXT_BYTES_MAX};
 use serde_json::{Value, json};
+
+use crate::limits::VOLUME_PERCENT_MAX;
 
 /// What one line wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +13,7 @@ pub(super) enum Wish {
     Do(Command),
     Say { to: Name, text: String },
     Mute(bool),
+    Volume { who: Name, percent: u16 },
     Status,
     Help,
     Quit,
@@ -23,12 +26,14 @@ const TABLE: &[(&str, &str)] = &[
     ("reject NAME", "dismiss their request"),
     ("remove NAME", "remove a contact, or take a request back"),
     ("contacts", "tell the contact list"),
-    ("call NAME", "call a contact"),
+    ("call NAME [NAME...]", "call a contact, or several at once"),
+    ("allow-plain NAME", "say yes to calls with them that are not encrypted, once for all"),
     ("invite", "make a link that makes whoever uses it a contact"),
     ("answer", "answer the incoming call"),
     ("decline", "decline the incoming call"),
     ("hangup", "leave the call, or stop calling"),
     ("mute on|off", "close or open the microphone"),
+    ("volume NAME PERCENT", "how loud they are played, 0 to 200"),
     ("say NAME TEXT", "send a text"),
     ("status", "tell how things are"),
     ("help", "tell this list"),
@@ -47,7 +52,8 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "accept" => name(word, rest).map(|name| Some(Wish::Do(Command::Accept(name)))),
         "reject" => name(word, rest).map(|name| Some(Wish::Do(Command::Reject(name)))),
         "remove" => name(word, rest).map(|name| Some(Wish::Do(Command::Remove(name)))),
-        "call" => name(word, rest).map(|name| Some(Wish::Do(Command::Call(vec![name])))),
+        "call" => several(word, rest).map(|names| Some(Wish::Do(Command::Call(names)))),
+        "allow-plain" => name(word, rest).map(|name| Some(Wish::Do(Command::AllowPlain(name)))),
         "contacts" => bare(Wish::Do(Command::Contacts)),
         "invite" => bare(Wish::Do(Command::Invite)),
         "answer" => bare(Wish::Do(Command::Answer)),
@@ -61,6 +67,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
             "off" => Ok(Some(Wish::Mute(false))),
             _ => Err(usage_of(word)),
         },
+        "volume" => volume(word, rest).map(Some),
         "say" => say(rest).map(Some),
         _ => Err(format!("there is no command {}; help lists them", proto::Safe::line(word))),
     }
@@ -75,6 +82,28 @@ fn say(rest: &str) -> Result<Wish, String> {
         return Err(format!("a text has at most {TEXT_BYTES_MAX} bytes"));
     }
     Ok(Wish::Say { to: name("say", to)?, text: text.to_owned() })
+}
+
+fn volume(word: &str, rest: &str) -> Result<Wish, String> {
+    let (who, percent) = rest.split_once(' ').ok_or_else(|| usage_of(word))?;
+    let percent = percent.trim().parse().ok().filter(|percent| *percent <= VOLUME_PERCENT_MAX);
+    Ok(Wish::Volume { who: name(word, who)?, percent: percent.ok_or_else(|| usage_of(word))? })
+}
+
+/// Each name once: saying one twice calls nobody twice.
+fn several(word: &str, text: &str) -> Result<Vec<Name>, String> {
+    let mut names: Vec<Name> = Vec::new();
+    for text in text.split_whitespace() {
+        let name = name(word, text)?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match names.len() {
+        0 => Err(usage_of(word)),
+        1..MEMBERS_MAX => Ok(names),
+        _ => Err(format!("a call has at most {MEMBERS_MAX} members, yourself included")),
+    }
 }
 
 fn name(word: &str, text: &str) -> Result<Name, String> {
@@ -103,12 +132,28 @@ mod tests {
     #[test]
     fn every_row_of_the_table_is_a_command() {
         for (usage, _) in TABLE {
-            let line = usage.replace("NAME", "bob").replace("TEXT", "hello there").replace("on|off", "on");
+            let line = usage.replace("[NAME...]", "carol").replace("NAME", "bob").replace("PERCENT", "150");
+            let line = line.replace("TEXT", "hello there").replace("on|off", "on");
             assert!(matches!(parse(&line), Ok(Some(_))), "{line}");
             let word = usage.split(' ').next().unwrap();
             assert_ne!(parse(&format!("{word} ")).is_ok(), usage.contains(' '), "{word} alone");
             assert_eq!(help()["commands"].as_array().unwrap().len(), TABLE.len());
         }
+    }
+
+    #[test]
+    fn several_are_called_at_once_and_each_once() {
+        let called = |line: &str| match parse(line) {
+            Ok(Some(Wish::Do(Command::Call(names)))) => {
+                Ok(names.iter().map(Name::as_str).collect::<Vec<_>>().join(" "))
+            }
+            Ok(other) => panic!("{line}: {other:?}"),
+            Err(why) => Err(why),
+        };
+        assert_eq!(called("call bob  carol bob dave"), Ok("bob carol dave".to_owned()));
+        let many = |count: usize| (0..count).map(|n| format!(" n{n}")).collect::<String>();
+        assert!(called(&format!("call{}", many(MEMBERS_MAX - 1))).is_ok());
+        assert!(called(&format!("call{}", many(MEMBERS_MAX))).unwrap_err().contains("32"));
     }
 
     #[test]
@@ -121,7 +166,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_in_a_sentence() {
-        assert_eq!(parse("call bob carol").unwrap_err(), "say: call NAME");
+        assert_eq!(parse("add bob carol").unwrap_err(), "say: add NAME");
+        assert_eq!(parse("volume bob 201").unwrap_err(), "say: volume NAME PERCENT");
         assert_eq!(parse("mute maybe").unwrap_err(), "say: mute on|off");
         assert!(parse("add 1234").unwrap_err().contains("at least one letter"));
         assert!(parse("dance").unwrap_err().contains("help"));

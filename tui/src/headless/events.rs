@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proto::client::{ContactInfo, EndReason, Event, LinkState, MessageState};
-use proto::id::{Fingerprint, Name, Principal};
+use proto::id::{Fingerprint, Name, Principal, Ssrc};
 use proto::media::{HalfState, SoundEvent, Statistics};
 use proto::wire::record::{Presence, Standing, Why};
 use serde_json::{Value, json};
@@ -18,18 +18,34 @@ pub(super) struct Reporter {
     server: Option<Fingerprint>,
     link: Option<LinkState>,
     pub(super) trouble: Option<String>,
-    call: Option<(Name, &'static str)>,
+    call: Option<Call>,
     microphone: Option<HalfState>,
     speaker: Option<HalfState>,
     statistics: Option<Box<Statistics>>,
     presences: BTreeMap<Name, Presence>,
 }
 
+/// The call, as far as `status` and `volume` need it.
+#[derive(Debug)]
+struct Call {
+    /// Who was called, or who calls with whom; in the order of the first word about each.
+    with: Vec<Name>,
+    state: &'static str,
+    plain: bool,
+    /// Whose stream is whose, of those who are in.
+    streams: BTreeMap<Name, Ssrc>,
+}
+
 impl Reporter {
     /// The objects to print.
     pub(super) fn report(&mut self, told: &Told) -> Vec<Value> {
         match told {
-            Told::Client(event) => self.client(event).into_iter().collect(),
+            Told::Client(event) => {
+                let first = matches!(event, Event::Joined { .. }) && !self.is_live();
+                self.remember(event);
+                let up = first.then(|| self.call_live(event)).flatten();
+                up.into_iter().chain(self.client(event)).collect()
+            }
             Told::Sound(event) => self.sound(event).into_iter().collect(),
             Told::Server(key) => {
                 self.server = Some(*key);
@@ -42,8 +58,23 @@ impl Reporter {
         }
     }
 
+    fn is_live(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.state == LIVE)
+    }
+
+    /// Whose stream `who` speaks on; none when they are not in the call.
+    pub(super) fn ssrc(&self, who: &Name) -> Option<Ssrc> {
+        self.call.as_ref()?.streams.get(who).copied()
+    }
+
+    /// The first who is in makes it a call.
+    fn call_live(&self, event: &Event) -> Option<Value> {
+        let Event::Joined { who, .. } = event else { return None };
+        let plain = self.call.as_ref().is_some_and(|call| call.plain);
+        Some(json!({ "event": "call_live", "with": who.as_str(), "plain": plain }))
+    }
+
     fn client(&mut self, event: &Event) -> Option<Value> {
-        self.remember(event);
         Some(match event {
             Event::LoggedIn(name) => json!({ "event": "login", "name": name.as_str() }),
             Event::LoginRefused { why, text } => error(why_name(*why), text.as_str()),
@@ -73,9 +104,15 @@ impl Reporter {
             Event::Said { from, id, sent, text } => json!({
                 "event": "message", "from": from.as_str(), "text": text.as_str(), "id": id.hex(), "sent_ms": sent.0,
             }),
-            Event::Incoming { from, .. } => json!({ "event": "incoming_call", "from": from.as_str() }),
+            Event::Incoming { from, others, plain } => json!({
+                "event": "incoming_call", "from": from.as_str(), "others": list(others), "plain": plain,
+            }),
             Event::Ringing(to) => json!({ "event": "call_ringing", "to": to.as_str() }),
-            Event::Joined { who: with, .. } => json!({ "event": "call_live", "with": with.as_str() }),
+            Event::Joined { who, .. } => json!({ "event": "call_joined", "who": who.as_str() }),
+            Event::Parted { who, reason } => {
+                json!({ "event": "call_parted", "who": who.as_str(), "reason": reason_name(*reason) })
+            }
+            Event::PlainUnconfirmed(names) => json!({ "event": "plain_unconfirmed", "names": list(names) }),
             Event::Ended { with, reason } => {
                 json!({ "event": "call_ended", "reason": reason_name(*reason), "with": names(with) })
             }
@@ -93,8 +130,6 @@ impl Reporter {
             | Event::Gone(_)
             | Event::Requested(_)
             | Event::Calling { .. }
-            | Event::Parted { .. }
-            | Event::PlainUnconfirmed(_)
             | Event::Heard(_) => return None,
         })
     }
@@ -106,10 +141,30 @@ impl Reporter {
                 self.trouble = None;
             }
             Event::Link(state) => self.link = Some(*state),
-            Event::Calling { to, .. } => self.call = to.first().map(|name| (name.clone(), "calling")),
-            Event::Ringing(name) => self.call = Some((name.clone(), "ringing")),
-            Event::Incoming { from: name, .. } => self.call = Some((name.clone(), "incoming")),
-            Event::Joined { who: with, .. } => self.call = Some((with.clone(), "live")),
+            Event::Calling { to, plain } => self.call = Some(Call::new(to.clone(), "calling", *plain)),
+            Event::Incoming { from, others, plain } => {
+                let with = core::iter::once(from).chain(others).cloned().collect();
+                self.call = Some(Call::new(with, "incoming", *plain));
+            }
+            Event::Ringing(_) => {
+                if let Some(call) = self.call.as_mut().filter(|call| call.state == "calling") {
+                    call.state = "ringing";
+                }
+            }
+            Event::Joined { who, ssrc } => {
+                let call = self.call.get_or_insert_with(|| Call::new(Vec::new(), LIVE, false));
+                if !call.with.contains(who) {
+                    call.with.push(who.clone());
+                }
+                call.state = LIVE;
+                call.streams.insert(who.clone(), *ssrc);
+            }
+            Event::Parted { who, .. } => {
+                if let Some(call) = &mut self.call {
+                    call.with.retain(|name| name != who);
+                    call.streams.remove(who);
+                }
+            }
             Event::Ended { .. } => {
                 self.call = None;
                 self.statistics = None;
@@ -123,7 +178,6 @@ impl Reporter {
             Event::ServerKeyUnknown(_)
             | Event::ServerKeyChanged { .. }
             | Event::NameWanted
-            | Event::Parted { .. }
             | Event::PlainUnconfirmed(_)
             | Event::LoginRefused { .. }
             | Event::Contact(_)
@@ -175,7 +229,7 @@ impl Reporter {
 
     /// How things are.
     pub(super) fn status(&self) -> Value {
-        let call = self.call.as_ref().map(|(with, state)| json!({ "with": with.as_str(), "state": state }));
+        let call = self.call.as_ref().map(Call::status);
         let link = match self.link {
             Some(LinkState::Online) => "online",
             Some(LinkState::Away { .. }) => "away",
@@ -193,6 +247,20 @@ impl Reporter {
             "speaker": half(self.speaker.as_ref()),
             "statistics": self.statistics.as_deref().map(figures),
         })
+    }
+}
+
+/// What `status` calls a call that is up.
+const LIVE: &str = "live";
+
+impl Call {
+    fn new(with: Vec<Name>, state: &'static str, plain: bool) -> Self {
+        Self { with, state, plain, streams: BTreeMap::new() }
+    }
+
+    fn status(&self) -> Value {
+        let joined: Vec<&str> = self.streams.keys().map(Name::as_str).collect();
+        json!({ "with": names(&self.with), "state": self.state, "plain": self.plain, "joined": joined })
     }
 }
 
@@ -307,9 +375,13 @@ fn why_name(why: Why) -> &'static str {
     }
 }
 
+fn list(names: &[Name]) -> Vec<&str> {
+    names.iter().map(Name::as_str).collect()
+}
+
 /// Names in one line.
 fn names(names: &[Name]) -> String {
-    names.iter().map(Name::as_str).collect::<Vec<_>>().join(" ")
+    list(names).join(" ")
 }
 
 #[cfg(test)]
@@ -320,6 +392,10 @@ mod tests {
 
     fn bob() -> Name {
         Name::parse("bob").unwrap()
+    }
+
+    fn carol() -> Name {
+        Name::parse("carol").unwrap()
     }
 
     fn told(event: Event) -> Vec<Value> {
@@ -334,8 +410,16 @@ mod tests {
             (Event::Accepted(bob()), r#"{"event":"accepted","name":"bob"}"#),
             (Event::Rejected(bob()), r#"{"event":"rejected","name":"bob"}"#),
             (
-                Event::Incoming { from: bob(), others: Vec::new(), plain: false },
-                r#"{"event":"incoming_call","from":"bob"}"#,
+                Event::Incoming { from: bob(), others: vec![carol()], plain: true },
+                r#"{"event":"incoming_call","from":"bob","others":["carol"],"plain":true}"#,
+            ),
+            (
+                Event::Parted { who: bob(), reason: EndReason::Busy },
+                r#"{"event":"call_parted","reason":"busy","who":"bob"}"#,
+            ),
+            (
+                Event::PlainUnconfirmed(vec![bob(), carol()]),
+                r#"{"event":"plain_unconfirmed","names":["bob","carol"]}"#,
             ),
             (Event::Ringing(bob()), r#"{"event":"call_ringing","to":"bob"}"#),
             (
@@ -388,11 +472,32 @@ mod tests {
         let mut reporter = Reporter::default();
         assert_eq!(reporter.status()["call"], Value::Null);
         reporter.report(&Told::Client(Event::Calling { to: vec![bob()], plain: false }));
-        assert_eq!(reporter.status()["call"], json!({ "with": "bob", "state": "calling" }));
+        let status = json!({ "with": "bob", "state": "calling", "plain": false, "joined": [] });
+        assert_eq!(reporter.status()["call"], status);
         reporter.report(&Told::Client(Event::Ended { with: vec![bob()], reason: EndReason::Busy }));
         assert_eq!(reporter.status()["call"], Value::Null);
         let failed = SoundEvent::Microphone(HalfState::Failed { why: Safe::line("unplugged") });
         assert_eq!(reporter.report(&Told::Sound(failed))[0]["code"], "microphone");
         assert_eq!(reporter.status()["microphone"]["state"], "failed");
+    }
+
+    #[test]
+    fn the_first_who_joins_makes_the_call_and_each_is_told() {
+        let mut reporter = Reporter::default();
+        let mut told = |event| reporter.report(&Told::Client(event));
+        told(Event::Calling { to: vec![bob(), carol()], plain: true });
+        assert_eq!(
+            told(Event::Joined { who: carol(), ssrc: Ssrc(9) }),
+            [
+                json!({ "event": "call_live", "with": "carol", "plain": true }),
+                json!({ "event": "call_joined", "who": "carol" }),
+            ]
+        );
+        let joined = told(Event::Joined { who: bob(), ssrc: Ssrc(7) });
+        assert_eq!(joined, [json!({ "event": "call_joined", "who": "bob" })]);
+        told(Event::Parted { who: carol(), reason: EndReason::TheyHungUp });
+        assert_eq!((reporter.ssrc(&bob()), reporter.ssrc(&carol())), (Some(Ssrc(7)), None));
+        let status = json!({ "with": "bob", "state": "live", "plain": true, "joined": ["bob"] });
+        assert_eq!(reporter.status()["call"], status);
     }
 }
