@@ -1,53 +1,81 @@
 //! Calls as requests and replies: who may call whom, and what [`super::rooms`] has to tell, in words with addresses.
 
+use std::collections::BTreeSet;
+
 use crate::hub::online::User;
 use crate::hub::refusal::{Done, Refusal};
-use crate::hub::rooms::{Callee, Notice};
+use crate::hub::rooms::{Asked, Callee, Notice};
 use crate::hub::store::Store;
 use crate::hub::{Hub, Output, Turn};
-use crate::id::{Fingerprint, Name};
-use crate::limits::{CALLS_PER_ACCOUNT_MAX, ECHO_CALLS_MAX};
+use crate::id::{CallId, Fingerprint, Name};
+use crate::limits::{CALLS_PER_ACCOUNT_MAX, ECHO_CALLS_MAX, MEMBERS_MAX};
 use crate::time::Time;
 use crate::wire::record::{Standing, Why};
 use crate::wire::{Party, Reply};
 
 use super::online::Device;
 
+/// Somebody named in a 100.
+enum Named {
+    Callee(Callee),
+    /// In a call that rings the one who named them.
+    Caller(CallId),
+}
+
 impl Hub {
-    /// 100
+    /// 100. Naming somebody who is in the call that rings oneself is one's 101. Of several names those that cannot be
+    /// called are told as gone; only when that is everybody, the first reason is the answer.
     pub(super) fn call<S: Store>(&mut self, me: &User, names: &[Name], turn: &mut Turn<'_, S>) -> Done {
-        let name = match names {
-            [name] => name,
-            [] => return Err(Refusal::new(Why::BadRequest, "name somebody to call")),
-            [..] => {
-                let text = "this version of the server connects two people; call one of them";
-                return Err(Refusal::new(Why::Unsupported, text));
+        let names: BTreeSet<&Name> = names.iter().collect();
+        if names.len() >= MEMBERS_MAX {
+            let text = format!("a call has at most {MEMBERS_MAX} places; name fewer people");
+            return Err(Refusal::new(Why::Limit, text));
+        }
+        let (mut callees, mut unreachable) = (Vec::new(), Vec::new());
+        let mut refusal = Refusal::new(Why::BadRequest, "name somebody to call");
+        for name in names {
+            match self.callee(me, name, turn) {
+                Ok(Named::Caller(call)) => return self.rooms.accept(me.device, Some(call)),
+                Ok(Named::Callee(callee)) => callees.push(callee),
+                Err(why) => {
+                    if unreachable.is_empty() {
+                        refusal = why;
+                    }
+                    unreachable.push(name.clone());
+                }
             }
-        };
-        let other = turn.store.account_named(name).ok_or_else(|| {
-            Refusal::new(Why::NoSuchUser, format!("nobody is called {name} here; check the spelling"))
-        })?;
-        if other.fingerprint == me.device.account {
-            return Err(Refusal::new(Why::Oneself, "that is yourself; call somebody else"));
         }
-        if let Some(call) = self.rooms.rung_by(me.device, other.fingerprint) {
-            return self.rooms.accept(me.device, Some(call));
-        }
-        if turn.store.standing(&me.device.account, &other.fingerprint) != Standing::Mutual {
-            return Err(Refusal::not_contact(other.name.as_str()));
+        if callees.is_empty() {
+            return Err(refusal);
         }
         if !self.call_starts.take(me.device.account, turn.now.mono) {
             return Err(Refusal::too_fast());
         }
+        let asked = Asked { callees, unreachable };
+        self.rooms.call(me, self.calls_max(me.device.account), &asked, turn.now)
+    }
+
+    fn callee<S: Store>(&self, me: &User, name: &Name, turn: &mut Turn<'_, S>) -> Result<Named, Refusal> {
+        let other = turn.store.account_named(name).ok_or_else(|| {
+            Refusal::new(Why::NoSuchUser, format!("nobody is called {name} here; check the spelling"))
+        })?;
         let account = other.fingerprint;
-        let callee = Callee {
+        if account == me.device.account {
+            return Err(Refusal::new(Why::Oneself, "that is yourself; call somebody else"));
+        }
+        if let Some(call) = self.rooms.rung_by(me.device, account) {
+            return Ok(Named::Caller(call));
+        }
+        if turn.store.standing(&me.device.account, &account) != Standing::Mutual {
+            return Err(Refusal::not_contact(other.name.as_str()));
+        }
+        Ok(Named::Callee(Callee {
             account,
             name: other.name,
             devices: self.online.devices(account).map(|(id, _)| Device { account, id }).collect(),
             calls_max: self.calls_max(account),
             one_rings: self.is_house(account),
-        };
-        self.rooms.call(me, self.calls_max(me.device.account), &callee, turn.now)
+        }))
     }
 
     pub(super) fn calls_max(&self, account: Fingerprint) -> usize {

@@ -4,12 +4,14 @@
 use crate::crypto::mac;
 use crate::hub::online::{Device, User};
 use crate::hub::refusal::{Done, Refusal};
-use crate::hub::room::{Place, Room};
+use crate::hub::room::{Awaited, Place, Room};
 use crate::hub::rooms::{Notice, Rooms, full, no_call, ticket_end};
 use crate::id::CallId;
 use crate::limits::{MEMBER_AWAY_MAX, MEMBERS_MAX};
+use crate::relay::Change;
 use crate::time::{Now, Time, Wall};
-use crate::wire::record::{Grant, Why};
+use crate::wire::Reply;
+use crate::wire::record::{CallState, Grant, Member, MemberState, Why};
 
 impl Rooms {
     /// The device's connection is gone. Its place is kept for a while.
@@ -49,8 +51,13 @@ impl Rooms {
             return self.come_back(user.device, grant, now);
         }
         match self.rooms.get(&call) {
-            Some(room) if room.is_taken(grant.ssrc) => return Err(no_call()),
+            // Nobody is new to a call that goes on.
+            Some(room) if room.awaited.is_none() || room.is_taken(grant.ssrc) => return Err(no_call()),
             Some(room) if room.members.len() >= MEMBERS_MAX => return Err(full()),
+            // Nobody else can come back: a plain client has no ticket.
+            None if !Awaited::members_of(grant).any(|member| member.name != user.name) => {
+                return Err(no_call());
+            }
             None if self.rooms.len() >= self.rooms_max => return Err(full()),
             Some(_) | None => {}
         }
@@ -77,23 +84,37 @@ impl Rooms {
         let call = grant.call;
         let room = self.rooms.entry(call).or_insert_with(|| {
             let mut room = Room::new(call);
-            let other = grant.members.first().map_or_else(|| user.name.clone(), |m| m.name.clone());
-            room.awaited = Some((now.mono + MEMBER_AWAY_MAX, other));
+            room.awaited = Some(Awaited { until: now.mono + MEMBER_AWAY_MAX, members: Vec::new() });
             room
         });
+        room.await_members(grant);
         room.members.push(Place {
             user: user.clone(),
             ssrc: grant.ssrc,
             expiry: grant.expiry,
             away_until: None,
         });
-        if room.members.len() > 1 {
-            room.awaited = None;
-        }
         self.seats.insert(user.device, call);
         self.out.push_back(Notice::Presence(user.device.account));
         self.fresh_ticket(call, user.device, now.wall);
         self.rearm(call);
+    }
+
+    /// Who did not come back is out: the others are told, and the relay, where an old ticket would still admit.
+    pub(super) fn stop_waiting(&mut self, call: CallId, awaited: &Awaited) {
+        let room = &self.rooms[&call];
+        let (relay, expiry) = (room.relay, room.expiry);
+        let is_missing = |member: &&Member| room.places().all(|place| place.user.name != member.name);
+        let missing: Vec<Member> = awaited.members.iter().filter(is_missing).cloned().collect();
+        let is_over = room.is_over();
+        for member in missing {
+            let (name, device, state) = (member.name, member.device, MemberState::Gone);
+            self.tell_all(call, &Reply::CallState(CallState { call, name, state, device }));
+            if !is_over {
+                self.out.push_back(Notice::Relay(Change::Remove { relay, ssrc: member.ssrc, expiry }));
+            }
+        }
+        self.settle(call, &[]);
     }
 
     pub(super) fn renew(&mut self, device: Device, call: CallId, now: Now) -> Done {

@@ -1,9 +1,11 @@
 //! One call: who is in, whom it rings, who was in. Kept by [`super::rooms`], which tells people.
 
+use std::collections::BTreeSet;
+
 use crate::crypto::mac;
 use crate::hub::online::{Device, User};
 use crate::id::{CallId, Name, Principal, RelayId, Ssrc};
-use crate::limits::PAST_MEMBERS_MAX;
+use crate::limits::{MEMBERS_MAX, PAST_MEMBERS_MAX};
 use crate::time::{Time, earliest};
 use crate::wire::record::{Grant, Member};
 
@@ -36,8 +38,23 @@ pub(super) struct Room {
     past: Vec<(Device, Ssrc)>,
     /// When the last of all tickets ends.
     pub(super) expiry: u32,
-    /// Rebuilt by one member after a restart; the other has until then to come back too.
-    pub(super) awaited: Option<(Time, Name)>,
+    /// Rebuilt by one member after a restart; the others have a while to come back too.
+    pub(super) awaited: Option<Awaited>,
+}
+
+/// Who may come back into a call that a restart forgot.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    pub(super) until: Time,
+    /// As those who are back list them, so it is hearsay: it keeps a call open for a while and admits nobody.
+    pub(super) members: Vec<Member>,
+}
+
+impl Awaited {
+    /// Those of a grant's members who hold tickets.
+    pub(super) fn members_of(grant: &Grant) -> impl Iterator<Item = &Member> {
+        grant.members.iter().filter(|member| matches!(member.principal, Principal::Key(_)))
+    }
 }
 
 impl Room {
@@ -112,10 +129,28 @@ impl Room {
 
     /// Whether nobody is left to talk to.
     pub(super) fn is_over(&self) -> bool {
-        match self.members.len() {
+        match self.members.len() + self.missing().count() {
             0 => true,
-            1 => self.rings.is_empty() && self.awaited.is_none(),
+            1 => self.rings.is_empty(),
             _ => false,
+        }
+    }
+
+    /// Those who may come back, by name: which of somebody's devices it will be is not known.
+    fn missing(&self) -> impl Iterator<Item = &Name> {
+        let members = self.awaited.iter().flat_map(|awaited| &awaited.members);
+        let names: BTreeSet<&Name> = members.map(|member| &member.name).collect();
+        names.into_iter().filter(|name| self.members.iter().all(|place| place.user.name != **name))
+    }
+
+    /// The streams that `grant` lists may come back too.
+    pub(super) fn await_members(&mut self, grant: &Grant) {
+        let Some(awaited) = &mut self.awaited else { return };
+        for member in Awaited::members_of(grant) {
+            let is_new = awaited.members.iter().all(|known| known.ssrc != member.ssrc);
+            if is_new && awaited.members.len() < MEMBERS_MAX {
+                awaited.members.push(member.clone());
+            }
         }
     }
 
@@ -138,7 +173,7 @@ impl Room {
     pub(super) fn due(&self) -> Option<Time> {
         let away = self.places().map(|place| place.away_until).fold(None, earliest);
         let rings = self.rings.iter().map(|ring| Some(ring.until)).fold(None, earliest);
-        earliest(earliest(away, rings), self.awaited.as_ref().map(|(until, _)| *until))
+        earliest(earliest(away, rings), self.awaited.as_ref().map(|awaited| awaited.until))
     }
 }
 

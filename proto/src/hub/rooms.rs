@@ -4,9 +4,13 @@
 //! ```text
 //!            call                   accept
 //!  (free) ─────────▶ rings, caller ─────────▶ members ──── leave, gone ────▶ over when one is left
-//!                     in alone       │
+//!                     in alone       │                                        and nobody rings
 //!                                    └ reject, no answer, gone, caller leaves ▶ over
 //! ```
+//!
+//! A call of many has a ring for each account that was named, which ends by itself. All places are made before
+//! anybody is told, so that all know the same members; nobody is added later. Whoever has a place, ringing or in, hears
+//! who joined, left or did not come.
 //!
 //! A device has at most one place in all calls. An account has at most as many calls as it is allowed, ringing ones
 //! included. A call that is over is remembered for a while, so that a late 309 does not bring it back.
@@ -18,7 +22,7 @@ use crate::hub::refusal::{Done, Refusal};
 use crate::hub::room::{Place, Ring, Room};
 use crate::hub::timers::Timers;
 use crate::id::{CallId, Fingerprint, Name, Ssrc};
-use crate::limits::{ENDED_CALLS_MAX, RING_TIME_MAX, TICKET_LIFE};
+use crate::limits::{ENDED_CALLS_MAX, MEMBERS_MAX, RING_TIME_MAX, TICKET_LIFE};
 use crate::relay::Change;
 use crate::rng::Rng;
 use crate::time::{Now, Time, Wall};
@@ -49,6 +53,14 @@ pub(super) struct Callee {
     pub(super) calls_max: usize,
     /// One free device takes a call of its own, instead of all ringing together.
     pub(super) one_rings: bool,
+}
+
+/// Whom a 100 asks for, each name once.
+pub(super) struct Asked {
+    /// At least one, and no more than fit into a call with one device each.
+    pub(super) callees: Vec<Callee>,
+    /// Those who cannot be called at all.
+    pub(super) unreachable: Vec<Name>,
 }
 
 pub(super) struct Rooms {
@@ -117,7 +129,7 @@ impl Rooms {
 
     // --- 100 ---
 
-    pub(super) fn call(&mut self, caller: &User, calls_max: usize, callee: &Callee, now: Now) -> Done {
+    pub(super) fn call(&mut self, caller: &User, calls_max: usize, asked: &Asked, now: Now) -> Done {
         if self.seats.contains_key(&caller.device) || self.calls_of(caller.device.account) >= calls_max {
             return Err(Refusal::new(
                 Why::InCall,
@@ -129,44 +141,77 @@ impl Rooms {
         }
         let call = CallId(self.rng.bytes());
         self.say(caller.device, Reply::CallTaken);
-        let free = self.free_devices(callee);
-        if free.is_empty() {
-            let state = if callee.devices.is_empty() { MemberState::Gone } else { MemberState::Busy };
+        let rung = self.open(call, caller, asked, now);
+        for callee in &asked.callees {
+            let state = match &callee.devices[..] {
+                [] => MemberState::Gone,
+                [..] if rung.contains(&callee.account) => MemberState::Ringing,
+                [..] => MemberState::Busy,
+            };
             self.say(caller.device, state_of(call, &callee.name, state));
-            return Ok(());
         }
-        self.open(call, caller, callee, &free, now);
+        for name in &asked.unreachable {
+            self.say(caller.device, state_of(call, name, MemberState::Gone));
+        }
+        if !rung.is_empty() {
+            self.ring(call, caller);
+        }
         Ok(())
     }
 
-    fn free_devices(&self, callee: &Callee) -> Vec<Device> {
+    /// Makes the call with all its places, so that every grant shows the same members, and grants the caller's.
+    /// Returns whom it rings; without anybody to ring there is no call.
+    fn open(&mut self, call: CallId, caller: &User, asked: &Asked, now: Now) -> BTreeSet<Fingerprint> {
+        let mut free_places = MEMBERS_MAX - 1;
+        let mut rings = Vec::new();
+        for (n, callee) in asked.callees.iter().enumerate() {
+            // One place is kept for each of those who follow.
+            let places = free_places.saturating_sub(asked.callees.len() - n - 1);
+            let devices = self.free_devices(callee, places);
+            free_places -= devices.len();
+            if !devices.is_empty() {
+                rings.push((callee, devices));
+            }
+        }
+        if rings.is_empty() {
+            return BTreeSet::new();
+        }
+        let mut room = Room::new(call);
+        let place = self.place(&mut room, caller.clone(), now.wall);
+        room.members.push(place);
+        let until = now.mono + RING_TIME_MAX;
+        for (callee, devices) in &rings {
+            let users = devices.iter().map(|device| User { name: callee.name.clone(), device: *device });
+            let places = users.map(|user| self.place(&mut room, user, now.wall)).collect();
+            room.rings.push(Ring { until, places });
+        }
+        self.rooms.insert(call, room);
+        self.say_grant(call, caller.device);
+        self.out.push_back(Notice::Presence(caller.device.account));
+        self.rearm(call);
+        rings.into_iter().map(|(callee, _)| callee.account).collect()
+    }
+
+    fn ring(&mut self, call: CallId, caller: &User) {
+        for device in self.rung(call) {
+            self.out.push_back(Notice::Rung(device, caller.name.clone()));
+            self.say_grant(call, device);
+        }
+    }
+
+    /// The devices that ring.
+
+    fn rung(&self, call: CallId) -> Vec<Device> {
+        let rings = self.rooms[&call].rings.iter();
+        rings.flat_map(|ring| &ring.places).map(|place| place.user.device).collect()
+    }
+
+    fn free_devices(&self, callee: &Callee, places: usize) -> Vec<Device> {
         if self.calls_of(callee.account) >= callee.calls_max {
             return Vec::new();
         }
         let free = callee.devices.iter().copied().filter(|device| !self.seats.contains_key(device));
-        free.take(if callee.one_rings { 1 } else { usize::MAX }).collect()
-    }
-
-    fn open(&mut self, call: CallId, caller: &User, callee: &Callee, free: &[Device], now: Now) {
-        let mut room = Room::new(call);
-        let place = self.place(&mut room, caller.clone(), now.wall);
-        room.members.push(place);
-        let mut ring = Ring { until: now.mono + RING_TIME_MAX, places: Vec::new() };
-        for device in free {
-            let user = User { name: callee.name.clone(), device: *device };
-            let place = self.place(&mut room, user, now.wall);
-            ring.places.push(place);
-        }
-        room.rings.push(ring);
-        self.rooms.insert(call, room);
-        self.say_grant(call, caller.device);
-        self.say(caller.device, state_of(call, &callee.name, MemberState::Ringing));
-        for device in free {
-            self.out.push_back(Notice::Rung(*device, caller.name.clone()));
-            self.say_grant(call, *device);
-        }
-        self.out.push_back(Notice::Presence(caller.device.account));
-        self.rearm(call);
+        free.take(if callee.one_rings { 1 } else { places }).collect()
     }
 
     /// A new place with a stream of its own, and the seat that goes with it.
@@ -207,16 +252,21 @@ impl Rooms {
         Ok(())
     }
 
+    /// The one who is in now hears of each who was, and all others of it: also those who still ring, so that they
+    /// know when nobody is left to answer to.
     fn say_joined(&mut self, call: CallId, device: Device) {
         let room = &self.rooms[&call];
         let Some(own) = room.place(device) else { return };
-        let name = own.user.name.clone();
+        let joined = own.state(call, MemberState::Joined);
         let others = || room.members.iter().filter(|place| place.user.device != device);
         self.out.push_back(Notice::Accepted(device, others().map(|place| place.user.name.clone()).collect()));
         for other in others() {
-            self.out.push_back(Notice::Joined(other.user.device, name.clone()));
-            let state = state_of(call, &name, MemberState::Joined);
-            self.out.push_back(Notice::Say(other.user.device, state));
+            self.out.push_back(Notice::Say(device, other.state(call, MemberState::Joined)));
+            self.out.push_back(Notice::Joined(other.user.device, own.user.name.clone()));
+            self.out.push_back(Notice::Say(other.user.device, joined.clone()));
+        }
+        for device in self.rung(call) {
+            self.say(device, joined.clone());
         }
     }
 
@@ -255,19 +305,14 @@ impl Rooms {
                 self.say(place.user.device, state_of(call, &name, state));
             }
         }
-        self.tell_members(call, &name, state);
+        self.tell_all(call, &state_of(call, &name, state));
         self.settle(call, &ring.places);
     }
 
     fn leave(&mut self, call: CallId, device: Device, state: MemberState) {
         let room = self.rooms.get_mut(&call).expect("a seat is in a room");
         let Some(place) = room.take_member(device) else { return };
-        self.tell_members(call, &place.user.name, state);
-        let rung: Vec<_> =
-            self.rooms[&call].rings.iter().flat_map(|r| &r.places).map(|p| p.user.device).collect();
-        for device in rung {
-            self.say(device, state_of(call, &place.user.name, state));
-        }
+        self.tell_all(call, &place.state(call, state));
         self.out.push_back(Notice::Presence(device.account));
         self.settle(call, &[place]);
     }
@@ -288,9 +333,8 @@ impl Rooms {
                 self.end_ring(call, &ring, MemberState::NoAnswer, None);
             } else if let Some(device) = room.lost(now) {
                 self.give_up(call, device);
-            } else if let Some((_, name)) = room.awaited.take_if(|(until, _)| *until <= now) {
-                self.tell_members(call, &name, MemberState::Gone);
-                self.settle(call, &[]);
+            } else if let Some(awaited) = room.awaited.take_if(|awaited| awaited.until <= now) {
+                self.stop_waiting(call, &awaited);
             } else {
                 return;
             }
@@ -313,7 +357,7 @@ impl Rooms {
     }
 
     /// These are out; the call is too if that leaves nobody to talk to.
-    fn settle(&mut self, call: CallId, out: &[Place]) {
+    pub(super) fn settle(&mut self, call: CallId, out: &[Place]) {
         let is_over = self.rooms[&call].is_over();
         for place in out {
             self.put_out(call, place, !is_over);
@@ -376,9 +420,10 @@ impl Rooms {
         }
     }
 
-    fn tell_members(&mut self, call: CallId, name: &Name, state: MemberState) {
-        for place in &self.rooms[&call].members {
-            self.out.push_back(Notice::Say(place.user.device, state_of(call, name, state)));
+    /// To everybody with a place.
+    pub(super) fn tell_all(&mut self, call: CallId, state: &Reply) {
+        for place in self.rooms[&call].places() {
+            self.out.push_back(Notice::Say(place.user.device, state.clone()));
         }
     }
 
@@ -413,8 +458,17 @@ impl Rooms {
     }
 }
 
+/// About everybody who has this name.
 fn state_of(call: CallId, name: &Name, state: MemberState) -> Reply {
     Reply::CallState(CallState { call, name: name.clone(), state, device: None })
+}
+
+impl Place {
+    /// About this device.
+    pub(super) fn state(&self, call: CallId, state: MemberState) -> Reply {
+        let device = Some(self.user.device.id);
+        Reply::CallState(CallState { call, name: self.user.name.clone(), state, device })
+    }
 }
 
 pub(super) fn ticket_end(wall: Wall) -> u32 {

@@ -23,6 +23,7 @@ use crate::wire::{Splitter, decode_reply, encode_request};
 mod calls;
 mod doors;
 mod house;
+mod many;
 mod people;
 mod storm;
 
@@ -309,4 +310,13 @@ fn states(replies: &[Reply]) -> Vec<(String, MemberState)> {
         _ => None,
     };
     replies.iter().filter_map(state).collect()
+}
+
+/// Who is said to be in, and on which device.
+fn joined(replies: &[Reply]) -> Vec<(String, Option<DeviceId>)> {
+    let joined = |reply: &Reply| match reply {
+        Reply::CallState(s) if s.state == MemberState::Joined => Some((s.name.to_string(), s.device)),
+        _ => None,
+    };
+    replies.iter().filter_map(joined).collect()
 }
