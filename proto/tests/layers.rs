@@ -82,14 +82,14 @@ const CRATES: &[Crate] = &[
     Crate {
         folder: "tui",
         depends: "anyhow clap crossterm etcetera jiff libc mio ratatui rusqlite rustls serde \
-            serde_json signal-hook tincan-audio tincan-proto toml tracing tracing-subscriber \
+            serde_json signal-hook socket2 tincan-audio tincan-proto toml tracing tracing-subscriber \
             unicode-segmentation unicode-width zeroize",
         tests: "hound insta portable-pty proptest vt100",
         floors: &[
             &["keys", "limits", "target", "exit"],
             &["app", "clock"],
             &["view", "args"],
-            &["signals", "terminal", "identity", "config"],
+            &["signals", "terminal", "identity", "config", "socket"],
             &["known", "store", "server_link"],
             &["visit"],
             &["session", "screen"],

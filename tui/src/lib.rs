@@ -16,6 +16,7 @@ pub mod screen;
 pub mod server_link;
 pub mod session;
 pub mod signals;
+pub mod socket;
 pub mod store;
 pub mod target;
 pub mod terminal;

@@ -1,5 +1,5 @@
-//! The door to the server: name, TCP, TLS, bytes in and out. It makes one connection when told to and says what
-//! became of it; whether and when to try again is the machine's business.
+//! The door to the server: name, TCP, TLS or none, bytes in and out. It makes one connection when told to and says
+//! what became of it; whether and when to try again is the machine's business.
 //!
 //! ```text
 //! Idle ── connect ──▶ Resolving ──▶ Joining, one address after the other ──▶ Up
@@ -10,19 +10,18 @@
 //! Nothing here blocks but the look-up of the name, which a short-lived thread does.
 
 use std::collections::VecDeque;
-use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
-use mio::net::TcpStream;
-use mio::{Interest, Registry, Token, Waker};
+use mio::{Registry, Token, Waker};
 use proto::Time;
 use proto::client::LinkUp;
-use proto::limits::OUT_QUEUE_BYTES_MAX;
 use proto::tls::{ClientConfig, Pipe, client_config};
 
-use crate::limits::{ADDRESSES_MAX, CONNECT_TIME_MAX, READ_PER_TURN_MAX};
+use crate::limits::{ADDRESSES_MAX, CONNECT_TIME_MAX};
+use crate::socket::Socket;
 use crate::target::Address;
 
 /// What became of the connection, in order.
@@ -30,6 +29,8 @@ use crate::target::Address;
 pub enum LinkEvent {
     /// It is there, handshake done.
     Up(LinkUp),
+    /// It is there, without TLS: our end's address.
+    UpPlain(SocketAddr),
     /// The server said this.
     Bytes(Vec<u8>),
     /// It is gone, or could not be made: why, in a sentence.
@@ -39,11 +40,18 @@ pub enum LinkEvent {
 /// The connection to one server.
 pub struct ServerLink {
     address: Address,
-    config: Arc<ClientConfig>,
+    way: Way,
     token: Token,
     waker: Arc<Waker>,
     state: State,
     told: VecDeque<LinkEvent>,
+}
+
+/// How connections are made.
+enum Way {
+    Tls(Arc<ClientConfig>),
+    /// Without TLS, from this local address if one was chosen.
+    Plain(Option<IpAddr>),
 }
 
 enum State {
@@ -54,28 +62,33 @@ enum State {
 
 /// One socket, from its first packet on.
 struct Open {
-    stream: TcpStream,
+    socket: Socket,
     peer: SocketAddr,
     /// Addresses to try when this one fails before the handshake is done.
     rest: VecDeque<SocketAddr>,
-    pipe: Pipe,
+    /// None where bytes go as they are.
+    pipe: Option<Pipe>,
     /// The handshake must be done by then; none once it is.
     until: Option<Time>,
-    connected: bool,
-    outgoing: Vec<u8>,
-    /// There was more to read than one turn may take.
-    unread: bool,
 }
 
 impl ServerLink {
-    /// A link to `address` that does nothing yet. Its socket is registered under `token`; `waker` wakes the loop
-    /// when the name was looked up.
+    /// A link with TLS to `address` that does nothing yet. Its socket is registered under `token`; `waker` wakes the
+    /// loop when the name was looked up.
     ///
     /// # Errors
     /// When there is no TLS.
     pub fn new(address: Address, token: Token, waker: Arc<Waker>) -> anyhow::Result<Self> {
-        let (state, told) = (State::Idle, VecDeque::new());
-        Ok(Self { address, config: client_config()?, token, waker, state, told })
+        Ok(Self::by(Way::Tls(client_config()?), address, token, waker))
+    }
+
+    /// The same without TLS, from the local address `from` if one was chosen.
+    pub fn plain(address: Address, from: Option<IpAddr>, token: Token, waker: Arc<Waker>) -> Self {
+        Self::by(Way::Plain(from), address, token, waker)
+    }
+
+    fn by(way: Way, address: Address, token: Token, waker: Arc<Waker>) -> Self {
+        Self { address, way, token, waker, state: State::Idle, told: VecDeque::new() }
     }
 
     /// Makes a new connection; an old one is closed without a word.
@@ -101,21 +114,19 @@ impl ServerLink {
     /// Closes the connection, saying goodbye if it can be said at once.
     pub fn disconnect(&mut self, registry: &Registry) {
         if let State::Open(mut open) = core::mem::replace(&mut self.state, State::Idle) {
-            open.pipe.close();
+            if let Some(pipe) = &mut open.pipe {
+                pipe.close();
+            }
             let _ = open.flush();
-            let _ = registry.deregister(&mut open.stream);
+            open.socket.deregister(registry);
         }
         self.told.clear();
     }
 
-    /// Says something to the server.
-    pub fn send(&mut self, registry: &Registry, bytes: &[u8]) {
+    /// Says something to the server; without TLS, in a write of its own.
+    pub fn send(&mut self, registry: &Registry, bytes: Vec<u8>) {
         let State::Open(open) = &mut self.state else { return };
-        let sent = match open.pipe.send(bytes) {
-            Ok(()) => open.flush(),
-            Err(why) => Err(why.to_string()),
-        };
-        if let Err(why) = sent {
+        if let Err(why) = open.send(bytes).and_then(|()| open.flush()) {
             self.fail(registry, why);
         }
     }
@@ -152,7 +163,7 @@ impl ServerLink {
         let State::Open(open) = &self.state else { return };
         if open.until.is_some_and(|until| now >= until) {
             self.fail_at(registry, now, "no answer in time".into());
-        } else if open.unread {
+        } else if open.socket.is_unread() {
             self.ready(registry, now);
         }
     }
@@ -161,7 +172,7 @@ impl ServerLink {
     pub fn deadline(&self) -> Option<Time> {
         match &self.state {
             State::Idle | State::Resolving(_) => None,
-            State::Open(open) if open.unread => Some(Time::ZERO),
+            State::Open(open) if open.socket.is_unread() => Some(Time::ZERO),
             State::Open(open) => open.until,
         }
     }
@@ -175,7 +186,7 @@ impl ServerLink {
     pub fn is_flushed(&self) -> bool {
         match &self.state {
             State::Idle | State::Resolving(_) => true,
-            State::Open(open) => open.outgoing.is_empty(),
+            State::Open(open) => open.socket.is_flushed(),
         }
     }
 
@@ -191,13 +202,13 @@ impl ServerLink {
             return self.fail(registry, why);
         }
         let rest = core::mem::take(&mut open.rest);
-        let _ = registry.deregister(&mut open.stream);
+        open.socket.deregister(registry);
         self.try_next(registry, rest, now, why);
     }
 
     fn fail(&mut self, registry: &Registry, why: String) {
         let State::Open(open) = &mut self.state else { return };
-        let _ = registry.deregister(&mut open.stream);
+        open.socket.deregister(registry);
         let sentence = match open.until {
             Some(_) => format!("cannot reach the server {}: {why}", self.address),
             None => format!("lost the connection to {}: {why}", self.address),
@@ -208,7 +219,7 @@ impl ServerLink {
     fn try_next(&mut self, registry: &Registry, mut rest: VecDeque<SocketAddr>, now: Time, why: String) {
         let mut why = why;
         while let Some(peer) = rest.pop_front() {
-            match Open::start(peer, &self.config, registry, self.token) {
+            match Open::start(peer, &self.way, registry, self.token) {
                 Ok(mut open) => {
                     open.until = Some(now + CONNECT_TIME_MAX);
                     open.rest = rest;
@@ -223,106 +234,82 @@ impl ServerLink {
 }
 
 impl Open {
-    fn start(
-        peer: SocketAddr,
-        config: &Arc<ClientConfig>,
-        registry: &Registry,
-        token: Token,
-    ) -> Result<Self, String> {
-        let mut stream = TcpStream::connect(peer).map_err(|why| why.to_string())?;
-        // Told once per change of readiness; so each read and write goes on until it would block.
-        let both = Interest::READABLE | Interest::WRITABLE;
-        registry.register(&mut stream, token, both).map_err(|why| why.to_string())?;
-        let pipe = Pipe::client(config).map_err(|why| why.to_string())?;
-        let (rest, outgoing) = (VecDeque::new(), Vec::new());
-        Ok(Self { stream, peer, rest, pipe, until: None, connected: false, outgoing, unread: false })
+    fn start(peer: SocketAddr, way: &Way, registry: &Registry, token: Token) -> Result<Self, String> {
+        let (pipe, from) = match way {
+            Way::Tls(config) => (Some(Pipe::client(config).map_err(|why| why.to_string())?), None),
+            Way::Plain(from) => (None, *from),
+        };
+        let socket = Socket::dial(peer, from, registry, token).map_err(|why| why.to_string())?;
+        Ok(Self { socket, peer, rest: VecDeque::new(), pipe, until: None })
+    }
+
+    fn send(&mut self, bytes: Vec<u8>) -> Result<(), String> {
+        match &mut self.pipe {
+            Some(pipe) => pipe.send(&bytes).map_err(|why| why.to_string()),
+            None => self.socket.send(bytes),
+        }
     }
 
     /// Reads and writes what it can. False at the server's end.
     fn go_on(&mut self, told: &mut VecDeque<LinkEvent>) -> Result<bool, String> {
-        if !self.connected && !self.finish_connect()? {
+        if !self.socket.is_connected()? {
             return Ok(true);
         }
         self.flush()?;
-        let read = self.read();
+        let mut bytes = Vec::new();
+        let read = self.read(&mut bytes);
         // What came before a fault counts: a server says why it closes before it does.
         let open = *read.as_ref().unwrap_or(&false);
         // The handshake's answers, and an alert if there is one to send.
         let flushed = self.flush();
         if self.until.is_some()
-            && let Some(established) = self.pipe.established()
+            && let Some(up) = self.established()?
         {
             self.until = None;
-            let peer = SocketAddr::new(self.peer.ip().to_canonical(), self.peer.port());
-            let (exporter, server_key) = (established.exporter, established.server_key);
-            told.push_back(LinkEvent::Up(LinkUp { exporter, server_key, peer }));
+            told.push_back(up);
         }
-        let mut bytes = Vec::new();
-        self.pipe.take_plaintext(&mut bytes);
         if !bytes.is_empty() {
             told.push_back(LinkEvent::Bytes(bytes));
         }
         read?;
         flushed?;
-        Ok(open && !self.pipe.peer_closed())
+        Ok(open && !self.pipe.as_ref().is_some_and(Pipe::peer_closed))
     }
 
-    fn finish_connect(&mut self) -> Result<bool, String> {
-        if let Some(why) = self.stream.take_error().map_err(|why| why.to_string())? {
-            return Err(why.to_string());
-        }
-        match self.stream.peer_addr() {
-            Ok(_) => {
-                self.connected = true;
-                // Signalling is small and urgent; what would be saved by waiting is not worth the wait.
-                self.stream.set_nodelay(true).map_err(|why| why.to_string())?;
-                Ok(true)
-            }
-            Err(why) if why.kind() == io::ErrorKind::NotConnected => Ok(false),
-            Err(why) => Err(why.to_string()),
-        }
+    /// The news that the handshake is done, once it is.
+    fn established(&self) -> Result<Option<LinkEvent>, String> {
+        let Some(pipe) = &self.pipe else { return self.socket.local().map(|at| Some(LinkEvent::UpPlain(at))) };
+        let Some(established) = pipe.established() else { return Ok(None) };
+        let peer = SocketAddr::new(self.peer.ip().to_canonical(), self.peer.port());
+        let (exporter, server_key) = (established.exporter, established.server_key);
+        Ok(Some(LinkEvent::Up(LinkUp { exporter, server_key, peer })))
     }
 
     /// False at the end of the stream.
-    fn read(&mut self) -> Result<bool, String> {
-        let mut chunk = [0; 16 << 10];
-        let mut budget = READ_PER_TURN_MAX;
-        self.unread = false;
-        while budget > 0 {
-            match self.stream.read(&mut chunk) {
-                Ok(0) => return Ok(false),
-                Ok(count) => {
-                    budget = budget.saturating_sub(count);
-                    let received = self.pipe.received(&chunk[..count]);
-                    if let Err(why) = received {
-                        // The alert says to the server what was wrong.
-                        let _ = self.flush();
-                        return Err(why.to_string());
-                    }
-                }
-                Err(why) if why.kind() == io::ErrorKind::WouldBlock => return Ok(true),
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) => return Err(why.to_string()),
-            }
+    fn read(&mut self, bytes: &mut Vec<u8>) -> Result<bool, String> {
+        let Self { socket, pipe, .. } = self;
+        let Some(pipe) = pipe else {
+            return socket.read(|chunk| {
+                bytes.extend_from_slice(chunk);
+                Ok(())
+            });
+        };
+        let read = socket.read(|chunk| pipe.received(chunk).map_err(|why| why.to_string()));
+        pipe.take_plaintext(bytes);
+        if read.is_err() {
+            // The alert says to the server what was wrong.
+            let _ = self.flush();
         }
-        self.unread = true;
-        Ok(true)
+        read
     }
 
     fn flush(&mut self) -> Result<(), String> {
-        self.pipe.take_ciphertext(&mut self.outgoing);
-        if self.outgoing.len() > OUT_QUEUE_BYTES_MAX {
-            return Err("the server reads too slowly".into());
+        if let Some(pipe) = &mut self.pipe {
+            let mut sealed = Vec::new();
+            pipe.take_ciphertext(&mut sealed);
+            self.socket.send(sealed)?;
         }
-        while self.connected && !self.outgoing.is_empty() {
-            match self.stream.write(&self.outgoing) {
-                Ok(count) => drop(self.outgoing.drain(..count)),
-                Err(why) if why.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) => return Err(why.to_string()),
-            }
-        }
-        Ok(())
+        self.socket.flush()
     }
 }
 
@@ -333,6 +320,7 @@ mod tests {
     use mio::{Events, Poll};
     use proto::earliest;
     use proto::tls::{server_config, server_key_pkcs8};
+    use std::io::{Read as _, Write as _};
     use std::net::{Ipv4Addr, TcpListener};
     use std::thread::JoinHandle;
     use std::time::Duration;
@@ -349,10 +337,13 @@ mod tests {
 
     impl Loop {
         fn to(port: u16) -> Self {
+            Self::by(port, |address, waker| ServerLink::new(address, LINK, waker).unwrap())
+        }
+
+        fn by(port: u16, make: impl FnOnce(Address, Arc<Waker>) -> ServerLink) -> Self {
             let poll = Poll::new().unwrap();
             let waker = Arc::new(Waker::new(poll.registry(), WAKE).unwrap());
-            let address = Address { host: "127.0.0.1".into(), port };
-            let mut link = ServerLink::new(address, LINK, waker).unwrap();
+            let mut link = make(Address { host: "127.0.0.1".into(), port }, waker);
             link.connect(poll.registry());
             Self { poll, link, clock: Clock::start() }
         }
@@ -380,7 +371,7 @@ mod tests {
         }
 
         fn send(&mut self, bytes: &[u8]) {
-            self.link.send(self.poll.registry(), bytes);
+            self.link.send(self.poll.registry(), bytes.to_vec());
         }
     }
 
@@ -427,11 +418,32 @@ mod tests {
             match it.next() {
                 LinkEvent::Bytes(bytes) => heard.extend(bytes),
                 LinkEvent::Down(why) => break assert!(why.contains("closed"), "{why}"),
-                LinkEvent::Up(_) => panic!("up twice"),
+                LinkEvent::Up(_) | LinkEvent::UpPlain(_) => panic!("up twice"),
             }
         }
         assert_eq!(heard, said);
         assert_eq!(server.join().unwrap(), up.exporter);
+    }
+
+    #[test]
+    fn without_tls_bytes_go_as_they_are_from_the_address_that_was_chosen() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let from = IpAddr::from([127, 0, 0, 3]);
+        let server = std::thread::spawn(move || {
+            let (mut stream, peer) = listener.accept().unwrap();
+            stream.write_all(b"0").unwrap();
+            let mut said = [0; 6];
+            stream.read_exact(&mut said).unwrap();
+            (peer, said)
+        });
+        let mut it = Loop::by(port, |address, waker| ServerLink::plain(address, Some(from), LINK, waker));
+        let LinkEvent::UpPlain(local) = it.next() else { panic!("not up") };
+        assert_eq!(it.next(), LinkEvent::Bytes(b"0".to_vec()));
+        it.send(b"0 2298");
+        assert_eq!(server.join().unwrap(), (local, *b"0 2298"));
+        assert_eq!(local.ip(), from);
+        assert!(matches!(it.next(), LinkEvent::Down(why) if why.contains("closed")));
     }
 
     #[test]

@@ -278,6 +278,7 @@ impl Session {
                 self.told.push_back(Told::Server(up.server_key));
                 self.client.handle(Input::LinkUp(up), self.now);
             }
+            LinkEvent::UpPlain(_) => {}
             LinkEvent::Bytes(bytes) => self.client.handle(Input::Bytes(&bytes), self.now),
             LinkEvent::Down(why) => {
                 tracing::info!(%why, "the connection failed");
@@ -304,7 +305,7 @@ impl Session {
             match output {
                 Output::Save(save) => self.store.save(&save).context("saving")?,
                 Output::Event(event) => self.note(event)?,
-                Output::Stream(bytes) => self.link.send(registry, &bytes),
+                Output::Stream(bytes) => self.link.send(registry, bytes),
                 Output::Connect => self.link.connect(registry),
                 Output::Disconnect => self.link.disconnect(registry),
                 Output::Agent(command) => self.tell_agent(AgentCommand::Call(command)),
