@@ -178,6 +178,20 @@ pub const REPLAY_WINDOW: u64 = 128;
 pub const KEYLESS_PACKETS_MAX: usize = 8;
 /// Senders whose packets wait for a key at once.
 pub const KEYLESS_SENDERS_MAX: usize = 4;
+/// How long what such a packet says may be worth hearing; then it makes room for others.
+pub const KEYLESS_LIFE: Duration = Duration::from_secs(2);
+/// A new generation of our sender key is sent with so long after it was told: by then the others have it.
+pub const RENEW_SWITCH_AFTER: Duration = Duration::from_millis(800);
+/// The latest a new generation is sent with, however many leave meanwhile: who left hears no longer than this.
+pub const RENEW_SWITCH_MAX: Duration = Duration::from_millis(950);
+/// The least time the others have for a generation that replaced one before it was sent with, within
+/// [`RENEW_SWITCH_MAX`].
+pub const RENEW_LEAD_MIN: Duration = Duration::from_millis(150);
+/// A key still opens late packets for so long after a newer one was first used; then it is forgotten.
+pub const OLD_KEY_LIFE: Duration = Duration::from_secs(5);
+/// Generations of one speaker's key known at once: the one in use, the one to come, and those of members who left in
+/// quick succession.
+pub const GENERATIONS_KEPT_MAX: usize = 4;
 /// A sender emits a sealed packet at least so often, muted or not.
 pub const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// Nothing opened for so long: bind again.
@@ -216,6 +230,8 @@ const _: () = assert!(FRAME_PAYLOAD_STRANGER_MAX <= FRAME_PAYLOAD_MAX);
 const _: () = assert!(FRAME_PAYLOAD_MAX + FRAME_HEADER_BYTES < OUT_QUEUE_BYTES_MAX);
 const _: () = assert!(TEXT_BYTES_MAX < ENVELOPE_BYTES_MAX && ENVELOPE_BYTES_MAX < FRAME_PAYLOAD_MAX);
 const _: () = assert!(OPUS_BYTES_MAX + 12 + 17 + 16 <= DATAGRAM_BYTES_MAX);
+const _: () = assert!(RENEW_SWITCH_AFTER.as_millis() < RENEW_SWITCH_MAX.as_millis());
+const _: () = assert!(RENEW_SWITCH_MAX.as_millis() < 1_000, "who left is out within a second");
 const _: () = assert!(PEER_QUESTIONS.burst * 2 <= REQUESTS_PER_CONNECTION.burst);
 const _: () = assert!(PEER_QUESTIONS.per_second * 2 <= REQUESTS_PER_CONNECTION.per_second);
 const _: () = assert!(STRANGERS_MAX < CONNECTIONS_MAX);

@@ -67,7 +67,7 @@ fn grant() -> Grant {
 }
 
 fn voice() -> Vec<u8> {
-    let mut key = SenderKey::new(&counting::<32>(0), 0);
+    let mut key = SenderKey::new(&counting::<32>(0), 0, 0);
     let opus = b"one Opus packet";
     let mut packet = vec![0; 12 + HEADER_BYTES_MAX + opus.len() + TAG_BYTES];
     packet[..12].copy_from_slice(&[0x80, 96, 0x10, 0x00, 0, 0, 0x20, 0x00, 1, 2, 3, 4]);

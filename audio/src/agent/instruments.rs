@@ -188,6 +188,11 @@ impl Instruments {
         Ok(())
     }
 
+    /// A member is out.
+    pub(super) fn deafen(&mut self, ssrc: Ssrc) {
+        self.speakers.retain(|speaker| speaker.ssrc != ssrc);
+    }
+
     /// Another call begins: who might have been heard in the last one is nobody now.
     pub(super) fn forget_speakers(&mut self) {
         if self.open.is_none() {

@@ -206,6 +206,9 @@ impl Voice {
                 // Out of memory for a decoder: the member stays unheard, and the figures say so.
                 let _ = self.instruments.listen(*ssrc);
             }
+            CallCommand::Deafen { call, ssrc } if self.media.call() == Some(*call) => {
+                self.instruments.deafen(*ssrc)
+            }
             CallCommand::Open(_)
             | CallCommand::OpenPlain(_)
             | CallCommand::OpenDirect { .. }

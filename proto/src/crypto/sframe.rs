@@ -13,7 +13,12 @@
 //! key   = HKDF-SHA256-Expand(Extract("", base key), "SFrame 1.0 Secret key "  || KID u64 || 0x0004, 16)
 //! salt  = HKDF-SHA256-Expand(Extract("", base key), "SFrame 1.0 Secret salt " || KID u64 || 0x0004, 12)
 //! KID   = generation (0 to 31) << 3 | ratchet step (0 to 7)
+//!
+//! base key of the next step = HKDF-SHA256-Expand(Extract("", base key), "SFrame 1.0 Ratchet", Nh = 32)   section 5.1
 //! ```
+//!
+//! A step cannot be undone: whoever gets the stepped key opens what is sealed from then on, and nothing before. (The
+//! crate has a ratchet too; its label is spelled `Sframe`, so ours follows the RFC.)
 
 use core::fmt;
 
@@ -39,13 +44,35 @@ pub const HEADER_BYTES_MAX: usize = 17;
 pub const OVERHEAD_MAX: usize = HEADER_BYTES_MAX + TAG_BYTES;
 /// Key generations a KID can name.
 pub const GENERATIONS: u8 = 32;
+/// Ratchet steps of one generation that a KID can name, the first of them 0.
+pub const STEPS: u8 = 8;
 
 const SUITE: CipherSuite = CipherSuite::AesGcm128Sha256;
 const METADATA_BYTES: usize = 12;
+const RATCHET_LABEL: &[u8] = b"SFrame 1.0 Ratchet";
 
-/// The key identifier of a generation before any ratchet step.
-pub const fn kid(generation: u8) -> u64 {
-    ((generation % GENERATIONS) as u64) << 3
+const _: () = assert!(GENERATIONS as u32 * STEPS as u32 == 256, "a KID of ours is one byte");
+
+/// The key identifier of a generation (0 to 31) at a ratchet step (0 to 7).
+pub const fn kid(generation: u8, step: u8) -> u64 {
+    ((generation % GENERATIONS) as u64) << 3 | (step % STEPS) as u64
+}
+
+/// The generation and step a key identifier names; none for one that no sender of ours makes.
+pub fn generation_and_step(kid: u64) -> Option<(u8, u8)> {
+    let kid = u8::try_from(kid).ok()?;
+    Some((kid / STEPS, kid % STEPS))
+}
+
+/// The base key one ratchet step on.
+pub fn ratchet(base_key: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    let mut next = Zeroizing::new([0; 32]);
+    Salt::new(HKDF_SHA256, &[])
+        .extract(base_key)
+        .expand(&[RATCHET_LABEL], Bytes(next.len()))
+        .and_then(|okm| okm.fill(&mut next[..]))
+        .expect("HKDF of fixed lengths does not fail");
+    next
 }
 
 /// A sender's key and its counter, in one value that cannot be copied: a nonce is never used twice. After a crash
@@ -56,9 +83,9 @@ pub struct SenderKey {
 }
 
 impl SenderKey {
-    /// Derives the key of `generation` (0 to 31); the counter starts at 0.
-    pub fn new(base_key: &[u8; 32], generation: u8) -> Self {
-        Self { key: derive(base_key, kid(generation)), counter: 0 }
+    /// Derives the key of `generation` (0 to 31) from the base key of its `step` (0 to 7); the counter starts at 0.
+    pub fn new(base_key: &[u8; 32], generation: u8, step: u8) -> Self {
+        Self { key: derive(base_key, kid(generation, step)), counter: 0 }
     }
 
     /// Seals in place. On entry `out` is metadata, then any bytes, with the plaintext starting where
@@ -98,13 +125,13 @@ impl fmt::Debug for SenderKey {
     }
 }
 
-/// What opens one sender's frames of one generation.
+/// What opens one sender's frames of one generation and step.
 pub struct ReceiverKey(GenericDecryptionKey<Gcm, Hkdf>);
 
 impl ReceiverKey {
-    /// Derives the key of `generation` (0 to 31).
-    pub fn new(base_key: &[u8; 32], generation: u8) -> Self {
-        let kid = kid(generation);
+    /// Derives the key of `generation` (0 to 31) from the base key of its `step` (0 to 7).
+    pub fn new(base_key: &[u8; 32], generation: u8, step: u8) -> Self {
+        let kid = kid(generation, step);
         Self(
             GenericDecryptionKey::derive_from(SUITE, kid, base_key)
                 .expect("HKDF of fixed lengths does not fail"),
@@ -328,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_counter_is_used_once() {
-        let mut sender = SenderKey::new(&[7; 32], 3);
+        let mut sender = SenderKey::new(&[7; 32], 3, 0);
         let (one, two) = (sealed(&mut sender, b"same"), sealed(&mut sender, b"same"));
         let (a, b) = (Sealed::read(&one).unwrap(), Sealed::read(&two).unwrap());
         assert_eq!((a.kid, a.counter, b.counter), (3 << 3, 0, 1));
@@ -339,10 +366,35 @@ mod tests {
 
     #[test]
     fn another_generation_or_base_does_not_open() {
-        let packet = sealed(&mut SenderKey::new(&[7; 32], 1), b"hello");
-        assert_eq!(opened(&ReceiverKey::new(&[7; 32], 1), &packet).unwrap(), b"hello");
-        assert_eq!(opened(&ReceiverKey::new(&[7; 32], 2), &packet), Err(Drop::Forged));
-        assert_eq!(opened(&ReceiverKey::new(&[8; 32], 1), &packet), Err(Drop::Forged));
+        let packet = sealed(&mut SenderKey::new(&[7; 32], 1, 0), b"hello");
+        assert_eq!(opened(&ReceiverKey::new(&[7; 32], 1, 0), &packet).unwrap(), b"hello");
+        assert_eq!(opened(&ReceiverKey::new(&[7; 32], 2, 0), &packet), Err(Drop::Forged));
+        assert_eq!(opened(&ReceiverKey::new(&[8; 32], 1, 0), &packet), Err(Drop::Forged));
+    }
+
+    /// Of our own making, since the RFC has none for the ratchet: worked out with another HMAC-SHA-256 and AES-GCM, by
+    /// the formulas at the top of this file, from the base key 00 01 .. 1f.
+    #[test]
+    fn two_steps_give_the_key_that_the_formula_gives() {
+        let base: [u8; 32] = core::array::from_fn(|n| u8::try_from(n).unwrap());
+        let one = ratchet(&base);
+        let two = ratchet(&one);
+        let hex = |bytes: &[u8]| HEXLOWER.encode(bytes);
+        assert_eq!(hex(&one[..]), "1e31370b2f041d5c893dbba4b27bc3e67956a51ae6221a427445cab04059fd65");
+        assert_eq!(hex(&two[..]), "5ad0410c179c1ba9dd7ef227dc2a5b2d8f77811769aab20fb099c71f1fbcdbde");
+        let packet = sealed(&mut SenderKey::new(&two, 3, 2), b"stepped");
+        assert_eq!(hex(&packet[12..]), "801a8bd5acffd3b1fa390d3cde4c3cac5a85fd459f9313e393");
+        let seven = (2..7).fold(two, |base, _| ratchet(&base));
+        assert_eq!(hex(&seven[..]), "7a31614d720e2452c5c07c976458aa1ea1dbcef403e8e5905153028792f78ea1");
+    }
+
+    #[test]
+    fn a_key_identifier_is_a_generation_and_a_step() {
+        for (generation, step) in [(0, 0), (0, 7), (3, 2), (31, 7)] {
+            assert_eq!(generation_and_step(kid(generation, step)), Some((generation, step)));
+        }
+        assert_eq!(kid(31, 7), 255);
+        assert_eq!((generation_and_step(256), generation_and_step(u64::MAX)), (None, None));
     }
 
     proptest! {
@@ -352,10 +404,10 @@ mod tests {
             skip in 0..300u64,
             flip in any::<prop::sample::Index>(),
         ) {
-            let mut sender = SenderKey::new(&[9; 32], 31);
+            let mut sender = SenderKey::new(&[9; 32], 31, 7);
             sender.counter = skip;
             let mut packet = sealed(&mut sender, &text);
-            let key = ReceiverKey::new(&[9; 32], 31);
+            let key = ReceiverKey::new(&[9; 32], 31, 7);
             prop_assert_eq!(opened(&key, &packet).unwrap(), text);
             let at = flip.index(packet.len());
             packet[at] ^= 0x40;
@@ -381,7 +433,7 @@ mod tests {
 
         #[test]
         fn junk_is_refused_without_a_panic(junk in prop::collection::vec(any::<u8>(), 0..64)) {
-            prop_assert!(opened(&ReceiverKey::new(&[9; 32], 0), &junk).is_err());
+            prop_assert!(opened(&ReceiverKey::new(&[9; 32], 0, 0), &junk).is_err());
         }
     }
 }

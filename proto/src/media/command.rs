@@ -78,10 +78,14 @@ pub enum CallCommand {
         ssrc: Ssrc,
     },
     /// Move our sender key one ratchet step, at once: somebody joined who must not open what was said before.
-    /// Answered with [`super::event::CallEvent::Key`].
+    /// Answered with [`super::event::CallEvent::Key`]. A key of step 1 to 7 is for who joined: the others step by
+    /// themselves when they open the first packet of it. A key of step 0 is a new generation, or one that is being
+    /// changed to, and is for everybody in the call, who joined included: after step 7, and while a renewal is pending.
     Step(CallId),
     /// Draw a sender key of the next generation: somebody left. Answered at once with
-    /// [`super::event::CallEvent::Key`]; sent with a little later, when the others have it.
+    /// [`super::event::CallEvent::Key`], which is for everybody still in;
+    /// sent with [`crate::limits::RENEW_SWITCH_AFTER`] later. Another one before that takes the place of the first,
+    /// whose key is never used then: every answer counts.
     Renew(CallId),
     /// Stop: say so in the sealed stream if it is open, close the devices, forget the keys.
     Close(CallId),

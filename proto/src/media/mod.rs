@@ -18,13 +18,11 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use zeroize::Zeroizing;
-
-use crate::crypto::sframe::{GENERATIONS, Sealed};
+use crate::crypto::sframe::{GENERATIONS, STEPS, Sealed, generation_and_step};
 use crate::drop::Drop;
 use crate::id::{CallId, Ssrc};
 use crate::limits::{
-    DATAGRAM_BYTES_MAX, KEYLESS_PACKETS_MAX, KEYLESS_SENDERS_MAX, MEDIA_SILENCE_MAX, MEMBERS_MAX,
+    DATAGRAM_BYTES_MAX, GENERATIONS_KEPT_MAX, KEYLESS_PACKETS_MAX, KEYLESS_SENDERS_MAX, MEMBERS_MAX,
     REBIND_AFTER,
 };
 use crate::rng::Rng;
@@ -35,15 +33,25 @@ mod bind;
 pub mod command;
 pub mod event;
 mod figures;
+mod keyless;
+mod keys;
+mod leaving;
 pub mod opus;
+mod speakers;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 pub use command::{AgentCommand, BaseKey, CallCommand, Place, SoundCommand};
 pub use event::{AgentEvent, CallEvent, HalfState, Levels, SoundEvent, Statistics};
 pub use streams::{OpusFrame, Packet};
 
 use bind::{Answer, Binding};
-use streams::{Keyless, Opened, Outgoing, Speaker, Speakers};
+use keyless::Keyless;
+use keys::Made;
+use leaving::Leaving;
+use speakers::{Opened, Silence, Speaker, Speakers};
+use streams::Outgoing;
 
 /// What goes in.
 #[derive(Debug)]
@@ -117,7 +125,15 @@ enum Phase {
 struct Bound {
     binding: Binding,
     /// Keys of others that came before `Open`.
-    keys: Vec<(Ssrc, u8, BaseKey)>,
+    keys: Vec<Told>,
+}
+
+/// A member's key, as we were told it.
+struct Told {
+    ssrc: Ssrc,
+    generation: u8,
+    step: u8,
+    base_key: BaseKey,
 }
 
 /// An open call.
@@ -125,17 +141,8 @@ struct Live {
     binding: Binding,
     outgoing: Outgoing,
     speakers: Speakers,
-    /// When something was last opened, or the call was.
-    opened_at: Time,
-    silent: bool,
-}
-
-/// Goodbyes sealed while there was a key, sent one by one in case some are lost.
-struct Leaving {
-    to: SocketAddr,
-    goodbyes: [Option<Packet>; GOODBYES],
-    sent: usize,
-    next: Time,
+    /// Of everybody.
+    silence: Silence,
 }
 
 impl Media {
@@ -176,7 +183,7 @@ impl Media {
             Phase::Bound(bound) => bound.binding.deadline(true),
             Phase::Live(live) => live.deadline(),
         };
-        earliest(phase, self.leaving.as_ref().map(|leaving| leaving.next))
+        earliest(phase, self.leaving.as_ref().and_then(Leaving::deadline))
     }
 
     /// The call there is, bound or live.
@@ -203,17 +210,17 @@ impl Media {
         match command {
             CallCommand::Bind(place) => self.bind(place, now),
             CallCommand::Open(call) => self.open(call, now),
-            CallCommand::Listen { call, ssrc, generation, step: _, base_key } => {
-                self.listen(call, ssrc, generation, base_key, now)
+            CallCommand::Listen { call, ssrc, generation, step, base_key } => {
+                self.listen(call, Told { ssrc, generation, step, base_key }, now)
             }
+            CallCommand::Deafen { call, ssrc } => self.deafen(call, ssrc),
+            CallCommand::Step(call) => self.change_key(call, |outgoing| outgoing.step(now)),
+            CallCommand::Renew(call) => self.change_key(call, |outgoing| outgoing.renew(now)),
             CallCommand::Close(call) => self.close(call, now),
             CallCommand::OpenPlain(_)
             | CallCommand::OpenDirect { .. }
             | CallCommand::ListenPlain { .. }
-            | CallCommand::Meet { .. }
-            | CallCommand::Deafen { .. }
-            | CallCommand::Step(_)
-            | CallCommand::Renew(_) => Err(Drop::OutOfTurn),
+            | CallCommand::Meet { .. } => Err(Drop::OutOfTurn),
         }
     }
 
@@ -243,50 +250,72 @@ impl Media {
                 return Err(Drop::OutOfTurn);
             }
         };
-        let base_key: BaseKey = Zeroizing::new(self.rng.bytes());
-        let ssrc = binding.place().ssrc;
-        let outgoing = Outgoing::new(&base_key, FIRST_GENERATION, ssrc, &mut self.rng, now);
-        let speakers = Speakers::new();
-        self.phase =
-            Phase::Live(Box::new(Live { binding, outgoing, speakers, opened_at: now, silent: false }));
-        self.tell(CallEvent::Key { call, generation: FIRST_GENERATION, step: 0, base_key });
+        let outgoing = Outgoing::new(binding.place().ssrc, self.rng.child("outgoing"), now);
+        let key = outgoing.key();
+        let live = Live { binding, outgoing, speakers: Speakers::new(), silence: Silence::new(now) };
+        self.phase = Phase::Live(Box::new(live));
+        self.tell_key(call, key);
         self.out.push_back(MediaOutput::OpenDevices);
         self.report(now)?;
-        for (ssrc, generation, base_key) in keys {
-            if let Err(drop) = self.listen(call, ssrc, generation, base_key, now) {
+        for told in keys {
+            if let Err(drop) = self.listen(call, told, now) {
                 self.out.push_back(MediaOutput::Drop(drop));
             }
         }
         Ok(())
     }
 
-    fn listen(
-        &mut self,
-        call: CallId,
-        ssrc: Ssrc,
-        generation: u8,
-        base_key: BaseKey,
-        now: Time,
-    ) -> Result<(), Drop> {
+    fn listen(&mut self, call: CallId, told: Told, now: Time) -> Result<(), Drop> {
         if self.call() != Some(call) {
             return Err(Drop::NoCall);
         }
-        if generation >= GENERATIONS || self.binding().is_some_and(|binding| binding.place().ssrc == ssrc) {
+        let ssrc = told.ssrc;
+        let own = self.binding().is_some_and(|binding| binding.place().ssrc == ssrc);
+        if told.generation >= GENERATIONS || told.step >= STEPS || own {
             return Err(Drop::Malformed);
         }
         match &mut self.phase {
             Phase::Idle => return Err(Drop::NoCall),
-            Phase::Bound(bound) if bound.keys.len() < MEMBERS_MAX => {
-                bound.keys.push((ssrc, generation, base_key))
-            }
+            Phase::Bound(bound) if bound.keys.len() < KEYS_EARLY_MAX => bound.keys.push(told),
             Phase::Bound(_) => return Err(Drop::Full),
-            Phase::Live(live) => live.speakers.get_or_add(ssrc)?.listen(generation, &base_key),
+            Phase::Live(live) => {
+                let speaker = live.speakers.get_or_add(ssrc, now)?;
+                speaker.listen(told.generation, told.step, &told.base_key);
+                self.keyless.clear_past(speaker);
+            }
         }
         while let Some(packet) = self.waiting_for(ssrc) {
             if let Err(drop) = self.voice(&packet, now) {
                 self.out.push_back(MediaOutput::Drop(drop));
             }
         }
+        Ok(())
+    }
+
+    fn deafen(&mut self, call: CallId, ssrc: Ssrc) -> Result<(), Drop> {
+        if self.call() != Some(call) {
+            return Err(Drop::NoCall);
+        }
+        self.keyless.clear_of(ssrc);
+        let known = match &mut self.phase {
+            Phase::Idle => return Err(Drop::NoCall),
+            Phase::Bound(bound) => {
+                let before = bound.keys.len();
+                bound.keys.retain(|told| told.ssrc != ssrc);
+                bound.keys.len() < before
+            }
+            Phase::Live(live) => live.speakers.remove(ssrc),
+        };
+        if known { Ok(()) } else { Err(Drop::Stranger) }
+    }
+
+    fn change_key(&mut self, call: CallId, change: impl FnOnce(&mut Outgoing) -> Made) -> Result<(), Drop> {
+        if self.call() != Some(call) {
+            return Err(Drop::NoCall);
+        }
+        let Phase::Live(live) = &mut self.phase else { return Err(Drop::OutOfTurn) };
+        let key = change(&mut live.outgoing);
+        self.tell_key(call, key);
         Ok(())
     }
 
@@ -303,7 +332,7 @@ impl Media {
         if let Phase::Live(mut live) = core::mem::replace(&mut self.phase, Phase::Idle) {
             let to = live.binding.relay_addr();
             let goodbyes = core::array::from_fn(|_| live.report(true, now).ok());
-            self.leaving = Some(Leaving { to, goodbyes, sent: 0, next: now });
+            self.leaving = Some(Leaving::new(to, goodbyes, now));
             self.out.push_back(MediaOutput::CloseDevices);
         }
         Ok(())
@@ -357,17 +386,26 @@ impl Media {
         if rtp.ssrc == own {
             return Err(Drop::Impostor);
         }
+        generation_and_step(sealed.kid).ok_or(Drop::Malformed)?;
         let mut packet = Packet::copy_of(bytes).ok_or(Drop::Oversized)?;
-        let Some((live, speaker)) = self.phase.speaker(rtp.ssrc, sealed.kid) else {
-            return self.keyless.keep(rtp.ssrc, sealed.kid, packet);
+        let Some((silence, speaker)) = self.phase.speaker(rtp.ssrc) else {
+            return self.keyless.keep(rtp.ssrc, sealed.kid, packet, now);
         };
+        if !speaker.knows(sealed.kid) {
+            let past = speaker.is_past(sealed.kid);
+            return if past {
+                Err(Drop::NoKey)
+            } else {
+                self.keyless.keep(rtp.ssrc, sealed.kid, packet, now)
+            };
+        }
         let (first, gone) = (!speaker.heard, speaker.hung_up);
         let opened = speaker.open(&rtp, &sealed, &mut packet, own, now);
         let heard = first && speaker.heard;
         let left = matches!(opened, Ok(Opened::Report { hung_up: true })) && !gone;
         speaker.hung_up |= left;
         if opened.is_ok() {
-            (*live.opened_at, *live.silent) = (now, false);
+            silence.end(now);
         }
         if heard {
             self.tell(CallEvent::Heard { call, ssrc: rtp.ssrc });
@@ -398,12 +436,13 @@ impl Media {
     fn on_time_live(&mut self, now: Time) {
         let Phase::Live(live) = &mut self.phase else { return };
         let (to, call) = (live.binding.relay_addr(), live.binding.place().call);
-        live.speakers.iter_mut().for_each(|speaker| speaker.reception.count(now));
+        live.outgoing.turn_key(now);
+        let out = &mut self.out;
+        live.speakers.on_time(now, |ssrc| out.push_back(MediaOutput::Event(CallEvent::Quiet { call, ssrc })));
         if live.rebind_at().is_some_and(|at| at <= now) {
             live.binding.start(now);
         }
-        let silent = !live.silent && live.opened_at + MEDIA_SILENCE_MAX <= now;
-        live.silent |= silent;
+        let silent = live.silence.is_over(now);
         let due = live.outgoing.deadline() <= now;
         let bind = live.binding.tick(false, now);
         bind.into_iter().for_each(|bind| self.send(to, &bind));
@@ -424,15 +463,8 @@ impl Media {
     }
 
     fn say_goodbye(&mut self, now: Time) {
-        let Some(leaving) = self.leaving.as_mut().filter(|leaving| leaving.next <= now) else { return };
-        let to = leaving.to;
-        let goodbye = leaving.goodbyes[leaving.sent].take();
-        leaving.sent += 1;
-        match GOODBYE_AFTER.get(leaving.sent - 1) {
-            Some(wait) => leaving.next = now + *wait,
-            None => self.leaving = None,
-        }
-        self.out.extend(goodbye.map(|bytes| MediaOutput::Datagram { to, bytes }));
+        let goodbye = self.leaving.as_mut().and_then(|leaving| leaving.say(now));
+        self.out.extend(goodbye.map(|(to, bytes)| MediaOutput::Datagram { to, bytes }));
     }
 
     fn send(&mut self, to: SocketAddr, bytes: &[u8]) {
@@ -440,32 +472,30 @@ impl Media {
         self.out.push_back(MediaOutput::Datagram { to, bytes });
     }
 
+    fn tell_key(&mut self, call: CallId, key: Made) {
+        let Made { generation, step, base_key } = key;
+        self.tell(CallEvent::Key { call, generation, step, base_key });
+    }
+
     fn tell(&mut self, event: CallEvent) {
         self.out.push_back(MediaOutput::Event(event));
     }
 }
 
-/// The clocks of a live call that an opened packet sets.
-struct Clocks<'a> {
-    opened_at: &'a mut Time,
-    silent: &'a mut bool,
-}
-
 impl Phase {
-    /// The speaker that can open this key identifier, if the call is live.
-    fn speaker(&mut self, ssrc: Ssrc, kid: u64) -> Option<(Clocks<'_>, &mut Speaker)> {
+    /// A speaker of a live call, and the silence that ends with its packets.
+    fn speaker(&mut self, ssrc: Ssrc) -> Option<(&mut Silence, &mut Speaker)> {
         let Self::Live(live) = self else { return None };
-        let Live { opened_at, silent, speakers, .. } = &mut **live;
-        let speaker = speakers.get_mut(ssrc).filter(|speaker| speaker.knows(kid))?;
-        Some((Clocks { opened_at, silent }, speaker))
+        let Live { silence, speakers, .. } = &mut **live;
+        Some((silence, speakers.get_mut(ssrc)?))
     }
 }
 
 impl Live {
     fn deadline(&self) -> Option<Time> {
-        let silence = (!self.silent).then(|| self.opened_at + MEDIA_SILENCE_MAX);
-        let own = earliest(Some(self.outgoing.deadline()), silence);
-        earliest(earliest(own, self.rebind_at()), self.binding.deadline(false))
+        let own = earliest(Some(self.outgoing.deadline()), self.outgoing.key_deadline());
+        let theirs = earliest(self.silence.deadline(), self.speakers.deadline());
+        earliest(earliest(own, theirs), earliest(self.rebind_at(), self.binding.deadline(false)))
     }
 
     /// Nothing opened since the last packet, or the last bind, means that the relay may have forgotten us. While a
@@ -474,7 +504,8 @@ impl Live {
         if self.binding.is_asking() {
             return None;
         }
-        let since = self.binding.bound_at().map_or(self.opened_at, |bound| bound.max(self.opened_at));
+        let opened = self.silence.since();
+        let since = self.binding.bound_at().map_or(opened, |bound| bound.max(opened));
         Some(since + REBIND_AFTER)
     }
 
@@ -494,11 +525,7 @@ impl fmt::Debug for Media {
     }
 }
 
-/// A base key is drawn for each Open, so generations only count within one.
-const FIRST_GENERATION: u8 = 0;
-/// Goodbyes, and the pauses between them: some get through a second of heavy loss.
-const GOODBYES: usize = 4;
-const GOODBYE_AFTER: [Duration; GOODBYES - 1] =
-    [Duration::from_millis(40), Duration::from_millis(80), Duration::from_millis(160)];
-/// Most outputs of one input: every waiting packet played and first heard, and what is due by the way.
-const OUTPUTS_MAX: usize = 2 * KEYLESS_PACKETS_MAX * KEYLESS_SENDERS_MAX + 16;
+/// Keys that may come before `Open`: of everybody, the one in use and those to come.
+const KEYS_EARLY_MAX: usize = MEMBERS_MAX * GENERATIONS_KEPT_MAX;
+/// Most outputs of one input: every waiting packet played and first heard, everybody quiet, and what is due by the way.
+const OUTPUTS_MAX: usize = 2 * KEYLESS_PACKETS_MAX * KEYLESS_SENDERS_MAX + MEMBERS_MAX + 16;

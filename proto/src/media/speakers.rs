@@ -1,0 +1,219 @@
+//! Everybody we can hear. Checks run cheapest first, and a stream changes only after a packet was opened: a forged one
+//! moves neither the replay window, nor a counter, nor a clock.
+
+use crate::crypto::sframe::Sealed;
+use crate::drop::Drop;
+use crate::id::Ssrc;
+use crate::limits::{MEDIA_SILENCE_MAX, MEMBERS_MAX};
+use crate::media::command::BaseKey;
+use crate::media::figures::Reception;
+use crate::media::keys::TheirKeys;
+use crate::media::streams::{OpusFrame, Packet};
+use crate::time::{Time, earliest};
+use crate::wire::datagram::{Heard, Payload, Report, Rtp};
+
+/// What was in a packet.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "held in place, so that opening allocates nothing")]
+pub(super) enum Opened {
+    /// One Opus packet.
+    Voice { seq: u64, timestamp: u32, frame: OpusFrame },
+    /// A report.
+    Report { hung_up: bool },
+}
+
+/// One member's stream, as it arrives.
+#[derive(Debug)]
+pub(super) struct Speaker {
+    pub(super) ssrc: Ssrc,
+    /// Something of theirs was opened.
+    pub(super) heard: bool,
+    /// They said so, once.
+    pub(super) hung_up: bool,
+    pub(super) reception: Reception,
+    pub(super) silence: Silence,
+    keys: Box<TheirKeys>,
+    /// Highest voice sequence number of all keys, unwrapped.
+    highest: Option<u64>,
+}
+
+impl Speaker {
+    fn new(ssrc: Ssrc, now: Time) -> Self {
+        Self {
+            ssrc,
+            heard: false,
+            hung_up: false,
+            reception: Reception::default(),
+            silence: Silence::new(now),
+            keys: Box::default(),
+            highest: None,
+        }
+    }
+
+    /// Takes a key.
+    pub(super) fn listen(&mut self, generation: u8, step: u8, base_key: &BaseKey) {
+        self.keys.listen(generation, step, base_key);
+    }
+
+    /// Whether we could open a packet of this key identifier.
+    pub(super) fn knows(&self, kid: u64) -> bool {
+        self.keys.knows(kid)
+    }
+
+    /// Whether no key that may still come opens a packet of this key identifier.
+    pub(super) fn is_past(&self, kid: u64) -> bool {
+        self.keys.is_past(kid)
+    }
+
+    /// Opens a packet. `own` is our stream, of which a report may tell.
+    pub(super) fn open(
+        &mut self,
+        rtp: &Rtp,
+        sealed: &Sealed,
+        packet: &mut Packet,
+        own: Ssrc,
+        now: Time,
+    ) -> Result<Opened, Drop> {
+        let unsealed = self.keys.open(sealed, packet, now)?;
+        self.heard = true;
+        self.silence.end(now);
+        if unsealed.first {
+            self.reception.new_key();
+        }
+        self.reception.opened(sealed.counter, unsealed.newest, now);
+        match rtp.payload {
+            Payload::Voice => {
+                if unsealed.plain.is_empty() {
+                    return Err(Drop::Malformed);
+                }
+                let frame = OpusFrame::copy_of(unsealed.plain).ok_or(Drop::Oversized)?;
+                let before = unsealed.voice.or(self.highest.filter(|_| unsealed.follows));
+                let seq = unwrapped(rtp.seq, before, self.highest);
+                *unsealed.voice = (*unsealed.voice).max(Some(seq));
+                self.highest = self.highest.max(Some(seq));
+                self.reception.voice(rtp.timestamp, now);
+                Ok(Opened::Voice { seq, timestamp: rtp.timestamp, frame })
+            }
+            Payload::Report => {
+                let report = Report::decode(unsealed.plain).ok_or(Drop::Malformed)?;
+                self.reception.report(&report, own, now);
+                Ok(Opened::Report { hung_up: report.hung_up })
+            }
+            Payload::PlainVoice | Payload::PlainReport => Err(Drop::Forged),
+        }
+    }
+
+    /// What our report tells of them.
+    pub(super) fn heard(&self, now: Time) -> Heard {
+        self.reception.heard(self.ssrc, now)
+    }
+}
+
+/// The RTP sequence number without its wrapping, near the highest so far. One that is near nothing starts a new
+/// sequence, which goes on above everything before it.
+pub(super) fn unwrapped(seq: u16, highest: Option<u64>, highest_of_all: Option<u64>) -> u64 {
+    const WRAP: u64 = 1 << 16;
+    match (highest, highest_of_all) {
+        (Some(highest), _) => {
+            let ahead = seq.wrapping_sub(modulo_u16(highest));
+            let ahead_or_behind = i64::from(ahead.cast_signed());
+            highest.saturating_add_signed(ahead_or_behind)
+        }
+        (None, Some(before)) => (before / WRAP + 2) * WRAP + u64::from(seq),
+        (None, None) => WRAP + u64::from(seq),
+    }
+}
+
+fn modulo_u16(number: u64) -> u16 {
+    u16::try_from(number & u64::from(u16::MAX)).expect("masked to 16 bits")
+}
+
+/// How long nothing was opened, told once.
+#[derive(Debug)]
+pub(super) struct Silence {
+    /// When something was last opened, or was first to be.
+    since: Time,
+    told: bool,
+}
+
+impl Silence {
+    pub(super) fn new(now: Time) -> Self {
+        Self { since: now, told: false }
+    }
+
+    pub(super) fn since(&self) -> Time {
+        self.since
+    }
+
+    /// Something was opened.
+    pub(super) fn end(&mut self, now: Time) {
+        *self = Self::new(now);
+    }
+
+    /// When [`MEDIA_SILENCE_MAX`] is over.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        (!self.told).then(|| self.since + MEDIA_SILENCE_MAX)
+    }
+
+    /// Whether it is, the first time it is.
+    pub(super) fn is_over(&mut self, now: Time) -> bool {
+        let over = self.deadline().is_some_and(|at| at <= now);
+        self.told |= over;
+        over
+    }
+}
+
+/// At most [`MEMBERS_MAX`] of them.
+#[derive(Debug)]
+pub(super) struct Speakers(Vec<Speaker>);
+
+impl Speakers {
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(MEMBERS_MAX))
+    }
+
+    pub(super) fn iter(&self) -> core::slice::Iter<'_, Speaker> {
+        self.0.iter()
+    }
+
+    pub(super) fn get_mut(&mut self, ssrc: Ssrc) -> Option<&mut Speaker> {
+        self.0.iter_mut().find(|speaker| speaker.ssrc == ssrc)
+    }
+
+    /// The speaker, new if need be.
+    pub(super) fn get_or_add(&mut self, ssrc: Ssrc, now: Time) -> Result<&mut Speaker, Drop> {
+        let at = match self.0.iter().position(|speaker| speaker.ssrc == ssrc) {
+            Some(at) => at,
+            None if self.0.len() < MEMBERS_MAX => {
+                self.0.push(Speaker::new(ssrc, now));
+                self.0.len() - 1
+            }
+            None => return Err(Drop::Full),
+        };
+        Ok(&mut self.0[at])
+    }
+
+    /// Forgets a speaker with its keys; false when there was none.
+    pub(super) fn remove(&mut self, ssrc: Ssrc) -> bool {
+        let before = self.0.len();
+        self.0.retain(|speaker| speaker.ssrc != ssrc);
+        self.0.len() < before
+    }
+
+    /// When to call [`Self::on_time`].
+    pub(super) fn deadline(&self) -> Option<Time> {
+        let of = |speaker: &Speaker| earliest(speaker.keys.deadline(), speaker.silence.deadline());
+        self.0.iter().filter_map(of).min()
+    }
+
+    /// Closes a second of the figures, forgets old keys, and names through `quiet` who was not heard for long.
+    pub(super) fn on_time(&mut self, now: Time, mut quiet: impl FnMut(Ssrc)) {
+        for speaker in &mut self.0 {
+            speaker.reception.count(now);
+            speaker.keys.forget(now);
+            if speaker.silence.is_over(now) {
+                quiet(speaker.ssrc);
+            }
+        }
+    }
+}
