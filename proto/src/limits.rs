@@ -29,6 +29,23 @@ pub const LIST_ITEMS_MAX: usize = 256;
 /// Nesting of a CBOR record, which none of ours needs more of.
 pub const CBOR_DEPTH_MAX: usize = 6;
 
+// --- the plain protocols ----------------------------------------------------------------------------------------
+
+/// Bytes of every frame of seed A's own wire: the header and 2048 of data, whatever the payload (seeds, "Frame").
+pub const PLAIN_FRAME_BYTES: usize = 2_064;
+/// Payload bytes of such a frame: its readers want a NUL behind the payload.
+pub const PLAIN_PAYLOAD_MAX: usize = 2_047;
+/// Bytes of one packet of seed B: what its programs read at once.
+pub const TEXT_PACKET_BYTES_MAX: usize = 512;
+/// Bytes of one voice datagram of seed A, always.
+pub const PLAIN_VOICE_BYTES: usize = 272;
+/// Bytes of the Opus packet in it.
+pub const PLAIN_OPUS_BYTES_MAX: usize = 256;
+/// Bytes of one voice datagram of seed B: one less than its programs read.
+pub const TEXT_VOICE_BYTES_MAX: usize = 511;
+/// Bytes of the Opus packet in it: base64 makes 508 of them, and `14 ` goes before.
+pub const TEXT_OPUS_BYTES_MAX: usize = 381;
+
 // --- connections ----------------------------------------------------------------------------------------------
 
 /// From accept to a finished login.
@@ -235,4 +252,9 @@ const _: () = assert!(RENEW_SWITCH_MAX.as_millis() < 1_000, "who left is out wit
 const _: () = assert!(PEER_QUESTIONS.burst * 2 <= REQUESTS_PER_CONNECTION.burst);
 const _: () = assert!(PEER_QUESTIONS.per_second * 2 <= REQUESTS_PER_CONNECTION.per_second);
 const _: () = assert!(STRANGERS_MAX < CONNECTIONS_MAX);
+const _: () = assert!(PLAIN_PAYLOAD_MAX + 1 + FRAME_HEADER_BYTES == PLAIN_FRAME_BYTES);
+const _: () =
+    assert!(MEMBERS_MAX * (NAME_CHARS_MAX + 1) <= PLAIN_PAYLOAD_MAX, "the callees of 100 are one frame");
+const _: () = assert!(TEXT_OPUS_BYTES_MAX.div_ceil(3) * 4 + 3 == TEXT_VOICE_BYTES_MAX);
+const _: () = assert!(TEXT_VOICE_BYTES_MAX < TEXT_PACKET_BYTES_MAX && PLAIN_OPUS_BYTES_MAX < OPUS_BYTES_MAX);
 const _: () = assert!(CELL_BYTES_MAX >= 4 * (1 + MARKS_PER_GRAPHEME_MAX));

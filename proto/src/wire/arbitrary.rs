@@ -13,7 +13,7 @@ use crate::wire::{Party, Reply, Request};
 
 /// Codes near those in use.
 pub(crate) fn code() -> impl Strategy<Value = i32> {
-    prop_oneof![0..6, 100..104, 200..214, 300..315, 350..365, any::<i32>()]
+    prop_oneof![0..6, 100..104, 200..214, 300..315, 350..365, 400..405, Just(500), any::<i32>()]
 }
 
 pub(crate) fn name() -> impl Strategy<Value = Name> {

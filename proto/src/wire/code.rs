@@ -53,6 +53,18 @@ codes! {
     CALL_JOINED = 210,
     /// Call request. The document prints it once under 210; 211 is what its own program sends.
     CALL_REQUEST = 211,
+    /// Of seed A's plain wire only: what was asked is wrong.
+    BAD_REQUEST = 400,
+    /// Of seed A's plain wire only: the name is in use, or one is logged in.
+    ALREADY_LOGGED = 401,
+    /// Of seed A's plain wire only: not logged in, or not one's own.
+    NOT_AUTHORIZED = 403,
+    /// Of seed A's plain wire only: no such code.
+    NOT_FOUND = 404,
+    /// Of seed A's plain wire only: the server failed.
+    INTERNAL = 500,
+    /// Of seed A's plain wire only, and in no document: its server's answer to 103.
+    LEFT_CALL = 213,
     /// A client's first frame.
     HELLO = 300,
     /// A new account or device.

@@ -95,7 +95,8 @@ impl Splitter {
                 if self.header.len() < FRAME_HEADER_BYTES {
                     return Ok(None);
                 }
-                let body = self.begin().inspect_err(|e| self.broken = Some(*e))?;
+                let header = core::mem::take(&mut self.header);
+                let body = read_header(&header, self.payload_max).inspect_err(|e| self.broken = Some(*e))?;
                 self.body = Some(body);
                 body
             }
@@ -107,24 +108,25 @@ impl Splitter {
         self.body = None;
         Ok(Some(Frame { code, payload: core::mem::take(&mut self.payload) }))
     }
+}
 
-    fn begin(&mut self) -> Result<(i32, usize), FrameError> {
-        let header = core::mem::take(&mut self.header);
-        let mut reader = Reader::new(&header);
-        if reader.i32_le("magic") != Ok(MAGIC) {
-            return Err(FrameError::Magic);
-        }
-        let (Ok(code), Ok(size)) = (reader.i32_le("code"), reader.u64_le("size")) else {
-            return Err(FrameError::Magic);
-        };
-        match usize::try_from(size) {
-            Ok(size) if size <= self.payload_max => Ok((code, size)),
-            Ok(_) | Err(_) => Err(FrameError::Oversized),
-        }
+/// Code and payload size of a whole header.
+pub(super) fn read_header(header: &[u8], payload_max: usize) -> Result<(i32, usize), FrameError> {
+    let mut reader = Reader::new(header);
+    if reader.i32_le("magic") != Ok(MAGIC) {
+        return Err(FrameError::Magic);
+    }
+    let (Ok(code), Ok(size)) = (reader.i32_le("code"), reader.u64_le("size")) else {
+        return Err(FrameError::Magic);
+    };
+    match usize::try_from(size) {
+        Ok(size) if size <= payload_max => Ok((code, size)),
+        Ok(_) | Err(_) => Err(FrameError::Oversized),
     }
 }
 
-fn fill(buffer: &mut Vec<u8>, size: usize, input: &mut &[u8]) {
+/// Moves bytes from the front of `input` until `buffer` holds `size`, or nothing is left.
+pub(super) fn fill(buffer: &mut Vec<u8>, size: usize, input: &mut &[u8]) {
     let (head, tail) = input.split_at(input.len().min(size - buffer.len()));
     buffer.extend_from_slice(head);
     *input = tail;

@@ -42,7 +42,8 @@ pub fn encode_request(request: &Request, out: &mut Vec<u8>) {
     write_frame(out, |out| write_request(request, out));
 }
 
-fn write_request(request: &Request, out: &mut Vec<u8>) -> i32 {
+/// Appends the payload of `request` and says under which code it goes.
+pub(super) fn write_request(request: &Request, out: &mut Vec<u8>) -> i32 {
     let name = |code, name, out| {
         text::write_name(name, out);
         code
@@ -120,7 +121,8 @@ pub fn encode_reply(reply: &Reply, out: &mut Vec<u8>) {
     write_frame(out, |out| write_reply(reply, out));
 }
 
-fn write_reply(reply: &Reply, out: &mut Vec<u8>) -> i32 {
+/// Appends the payload of `reply` and says under which code it goes.
+pub(super) fn write_reply(reply: &Reply, out: &mut Vec<u8>) -> i32 {
     let name = |code, name, out| {
         text::write_name(name, out);
         code
