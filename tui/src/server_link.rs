@@ -278,7 +278,9 @@ impl Open {
 
     /// The news that the handshake is done, once it is.
     fn established(&self) -> Result<Option<LinkEvent>, String> {
-        let Some(pipe) = &self.pipe else { return self.socket.local().map(|at| Some(LinkEvent::UpPlain(at))) };
+        let Some(pipe) = &self.pipe else {
+            return self.socket.local().map(|at| Some(LinkEvent::UpPlain(at)));
+        };
         let Some(established) = pipe.established() else { return Ok(None) };
         let peer = SocketAddr::new(self.peer.ip().to_canonical(), self.peer.port());
         let (exporter, server_key) = (established.exporter, established.server_key);

@@ -36,7 +36,6 @@ mod figures;
 mod keyless;
 mod keys;
 mod leaving;
-pub mod opus;
 mod speakers;
 mod streams;
 #[cfg(test)]

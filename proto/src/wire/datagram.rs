@@ -30,12 +30,16 @@
 //! over the last 10 s in 1/65535, the interarrival jitter in microseconds (RFC 3550 section 6.4.1), and for the
 //! round trip the `sent` of the speaker's newest report (0 for none) and how long it was held, in tenths of a
 //! millisecond (65535 for longer than can be told). Bytes after the blocks are ignored.
+//!
+//! Voice of the two plain protocols travels by sockets of its own, in [`PlainVoice`] and [`encode_text_voice`].
 
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 use crate::id::{RelayId, Ssrc};
 use crate::limits::MEMBERS_MAX;
+
+pub use crate::wire::plain_voice::{OpusBytes, PlainVoice, decode_text_voice, encode_text_voice};
 
 /// Bytes held in place: what the media path passes around without allocating.
 #[derive(Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! [`request`] and [`reply`] are the one vocabulary of the house; [`native`] translates it to and from frames, with
 //! the payloads of seed A from [`binary`] and those of our own codes from [`extension`], whose records are in
 //! [`record`]; [`code`] has the numbers; [`frame`] cuts a stream into frames; [`datagram`]
-//! knows what travels by UDP. The two protocols this one grew from are spoken by [`plain`] (seed A, in the frames of
-//! its own programs) and [`text`] (seed B).
+//! knows what travels by UDP, and [`opus`] how long a packet of sound lasts. The two protocols this one grew from are
+//! spoken by [`plain`] (seed A, in the frames of its own programs) and [`text`] (seed B).
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
@@ -14,7 +14,9 @@ pub mod datagram;
 pub mod extension;
 pub mod frame;
 pub mod native;
+pub mod opus;
 pub mod plain;
+mod plain_voice;
 pub mod reader;
 pub mod record;
 pub mod reply;

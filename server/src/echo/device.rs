@@ -15,9 +15,9 @@ use proto::crypto::olm::Olm;
 use proto::crypto::ratchet::Ratchet;
 use proto::id::{Fingerprint, MsgId, Name};
 use proto::limits::{DATAGRAM_BYTES_MAX, LOGIN_TIME_MAX};
-use proto::media::opus::duration;
 use proto::media::{Media, MediaInput, MediaOutput, OpusFrame};
 use proto::tls::ClientConfig;
+use proto::wire::opus::duration;
 use proto::{Now, Rng, Time, earliest};
 
 use super::link::{Link, News};
