@@ -4,8 +4,15 @@
 use proto::Safe;
 use proto::crypto::envelope::Envelope;
 use proto::invite::Invite;
-use proto::wire::datagram::{Bind, Bound, Cookie, Kind, Report, Rtp};
-use proto::wire::{Splitter, decode_reply, decode_request, encode_reply, encode_request};
+use proto::wire::datagram::{
+    Bind, Bound, Cookie, Kind, PlainVoice, Report, Rtp, decode_text_voice, encode_text_voice,
+};
+use proto::wire::plain::{
+    PlainReply, PlainSplitter, decode_plain_reply, decode_plain_request, encode_fault, encode_plain_reply,
+    encode_plain_request,
+};
+use proto::wire::text::{Between, FromServer, ToServer, answer};
+use proto::wire::{Frame, Splitter, decode_reply, decode_request, encode_reply, encode_request};
 
 /// Feeds one parser.
 pub type Target = fn(&[u8]);
@@ -18,6 +25,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("datagram", datagram),
     ("envelope", envelope),
     ("text", text),
+    ("plain", plain),
+    ("packets", packets),
+    ("plain_voice", plain_voice),
 ];
 
 /// The first byte says how the rest is cut. Any cut gives the same frames.
@@ -98,6 +108,80 @@ pub fn text(data: &[u8]) {
     assert_eq!(Safe::text(safe.as_str(), 300), safe);
     if let Ok(invite) = Invite::parse(&text) {
         assert_eq!(Invite::parse(&invite.to_string()).as_ref(), Ok(&invite));
+    }
+}
+
+/// The padded frames of the plain binary protocol: the first byte says how the rest is cut, as with [`frame`]. What
+/// can be read of a frame can be written, and reads the same.
+pub fn plain(data: &[u8]) {
+    let Some((&cut, bytes)) = data.split_first() else { return };
+    let frames = |piece: usize| {
+        let mut splitter = PlainSplitter::new();
+        let mut found = Vec::new();
+        for mut chunk in bytes.chunks(piece) {
+            while let Ok(Some(frame)) = splitter.next(&mut chunk) {
+                found.push(frame);
+            }
+        }
+        found
+    };
+    let found = frames(bytes.len().max(1));
+    assert_eq!(found, frames(usize::from(cut) + 1));
+    found.iter().for_each(plain_frame);
+}
+
+fn plain_frame(frame: &Frame) {
+    if let Ok(request) = decode_plain_request(frame.code, &frame.payload) {
+        let again = whole(&encode_plain_request(&request).expect("what can be read can be written"));
+        assert_eq!(decode_plain_request(again.code, &again.payload), Ok(request));
+    }
+    let again = match decode_plain_reply(frame.code, &frame.payload) {
+        Ok(PlainReply::Said(reply)) => encode_plain_reply(&reply),
+        Ok(PlainReply::Failed { fault, text }) => vec![encode_fault(fault, &text)],
+        Ok(PlainReply::LeftCall) | Err(_) => return,
+    };
+    // A list that came without its last semicolon may need one frame more.
+    if let [again] = again.as_slice() {
+        let again = whole(again);
+        let read = |frame: &Frame| decode_plain_reply(frame.code, &frame.payload);
+        assert_eq!(read(&again), read(frame));
+    }
+}
+
+fn whole(bytes: &[u8]) -> Frame {
+    let mut input = bytes;
+    PlainSplitter::new().next(&mut input).expect("our header is right").expect("our frame is whole")
+}
+
+/// One receive of the text protocol, by everybody who may get it; the first byte says whether its sender is logged
+/// in.
+pub fn packets(data: &[u8]) {
+    let Some((&first, bytes)) = data.split_first() else { return };
+    for packet in proto::wire::text::packets(bytes, first & 1 == 1) {
+        match packet {
+            Ok(said) => assert_eq!(ToServer::decode(&said.encode()), Ok(said)),
+            Err(malformed) => {
+                let _ = answer(malformed).map(|said| said.encode());
+            }
+        }
+    }
+    if let Ok(said) = FromServer::decode(bytes) {
+        assert_eq!(FromServer::decode(&said.encode()), Ok(said));
+    }
+    if let Ok(said) = Between::decode(bytes) {
+        assert_eq!(Between::decode(&said.encode()), Ok(said));
+    }
+}
+
+/// Voice of both plain protocols: what is read can be sent on, and is the same.
+pub fn plain_voice(data: &[u8]) {
+    if let Ok(voice) = PlainVoice::decode(data) {
+        let again = voice.encode().expect("what can be read can be written");
+        assert!(PlainVoice::decode(&again) == Ok(voice));
+    }
+    if let Ok(opus) = decode_text_voice(data) {
+        let again = encode_text_voice(&opus).expect("what can be read can be written");
+        assert!(data.ends_with(&again));
     }
 }
 
