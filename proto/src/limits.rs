@@ -97,6 +97,15 @@ pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
 /// Longest wait before reconnecting while a call is up: the server may be back at any moment.
 pub const RECONNECT_MAX_IN_CALL: Duration = Duration::from_secs(1);
 
+/// Port of seed A, TCP (the original's default).
+pub const PLAIN_BINARY_PORT: u16 = 9_999;
+/// Port of seed B, TCP (fixed in the original).
+pub const PLAIN_TEXT_PORT: u16 = 2_000;
+/// Port of seed A's voice, UDP, at both ends (fixed in the original).
+pub const PLAIN_VOICE_PORT: u16 = 8_085;
+/// From accept to a login on a plain door: the originals connect first and ask their user for a name then.
+pub const PLAIN_LOGIN_TIME_MAX: Duration = Duration::from_secs(300);
+
 // --- accounts, contacts, devices ------------------------------------------------------------------------------
 
 /// Accounts of one server: an invite that went too far fills no disk (operator). About 10 KiB each.
@@ -229,6 +238,9 @@ pub const RELAY_ROOMS_MAX: usize = 4_096;
 pub const REVOCATIONS_MAX: usize = 8_192;
 /// Datagrams of one bound member per second: 200 frames of 5 ms, with as many copies and reports to spare.
 pub const DATAGRAMS_PER_MEMBER: Bucket = Bucket { burst: 400, per_second: 600 };
+/// Voice frames of one guest of seed A, copies not counted: one each 10 ms, a second's burst after a stall, and a clock
+/// that runs fast.
+pub const FRAMES_PER_GUEST: Bucket = Bucket { burst: 100, per_second: 110 };
 /// Datagrams of one source that is not bound: a handful of binds.
 pub const DATAGRAMS_PER_STRANGER: Bucket = Bucket { burst: 16, per_second: 8 };
 /// Unbound sources the relay remembers, in a fixed table; the oldest goes first.

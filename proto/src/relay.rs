@@ -13,7 +13,15 @@
 //! ticket ends or after [`BINDING_LIFE`] of silence, rooms with their last member.
 //!
 //! A guest of a plain protocol knows no binds. The hub seats it by the address of its connection, which TCP has
-//! proved; [`seats`] has the rules.
+//! proved. Its voice comes by a socket of its own and is translated both ways, and nothing on that socket is ever
+//! answered:
+//!
+//! ```text
+//! voice in the clear (98) of a bound member  --> one datagram of 272 bytes to every seated guest's port 8085
+//! 272 bytes from the address of a seat       --> voice in the clear of the seat's stream, to every bound member
+//! ```
+//!
+//! Guests send each other their voice directly. [`seats`] has the rules.
 //!
 //! Voice from a source that is not bound is dropped without charging its bucket: that costs one lookup, and after a
 //! restart members send voice until they notice, which must not use up the tokens their BINDs need. Buckets are per
@@ -23,23 +31,25 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::crypto::mac;
 use crate::drop::Drop;
 use crate::id::{RelayId, Ssrc};
 use crate::limits::{
-    BINDING_LIFE, Bucket, DATAGRAM_BYTES_MAX, DATAGRAMS_PER_MEMBER, DATAGRAMS_PER_STRANGER, MEMBERS_MAX,
-    RELAY_ROOMS_MAX, REVOCATIONS_MAX,
+    BINDING_LIFE, Bucket, DATAGRAM_BYTES_MAX, DATAGRAMS_PER_MEMBER, DATAGRAMS_PER_STRANGER, FRAMES_PER_GUEST,
+    MEMBERS_MAX, PLAIN_OPUS_BYTES_MAX, PLAIN_VOICE_BYTES, PLAIN_VOICE_PORT, RELAY_ROOMS_MAX, REVOCATIONS_MAX,
 };
 use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
-use crate::wire::datagram::{Bind, Bound, Control, Cookie, Kind, Mac, RTP_BYTES, Rtp};
+use crate::wire::datagram::{
+    Bind, Bound, Control, Cookie, Inline, Kind, Mac, Payload, PlainVoice, RTP_BYTES, Rtp,
+};
 
 mod seats;
 mod strangers;
 
-use seats::Seats;
+use seats::{Seat, Seats};
 use strangers::{Strangers, Tokens};
 
 /// What the hub tells the relay. Of members with tickets it tells removals only: a valid ticket alone admits, so that
@@ -82,6 +92,8 @@ pub enum Change {
 pub enum Input<'a> {
     /// A datagram and its source; an IPv4-mapped address was made IPv4 at the door.
     Datagram(SocketAddr, &'a [u8]),
+    /// A datagram of the plain voice socket and its source, canonical as above.
+    Plain(SocketAddr, &'a [u8]),
     /// The hub says something. Never yields output.
     Change(Change),
     /// The deadline passed.
@@ -93,6 +105,10 @@ pub enum Input<'a> {
 pub enum Output {
     /// Send the datagram that just came in, unchanged, to each of `Relay::targets` (never empty).
     Fan,
+    /// Send `Relay::made` by the plain voice socket to each of `Relay::plain_targets` (never empty).
+    ToGuests,
+    /// Send `Relay::made` by the native socket to each of `Relay::targets` (never empty).
+    OfGuest,
     /// Answer a bind; never longer than what it answers.
     Reply {
         /// To whom.
@@ -115,6 +131,8 @@ pub struct RelayLimits {
     pub per_member: Bucket,
     /// BINDs of one source that is not bound.
     pub per_stranger: Bucket,
+    /// Voice frames of one seated guest.
+    pub per_guest: Bucket,
 }
 
 impl Default for RelayLimits {
@@ -124,6 +142,7 @@ impl Default for RelayLimits {
             members: MEMBERS_MAX,
             per_member: DATAGRAMS_PER_MEMBER,
             per_stranger: DATAGRAMS_PER_STRANGER,
+            per_guest: FRAMES_PER_GUEST,
         }
     }
 }
@@ -140,7 +159,11 @@ pub struct Relay {
     revoked: BTreeMap<(RelayId, Option<Ssrc>), u32>,
     strangers: Strangers,
     targets: Vec<SocketAddr>,
-    output: Option<Output>,
+    plain_targets: Vec<SocketAddr>,
+    made: Made,
+    rng: Rng,
+    /// At most two: what a member said, and why the guests do not hear it.
+    output: VecDeque<Output>,
     sweep: Option<Time>,
 }
 
@@ -187,37 +210,52 @@ impl Relay {
             revoked: BTreeMap::new(),
             strangers: Strangers::new(rng.bytes(), limits.per_stranger),
             targets: Vec::with_capacity(MEMBERS_MAX),
-            output: None,
+            plain_targets: Vec::with_capacity(MEMBERS_MAX),
+            made: Made::new(),
+            output: VecDeque::with_capacity(2),
             sweep: None,
+            rng,
         }
     }
 
-    /// Takes one input. At most one output follows.
+    /// Takes one input. At most two outputs follow.
     pub fn handle(&mut self, input: Input<'_>, now: Now) {
         self.targets.clear();
+        self.plain_targets.clear();
+        self.output.clear();
         if self.sweep.is_some_and(|at| at <= now.mono) {
             self.forget_lapsed(now);
         }
-        self.output = match input {
-            Input::Datagram(from, bytes) => {
-                self.datagram(from, bytes, now).unwrap_or_else(|drop| Some(Output::Drop(drop)))
-            }
+        let outcome = match input {
+            Input::Datagram(from, bytes) => self.datagram(from, bytes, now),
+            Input::Plain(from, bytes) => self.plain(from.ip(), bytes, now.mono),
             Input::Change(change) => {
                 self.change(&change, now);
-                None
+                Ok(())
             }
-            Input::Timeout => None,
+            Input::Timeout => Ok(()),
         };
+        self.output.extend(outcome.err().map(Output::Drop));
     }
 
-    /// The output, once.
+    /// The next output.
     pub fn poll(&mut self) -> Option<Output> {
-        self.output.take()
+        self.output.pop_front()
     }
 
-    /// Where the datagram of an [`Output::Fan`] goes. Valid until the next `handle`.
+    /// Where [`Output::Fan`] and [`Output::OfGuest`] go. Valid until the next `handle`.
     pub fn targets(&self) -> &[SocketAddr] {
         &self.targets
+    }
+
+    /// Where [`Output::ToGuests`] goes. Valid until the next `handle`.
+    pub fn plain_targets(&self) -> &[SocketAddr] {
+        &self.plain_targets
+    }
+
+    /// The datagram of [`Output::ToGuests`] or [`Output::OfGuest`]. Valid until the next `handle`.
+    pub fn made(&self) -> &[u8] {
+        &self.made
     }
 
     /// When something may lapse.
@@ -230,32 +268,70 @@ impl Relay {
         (self.members.len() + self.seats.len(), self.rooms.len())
     }
 
-    fn datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) -> Result<Option<Output>, Drop> {
+    fn datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now) -> Result<(), Drop> {
         if bytes.len() > DATAGRAM_BYTES_MAX {
             return Err(Drop::Oversized);
         }
-        match Kind::of(bytes) {
-            Some(Kind::Rtp) => self.voice(from, bytes, now.mono),
-            Some(Kind::Bind) => self.first(from, bytes, now).map(Some),
-            Some(Kind::Bind2) => self.second(from, bytes, now).map(Some),
-            Some(Kind::Cookie | Kind::Bound) | None => Err(Drop::Malformed),
-        }
+        let reply = match Kind::of(bytes) {
+            Some(Kind::Rtp) => return self.voice(from, bytes, now),
+            Some(Kind::Bind) => self.first(from, bytes, now)?,
+            Some(Kind::Bind2) => self.second(from, bytes, now)?,
+            Some(Kind::Cookie | Kind::Bound) | None => return Err(Drop::Malformed),
+        };
+        self.output.push_back(reply);
+        Ok(())
     }
 
-    fn voice(&mut self, from: SocketAddr, bytes: &[u8], now: Time) -> Result<Option<Output>, Drop> {
+    fn voice(&mut self, from: SocketAddr, bytes: &[u8], now: Now) -> Result<(), Drop> {
         let rtp = Rtp::decode(bytes).filter(|_| bytes.len() > RTP_BYTES).ok_or(Drop::Malformed)?;
         let member = self.members.get_mut(&from).ok_or(Drop::Stranger)?;
-        if !member.tokens.take(self.limits.per_member, now) {
+        if !member.tokens.take(self.limits.per_member, now.mono) {
             return Err(Drop::Flood);
         }
         if rtp.ssrc != member.ssrc {
             return Err(Drop::Impostor);
         }
-        member.seen = now;
+        member.seen = now.mono;
         let room = self.rooms.get(&member.relay).expect("rooms and members change together");
         self.targets
             .extend(room.bound.iter().map(|(_, address)| *address).filter(|address| *address != from));
-        Ok((!self.targets.is_empty()).then_some(Output::Fan))
+        if !self.targets.is_empty() {
+            self.output.push_back(Output::Fan);
+        }
+        if rtp.payload != Payload::PlainVoice || room.seated.is_empty() {
+            return Ok(());
+        }
+        // The originals cannot stand anything else (their decoder has room for 10 ms), so nothing else is made.
+        let voice = PlainVoice { opus: &bytes[RTP_BYTES..], sent_ms: now.wall.0 };
+        if voice.opus.len() > PLAIN_OPUS_BYTES_MAX {
+            return Err(Drop::Oversized);
+        }
+        let datagram = voice.encode().ok_or(Drop::Malformed)?;
+        self.made = Made::copy_of(&datagram).ok_or(Drop::Oversized)?;
+        self.plain_targets.extend(room.seated.iter().map(|(_, ip)| SocketAddr::new(*ip, PLAIN_VOICE_PORT)));
+        self.output.push_back(Output::ToGuests);
+        Ok(())
+    }
+
+    /// A datagram of the plain voice socket. Its port says nothing, and who is not seated is nobody.
+    fn plain(&mut self, from: IpAddr, bytes: &[u8], now: Time) -> Result<(), Drop> {
+        let seat = self.seats.of(from).ok_or(Drop::Stranger)?;
+        let voice = PlainVoice::decode(bytes)?;
+        let rtp = seat.hears(&voice, self.limits.per_guest, now)?;
+        let room = self.rooms.get(&seat.relay()).expect("rooms and seats change together");
+        self.targets.extend(room.bound.iter().map(|(_, address)| *address));
+        if self.targets.is_empty() {
+            return Ok(());
+        }
+        let whole = RTP_BYTES + voice.opus.len();
+        let made = Made::build(|out| {
+            out[..RTP_BYTES].copy_from_slice(&rtp.encode());
+            out[RTP_BYTES..whole].copy_from_slice(voice.opus);
+            Some(whole)
+        });
+        self.made = made.expect("a frame of this form is smaller than the form");
+        self.output.push_back(Output::OfGuest);
+        Ok(())
     }
 
     fn first(&mut self, from: SocketAddr, bytes: &[u8], now: Now) -> Result<Output, Drop> {
@@ -396,7 +472,8 @@ impl Relay {
         if self.is_full(relay) {
             return;
         }
-        self.seats.take(relay, ssrc, address, ends);
+        let seat = Seat::new(relay, ssrc, ends, self.limits.per_guest, now.mono, &mut self.rng);
+        self.seats.take(address, seat);
         self.rooms.entry(relay).or_default().seated.push((ssrc, address));
     }
 
@@ -452,6 +529,9 @@ impl fmt::Debug for Relay {
         write!(f, "Relay({} members in {} rooms)", self.members.len(), self.rooms.len())
     }
 }
+
+/// Room for what is made of either form.
+type Made = Inline<PLAIN_VOICE_BYTES>;
 
 fn minute(now: Time) -> u64 {
     now.as_ms() / 60_000

@@ -15,8 +15,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use proto::crypto::mac;
 use proto::id::{CallId, RelayId, Ssrc};
 use proto::media::{CallCommand, CallEvent, Media, MediaInput, MediaOutput, Packet, Place};
-use proto::relay::{Input, Output, Relay, RelayLimits};
-use proto::wire::datagram::Bind;
+use proto::relay::{Change, Input, Output, Relay, RelayLimits};
+use proto::wire::datagram::{Bind, Cookie, Payload, PlainVoice, Rtp};
 use proto::{Now, Rng, Time, Wall};
 
 struct Counting;
@@ -108,6 +108,7 @@ impl Line {
         match self.relay.poll() {
             Some(Output::Fan) => self.give(1 - from, MediaInput::Datagram(relay_addr(), bytes)),
             Some(Output::Reply { bytes, .. }) => self.give(from, MediaInput::Datagram(relay_addr(), &bytes)),
+            Some(Output::ToGuests | Output::OfGuest) => panic!("no guest is seated here"),
             Some(Output::Drop(drop)) => panic!("dropped: {drop}"),
             None => {}
         }
@@ -166,4 +167,39 @@ fn voice_and_strangers_cost_no_allocation() {
         }
     });
     assert_eq!(strangers, 0);
+}
+
+#[test]
+fn voice_of_and_to_guests_costs_no_allocation() {
+    let mut relay = Relay::new(KEY, Rng::new([1; 32]), RelayLimits::default());
+    let at = |ms: u64| Now::at(Time::ms(ms), Wall(ms));
+    let native = address(0);
+    let ticket = mac::ticket(&KEY, ROOM, ssrc(0), EXPIRY);
+    let mut bind = Bind { relay: ROOM, ssrc: ssrc(0), expiry: EXPIRY, proof: [0; 16] };
+    relay.handle(Input::Datagram(native, &bind.encode(|over| mac::bind_mac(&ticket, over))), at(0));
+    let Some(Output::Reply { bytes, .. }) = relay.poll() else { panic!("no cookie") };
+    bind.proof = Cookie::decode(&bytes).unwrap().cookie;
+    relay.handle(Input::Datagram(native, &bind.encode_second(|over| mac::bind_mac(&ticket, over))), at(0));
+    let guests = [7_u8, 8].map(|n| SocketAddr::from(([198, 51, 100, n], 8_085)));
+    for (ssrc, guest) in (7..).zip(guests) {
+        let seat = Change::Seat { relay: ROOM, ssrc: Ssrc(ssrc), address: guest.ip(), expiry: EXPIRY };
+        relay.handle(Input::Change(seat), at(0));
+    }
+    let opus = [0xf4; 80];
+    let rtp = Rtp { payload: Payload::PlainVoice, seq: 0, timestamp: 0, ssrc: ssrc(0) };
+    let packet = [&rtp.encode()[..], &opus].concat();
+    let spent = calls_in(|| {
+        for n in 1..1_000 {
+            relay.handle(Input::Datagram(native, &packet), at(10 * n));
+            assert_eq!((relay.poll(), relay.plain_targets().len()), (Some(Output::ToGuests), 2));
+            let datagram = PlainVoice { opus: &opus, sent_ms: 10 * n }.encode().unwrap();
+            relay.handle(Input::Plain(guests[0], &datagram), at(10 * n));
+            assert_eq!((relay.poll(), relay.targets().len()), (Some(Output::OfGuest), 1));
+            relay.handle(Input::Plain(guests[0], &datagram), at(10 * n));
+            assert!(matches!(relay.poll(), Some(Output::Drop(_))), "a copy");
+            relay.handle(Input::Plain(address(9), &datagram), at(10 * n));
+            assert!(matches!(relay.poll(), Some(Output::Drop(_))), "a stranger");
+        }
+    });
+    assert_eq!(spent, 0);
 }

@@ -18,7 +18,7 @@ use proto::crypto::mac;
 use proto::crypto::sframe::{HEADER_BYTES_MAX, SenderKey, TAG_BYTES};
 use proto::id::{CallId, DeviceId, Fingerprint, MsgId, Name, Principal, RelayId, Ssrc};
 use proto::limits;
-use proto::wire::datagram::Bind;
+use proto::wire::datagram::{Bind, Payload, Rtp};
 use proto::wire::record::{
     CallState, Claim, Contact, DeviceAct, DeviceEntry, Grant, Hello, Member, MemberState, Presence, Refused,
     ServerHello, Standing, Why,
@@ -82,6 +82,12 @@ fn bind(relay: RelayId) -> Bind {
     Bind { relay, ssrc: Ssrc(0x0102_0304), expiry: 1_800_000_600, proof: counting(0x40) }
 }
 
+fn guest_voice() -> Vec<u8> {
+    let (seq, timestamp, ssrc) = (0x1000, 0x2000, Ssrc(0x0506_0708));
+    let rtp = Rtp { payload: Payload::PlainVoice, seq, timestamp, ssrc };
+    [&rtp.encode()[..], &[0xf4, 0xff, 0xfe]].concat()
+}
+
 fn examples() -> BTreeMap<&'static str, Vec<u8>> {
     let head = ByteArray::from([0xaa; 32]);
     let ticket: [u8; 32] = grant().ticket.into();
@@ -138,6 +144,7 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
         ("ticket", ticket.to_vec()),
         ("BIND", bind(mac::relay_id(CALL)).encode(|b| mac::bind_mac(&ticket, b)).to_vec()),
         ("voice", voice()),
+        ("guest voice", guest_voice()),
     ])
 }
 

@@ -1,5 +1,6 @@
-//! The relay thread: one UDP socket, the relay machine, and what the hub has to say to it. It shares nothing with
-//! the signalling loop but that channel, so a slow disk never delays a voice packet.
+//! The relay thread: the native UDP socket and, where seed A is spoken, that of its voice; the relay machine, and
+//! what the hub has to say to it. It shares nothing with the signalling loop but that channel, so a slow disk never
+//! delays a voice packet.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -38,17 +39,22 @@ impl RelayThread {
     pub(crate) fn start(
         relay: Relay,
         socket: UdpSocket,
+        plain: Option<UdpSocket>,
         clock: Clock,
         stats: Stats,
         on_failure: impl FnOnce() + Send + 'static,
     ) -> Result<Self> {
         let poll = Poll::new().context("the system gives no event queue")?;
         let mut socket = Datagrams::new(socket)?;
+        let mut plain = plain.map(Datagrams::new).transpose()?;
         poll.registry().register(socket.source(), SOCKET, Interest::READABLE)?;
+        if let Some(plain) = &mut plain {
+            poll.registry().register(plain.source(), PLAIN, Interest::READABLE)?;
+        }
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let (notes, inbox) = sync_channel(NOTES_MAX);
         let buffer = vec![0; DATAGRAM_BYTES_MAX + 1].into_boxed_slice();
-        let mut room = Loop { poll, socket, relay, inbox, buffer, stats };
+        let mut room = Loop { poll, socket, plain, relay, inbox, buffer, stats };
         let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
             let mut alarm = Alarm(Some(on_failure));
             let outcome = room.run(clock);
@@ -98,6 +104,8 @@ impl<F: FnOnce()> Drop for Alarm<F> {
 struct Loop {
     poll: Poll,
     socket: Datagrams,
+    /// The voice of seed A; none where it is not spoken.
+    plain: Option<Datagrams>,
     relay: Relay,
     inbox: Receiver<Note>,
     /// One byte more than a datagram may have, so that a longer one is seen as longer.
@@ -107,7 +115,7 @@ struct Loop {
 
 impl Loop {
     fn run(&mut self, clock: Clock) -> Result<()> {
-        let mut events = Events::with_capacity(2);
+        let mut events = Events::with_capacity(4);
         let mut more = false;
         loop {
             let now = clock.now();
@@ -124,8 +132,10 @@ impl Loop {
                 self.relay.handle(Input::Timeout, now);
                 self.drain(0);
             }
-            // Edge-triggered: either the socket is dry or the next wait is zero.
-            more = self.read_batch(now)?;
+            // Edge-triggered: either the sockets are dry or the next wait is zero.
+            let natives = self.read_batch(now)?;
+            let guests = self.read_plain_batch(now)?;
+            more = natives || guests;
         }
     }
 
@@ -155,6 +165,19 @@ impl Loop {
         Ok(true)
     }
 
+    /// True when there may be more.
+    fn read_plain_batch(&mut self, now: Now) -> Result<bool> {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some(socket) = &self.plain else { return Ok(false) };
+            let received = socket.receive(&mut self.buffer).context("receiving plain voice failed")?;
+            let Some((length, from)) = received else { return Ok(false) };
+            self.stats.add(Figure::DatagramsIn, 1);
+            self.relay.handle(Input::Plain(from, &self.buffer[..length]), now);
+            self.drain(length);
+        }
+        Ok(true)
+    }
+
     fn drain(&mut self, length: usize) {
         while let Some(output) = self.relay.poll() {
             match output {
@@ -162,6 +185,17 @@ impl Loop {
                     let datagram = &self.buffer[..length];
                     for to in self.relay.targets() {
                         self.count_sent(self.socket.send(datagram, *to));
+                    }
+                }
+                Output::OfGuest => {
+                    for to in self.relay.targets() {
+                        self.count_sent(self.socket.send(self.relay.made(), *to));
+                    }
+                }
+                Output::ToGuests => {
+                    let Some(socket) = &self.plain else { continue };
+                    for to in self.relay.plain_targets() {
+                        self.count_sent(socket.send(self.relay.made(), *to));
                     }
                 }
                 Output::Reply { to, bytes } => self.count_sent(self.socket.send(&bytes, to)),
@@ -177,8 +211,9 @@ impl Loop {
 }
 
 const SOCKET: Token = Token(0);
-const WAKE: Token = Token(1);
-/// Datagrams between two looks at the hub's notes and the clock.
+const PLAIN: Token = Token(1);
+const WAKE: Token = Token(2);
+/// Datagrams of each socket between two looks at the hub's notes and the clock.
 const DATAGRAMS_PER_TURN: usize = 256;
 /// Removals that wait for the relay thread, which takes them within a turn.
 const NOTES_MAX: usize = 1024;

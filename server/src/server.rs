@@ -79,7 +79,7 @@ impl Server {
         let remote = Remote { orders, waker: doors.waker() };
         let relay = Relay::new(*relay_key, rng.child("relay"), RelayLimits::default());
         let alarm = remote.clone();
-        let relay = RelayThread::start(relay, udp, clock, stats.clone(), move || {
+        let relay = RelayThread::start(relay, udp, None, clock, stats.clone(), move || {
             alarm.order(Order::RelayFailed);
         })?;
         let settings = Settings {

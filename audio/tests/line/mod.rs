@@ -59,7 +59,8 @@ impl Line {
                             let _ = socket.send_to(&buffer[..count], to);
                         }),
                         Output::Reply { to, bytes } => drop(socket.send_to(&bytes, to)),
-                        Output::Drop(_) => {}
+                        // Nobody is seated here.
+                        Output::ToGuests | Output::OfGuest | Output::Drop(_) => {}
                     }
                 }
             }

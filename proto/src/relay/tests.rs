@@ -4,6 +4,8 @@ use crate::time::Wall;
 use crate::wire::datagram::Payload;
 use proptest::prelude::*;
 
+mod seats;
+
 const KEY: [u8; 32] = [5; 32];
 const ROOM: RelayId = RelayId(0xabc);
 const EXPIRY: u32 = 1_600;
@@ -231,75 +233,6 @@ fn rooms_and_members_have_ceilings() {
     let other = Bind { proof: Cookie::decode(&bytes).unwrap().cookie, ..other };
     let asked = ask(&mut relay, source(5), &other.encode_second(|over| mac::bind_mac(&ticket, over)), at(0));
     assert_eq!(asked, dropped(Drop::Full));
-}
-
-fn guest(n: u8) -> IpAddr {
-    IpAddr::from([198, 51, 100, n])
-}
-
-fn seat(relay: &mut Relay, ssrc: u32, address: IpAddr, expiry: u32, now: Now) {
-    relay.handle(Input::Change(Change::Seat { relay: ROOM, ssrc: Ssrc(ssrc), address, expiry }), now);
-    assert_eq!(relay.poll(), None);
-}
-
-#[test]
-fn a_seat_ends_with_its_time_unless_it_is_renewed() {
-    let mut relay = relay();
-    seat(&mut relay, 7, guest(7), 1_100, at(0));
-    seat(&mut relay, 8, guest(8), 1_100, at(0));
-    assert_eq!((relay.occupancy(), relay.deadline()), ((2, 1), Some(Time::secs(100))));
-    seat(&mut relay, 7, guest(7), 1_200, at(50_000));
-    relay.handle(Input::Timeout, at(100_000));
-    assert_eq!((relay.occupancy(), relay.deadline()), ((1, 1), Some(Time::secs(200))));
-    relay.handle(Input::Timeout, at(200_000));
-    assert_eq!((relay.occupancy(), relay.deadline()), ((0, 0), None));
-    seat(&mut relay, 7, guest(7), 1_200, at(200_000));
-    assert_eq!(relay.occupancy(), (0, 0), "a place that is over is not taken");
-}
-
-#[test]
-fn seats_end_with_the_member_and_with_the_room() {
-    let mut relay = relay();
-    bind(&mut relay, source(1), 1, at(0));
-    seat(&mut relay, 7, guest(7), EXPIRY, at(0));
-    seat(&mut relay, 8, guest(8), EXPIRY, at(0));
-    relay.handle(Input::Change(Change::Remove { relay: ROOM, ssrc: Ssrc(7), expiry: EXPIRY }), at(1));
-    assert_eq!(relay.occupancy(), (2, 1));
-    seat(&mut relay, 7, guest(7), EXPIRY, at(2));
-    assert_eq!(relay.occupancy(), (3, 1), "the hub's word of today holds against that of yesterday");
-    relay.handle(Input::Change(Change::Close { relay: ROOM, expiry: EXPIRY }), at(3));
-    assert_eq!(relay.occupancy(), (0, 0));
-}
-
-#[test]
-fn the_newest_seat_of_an_address_and_of_a_stream_is_its_only_one() {
-    let mut relay = relay();
-    seat(&mut relay, 7, guest(7), EXPIRY, at(0));
-    let other = Change::Seat { relay: RelayId(9), ssrc: Ssrc(1), address: guest(7), expiry: EXPIRY };
-    relay.handle(Input::Change(other), at(1));
-    assert_eq!((relay.occupancy(), relay.rooms.contains_key(&ROOM)), ((1, 1), false));
-    seat(&mut relay, 7, "::ffff:198.51.100.7".parse().unwrap(), EXPIRY, at(2));
-    assert_eq!(
-        (relay.occupancy(), relay.rooms.contains_key(&ROOM)),
-        ((1, 1), true),
-        "it is the same address"
-    );
-    seat(&mut relay, 7, guest(8), EXPIRY, at(3));
-    assert_eq!((relay.occupancy(), relay.seat_of(ROOM, Ssrc(7))), ((1, 1), Some(guest(8))));
-}
-
-#[test]
-fn seats_count_as_members() {
-    let limits = RelayLimits { rooms: 1, members: 2, ..RelayLimits::default() };
-    let mut relay = Relay::new(KEY, Rng::new([1; 32]), limits);
-    bind(&mut relay, source(1), 1, at(0));
-    seat(&mut relay, 7, guest(7), EXPIRY, at(0));
-    assert_eq!(bind(&mut relay, source(2), 2, at(0)), dropped(Drop::Full));
-    seat(&mut relay, 8, guest(8), EXPIRY, at(0));
-    assert_eq!(relay.seat_of(ROOM, Ssrc(8)), None);
-    let other = Change::Seat { relay: RelayId(9), ssrc: Ssrc(1), address: guest(9), expiry: EXPIRY };
-    relay.handle(Input::Change(other), at(0));
-    assert_eq!(relay.occupancy(), (2, 1));
 }
 
 #[test]

@@ -255,6 +255,7 @@ impl Net {
                         self.send(relay, to, bytes);
                     }
                 }
+                Output::ToGuests | Output::OfGuest => panic!("no guest is seated here"),
                 Output::Reply { to, bytes } => self.send(relay, to, &bytes),
                 Output::Drop(drop) => self.relay_drops.push(drop),
             }

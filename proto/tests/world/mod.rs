@@ -616,6 +616,9 @@ impl World {
                     assert!(!targets.is_empty() && !targets.contains(&from));
                     sends.extend(targets.iter().map(|to| (*to, bytes.to_vec())));
                 }
+                // Guests of the plain protocols have no ears in this world.
+                relay::Output::ToGuests => assert!(!server.relay.plain_targets().is_empty()),
+                relay::Output::OfGuest => panic!("only the plain voice socket brings a guest's voice"),
                 relay::Output::Reply { to, bytes: reply } => {
                     assert!(to == from && reply.len() <= bytes.len(), "amplification");
                     sends.push((to, reply.to_vec()));
