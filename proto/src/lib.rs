@@ -17,7 +17,7 @@
 //! Floors, each importing only what is left of it:
 //!
 //! ```text
-//! time rng id limits drop safe  <  wire crypto tls  <  media  <  login link contact call outbox inbox  <  client hub relay
+//! time rng id limits drop safe  <  wire crypto tls  <  media  <  login link contact call outbox inbox  <  client hub relay  <  plain
 //! ```
 
 #![forbid(unsafe_code)]
@@ -36,6 +36,7 @@ pub mod link;
 pub(crate) mod login;
 pub mod media;
 pub mod outbox;
+pub mod plain;
 pub mod relay;
 pub mod rng;
 pub mod safe;

@@ -46,6 +46,32 @@ pub const TEXT_VOICE_BYTES_MAX: usize = 511;
 /// Bytes of the Opus packet in it: base64 makes 508 of them, and `14 ` goes before.
 pub const TEXT_OPUS_BYTES_MAX: usize = 381;
 
+// --- our client on the plain protocols --------------------------------------------------------------------------
+
+/// Two packets of ours to one end of a plain protocol are at least this far apart: the originals take one read for
+/// one packet, and a padded frame of seed A is two segments (seeds, "Reading behaviour").
+pub const PLAIN_GAP: Duration = Duration::from_millis(100);
+/// Packets that wait for their turn at one end: six seconds of a person in a hurry.
+pub const PLAIN_QUEUE_MAX: usize = 64;
+/// The UDP port of all voice of seed A, at both ends.
+pub const PLAIN_VOICE_PORT: u16 = 8085;
+/// Requests to a server of seed A that its next refusal may be about.
+pub const PLAIN_WISHES_MAX: usize = 64;
+/// A request to such a server that was not refused within this was done: its servers answer many with silence.
+pub const PLAIN_WISH_TIME_MAX: Duration = Duration::from_secs(5);
+/// A client of seed B logs in when the server has said hello, or after this (seeds, B4).
+pub const TEXT_HELLO_WAIT: Duration = Duration::from_millis(200);
+/// Bytes of seed B that come this far apart are different packets. Much less than the 50 ms of our own server.
+pub const TEXT_PAUSE: Duration = Duration::from_millis(15);
+/// Bytes of seed B that come without a pause.
+pub const TEXT_GATHERED_BYTES_MAX: usize = 4 << 10;
+/// Connections of callers at once, whoever they are: one call and a few who are told that we are busy.
+pub const TEXT_PEERS_MAX: usize = 8;
+/// A friend's program answers a connection within this, or is not there.
+pub const TEXT_DIAL_TIME_MAX: Duration = Duration::from_secs(5);
+/// The connection of a call is closed so long after 6 was said (seeds, B8).
+pub const TEXT_CLOSE_AFTER: Duration = Duration::from_millis(200);
+
 // --- connections ----------------------------------------------------------------------------------------------
 
 /// From accept to a finished login.
@@ -269,4 +295,6 @@ const _: () =
     assert!(MEMBERS_MAX * (NAME_CHARS_MAX + 1) <= PLAIN_PAYLOAD_MAX, "the callees of 100 are one frame");
 const _: () = assert!(TEXT_OPUS_BYTES_MAX.div_ceil(3) * 4 + 3 == TEXT_VOICE_BYTES_MAX);
 const _: () = assert!(TEXT_VOICE_BYTES_MAX < TEXT_PACKET_BYTES_MAX && PLAIN_OPUS_BYTES_MAX < OPUS_BYTES_MAX);
+const _: () = assert!(TEXT_PACKET_BYTES_MAX <= TEXT_GATHERED_BYTES_MAX);
+const _: () = assert!(TEXT_PAUSE.as_millis() < PLAIN_GAP.as_millis());
 const _: () = assert!(CELL_BYTES_MAX >= 4 * (1 + MARKS_PER_GRAPHEME_MAX));

@@ -94,6 +94,8 @@ pub(crate) struct Link {
     /// A human is being asked something that the server does not wait for: do not come back by itself.
     held: bool,
     in_call: bool,
+    /// The other end answers pings: one that says nothing is dead.
+    answers: bool,
     rng: Rng,
     out: VecDeque<Effect>,
 }
@@ -101,7 +103,14 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(rng: Rng) -> Self {
         let out = VecDeque::new();
-        Self { state: State::Stopped, attempt: 0, not_before: None, held: false, in_call: false, rng, out }
+        let (attempt, not_before, held, in_call, answers) = (0, None, false, false, true);
+        Self { state: State::Stopped, attempt, not_before, held, in_call, answers, rng, out }
+    }
+
+    /// A link to a server that has no answer to anything that could be a ping: they are sent, so that the network
+    /// notices a dead connection, and silence means nothing.
+    pub(crate) fn unanswered(rng: Rng) -> Self {
+        Self { answers: false, ..Self::new(rng) }
     }
 
     pub(crate) fn handle(&mut self, act: Act, now: Time) {
@@ -129,7 +138,7 @@ impl Link {
             State::Up { since, settled: false, .. } => (!self.held).then_some(since + LOGIN_TIME_MAX),
             State::Up { heard, pinged, settled: true, .. } => {
                 let ping_at = pinged.map_or(heard, |at| at.max(heard)) + self.ping_after();
-                Some(ping_at.min(heard + self.silent_after()))
+                Some(self.silent_at(heard).map_or(ping_at, |silent_at| silent_at.min(ping_at)))
             }
         }
     }
@@ -218,7 +227,7 @@ impl Link {
                     self.retry(now);
                 }
             }
-            State::Up { heard, settled: true, .. } if now >= heard + self.silent_after() => {
+            State::Up { heard, settled: true, .. } if self.silent_at(heard).is_some_and(|at| now >= at) => {
                 self.out.push_back(Effect::Drop(Drop::Silent));
                 self.retry(now);
             }
@@ -256,9 +265,10 @@ impl Link {
         if self.in_call { PING_AFTER_IN_CALL } else { PING_AFTER }
     }
 
-    /// In a call two unanswered pings are enough.
-    fn silent_after(&self) -> Duration {
-        if self.in_call { PING_AFTER_IN_CALL * 3 } else { SILENT_AFTER }
+    /// When the silence since `heard` has lasted too long. In a call two unanswered pings are enough.
+    fn silent_at(&self, heard: Time) -> Option<Time> {
+        let patience = if self.in_call { PING_AFTER_IN_CALL * 3 } else { SILENT_AFTER };
+        self.answers.then_some(heard + patience)
     }
 }
 
@@ -339,6 +349,19 @@ mod tests {
         let out = drain(&mut link);
         assert!(out.contains(&Effect::Drop(Drop::Silent)) && out.contains(&Effect::Disconnect));
         assert!(!link.is_up());
+    }
+
+    #[test]
+    fn where_nothing_is_answered_silence_means_nothing() {
+        let mut link = Link::unanswered(Rng::new([1; 32]));
+        up(&mut link, Time::ZERO);
+        for n in 1..100 {
+            let at = Time::ZERO + PING_AFTER * n;
+            assert_eq!(link.deadline(), Some(at));
+            link.handle(Act::Timeout, at);
+            assert_eq!(drain(&mut link), [Effect::Ping]);
+        }
+        assert!(link.is_up());
     }
 
     /// Found on a screen: a call placed some 20 s after the last ping closed its own connection and failed.

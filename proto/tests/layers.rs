@@ -47,6 +47,7 @@ const CRATES: &[Crate] = &[
             &["login", "link", "contact", "call", "outbox", "inbox"],
             &["relay"],
             &["client", "hub"],
+            &["plain"],
         ],
         guests: &[],
     },

@@ -1,0 +1,424 @@
+//! Seed A from the client's side: what a server's frames do, and what is asked of it.
+//!
+//! Its servers answer 002, 003, 004 and 102 with silence when all is well, and 400 has no word about what it refuses.
+//! So what was asked is remembered for a while, in order: an answer settles what was asked before it, too, and a
+//! refusal is about the oldest that is left.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::VecDeque;
+
+use crate::client::Event;
+use crate::drop::Drop;
+use crate::id::Name;
+use crate::limits::{CONTACTS_MAX, NAME_CHARS_MAX, PLAIN_PAYLOAD_MAX, PLAIN_WISH_TIME_MAX, PLAIN_WISHES_MAX};
+use crate::link;
+use crate::media::CallEvent;
+use crate::plain::Wish;
+use crate::plain::base::{Base, Login};
+use crate::plain::binary::call::Calls;
+use crate::safe::Safe;
+use crate::time::{Time, earliest};
+use crate::wire::code;
+use crate::wire::plain::{Fault, PlainReply, PlainSplitter, decode_plain_reply, encode_plain_request};
+use crate::wire::record::{Standing, Why};
+use crate::wire::reply::Reply;
+use crate::wire::request::Request;
+
+mod call;
+
+/// Seed A's part of the client.
+#[derive(Debug)]
+pub(super) struct Binary {
+    splitter: PlainSplitter,
+    /// What was asked and neither answered nor settled.
+    asked: VecDeque<Asked>,
+    /// What has come of the contact list that was asked for.
+    listing: Vec<Name>,
+    /// The list has come since the login.
+    listed: bool,
+    calls: Calls,
+}
+
+#[derive(Debug)]
+struct Asked {
+    what: What,
+    until: Time,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    List,
+    Add(Name),
+    Accept(Name),
+    Reject(Name),
+    Remove(Name),
+    Call,
+    Answer,
+}
+
+/// The frame that logs in.
+pub(super) fn login(name: &Name) -> Vec<u8> {
+    frame(&Request::Login(name.clone()))
+}
+
+/// The frame of a request of seed A's own.
+fn frame(request: &Request) -> Vec<u8> {
+    encode_plain_request(request).expect("seed A has a word for what its client asks, and room for it")
+}
+
+impl Binary {
+    pub(super) fn new(bind: Option<IpAddr>) -> Self {
+        let (splitter, calls) = (PlainSplitter::new(), Calls::new(bind));
+        Self { splitter, asked: VecDeque::new(), listing: Vec::new(), listed: false, calls }
+    }
+
+    pub(super) fn link_up(&mut self, local: SocketAddr) {
+        self.splitter = PlainSplitter::new();
+        self.listed = false;
+        self.calls.speak_from(local.ip());
+    }
+
+    pub(super) fn disconnected(&mut self, base: &mut Base) {
+        self.asked.clear();
+        self.listing.clear();
+        self.calls.disconnected(base);
+    }
+
+    pub(super) fn agent(&mut self, event: CallEvent, base: &mut Base) {
+        self.calls.agent(event, base);
+    }
+
+    pub(super) fn timeout(&mut self, base: &mut Base, now: Time) {
+        self.asked.retain(|asked| asked.until > now);
+        self.calls.timeout(base, now);
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        earliest(self.calls.deadline(), self.asked.iter().map(|asked| asked.until).min())
+    }
+
+    // --- what the user wants ---
+
+    pub(super) fn wish(&mut self, wish: Wish, base: &mut Base, now: Time) {
+        match wish {
+            Wish::Add(name) => self.add(name, base, now),
+            Wish::Accept(name) => self.accept(&name, base, now),
+            Wish::Reject(name) => self.reject(&name, base, now),
+            Wish::Remove(name) => self.remove(&name, base, now),
+            Wish::Call(names) => {
+                if let Some(request) = self.calls.place(names, base, now) {
+                    self.ask(What::Call, &request, base, now);
+                }
+            }
+            Wish::Answer => {
+                if let Some(request) = self.calls.answer(base, now) {
+                    self.ask(What::Answer, &request, base, now);
+                }
+            }
+            Wish::Decline => self.calls.decline(base),
+            Wish::HangUp => self.calls.hang_up(base),
+        }
+    }
+
+    fn add(&mut self, name: Name, base: &mut Base, now: Time) {
+        let standing = base.contacts.standing(&name);
+        if base.is_me(&name) {
+            base.refuse(Why::Oneself, "cannot add yourself: give the name of somebody else");
+        } else if standing == Standing::Asking {
+            self.accept(&name, base, now);
+        } else if standing == Standing::Mutual {
+            base.refuse(Why::Already, &format!("cannot add {name}: you are contacts already"));
+        } else if base.can_ask(&format!("cannot add {name}")) {
+            self.ask(What::Add(name.clone()), &Request::Add(name), base, now);
+        }
+    }
+
+    fn accept(&mut self, name: &Name, base: &mut Base, now: Time) {
+        let name = base.contacts.spelled(name);
+        if base.contacts.standing(&name) != Standing::Asking {
+            base.refuse(Why::NoRequest, &format!("cannot accept {name}: there is no request of that name"));
+        } else if base.can_ask(&format!("cannot accept {name}")) {
+            // Nothing comes back when all is well.
+            base.stand(&name, Standing::Mutual);
+            self.ask(What::Accept(name.clone()), &Request::Accept(name), base, now);
+        }
+    }
+
+    fn reject(&mut self, name: &Name, base: &mut Base, now: Time) {
+        let name = base.contacts.spelled(name);
+        if base.contacts.standing(&name) != Standing::Asking {
+            let text = format!("cannot dismiss the request of {name}: there is none of that name");
+            base.refuse(Why::NoRequest, &text);
+        } else if base.can_ask(&format!("cannot dismiss the request of {name}")) {
+            base.forget(&name);
+            self.ask(What::Reject(name.clone()), &Request::Reject(name), base, now);
+        }
+    }
+
+    fn remove(&mut self, name: &Name, base: &mut Base, now: Time) {
+        let name = base.contacts.spelled(name);
+        match base.contacts.standing(&name) {
+            Standing::None => {
+                base.refuse(Why::NotContact, &format!("cannot remove {name}: not a contact"));
+            }
+            Standing::Asking => self.reject(&name, base, now),
+            Standing::Asked | Standing::Mutual => {
+                if base.can_ask(&format!("cannot remove {name}")) {
+                    base.forget(&name);
+                    self.ask(What::Remove(name.clone()), &Request::Remove(name), base, now);
+                }
+            }
+        }
+    }
+
+    /// 005 about ourselves: the list, and a sign of life.
+    pub(super) fn ask_list(&mut self, base: &mut Base, now: Time) {
+        let Some(name) = base.name.clone().filter(|_| base.is_in()) else { return };
+        base.contacts.expect_list();
+        self.listing.clear();
+        self.ask(What::List, &Request::List(Some(name)), base, now);
+    }
+
+    fn ask(&mut self, what: What, request: &Request, base: &mut Base, now: Time) {
+        if self.asked.len() >= PLAIN_WISHES_MAX {
+            self.asked.pop_front();
+        }
+        base.send(frame(request));
+        self.asked.push_back(Asked { what, until: base.server.over_at(now) + PLAIN_WISH_TIME_MAX });
+    }
+
+    /// An answer came: it settles what was asked before, too, since its servers answer in order.
+    fn settle(&mut self, answered: impl Fn(&What) -> bool) {
+        if let Some(at) = self.asked.iter().position(|asked| answered(&asked.what)) {
+            self.asked.drain(..=at);
+        }
+    }
+
+    // --- what the server says ---
+
+    pub(super) fn bytes(&mut self, mut bytes: &[u8], base: &mut Base, now: Time) {
+        while base.link.is_up() {
+            match self.splitter.next(&mut bytes) {
+                Ok(Some(frame)) => self.frame(frame.code, &frame.payload, base, now),
+                Ok(None) => return,
+                Err(error) => {
+                    base.drop(error.reason());
+                    base.link.handle(link::Act::Retry, now);
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, code: i32, payload: &[u8], base: &mut Base, now: Time) {
+        if code == code::CONTACTS && base.is_in() {
+            return self.contacts(payload, base);
+        }
+        match decode_plain_reply(code, payload) {
+            Ok(PlainReply::Said(reply)) => self.reply(reply, base, now),
+            Ok(PlainReply::Failed { fault, text }) => self.failed(fault, &text, base, now),
+            // It says that we left, which we know.
+            Ok(PlainReply::LeftCall) => {}
+            Err(_) => base.drop(Drop::Malformed),
+        }
+    }
+
+    fn reply(&mut self, reply: Reply, base: &mut Base, now: Time) {
+        let turn = if matches!(reply, Reply::Welcome(_)) {
+            Login::Greeting
+        } else if matches!(reply, Reply::LoggedIn(_)) {
+            Login::Asked
+        } else {
+            Login::In
+        };
+        if base.login != turn {
+            return base.drop(Drop::OutOfTurn);
+        }
+        match reply {
+            Reply::Welcome(_) => {
+                if let Some(name) = base.greeted() {
+                    base.send(login(&name));
+                }
+            }
+            Reply::LoggedIn(_) => {
+                base.logged_in(now);
+                self.ask_list(base, now);
+            }
+            Reply::RequestAccepted(name) => self.accepted(&name, base),
+            Reply::RequestDismissed(name) => {
+                if base.contacts.standing(&name) == Standing::Mutual {
+                    return base.drop(Drop::OutOfTurn);
+                }
+                base.tell(Event::Rejected(name.clone()));
+                base.forget(&name);
+            }
+            Reply::RequestSent(name) => {
+                self.settle(|what| matches!(what, What::Add(asked) if *asked == name));
+                match base.contacts.standing(&name) {
+                    Standing::None | Standing::Asked => {
+                        base.stand(&name, Standing::Asked);
+                        base.tell(Event::Requested(name));
+                    }
+                    Standing::Asking | Standing::Mutual => base.drop(Drop::OutOfTurn),
+                }
+            }
+            Reply::RequestFrom(name) => {
+                if base.contacts.standing(&name) == Standing::Mutual {
+                    return base.drop(Drop::OutOfTurn);
+                }
+                base.asked_by(&name);
+            }
+            Reply::CallTaken => {
+                self.settle(|what| *what == What::Call);
+                self.calls.taken(base);
+            }
+            Reply::CallAccepted(parties) => {
+                self.settle(|what| *what == What::Answer);
+                self.calls.accepted(parties, base);
+            }
+            Reply::CallJoined(party) => self.calls.joined(party, base, now),
+            Reply::CallRequest(party) => self.calls.rung(party, base, now),
+            // The list was read before; the rest has no code here.
+            Reply::Contacts(_)
+            | Reply::Hello(_)
+            | Reply::Contact(_)
+            | Reply::Devices(_)
+            | Reply::Prekey(_)
+            | Reply::Mail(_)
+            | Reply::MailResult(_)
+            | Reply::CallMail(_)
+            | Reply::Grant(_)
+            | Reply::CallState(_)
+            | Reply::Refused(_)
+            | Reply::Invite(_)
+            | Reply::Goaway(_)
+            | Reply::Pong => base.drop(Drop::OutOfTurn),
+        }
+    }
+
+    fn accepted(&mut self, name: &Name, base: &mut Base) {
+        if base.is_me(name) || base.contacts.standing(name) == Standing::Mutual {
+            return base.drop(Drop::OutOfTurn);
+        }
+        base.stand(name, Standing::Mutual);
+        base.tell(Event::Accepted(name.clone()));
+    }
+
+    /// 206: added to what is known, since a long list comes in several. One bad name costs that name only. A frame
+    /// with room for another name is the last.
+    fn contacts(&mut self, payload: &[u8], base: &mut Base) {
+        self.settle(|what| *what == What::List);
+        for item in payload.split(|byte| *byte == b';').filter(|item| !item.is_empty()) {
+            let name = core::str::from_utf8(item).ok().and_then(|text| Name::parse(text).ok());
+            match name {
+                Some(name) if !base.is_me(&name) && self.listing.len() < CONTACTS_MAX => {
+                    self.list(name, base);
+                }
+                Some(_) => base.drop(Drop::Full),
+                None => base.drop(Drop::Malformed),
+            }
+        }
+        if payload.len() + NAME_CHARS_MAX < PLAIN_PAYLOAD_MAX {
+            let listing = core::mem::take(&mut self.listing);
+            for name in base.contacts.prune(&listing) {
+                base.tell(Event::Gone(name));
+            }
+            if !core::mem::replace(&mut self.listed, true) {
+                let list = base.contacts.list();
+                base.tell(Event::Contacts(list));
+            }
+        }
+    }
+
+    fn list(&mut self, name: Name, base: &mut Base) {
+        match base.contacts.standing(&name) {
+            Standing::Mutual => {}
+            Standing::Asked => self.accepted(&name, base),
+            Standing::None | Standing::Asking => base.stand(&name, Standing::Mutual),
+        }
+        self.listing.push(name);
+    }
+
+    fn failed(&mut self, fault: Fault, text: &str, base: &mut Base, now: Time) {
+        if base.login == Login::Asked {
+            return not_logged_in(fault, text, base, now);
+        }
+        let known = Known::of(text);
+        let is_add = |asked: &Asked| matches!(asked.what, What::Add(_));
+        let add = self.asked.iter().position(is_add).filter(|_| known.is_some());
+        let asked = self.asked.remove(add.unwrap_or(0));
+        let Some(Asked { what, .. }) = asked.filter(|_| fault != Fault::AlreadyLogged) else {
+            return base.drop(Drop::OutOfTurn);
+        };
+        let said = Safe::line(text);
+        let (why, because) = match known {
+            Some(known) => known.said(),
+            None => (why(fault), format!("the server says: {said}")),
+        };
+        match what {
+            // Asked on our own account: nobody waits for it.
+            What::List => base.drop(Drop::OutOfTurn),
+            What::Add(name) => base.refuse(why, &format!("cannot add {name}: {because}")),
+            What::Accept(name) => {
+                base.forget(&name);
+                base.refuse(why, &format!("cannot accept {name}: {because}"));
+            }
+            What::Reject(name) => {
+                base.refuse(why, &format!("cannot dismiss the request of {name}: {because}"));
+            }
+            What::Remove(name) => base.refuse(why, &format!("cannot remove {name}: {because}")),
+            What::Call | What::Answer => self.calls.refused(base),
+        }
+    }
+}
+
+fn not_logged_in(fault: Fault, text: &str, base: &mut Base, now: Time) {
+    let name = base.name.as_ref().map_or("", Name::as_str);
+    let (why, text) = match fault {
+        Fault::AlreadyLogged => (
+            Why::NameTaken,
+            format!("somebody is logged in as {name} here; choose another name, or wait until they leave"),
+        ),
+        Fault::BadRequest | Fault::NotAuthorized | Fault::NotFound | Fault::Internal => {
+            (why(fault), format!("the server does not take the name {name}: {}", Safe::line(text)))
+        }
+    };
+    base.not_logged_in(why, &text, now);
+}
+
+fn why(fault: Fault) -> Why {
+    match fault {
+        Fault::BadRequest => Why::BadRequest,
+        Fault::AlreadyLogged => Why::LoggedIn,
+        Fault::NotAuthorized => Why::NotLoggedIn,
+        Fault::NotFound => Why::UnknownCode,
+        Fault::Internal => Why::Internal,
+    }
+}
+
+/// The three texts by which the original client knows why 001 failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Nobody,
+    Oneself,
+    Already,
+}
+
+impl Known {
+    fn of(text: &str) -> Option<Self> {
+        match text {
+            "Doesn't exists" => Some(Self::Nobody),
+            "Impossible to add yourself as contact" => Some(Self::Oneself),
+            "Request or Contact already exist" => Some(Self::Already),
+            _ => None,
+        }
+    }
+
+    fn said(self) -> (Why, String) {
+        let (why, text) = match self {
+            Self::Nobody => (Why::NoSuchUser, "there is nobody of that name"),
+            Self::Oneself => (Why::Oneself, "that is you"),
+            Self::Already => (Why::Already, "there is a request or a contact already"),
+        };
+        (why, text.into())
+    }
+}
