@@ -53,8 +53,6 @@ pub const TEXT_OPUS_BYTES_MAX: usize = 381;
 pub const PLAIN_GAP: Duration = Duration::from_millis(100);
 /// Packets that wait for their turn at one end: six seconds of a person in a hurry.
 pub const PLAIN_QUEUE_MAX: usize = 64;
-/// The UDP port of all voice of seed A, at both ends.
-pub const PLAIN_VOICE_PORT: u16 = 8085;
 /// Requests to a server of seed A that its next refusal may be about.
 pub const PLAIN_WISHES_MAX: usize = 64;
 /// A request to such a server that was not refused within this was done: its servers answer many with silence.
