@@ -18,12 +18,14 @@ use proto::crypto::mac;
 use proto::crypto::sframe::{HEADER_BYTES_MAX, SenderKey, TAG_BYTES};
 use proto::id::{CallId, DeviceId, Fingerprint, MsgId, Name, Principal, RelayId, Ssrc};
 use proto::limits;
-use proto::wire::datagram::{Bind, Payload, Rtp};
+use proto::wire::datagram::{Bind, Payload, PlainVoice, Rtp, encode_text_voice};
+use proto::wire::plain::{Fault, encode_fault, encode_plain_reply, encode_plain_request};
 use proto::wire::record::{
     CallState, Claim, Contact, DeviceAct, DeviceEntry, Grant, Hello, Member, MemberState, Presence, Refused,
     ServerHello, Standing, Why,
 };
-use proto::wire::{Reply, Request, encode_reply, encode_request};
+use proto::wire::text::{Between, FromServer, ToServer};
+use proto::wire::{Party, Reply, Request, encode_reply, encode_request};
 
 fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
@@ -88,6 +90,45 @@ fn guest_voice() -> Vec<u8> {
     [&rtp.encode()[..], &[0xf4, 0xff, 0xfe]].concat()
 }
 
+/// A padded frame up to its last byte that is not zero, and never less than its header.
+fn start(frame: &[u8]) -> Vec<u8> {
+    assert_eq!(frame.len(), limits::PLAIN_FRAME_BYTES);
+    let end = frame.iter().rposition(|b| *b != 0).unwrap() + 1;
+    frame[..end.max(limits::FRAME_HEADER_BYTES)].to_vec()
+}
+
+fn binary_request(request: &Request) -> Vec<u8> {
+    start(&encode_plain_request(request).unwrap())
+}
+
+fn binary_reply(reply: &Reply) -> Vec<u8> {
+    start(&encode_plain_reply(reply)[0])
+}
+
+fn plain_examples() -> BTreeMap<&'static str, Vec<u8>> {
+    let party = |who, address: &str| Party { name: name(who), address: address.into() };
+    let members = vec![party("alice", "127.0.0.2"), party("bob", "127.0.0.3")];
+    let friend =
+        FromServer::Friend { address: "127.0.0.1".parse().unwrap(), port: 4001, name: name("alice") };
+    let voice = PlainVoice { opus: &[0xf4, 0xff, 0xfe], sent_ms: 1_800_000_000_000 };
+    BTreeMap::from([
+        ("binary 200", binary_reply(&Reply::Welcome("127.0.0.1".into()))),
+        ("binary 000", binary_request(&Request::Login(name("alice")))),
+        ("binary 100", binary_request(&Request::Call(vec![name("bob"), name("carol")]))),
+        ("binary 101", binary_request(&Request::AcceptCall(None))),
+        ("binary 209", binary_reply(&Reply::CallAccepted(members))),
+        ("binary 400", start(&encode_fault(Fault::BadRequest, "Doesn't exists"))),
+        ("binary voice", voice.encode().unwrap().to_vec()),
+        ("text 000", ToServer::Hello(Some(2298)).encode()),
+        ("text 001", ToServer::Login(name("alice")).encode()),
+        ("text 007", ToServer::Invite(name("bob")).encode()),
+        ("text 008", FromServer::Invited(Some(name("bob"))).encode()),
+        ("text 013", friend.encode()),
+        ("text 004", Between::Call(name("alice")).encode()),
+        ("text 014", encode_text_voice(&[0xf0, 0xff, 0xfe]).unwrap().to_vec()),
+    ])
+}
+
 fn examples() -> BTreeMap<&'static str, Vec<u8>> {
     let head = ByteArray::from([0xaa; 32]);
     let ticket: [u8; 32] = grant().ticket.into();
@@ -126,7 +167,8 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
     };
     let refused = Refused { re: 3, why: Why::NoSuchUser, text: "nobody here is called bob".into() };
     let state = CallState { call: CALL, name: name("bob"), state: MemberState::Ringing, device: None };
-    BTreeMap::from([
+    let mut all = plain_examples();
+    all.extend([
         ("200", reply(&Reply::Welcome("127.0.0.1".into()))),
         ("001", request(&Request::Add(name("bob")))),
         ("100", request(&Request::Call(vec![name("bob")]))),
@@ -145,7 +187,8 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
         ("BIND", bind(mac::relay_id(CALL)).encode(|b| mac::bind_mac(&ticket, b)).to_vec()),
         ("voice", voice()),
         ("guest voice", guest_voice()),
-    ])
+    ]);
+    all
 }
 
 fn document() -> String {
@@ -204,6 +247,13 @@ fn every_limit_in_the_document_is_the_one_in_the_code() {
     row("binding", format!("{} s", limits::BINDING_LIFE.as_secs()));
     row("datagram", format!("{} bytes", limits::DATAGRAM_BYTES_MAX));
     row("Opus packet", format!("{} bytes", limits::OPUS_BYTES_MAX));
+    row("plain binary frame", format!("{} bytes", limits::PLAIN_FRAME_BYTES));
+    row("plain binary frame", format!("payload {} bytes", limits::PLAIN_PAYLOAD_MAX));
+    row("plain binary voice", format!("{} bytes", limits::PLAIN_VOICE_BYTES));
+    row("plain binary voice", format!("Opus {} bytes", limits::PLAIN_OPUS_BYTES_MAX));
+    row("plain text packet", format!("{} bytes", limits::TEXT_PACKET_BYTES_MAX));
+    row("plain text voice", format!("{} bytes", limits::TEXT_VOICE_BYTES_MAX));
+    row("plain text voice", format!("Opus {} bytes", limits::TEXT_OPUS_BYTES_MAX));
     row("devices of an account", limits::DEVICES_MAX.to_string());
     row("contacts of an account", limits::CONTACTS_MAX.to_string());
     row("list items", limits::LIST_ITEMS_MAX.to_string());
