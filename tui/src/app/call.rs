@@ -1,13 +1,17 @@
-//! The call on the screen: what is said of it, and the meters. What the call *is* lives in the client machine; here
-//! is only what a person sees.
+//! The call on the screen: who is in it, what is said of it, and the meters. What the call *is* lives in the client
+//! machine; here is only what a person sees. A call of two is a call of many with one party.
 
 use std::time::Duration;
 
 use proto::client::EndReason;
 use proto::id::{Name, Ssrc};
-use proto::limits::RING_TIME_MAX;
+use proto::limits::MEMBERS_MAX;
 use proto::media::{HalfState, Levels, Statistics};
 use proto::{Safe, Time};
+
+mod words;
+
+pub use words::{among, clock, ended, ended_note, parted, parted_word, trouble};
 
 /// Keys are ignored for so long after the window of an incoming call opens over the list: what was meant for the
 /// list must not answer a call.
@@ -16,21 +20,65 @@ pub const INCOMING_GUARD: Duration = Duration::from_millis(500);
 /// How often the bell rings for an incoming call.
 pub const BELL_EVERY: Duration = Duration::from_secs(3);
 
+/// For so long somebody who is out of a call of many is still shown, with the reason.
+pub const PARTED_SHOWN: Duration = Duration::from_secs(20);
+
+/// Everybody in a call but oneself.
+const PARTIES_MAX: usize = MEMBERS_MAX - 1;
+
 /// One call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// With whom.
-    pub with: Name,
+    /// Everybody but oneself, who was called or calls first; those who are out stay, so that the end can name them.
+    pub parties: Vec<Party>,
     /// How far it is.
     pub phase: Phase,
+    /// It is not encrypted, from its first moment to its last.
+    pub plain: bool,
     /// One's own level.
     pub you: Meter,
-    /// Their level.
-    pub them: Meter,
     /// The newest figures.
     pub statistics: Option<Box<Statistics>>,
+    /// Which of the parties the volume keys act on.
+    chosen: usize,
+}
+
+/// Somebody else in a call, or called to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Party {
+    /// Who.
+    pub name: Name,
+    /// How far they are.
+    pub being: Being,
+    /// Their level.
+    pub level: Meter,
     /// How loud they are played, in percent.
     pub volume: u16,
+}
+
+/// How far somebody is in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Being {
+    /// Called, and nothing is known yet.
+    Called,
+    /// A device of theirs rings.
+    Ringing,
+    /// In it.
+    In {
+        /// Their stream.
+        ssrc: Ssrc,
+        /// Since when.
+        since: Time,
+        /// A packet of theirs was opened.
+        heard: bool,
+    },
+    /// Out of it.
+    Out {
+        /// Why.
+        reason: EndReason,
+        /// Since when.
+        since: Time,
+    },
 }
 
 /// How far a call is.
@@ -38,35 +86,20 @@ pub struct Call {
 pub enum Phase {
     /// They call us.
     Incoming(Incoming),
-    /// We said yes; their key is on its way.
-    Answering,
+    /// We said yes; their key is on its way. Should the yes need another one first, it rings on.
+    Answering(Incoming),
     /// We call them.
     Placing {
         /// Since when.
         since: Time,
-        /// How far it got.
-        reached: Reached,
+        /// The key was pressed, but the client machine may still refuse.
+        wanted: bool,
     },
-    /// Both are in it.
+    /// Somebody is in it with us.
     Live {
         /// Since when.
         since: Time,
-        /// Their stream.
-        ssrc: Ssrc,
-        /// A packet of theirs was opened.
-        heard: bool,
     },
-}
-
-/// How far a call being placed got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reached {
-    /// The key was pressed; the client machine may still refuse.
-    Wanted,
-    /// It is on its way.
-    Calling,
-    /// A device of theirs rings.
-    Ringing,
 }
 
 /// A call that rings here.
@@ -91,31 +124,146 @@ impl Incoming {
     }
 }
 
-impl Call {
-    /// A call in this phase.
-    pub fn new(with: Name, phase: Phase) -> Self {
-        let quiet = Meter::default();
-        Self { with, phase, you: quiet, them: quiet, statistics: None, volume: 100 }
+impl Party {
+    fn new(name: Name) -> Self {
+        Self { name, being: Being::Called, level: Meter::default(), volume: 100 }
     }
 
-    /// How long both have been in it.
+    /// Their stream, when they are in.
+    pub fn ssrc(&self) -> Option<Ssrc> {
+        match self.being {
+            Being::In { ssrc, .. } => Some(ssrc),
+            Being::Called | Being::Ringing | Being::Out { .. } => None,
+        }
+    }
+
+    /// How long they have been in.
+    pub fn lasted(&self, now: Time) -> Option<Duration> {
+        match self.being {
+            Being::In { since, .. } => Some(now - since),
+            Being::Called | Being::Ringing | Being::Out { .. } => None,
+        }
+    }
+
+    /// Whether something of theirs was heard.
+    pub fn heard(&self) -> bool {
+        matches!(self.being, Being::In { heard: true, .. })
+    }
+
+    /// Whether they are out for good, as far as is known.
+    pub fn is_out(&self) -> bool {
+        matches!(self.being, Being::Out { .. })
+    }
+
+    /// Whether they have a row: those who are out have one for a while.
+    pub fn shown(&self, now: Time) -> bool {
+        match self.being {
+            Being::Called | Being::Ringing | Being::In { .. } => true,
+            Being::Out { since, .. } => now < since + PARTED_SHOWN,
+        }
+    }
+}
+
+impl Call {
+    /// A call with these in this phase. Whoever is named twice is there once.
+    pub fn new(with: impl IntoIterator<Item = Name>, phase: Phase, plain: bool) -> Self {
+        let (you, parties) = (Meter::default(), Vec::new());
+        let mut call = Self { parties, phase, plain, you, statistics: None, chosen: 0 };
+        for name in with {
+            call.enter(name);
+        }
+        call
+    }
+
+    /// The party of this name, made if there is room for one more. Somebody who is out makes room.
+    pub fn enter(&mut self, name: Name) -> Option<&mut Party> {
+        if let Some(at) = self.parties.iter().position(|party| party.name == name) {
+            return self.parties.get_mut(at);
+        }
+        if self.parties.len() == PARTIES_MAX {
+            let out = self.parties.iter().position(Party::is_out)?;
+            self.parties.remove(out);
+        }
+        self.parties.push(Party::new(name));
+        self.parties.last_mut()
+    }
+
+    /// Somebody of it.
+    pub fn party(&mut self, name: &Name) -> Option<&mut Party> {
+        self.parties.iter_mut().find(|party| party.name == *name)
+    }
+
+    /// Whether it is with this one.
+    pub fn is_with(&self, name: &Name) -> bool {
+        self.parties.iter().any(|party| party.name == *name)
+    }
+
+    /// Whether more than two were ever meant to be in it.
+    pub fn is_group(&self) -> bool {
+        self.parties.len() > 1
+    }
+
+    /// Who was called first, or who calls.
+    pub fn first(&self) -> Option<&Party> {
+        self.parties.first()
+    }
+
+    /// The names of those who are not out; of everybody, when all are.
+    pub fn names(&self) -> Vec<&Name> {
+        let all_out = self.parties.iter().all(Party::is_out);
+        self.parties.iter().filter(|party| all_out || !party.is_out()).map(|party| &party.name).collect()
+    }
+
+    /// How many are in it, oneself included, and how many could be.
+    pub fn count(&self) -> (usize, usize) {
+        let joined = self.parties.iter().filter(|party| party.ssrc().is_some()).count();
+        let awaited = self.parties.iter().filter(|party| !party.is_out()).count();
+        (joined + 1, awaited + 1)
+    }
+
+    /// Whether a device of anybody rings.
+    pub fn rings(&self) -> bool {
+        self.parties.iter().any(|party| party.being == Being::Ringing)
+    }
+
+    /// Whether somebody in it was heard.
+    pub fn heard(&self) -> bool {
+        self.parties.iter().any(Party::heard)
+    }
+
+    /// How long somebody has been in it with us.
     pub fn lasted(&self, now: Time) -> Option<Duration> {
         match self.phase {
-            Phase::Live { since, .. } => Some(now - since),
-            Phase::Incoming(_) | Phase::Answering | Phase::Placing { .. } => None,
+            Phase::Live { since } => Some(now - since),
+            Phase::Incoming(_) | Phase::Answering(_) | Phase::Placing { .. } => None,
         }
+    }
+
+    /// The party that the volume keys act on: the chosen one, or the nearest that has a row.
+    pub fn chosen(&self, now: Time) -> Option<usize> {
+        let shown = |at: &usize| self.parties[*at].shown(now);
+        let from = self.chosen.min(self.parties.len());
+        (from..self.parties.len()).find(shown).or_else(|| (0..from).rev().find(shown))
+    }
+
+    /// Chooses the next one that has a row, or the one before.
+    pub fn choose(&mut self, down: bool, now: Time) {
+        let Some(at) = self.chosen(now) else { return };
+        let shown = |at: &usize| self.parties[*at].shown(now);
+        let next = if down { (at + 1..self.parties.len()).find(shown) } else { (0..at).rev().find(shown) };
+        self.chosen = next.unwrap_or(at);
     }
 
     /// Takes new levels; true when a step of a meter changed.
     pub fn levels(&mut self, levels: &Levels) -> bool {
-        let before = (self.you, self.them);
-        self.you.take(levels.microphone);
-        if let Phase::Live { ssrc, .. } = self.phase
-            && let Some((_, level)) = levels.speakers.iter().find(|(speaker, _)| *speaker == ssrc)
-        {
-            self.them.take(*level);
+        let mut changed = self.you.take(levels.microphone);
+        for party in &mut self.parties {
+            let Some(ssrc) = party.ssrc() else { continue };
+            if let Some((_, level)) = levels.speakers.iter().find(|(speaker, _)| *speaker == ssrc) {
+                changed |= party.level.take(*level);
+            }
         }
-        before != (self.you, self.them)
+        changed
     }
 }
 
@@ -133,67 +281,22 @@ impl Meter {
     /// How far a level must fall below its step before the step is given up, in dB.
     const HOLD_DB: f32 = 3.0;
 
-    /// Takes a peak level in dB below full scale.
-    pub fn take(&mut self, level_db: f32) {
+    /// Takes a peak level in dB below full scale; true when the step is another.
+    pub fn take(&mut self, level_db: f32) -> bool {
         let steps = |db: f32| {
             let above = (db - Self::FLOOR_DB) / Self::STEP_DB;
             // The clamp makes the cast exact; a level that is not a number counts as silence.
             if above.is_nan() { 0 } else { above.clamp(0.0, f32::from(Self::STEPS)) as u8 }
         };
         let (up, held) = (steps(level_db), steps(level_db + Self::HOLD_DB));
-        self.0 = self.0.clamp(up, held.max(up));
+        let before = self.0;
+        self.0 = before.clamp(up, held.max(up));
+        before != self.0
     }
 
     /// 0 to [`Meter::STEPS`].
     pub fn step(self) -> u8 {
         self.0
-    }
-}
-
-/// What happened to a call, and what to do next, in a sentence.
-pub fn ended(with: &Name, reason: EndReason, lasted: Option<Duration>) -> String {
-    let talked = lasted.map(|lasted| format!(" You talked {}.", clock(lasted))).unwrap_or_default();
-    match reason {
-        EndReason::HungUp => format!("The call with {with} is over.{talked}"),
-        EndReason::TheyHungUp => format!("{with} hung up.{talked}"),
-        EndReason::Declined => format!("{with} declined. Write a message, or call again later with c."),
-        EndReason::Busy => format!("{with} is in another call. Write a message, or call again later with c."),
-        EndReason::NoAnswer => {
-            let rang = RING_TIME_MAX.as_secs();
-            format!("{with} did not answer in {rang} s. Call again with c, or write a message: it waits.")
-        }
-        EndReason::Gone => format!("{with} is not connected. Write a message: it waits until they are."),
-        EndReason::Taken => format!("Another device of yours took the call with {with}."),
-        EndReason::Missed => format!("{with} called and stopped before you answered. Call back with c."),
-        EndReason::Lost => {
-            format!("Nothing was heard from {with} for 15 s, so the call ended. Call again with c.")
-        }
-        EndReason::Failed => format!("The call with {with} could not be set up. Try again with c."),
-    }
-}
-
-/// The same as a line among the messages, where the name stands already.
-pub fn ended_note(reason: EndReason, lasted: Option<Duration>) -> String {
-    let what = match (reason, lasted) {
-        (EndReason::Lost, Some(lasted)) => return format!("call, {}, lost", clock(lasted)),
-        (_, Some(lasted)) => return format!("call, {}", clock(lasted)),
-        (EndReason::HungUp | EndReason::TheyHungUp | EndReason::Lost, None) => "call, not answered",
-        (EndReason::Declined, None) => "call, declined",
-        (EndReason::Busy, None) => "call, busy",
-        (EndReason::NoAnswer, None) => "call, no answer",
-        (EndReason::Gone, None) => "call, not connected",
-        (EndReason::Taken, None) => "call, taken on another device",
-        (EndReason::Missed, None) => "missed call",
-        (EndReason::Failed, None) => "call, could not be set up",
-    };
-    what.to_owned()
-}
-
-/// What is wrong with the sound, in a sentence; none when nothing is.
-pub fn trouble(what: &str, half: &HalfState) -> Option<String> {
-    match half {
-        HalfState::Failed { why } => Some(format!("no {what}: {why}")),
-        HalfState::Open { .. } | HalfState::Closed => None,
     }
 }
 
@@ -205,20 +308,13 @@ pub fn device(half: &HalfState) -> Option<&Safe> {
     }
 }
 
-/// `03:12`, or `1:03:12` from an hour on.
-pub fn clock(time: Duration) -> String {
-    let secs = time.as_secs();
-    let (hours, minutes, seconds) = (secs / 3600, secs / 60 % 60, secs % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes:02}:{seconds:02}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
 
     #[test]
     fn a_meter_holds_until_the_level_is_clearly_lower() {
@@ -237,23 +333,25 @@ mod tests {
     }
 
     #[test]
-    fn every_end_names_the_person() {
-        let bob = Name::parse("bob").unwrap();
-        for reason in [
-            EndReason::HungUp,
-            EndReason::TheyHungUp,
-            EndReason::Declined,
-            EndReason::Busy,
-            EndReason::NoAnswer,
-            EndReason::Gone,
-            EndReason::Taken,
-            EndReason::Missed,
-            EndReason::Lost,
-            EndReason::Failed,
-        ] {
-            assert!(ended(&bob, reason, None).contains("bob"), "{reason:?}");
-        }
-        let talked = ended(&bob, EndReason::TheyHungUp, Some(Duration::from_secs(3 * 60 + 12)));
-        assert_eq!(talked, "bob hung up. You talked 03:12.");
+    fn a_call_has_room_for_everybody_and_nobody_more() {
+        let many = (0..99).map(|n| name(&format!("n{n}")));
+        let mut call = Call::new(many, Phase::Live { since: Time::ZERO }, false);
+        assert_eq!(call.parties.len(), MEMBERS_MAX - 1);
+        assert!(call.enter(name("late")).is_none());
+        call.party(&name("n4")).unwrap().being = Being::Out { reason: EndReason::Lost, since: Time::ZERO };
+        assert!(call.enter(name("late")).is_some() && !call.is_with(&name("n4")));
+        assert_eq!(call.parties.len(), MEMBERS_MAX - 1);
+    }
+
+    #[test]
+    fn the_choice_passes_over_those_who_are_gone_from_the_screen() {
+        let mut call = Call::new(["a", "b", "c"].map(name), Phase::Live { since: Time::ZERO }, false);
+        call.party(&name("b")).unwrap().being = Being::Out { reason: EndReason::Lost, since: Time::ZERO };
+        let (early, late) = (Time::secs(1), Time::ZERO + PARTED_SHOWN);
+        call.choose(true, early);
+        assert_eq!(call.chosen(early), Some(1), "still shown");
+        assert_eq!(call.chosen(late), Some(2));
+        call.choose(false, late);
+        assert_eq!(call.chosen(late), Some(0));
     }
 }

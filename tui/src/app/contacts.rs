@@ -1,11 +1,12 @@
 //! The list on the left: contacts and requests, which one is chosen, and a removal that can still be taken back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proto::Time;
 use proto::client::ContactInfo;
-use proto::id::Name;
+use proto::id::{Name, Principal};
+use proto::limits::MEMBERS_MAX;
 use proto::wire::record::{Presence, Standing};
 
 /// How long a removal can be taken back before it is said to the server.
@@ -17,6 +18,7 @@ pub struct Contacts {
     all: BTreeMap<Name, ContactInfo>,
     selected: Option<Name>,
     leaving: Option<Leaving>,
+    marked: BTreeSet<Name>,
 }
 
 /// Somebody removed who is still there for the server.
@@ -67,6 +69,7 @@ impl Contacts {
     /// Forgets one.
     pub fn remove(&mut self, name: &Name) {
         self.leaving.take_if(|leaving| leaving.name == *name);
+        self.marked.remove(name);
         let row = self.row_of(name);
         self.all.remove(name);
         if self.selected.as_ref() == Some(name) {
@@ -119,6 +122,33 @@ impl Contacts {
         }
     }
 
+    /// Marks the chosen one for a call of several, or takes the mark back. False, and nothing marked, for somebody
+    /// who cannot be called and when there is no room for one more.
+    pub fn mark(&mut self) -> bool {
+        let Some(contact) = self.selected() else { return false };
+        let (name, callable) = (contact.name.clone(), callable(contact));
+        if self.marked.remove(&name) {
+            return true;
+        }
+        callable && self.marked.len() < MEMBERS_MAX - 1 && self.marked.insert(name)
+    }
+
+    /// Takes all marks back.
+    pub fn unmark(&mut self) {
+        self.marked.clear();
+    }
+
+    /// Whether somebody is marked.
+    pub fn is_marked(&self, name: &Name) -> bool {
+        self.marked.contains(name)
+    }
+
+    /// Whoever is marked, in the order of the list.
+    pub fn marked(&self) -> Vec<&Name> {
+        let rows = self.contacts().into_iter().map(|contact| &contact.name);
+        rows.filter(|name| self.is_marked(name)).collect()
+    }
+
     /// Moves the choice.
     pub fn step(&mut self, step: Step) {
         let last = self.rows().len().saturating_sub(1);
@@ -139,6 +169,7 @@ impl Contacts {
         let contact = self.selected()?;
         let (name, request) = (contact.name.clone(), contact.standing == Standing::Asking);
         let row = self.row_of(&name)?;
+        self.marked.remove(&name);
         let earlier = self.leaving.replace(Leaving { name, request, until: now + UNDO_TIME });
         self.select_row(row);
         earlier
@@ -181,8 +212,20 @@ impl Contacts {
     }
 
     fn keep_selection(&mut self) {
+        let all = &self.all;
+        self.marked.retain(|name| all.get(name).is_some_and(callable));
         if self.selected().is_none() {
             self.select_row(0);
         }
     }
+}
+
+/// Whether a call to them can be tried.
+pub fn callable(contact: &ContactInfo) -> bool {
+    contact.standing == Standing::Mutual && !contact.blocked
+}
+
+/// Whether they are somebody on a plain door: known by a name only, never verified, never encrypted.
+pub fn is_guest(contact: &ContactInfo) -> bool {
+    matches!(contact.principal, Principal::Guest(_))
 }

@@ -13,6 +13,8 @@ pub enum Place {
     Anywhere,
     /// The list has the focus.
     List,
+    /// The list has the focus, and somebody in it is marked.
+    Marked,
     /// The message line has the focus.
     Message,
     /// Any line of text is being edited.
@@ -21,6 +23,8 @@ pub enum Place {
     Call,
     /// The window of an incoming call is open.
     Incoming,
+    /// The window is open that asks about a call that would not be encrypted.
+    Consent,
     /// The window to add a contact is open.
     Add,
     /// The first-run screen.
@@ -33,12 +37,13 @@ pub enum Place {
 
 impl Place {
     /// The places that help and README list, with their headings.
-    pub const LISTED: [(Self, &'static str); 5] = [
+    pub const LISTED: [(Self, &'static str); 6] = [
         (Self::Anywhere, "Anywhere"),
         (Self::List, "In the list"),
         (Self::Message, "In the message line"),
         (Self::Call, "In the call view"),
         (Self::Incoming, "When somebody calls"),
+        (Self::Consent, "Asked about an unencrypted call"),
     ];
 }
 
@@ -67,8 +72,12 @@ pub enum Act {
     Move(Step),
     /// Write to the selected contact, or accept the selected request.
     Open,
-    /// Call the selected contact.
+    /// Call all that are marked, or else the selected contact.
     Call,
+    /// Mark the selected contact for a call of several, or take the mark back.
+    Mark,
+    /// Take all marks back.
+    Unmark,
     /// Open the window to add a contact.
     Add,
     /// Accept the selected request.
@@ -99,10 +108,17 @@ pub enum Act {
     Decline,
     /// Stop the bell, let it ring.
     Silence,
-    /// Play them louder.
+    /// Choose another member of the call.
+    Choose {
+        /// The next one, rather than the one before.
+        down: bool,
+    },
+    /// Play the chosen one louder.
     Louder,
-    /// Play them less loud.
+    /// Play the chosen one less loud.
     Quieter,
+    /// Do what was asked for although it is not encrypted, now and later.
+    Consent,
     /// Make a link to hand out.
     OwnLink,
 }
@@ -139,7 +155,14 @@ pub fn listed(place: Place) -> impl Iterator<Item = &'static Row> {
 /// The words of the footer for these places, in the order of the table.
 pub fn hints(places: &[Place]) -> Vec<(&'static str, &'static str)> {
     let rows = places.iter().flat_map(|place| TABLE.iter().filter(move |row| row.place == *place));
-    rows.filter(|row| !row.hint.is_empty()).map(|row| (first_key(row.shown), row.hint)).collect()
+    let mut hints: Vec<(&str, &str)> = Vec::new();
+    for (key, hint) in rows.filter(|row| !row.hint.is_empty()).map(|row| (first_key(row.shown), row.hint)) {
+        // What a key means in the more particular place hides what it means in the other.
+        if !hints.iter().any(|(other, _)| *other == key) {
+            hints.push((key, hint));
+        }
+    }
+    hints
 }
 
 fn first_key(shown: &'static str) -> &'static str {
@@ -183,18 +206,31 @@ const fn held(code: Code, mods: Mods) -> Key {
 
 /// Every key. The order is that of the help and, within a place, of the footer.
 pub const TABLE: &[Row] = &{
-    use Place::{Add, Anywhere, Call, Edit as Line, Help, Incoming, List, Message, Stop, Welcome};
+    use Place::{
+        Add, Anywhere, Call, Consent, Edit as Line, Help, Incoming, List, Marked, Message, Stop, Welcome,
+    };
     [
-        row(&[ch('c')], "c", List, Act::Call, "call", "call"),
+        row(&[ch('c'), ch('C')], "c", Marked, Act::Call, "", "call them"),
+        row(&[code(Code::Esc)], "Esc", Marked, Act::Unmark, "", "unmark"),
+        //
+        row(&[ch('c'), ch('C')], "c", List, Act::Call, "call, or call all marked", "call"),
+        row(&[ch(' ')], "Space", List, Act::Mark, "mark (Esc: unmark all)", "mark"),
         row(&[ch('a')], "a", List, Act::Add, "add a contact", "add"),
         row(&[code(Code::Enter)], "Enter", List, Act::Open, "write, or accept", "write"),
         row(&[ch('A')], "A", List, Act::Accept, "accept a request", ""),
         row(&[ch('D')], "D", List, Act::Remove, "remove, or reject", ""),
         row(&[ch('u')], "u", List, Act::Undo, "undo it, for 10 s", ""),
-        row(&[ch('j'), code(Code::Down)], "j or Down", List, Act::Move(Step::Down), "down", ""),
-        row(&[ch('k'), code(Code::Up)], "k or Up", List, Act::Move(Step::Up), "up", ""),
-        row(&[ch('g'), code(Code::Home)], "g or Home", List, Act::Move(Step::First), "to the first", ""),
-        row(&[ch('G'), code(Code::End)], "G or End", List, Act::Move(Step::Last), "to the last", ""),
+        row(&[ch('j'), code(Code::Down)], "j or k", List, Act::Move(Step::Down), "down, up (arrows too)", ""),
+        row(&[ch('k'), code(Code::Up)], "k", List, Act::Move(Step::Up), "", ""),
+        row(
+            &[ch('g'), code(Code::Home)],
+            "g or G",
+            List,
+            Act::Move(Step::First),
+            "to the first, the last",
+            "",
+        ),
+        row(&[ch('G'), code(Code::End)], "G", List, Act::Move(Step::Last), "", ""),
         row(&[code(Code::PageUp)], "PgUp", List, Act::Scroll { up: true }, "", ""),
         row(&[code(Code::PageDown)], "PgDn", List, Act::Scroll { up: false }, "", ""),
         row(&[ch('q')], "q", List, Act::Quit, "quit (asks in a call)", ""),
@@ -234,8 +270,10 @@ pub const TABLE: &[Row] = &{
         row(&[code(Code::Delete)], "Delete", Line, Act::Edit(Edit::Delete), "", ""),
         //
         row(&[ch('t')], "t", Call, Act::Mute, "mute, unmute", "mute"),
-        row(&[ch('+'), ch('=')], "+", Call, Act::Louder, "play them louder", "louder"),
-        row(&[ch('-')], "-", Call, Act::Quieter, "play them less loud", "quieter"),
+        row(&[ch('j'), code(Code::Down)], "j or k", Call, Act::Choose { down: true }, "choose a member", ""),
+        row(&[ch('k'), code(Code::Up)], "k", Call, Act::Choose { down: false }, "", ""),
+        row(&[ch('+'), ch('=')], "+ or -", Call, Act::Louder, "louder, less loud", "louder"),
+        row(&[ch('-')], "-", Call, Act::Quieter, "", "quieter"),
         row(
             &[ch('m'), code(Code::Esc), code(Code::Tab)],
             "m or Esc",
@@ -266,6 +304,9 @@ pub const TABLE: &[Row] = &{
             "let it ring in silence",
             "silence",
         ),
+        //
+        row(&[ch('y')], "y", Consent, Act::Consent, "yes, now and later", "call anyway"),
+        row(&[ch('n'), code(Code::Esc)], "n or Esc", Consent, Act::Back, "no", "no"),
         //
         row(&[code(Code::Enter)], "Enter", Add, Act::Go, "", "ask"),
         row(&[Key::ctrl('o')], "^O", Add, Act::OwnLink, "", "own link"),
@@ -345,6 +386,16 @@ mod tests {
             );
             for key in row.keys {
                 assert!(!text || key.typed().is_none(), "{key:?} acts in {:?}", row.place);
+            }
+        }
+    }
+
+    /// Two columns of help stand side by side on 80 columns.
+    #[test]
+    fn the_help_has_room_for_its_words() {
+        for (place, _) in Place::LISTED {
+            for row in listed(place) {
+                assert!(row.shown.len() <= 10 && row.help.len() <= 25, "{}: {}", row.shown, row.help);
             }
         }
     }

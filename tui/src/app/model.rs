@@ -9,12 +9,12 @@ use proto::limits::NAME_CHARS_MAX;
 use proto::media::HalfState;
 use proto::{Now, Safe, Time, earliest};
 
-use super::call::{Call, Incoming, Phase};
+use super::call::{self, Call, Incoming, Phase};
 use super::chat::Chat;
-use super::contacts::Contacts;
+use super::contacts::{Contacts, is_guest};
 use super::input::Editor;
 use super::keymap::Place;
-use super::popup::{Notice, Popup};
+use super::popup::{Consent, Notice, Popup};
 
 /// Everything on the screen.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ pub struct Model {
     pub popups: Vec<Popup>,
     /// The line over the footer.
     pub notice: Option<Notice>,
+    /// The server speaks this plain protocol: nothing of the session is encrypted. None on a server of our own kind.
+    pub plain_server: Option<&'static str>,
     /// A link of our own, once made.
     pub own_link: Option<String>,
     /// Until when a second ^C or q quits.
@@ -212,12 +214,51 @@ impl Model {
             sound: Sound { microphone: HalfState::Closed, speaker: HalfState::Closed, muted: false },
             popups: Vec::new(),
             notice: None,
+            plain_server: None,
             own_link: None,
             quit_until: None,
             asked: None,
             echo: 0,
             now,
             dirty: true,
+        }
+    }
+
+    /// The server speaks a plain protocol, of this name (`binary`, `text`): every call is in the clear, and the
+    /// title says so.
+    pub fn set_plain_server(&mut self, protocol: &'static str) {
+        self.plain_server = Some(protocol);
+        self.dirty = true;
+    }
+
+    /// A name as it is shown: `~gina` for a guest, who is nobody's but today's.
+    pub fn shown(&self, name: &Name) -> String {
+        let guest = self.contacts.get(name).is_some_and(is_guest);
+        if guest { format!("~{name}") } else { name.to_string() }
+    }
+
+    /// What the keys do with a contact: a guest has no texts.
+    pub fn next_keys(&self, name: &Name) -> &'static str {
+        let guest = self.contacts.get(name).is_some_and(is_guest);
+        if guest { "c calls." } else { "c calls, Enter writes." }
+    }
+
+    /// Names as they are shown, at most so many of them.
+    pub fn among(&self, names: &[&Name], most: usize) -> String {
+        let names: Vec<String> = names.iter().map(|name| self.shown(name)).collect();
+        call::among(&names, most)
+    }
+
+    /// With whom the call is, as it is shown.
+    pub fn with(&self, call: &Call, most: usize) -> String {
+        self.among(&call.names(), most)
+    }
+
+    /// The question that is open.
+    pub fn consent(&self) -> Option<&Consent> {
+        match self.popups.last() {
+            Some(Popup::Consent(consent)) => Some(consent),
+            Some(Popup::Help { .. } | Popup::Add(_)) | None => None,
         }
     }
 
@@ -232,9 +273,9 @@ impl Model {
     }
 
     /// The call that rings here.
-    pub fn incoming(&self) -> Option<(&Name, &Incoming)> {
+    pub fn incoming(&self) -> Option<(&Call, &Incoming)> {
         match self.call.as_ref() {
-            Some(Call { with, phase: Phase::Incoming(incoming), .. }) => Some((with, incoming)),
+            Some(call @ Call { phase: Phase::Incoming(incoming), .. }) => Some((call, incoming)),
             Some(_) | None => None,
         }
     }
@@ -257,10 +298,13 @@ impl Model {
         match self.popups.last() {
             Some(Popup::Help { .. }) => return &[Place::Help, Place::Anywhere],
             Some(Popup::Add(_)) => return &[Place::Add, Place::Edit, Place::Anywhere],
+            Some(Popup::Consent(_)) => return &[Place::Consent, Place::Anywhere],
             None => {}
         }
+        let marks = !self.contacts.marked().is_empty();
         match (self.on_call_page(), self.focus) {
             (true, _) => &[Place::Call, Place::Anywhere],
+            (false, Focus::List) if marks => &[Place::Marked, Place::List, Place::Anywhere],
             (false, Focus::List) => &[Place::List, Place::Anywhere],
             (false, Focus::Message) => &[Place::Message, Place::Edit, Place::Anywhere],
         }
@@ -273,7 +317,7 @@ impl Model {
         }
         match (&mut self.stage, self.popups.last_mut()) {
             (Stage::Welcome(welcome), _) => Some(&mut welcome.name),
-            (Stage::Stop { .. }, _) | (Stage::Main, Some(Popup::Help { .. })) => None,
+            (Stage::Stop { .. }, _) | (Stage::Main, Some(Popup::Help { .. } | Popup::Consent(_))) => None,
             (Stage::Main, Some(Popup::Add(add))) => Some(&mut add.who),
             (Stage::Main, None) => {
                 let name = self.contacts.selected()?.name.clone();
@@ -300,8 +344,8 @@ impl Model {
                 let bell = Some(incoming.bell_at).filter(|_| !incoming.silent);
                 earliest(bell, Some(self.next_second(incoming.since)))
             }
-            Phase::Placing { since, .. } | Phase::Live { since, .. } => Some(self.next_second(*since)),
-            Phase::Answering => None,
+            Phase::Placing { since, .. } | Phase::Live { since } => Some(self.next_second(*since)),
+            Phase::Answering(_) => None,
         }
     }
 
@@ -318,10 +362,14 @@ impl Model {
         Time::us(now + second - into)
     }
 
-    /// Keys are ignored, because the window of a call has just opened.
-    pub fn guarded(&self) -> bool {
-        let waiting = |incoming: &Incoming| incoming.window.is_some() && !incoming.takes_keys(self.now.mono);
-        self.incoming().is_some_and(|(_, incoming)| waiting(incoming))
+    /// Keys of this place are ignored, because its window has just opened over what they were meant for.
+    pub fn guarded(&self) -> Option<Place> {
+        let now = self.now.mono;
+        let incoming = |incoming: &Incoming| incoming.window.is_some() && !incoming.takes_keys(now);
+        if self.incoming().is_some_and(|(_, ring)| incoming(ring)) {
+            return Some(Place::Incoming);
+        }
+        self.consent().filter(|consent| !consent.takes_keys(now)).map(|_| Place::Consent)
     }
 }
 

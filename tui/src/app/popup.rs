@@ -1,7 +1,10 @@
 //! What lies over the page: windows, the newest on top. The window of an incoming call is not here: it belongs to
 //! the call and closes with it.
 
+use std::time::Duration;
+
 use proto::Time;
+use proto::id::Name;
 
 use super::input::Editor;
 use crate::limits::ADD_BYTES_MAX;
@@ -16,6 +19,8 @@ pub enum Popup {
     },
     /// A contact to be added.
     Add(Add),
+    /// A call that would not be encrypted, to be said yes or no to.
+    Consent(Consent),
 }
 
 /// The window to add a contact.
@@ -32,6 +37,37 @@ pub struct Add {
 impl Default for Add {
     fn default() -> Self {
         Self { who: Editor::new(ADD_BYTES_MAX), problem: None, link_wanted: false }
+    }
+}
+
+/// The window that asks about a call that would not be encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// Because of whom.
+    pub names: Vec<Name>,
+    /// What is done again after a yes.
+    pub wanted: Wanted,
+    /// When a key came last that was not meant for it, or it opened.
+    pub touched: Time,
+}
+
+/// What would not be encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A call to these.
+    Call(Vec<Name>),
+    /// The answer to the call that rings.
+    Answer,
+}
+
+/// Keys are for the window only after the keyboard has rested for so long: whoever still types for the list, or into
+/// another window, must not say yes.
+pub const CONSENT_GUARD: Duration = Duration::from_millis(500);
+
+impl Consent {
+    /// Whether a key now is meant for the window.
+    pub fn takes_keys(&self, now: Time) -> bool {
+        now >= self.touched + CONSENT_GUARD
     }
 }
 

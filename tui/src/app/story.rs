@@ -80,6 +80,7 @@ impl Story {
                 "Tab" => self.key(Key::press(Code::Tab)),
                 "Enter" => self.key(Key::press(Code::Enter)),
                 "Alt-Enter" => self.key(Key::alt(Code::Enter)),
+                "Space" => self.key(Key::char(' ')),
                 "Esc" => self.key(Key::press(Code::Esc)),
                 "F1" => self.key(Key::press(Code::F(1))),
                 "PgUp" => self.key(Key::press(Code::PageUp)),
@@ -113,4 +114,10 @@ pub(crate) fn contact(who: &str, standing: Standing, presence: Presence) -> Cont
 
 pub(crate) fn open(device: &str) -> HalfState {
     HalfState::Open { name: Safe::line(device), opened_in: Duration::from_millis(12) }
+}
+
+/// Somebody on a plain door.
+pub(crate) fn guest(who: &str) -> ContactInfo {
+    let principal = Principal::Guest(name(who));
+    ContactInfo { principal, ..contact(who, Standing::Mutual, Presence::Online) }
 }

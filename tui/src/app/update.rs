@@ -12,6 +12,8 @@ use super::model::{Link, Model, Stage};
 use super::msg::{Effect, Msg};
 use super::popup::Notice;
 
+mod calling;
+mod calls;
 mod events;
 mod keys;
 
@@ -53,7 +55,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Tick => {}
     }
     if let Some(call) = &mut model.call {
-        events::ring(call, now.mono, &mut effects);
+        calls::ring(call, now.mono, &mut effects);
     }
     read(model, &mut effects);
     effects

@@ -1,70 +1,145 @@
 //! The call: two rows over the message line, a panel on wide screens, and a page of its own.
 
-use std::time::Duration;
-
-use proto::media::{HalfState, Statistics};
+use proto::media::HalfState;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::Model;
-use crate::app::call::{Call, Meter, Phase, clock, device, trouble};
+use crate::app::call::{Being, Call, Party, Phase, among, parted_word};
 
-use super::theme::Theme;
+use super::theme::{NOT_ENCRYPTED, Theme};
 use super::{meter, text, title};
 
-/// Columns of a meter in the bar and on the page.
+mod figures;
+mod group;
+mod page;
+
+pub(super) use page::page;
+
+/// Columns of a meter in the bar and in the panel.
 const BAR_METER: u16 = 8;
-const PAGE_METER: u16 = 24;
-const NARROW_PAGE_METER: u16 = 12;
+const PANEL_METER: u16 = 20;
+
+/// Names in the rows of the bar and the panel; of more, only how many.
+const NAMES_SHOWN: usize = 2;
 
 /// Draws the two rows of the bar; nothing without a call or without room.
 pub(super) fn bar(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let Some(call) = model.call.as_ref().filter(|_| area.height >= 2) else { return };
     let (top, bottom) = (text::row(area, 0), text::row(area, 1));
-    let x = text::left(buf, top, 1, "CALL ", theme.strong());
-    let words = title::state(model).unwrap_or_default();
-    let x = text::left(buf, top, x, &words, theme.plain());
+    let x = headline(model, call, top, buf, theme);
     let keys = match &call.phase {
         Phase::Incoming(_) => "^G answer  ^X decline",
-        Phase::Answering | Phase::Placing { .. } => "^X stop",
-        Phase::Live { heard, .. } => {
-            figures_in_a_row(call, *heard, top, x + 2, buf, theme);
+        Phase::Answering(_) | Phase::Placing { .. } => "^X stop",
+        Phase::Live { .. } => {
+            figures_in_a_row(call, top, x + 2, buf, theme);
             "^T mute  ^X end"
         }
     };
     let at = text::right(buf, bottom, 1, keys, theme.dim());
-    if matches!(call.phase, Phase::Live { .. }) {
-        levels_in_a_row(model, call, Rect { width: at.saturating_sub(1), ..bottom }, buf, theme);
+    let left = Rect { width: at.saturating_sub(2), ..bottom };
+    match &call.phase {
+        Phase::Live { .. } if call.is_group() => speakers_in_a_row(model, call, left, buf, theme),
+        Phase::Live { .. } => levels_in_a_row(model, call, left, buf, theme),
+        Phase::Incoming(_) | Phase::Answering(_) | Phase::Placing { .. } if call.is_group() => {
+            let words =
+                text::fit(&others_in_a_row(model, call), left.width.saturating_sub(1), theme.glyphs.more);
+            text::left(buf, left, 1, &words, theme.dim());
+        }
+        Phase::Incoming(_) | Phase::Answering(_) | Phase::Placing { .. } => {}
     }
 }
 
-fn figures_in_a_row(call: &Call, heard: bool, area: Rect, x: u16, buf: &mut Buffer, theme: Theme) {
-    let mut x = x;
-    if !heard {
-        x = text::left(buf, area, x, "waiting for sound", theme.warn()) + 2;
+/// `CALL`, the warning if there is one to give, and what the call is at; gives the column after it.
+fn headline(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) -> u16 {
+    let mut x = text::left(buf, area, 1, "CALL ", theme.strong());
+    if call.plain {
+        x = text::left(buf, area, x, NOT_ENCRYPTED, theme.alarm()) + 1;
+    }
+    let words = title::state(model).unwrap_or_default();
+    let words = text::fit(&words, area.width.saturating_sub(x), theme.glyphs.more);
+    text::left(buf, area, x, &words, theme.plain())
+}
+
+/// The figures, whole ones only: half a figure is a wrong one.
+fn figures_in_a_row(call: &Call, area: Rect, x: u16, buf: &mut Buffer, theme: Theme) {
+    let mut pieces = Vec::new();
+    if !call.heard() {
+        pieces.push(("waiting for sound".to_owned(), theme.warn()));
     }
     if let Some(figures) = &call.statistics {
-        if let Some(trip) = figures.round_trip {
-            x = text::left(buf, area, x, &format!("rtt {}", trip.as_millis()), theme.plain()) + 2;
-        }
-        let loss = format!("loss {}", percent(figures.loss_in));
-        x = text::left(buf, area, x, &loss, loss_style(figures.loss_in, theme)) + 2;
+        let trip = figures.round_trip.map(|trip| format!("rtt {}", trip.as_millis()));
+        pieces.extend(trip.map(|trip| (trip, theme.plain())));
+        let loss = format!("loss {}", figures::percent(figures.loss_in));
+        pieces.push((loss, figures::loss_style(figures.loss_in, theme)));
     }
-    let sealed = format!("E2E {}", theme.glyphs.delivered);
-    if x + text::columns(&sealed) < area.width {
-        text::left(buf, area, x, &sealed, theme.good());
+    if !call.plain {
+        pieces.push((format!("E2E {}", theme.glyphs.delivered), theme.good()));
+    }
+    let mut x = x;
+    for (words, style) in pieces {
+        if x + text::columns(&words) < area.width {
+            x = text::left(buf, area, x, &words, style) + 2;
+        }
     }
 }
 
 fn levels_in_a_row(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
+    own_level_in_a_row(model, call, area, buf, theme);
+    let Some(party) = call.first() else { return };
+    let them = their_level(model, party, BAR_METER, theme);
+    let with = text::fit(&model.shown(&party.name), 10, theme.glyphs.more);
+    let x = text::left(buf, area, 19, &with, theme.dim());
+    text::left(buf, area, x + 1, &them.0, them.1);
+}
+
+fn own_level_in_a_row(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
     let you = own_level(model, call, BAR_METER, theme);
     text::left(buf, area, 1, "you ", theme.dim());
     text::left(buf, area, 5, &you.0, you.1);
-    let them = their_level(model, call, BAR_METER, theme);
-    let with = text::fit(call.with.as_str(), 10, theme.glyphs.more);
-    let x = text::left(buf, area, 19, &with, theme.dim());
-    text::left(buf, area, x + 1, &them.0, them.1);
+}
+
+/// Who speaks, rather than a meter for each.
+fn speakers_in_a_row(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
+    own_level_in_a_row(model, call, area, buf, theme);
+    if let HalfState::Failed { .. } = model.sound.speaker {
+        text::left(buf, area, 19, "no speaker", theme.bad());
+        return;
+    }
+    let names = call.parties.iter().filter(|party| speaks(party)).map(|party| model.shown(&party.name));
+    let words = names.collect::<Vec<_>>().join(", ");
+    let words = text::fit(&words, area.width.saturating_sub(19), theme.glyphs.more);
+    text::left(buf, area, 19, &words, theme.good());
+}
+
+/// How far each is, before anybody is in: who else is called, or how far those are whom we call.
+fn others_in_a_row(model: &Model, call: &Call) -> String {
+    if let Phase::Incoming(_) | Phase::Answering(_) = call.phase {
+        let names: Vec<String> = call.parties.iter().skip(1).map(|party| model.shown(&party.name)).collect();
+        return format!("with {}", among(&names, NAMES_SHOWN + 1));
+    }
+    let states =
+        call.parties.iter().map(|party| format!("{} {}", model.shown(&party.name), being(call, party)));
+    states.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether something of them is heard right now.
+fn speaks(party: &Party) -> bool {
+    party.ssrc().is_some() && party.level.step() > 0
+}
+
+/// How far somebody is, in a word or two; nothing while they are simply there.
+fn being(call: &Call, party: &Party) -> &'static str {
+    match party.being {
+        Being::Called if matches!(call.phase, Phase::Placing { .. }) => "called",
+        Being::Called => "invited",
+        Being::Ringing => "ringing",
+        Being::In { heard: false, .. } => "no sound yet",
+        Being::In { heard: true, .. } if speaks(party) => "speaking",
+        Being::In { heard: true, .. } => "",
+        Being::Out { reason, .. } => parted_word(reason),
+    }
 }
 
 /// One's own meter, or the word that replaces it.
@@ -78,10 +153,10 @@ fn own_level(model: &Model, call: &Call, width: u16, theme: Theme) -> (String, S
     }
 }
 
-fn their_level(model: &Model, call: &Call, width: u16, theme: Theme) -> (String, Style) {
+fn their_level(model: &Model, party: &Party, width: u16, theme: Theme) -> (String, Style) {
     match &model.sound.speaker {
         HalfState::Failed { .. } => ("no speaker".to_owned(), theme.bad()),
-        HalfState::Open { .. } | HalfState::Closed => (meter::bar(call.them, width, theme), theme.good()),
+        HalfState::Open { .. } | HalfState::Closed => (meter::bar(party.level, width, theme), theme.good()),
     }
 }
 
@@ -90,160 +165,70 @@ pub(super) fn panel(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let Some(call) = &model.call else { return };
     let x = text::left(buf, text::row(area, 0), 1, "CALL ", theme.strong());
     let words = title::state(model).unwrap_or_default();
+    let words = text::fit(&words, area.width.saturating_sub(x), theme.glyphs.more);
     text::left(buf, text::row(area, 0), x, &words, theme.plain());
     let keys = match &call.phase {
         Phase::Incoming(_) => "^G answer   ^X decline",
-        Phase::Answering | Phase::Placing { .. } => "^X stop calling",
+        Phase::Answering(_) | Phase::Placing { .. } => "^X stop calling",
         Phase::Live { .. } => "^T mute   ^X hang up   ^G full view",
     };
     text::left(buf, text::row(area, area.height - 1), 1, keys, theme.dim());
-    let Phase::Live { heard, .. } = call.phase else { return };
-    let sealed = format!("{} end-to-end encrypted", theme.glyphs.delivered);
-    text::left(buf, text::row(area, 1), 1, &sealed, theme.good());
-    let rows = [
-        ("you", own_level(model, call, 20, theme)),
-        (call.with.as_str(), their_level(model, call, 20, theme)),
-    ];
-    for (y, (who, level)) in [3, 5].into_iter().zip(rows) {
-        let who = text::fit(who, 9, theme.glyphs.more);
-        text::left(buf, text::row(area, y), 1, &who, theme.dim());
-        text::left(buf, text::row(area, y), 11, &level.0, level.1);
-    }
-    let below = Rect { y: area.y + 7, height: area.height.saturating_sub(9), ..area };
-    figures(model, call, heard, below, buf, theme, false);
-}
-
-/// The call on a page of its own.
-pub(super) fn page(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let Some(call) = &model.call else { return };
-    head(model, call, text::row(area, 1), buf, theme);
-    text::rule(buf, text::row(area, 2), theme.glyphs.horizontal, theme.dim());
-    let Phase::Live { heard, .. } = call.phase else {
-        let words = "Nothing is heard or sent before the call is answered.";
-        text::left(buf, text::row(area, 4), 2, words, theme.dim());
-        return;
-    };
-    // On low screens the empty rows between go first.
-    let roomy = area.height >= 20;
-    let gap = u16::from(roomy);
-    let who = text::columns(call.with.as_str()).clamp(3, 12);
-    let meter = if area.width < super::TWO_PANES_WIDTH { NARROW_PAGE_METER } else { PAGE_METER };
-    let you = own_level(model, call, meter, theme);
-    let them = their_level(model, call, meter, theme);
-    let muffled = model.sound.muted || trouble("microphone", &model.sound.microphone).is_some();
-    let speaks = if muffled { Meter::default() } else { call.you };
-    let mut y = 3 + gap;
-    for (name, level, step, volume) in
-        [("you", you, speaks, None), (call.with.as_str(), them, call.them, Some(call.volume))]
-    {
-        let row = text::row(area, y);
-        text::left(buf, row, 2, &text::fit(name, who, theme.glyphs.more), theme.strong());
-        text::left(buf, row, who + 5, &level.0, level.1);
-        if step.step() > 0 {
-            text::left(buf, row, who + 5 + meter + 2, "speaking", theme.dim());
-        }
-        if let Some(volume) = volume {
-            text::left(buf, row, who + 5 + meter + 13, &format!("vol {volume}%"), theme.dim());
-        }
-        y += 1 + gap;
-    }
-    let bottom = 2;
-    let rows = Rect { y: area.y + y, height: area.height.saturating_sub(y + bottom + gap), ..area };
-    figures(model, call, heard, rows, buf, theme, true);
-    text::rule(buf, text::row(area, area.height - 2), theme.glyphs.horizontal, theme.dim());
-    devices(model, text::row(area, area.height - 1), buf, theme);
-}
-
-fn head(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let x = text::left(buf, area, 2, call.with.as_str(), theme.strong());
-    let now = model.now.mono;
-    let words = match &call.phase {
-        Phase::Live { since, .. } => format!("in call  {}", clock(now - *since)),
-        Phase::Placing { since, reached } => {
-            format!("{}  {}", title::placing(*reached), clock(now - *since))
-        }
-        Phase::Incoming(incoming) => format!("is calling  {}", clock(now - incoming.since)),
-        Phase::Answering => "connecting".to_owned(),
-    };
-    let x = text::left(buf, area, x + 2, &words, theme.plain());
-    if matches!(call.phase, Phase::Live { .. }) {
+    let live = matches!(call.phase, Phase::Live { .. });
+    if call.plain {
+        text::left(buf, text::row(area, 1), 1, NOT_ENCRYPTED, theme.alarm());
+    } else if live {
         let sealed = format!("{} end-to-end encrypted", theme.glyphs.delivered);
-        let short = format!("{} E2E", theme.glyphs.delivered);
-        let fits = x + 2 + text::columns(&sealed) < area.width;
-        text::right(buf, area, 1, if fits { &sealed } else { &short }, theme.good());
+        text::left(buf, text::row(area, 1), 1, &sealed, theme.good());
+    }
+    let between = Rect { y: area.y + 3, height: area.height.saturating_sub(5), ..area };
+    let used = match (live, call.is_group()) {
+        (_, true) => people(model, call, between, buf, theme),
+        (true, false) => pair(model, call, between, buf, theme),
+        (false, false) => return,
+    };
+    if live {
+        let below = Rect { y: between.y + used, height: between.height.saturating_sub(used), ..between };
+        figures::figures(model, call, below, buf, theme, false);
     }
 }
 
-/// The figures of a call, one in a row, with the details beside them where there is room.
-fn figures(model: &Model, call: &Call, heard: bool, area: Rect, buf: &mut Buffer, theme: Theme, wide: bool) {
-    let mut y = 0;
-    for words in troubles(model, heard) {
-        for line in text::wrap(&words, area.width.saturating_sub(3)) {
-            text::left(buf, text::row(area, y), 2 - u16::from(!wide), &line, theme.warn());
-            y += 1;
-        }
+/// You and them; gives the rows that it takes.
+fn pair(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) -> u16 {
+    let you = ("you".to_owned(), own_level(model, call, PANEL_METER, theme));
+    let them = |party: &Party| (model.shown(&party.name), their_level(model, party, PANEL_METER, theme));
+    for (y, (who, level)) in [0, 2].into_iter().zip([you].into_iter().chain(call.first().map(them))) {
+        person(&who, &level, text::row(area, y), buf, theme, theme.dim());
     }
-    let Some(figures) = &call.statistics else { return };
-    let (label_at, value_at, detail_at) = if wide { (2, 17, 32) } else { (1, 13, 22) };
-    for (label, value, detail) in table(figures, wide) {
-        let row = text::row(area, y);
-        text::left(buf, row, label_at, label, theme.dim());
-        text::left(buf, row, value_at, &value, theme.plain());
-        if detail_at + text::columns(&detail) <= row.width {
-            text::left(buf, row, detail_at, &detail, theme.dim());
-        }
+    4
+}
+
+/// Everybody in a call of many, one a row; gives the rows that it takes.
+fn people(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) -> u16 {
+    person("you", &own_level(model, call, PANEL_METER, theme), text::row(area, 0), buf, theme, theme.dim());
+    let shown: Vec<&Party> = call.parties.iter().filter(|party| party.shown(model.now.mono)).collect();
+    // Half of the panel at most, so that the figures keep their place.
+    let room = usize::from(area.height / 2);
+    let cut = if shown.len() > room { room.saturating_sub(1) } else { shown.len() };
+    let mut y = 1;
+    for party in &shown[..cut] {
+        let level = if party.heard() {
+            their_level(model, party, PANEL_METER, theme)
+        } else {
+            (being(call, party).to_owned(), theme.dim())
+        };
+        person(&model.shown(&party.name), &level, text::row(area, y), buf, theme, theme.dim());
         y += 1;
     }
-}
-
-fn troubles(model: &Model, heard: bool) -> Vec<String> {
-    let mut words = Vec::new();
-    words.extend(trouble("microphone", &model.sound.microphone));
-    words.extend(trouble("speaker", &model.sound.speaker));
-    if !heard {
-        words.push("connected, waiting for their first sound".to_owned());
+    if cut < shown.len() {
+        let more = format!("and {} more: ^G shows them", shown.len() - cut);
+        text::left(buf, text::row(area, y), 1, &more, theme.dim());
+        y += 1;
     }
-    words
+    y + 1
 }
 
-fn table(figures: &Statistics, wide: bool) -> Vec<(&'static str, String, String)> {
-    let trip = figures.round_trip.map_or_else(|| "not known yet".to_owned(), millis);
-    let frame = figures.frame.as_millis();
-    let mut rows = vec![
-        ("round trip", trip, String::new()),
-        ("loss", percent(figures.loss_in), format!("theirs {}", percent(figures.loss_out))),
-        ("jitter", millis(figures.jitter), format!("buffer {}", millis(figures.buffer))),
-        ("bitrate", format!("{} kbit/s", figures.bitrate / 1000), String::new()),
-        ("path", "relay".to_owned(), "UDP".to_owned()),
-        ("codec", "Opus".to_owned(), format!("48 kHz, {frame} ms")),
-    ];
-    if wide {
-        let repaired = format!("{} repaired", figures.repaired);
-        let made_up =
-            format!("{} made up, {} too late, {} lost", figures.concealed, figures.late, figures.lost);
-        rows.insert(2, ("frames", repaired, made_up));
-    }
-    rows
-}
-
-fn devices(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let name = |half| device(half).map_or("none", |name| name.as_str());
-    let words = format!("mic {}   out {}", name(&model.sound.microphone), name(&model.sound.speaker));
-    let x = text::left(buf, area, 2, theme.glyphs.sound, theme.dim());
-    let muted = if model.sound.muted { "   muted" } else { "" };
-    let words = text::fit(&words, area.width.saturating_sub(x + 1 + text::columns(muted)), theme.glyphs.more);
-    let x = text::left(buf, area, x + 1, &words, theme.dim());
-    text::left(buf, area, x, muted, theme.warn());
-}
-
-fn millis(time: Duration) -> String {
-    if time < Duration::from_millis(1) { "under 1 ms".to_owned() } else { format!("{} ms", time.as_millis()) }
-}
-
-fn percent(share: f32) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
-fn loss_style(share: f32, theme: Theme) -> Style {
-    if share > 0.05 { theme.warn() } else { theme.plain() }
+fn person(who: &str, level: &(String, Style), area: Rect, buf: &mut Buffer, theme: Theme, style: Style) {
+    let who = text::fit(who, 9, theme.glyphs.more);
+    text::left(buf, area, 1, &who, style);
+    text::left(buf, area, 11, &level.0, level.1);
 }

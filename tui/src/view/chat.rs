@@ -10,6 +10,7 @@ use ratatui::style::Style;
 
 use crate::app::Model;
 use crate::app::chat::{Chat, From, Line};
+use crate::app::contacts::is_guest;
 use crate::app::model::Focus;
 
 use super::text;
@@ -23,13 +24,16 @@ const TIME_COLUMNS: u16 = 7;
 pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, bar: bool) -> Option<Position> {
     let bar = if bar && model.call.is_some() { 2 } else { 0 };
     let contact = model.contacts.selected();
-    head(contact, text::row(area, 0), buf, theme);
+    head(model, contact, text::row(area, 0), buf, theme);
     text::rule(buf, text::row(area, 1), theme.glyphs.horizontal, theme.dim());
     let lines = Rect { y: area.y + 2, height: area.height.saturating_sub(4 + bar), ..area };
     match contact {
         None => paragraph(NOBODY, lines, buf, theme),
         Some(contact) if contact.standing == Standing::Asking => {
-            let words = format!("{} asks to be your contact. Enter or A accepts, D rejects.", contact.name);
+            let words = format!(
+                "{} asks to be your contact. Enter or A accepts, D rejects.",
+                model.shown(&contact.name)
+            );
             paragraph(&words, lines, buf, theme);
         }
         Some(contact) => match model.chats.get(&contact.name).filter(|chat| chat.lines().next().is_some()) {
@@ -37,6 +41,10 @@ pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, ba
             None if contact.standing == Standing::Asked => {
                 let words =
                     format!("{} has been asked. You can write and call once they accept.", contact.name);
+                paragraph(&words, lines, buf, theme);
+            }
+            None if is_guest(contact) => {
+                let words = format!("{} {GUEST}", model.shown(&contact.name));
                 paragraph(&words, lines, buf, theme);
             }
             None => {}
@@ -47,7 +55,12 @@ pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, ba
     text::rule(buf, text::row(area, area.height - 2), theme.glyphs.horizontal, theme.dim());
     let input = text::row(area, area.height - 1);
     let x = text::left(buf, input, 1, "> ", theme.accent());
-    let chat = model.chats.get(&contact?.name);
+    let contact = contact?;
+    let chat = model.chats.get(&contact.name);
+    if is_guest(contact) && chat.is_none_or(|chat| chat.draft.text().is_empty()) {
+        text::left(buf, input, x, "their program has no texts: c calls them", theme.dim());
+        return None;
+    }
     let place = Rect { x: input.x + x, width: input.width - x, ..input };
     let none = crate::app::input::Editor::default();
     let cursor = line::line(chat.map_or(&none, |chat| &chat.draft), place, buf, theme);
@@ -57,14 +70,23 @@ pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, ba
 const NOBODY: &str = "This is where you talk. Press a to add a contact by name, or by the link they gave you. \
     Most servers have a friend called echo who answers calls and says back what you say.";
 
-fn head(contact: Option<&ContactInfo>, area: Rect, buf: &mut Buffer, theme: Theme) {
+/// After the name of somebody on a plain door.
+const GUEST: &str = "is a guest, known by this name and nothing else: whoever takes it next looks the same. \
+    Calls with a guest are not encrypted, and a guest's program has no texts.";
+
+fn head(model: &Model, contact: Option<&ContactInfo>, area: Rect, buf: &mut Buffer, theme: Theme) {
     let Some(contact) = contact else { return };
-    text::left(buf, area, 1, contact.name.as_str(), theme.strong());
+    let guest = is_guest(contact);
+    let name_style = if guest { theme.warn() } else { theme.strong() };
+    text::left(buf, area, 1, &model.shown(&contact.name), name_style);
     let (words, style) = match (contact.blocked, contact.standing, contact.presence) {
         (true, _, _) => ("another key: remove them or ask why", theme.bad()),
         (_, Standing::Asking, _) => ("asks to be your contact", theme.warn()),
         (_, Standing::Asked, _) => ("asked, no answer yet", theme.dim()),
         (_, Standing::None, _) => ("not a contact", theme.dim()),
+        (_, Standing::Mutual, Presence::Online) if guest => ("online, not encrypted", theme.warn()),
+        (_, Standing::Mutual, Presence::InCall) if guest => ("in a call, not encrypted", theme.warn()),
+        (_, Standing::Mutual, Presence::Offline) if guest => ("offline", theme.dim()),
         (_, Standing::Mutual, Presence::Online) => ("online", theme.good()),
         (_, Standing::Mutual, Presence::InCall) => ("in a call", theme.warn()),
         (_, Standing::Mutual, Presence::Offline) => ("offline, texts wait for them", theme.dim()),

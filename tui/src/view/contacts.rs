@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::Model;
+use crate::app::contacts::is_guest;
 use crate::app::model::Focus;
 
 use super::text;
@@ -18,9 +19,12 @@ const REQUEST_ROWS_MAX: u16 = 5;
 pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let head = text::row(area, 0);
     let x = text::left(buf, head, 1, "CONTACTS", theme.strong());
-    let online = format!("{} online", model.contacts.online());
-    if x + 2 + text::columns(&online) <= head.width {
-        text::right(buf, head, 0, &online, theme.dim());
+    let (count, style) = match model.contacts.marked().len() {
+        0 => (format!("{} online", model.contacts.online()), theme.dim()),
+        marked => (format!("{marked} marked"), theme.accent()),
+    };
+    if x + 2 + text::columns(&count) <= head.width {
+        text::right(buf, head, 0, &count, style);
     }
     let requests = model.contacts.requests();
     let wanted = u16::try_from(requests.len()).unwrap_or(u16::MAX).saturating_add(1);
@@ -63,14 +67,18 @@ fn row(model: &Model, contact: &ContactInfo, chosen: bool, area: Rect, buf: &mut
     if chosen {
         text::left(buf, area, 0, theme.glyphs.chosen, theme.accent());
     }
+    if model.contacts.is_marked(&contact.name) {
+        text::left(buf, area, 1, theme.glyphs.marked, theme.accent());
+    }
     text::left(buf, area, 2, glyph, style);
     let name_style = match (chosen && model.focus == Focus::List, unread > 0) {
         (true, _) => theme.cursor(),
+        (false, _) if is_guest(contact) => theme.warn(),
         (false, true) => theme.strong(),
         (false, false) => theme.plain(),
     };
     // The name comes first: words about it take what is left.
-    let name = text::fit(contact.name.as_str(), area.width.saturating_sub(4), theme.glyphs.more);
+    let name = text::fit(&model.shown(&contact.name), area.width.saturating_sub(4), theme.glyphs.more);
     let after = text::left(buf, area, 4, &name, name_style);
     if after + 1 + text::columns(&right) <= area.width {
         text::right(buf, area, 0, &right, if unread > 0 { theme.strong() } else { theme.dim() });

@@ -24,9 +24,9 @@ pub(super) fn help(scroll: usize, area: Rect, buf: &mut Buffer, theme: Theme) {
         let top = scroll.min(rows.len().saturating_sub(usize::from(area.height)));
         return column(&rows[top..], area, buf, theme);
     }
-    // List and message line left, the rest right: about the same height.
+    // List, message line and the rare question left, the rest right: about the same height.
     let half = area.width / 2;
-    let first = [&blocks[1][..], &blocks[2]].concat();
+    let first = [&blocks[1][..], &blocks[2], &blocks[5]].concat();
     let second = [&blocks[0][..], &blocks[3], &blocks[4]].concat();
     let longest = first.len().max(second.len());
     let top = scroll.min(longest.saturating_sub(usize::from(area.height)));

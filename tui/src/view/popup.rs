@@ -5,11 +5,12 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use crate::app::Model;
-use crate::app::call::{Incoming, clock, device, trouble};
 use crate::app::popup::{Add, Popup};
 
 use super::theme::Theme;
 use super::{help, line, text};
+
+mod call;
 
 /// Draws the windows there are. `None` without any; otherwise where the cursor goes, if it is shown.
 pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Option<Position>> {
@@ -22,10 +23,14 @@ pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) 
                 None
             }
             Popup::Add(add) => add_contact(model, add, area, buf, theme),
+            Popup::Consent(consent) => {
+                call::consent(model, consent, area, buf, theme);
+                None
+            }
         });
     }
-    if let Some((from, incoming)) = model.incoming().filter(|(_, incoming)| incoming.window.is_some()) {
-        incoming_call(model, from.as_str(), incoming, area, buf, theme);
+    if let Some((call, incoming)) = model.incoming().filter(|(_, incoming)| incoming.window.is_some()) {
+        call::incoming(model, call, incoming, area, buf, theme);
         cursor = Some(None);
     }
     cursor
@@ -60,37 +65,6 @@ pub(super) fn window(
     let name = text::fit(name, width.saturating_sub(6), theme.glyphs.more);
     text::left(buf, text::row(frame, 0), 2, &format!(" {name} "), theme.strong());
     Rect { x: frame.x + 2, y: frame.y + 1, width: width.saturating_sub(4), height: height.saturating_sub(2) }
-}
-
-fn incoming_call(model: &Model, from: &str, incoming: &Incoming, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let troubles: Vec<String> =
-        [trouble("microphone", &model.sound.microphone), trouble("speaker", &model.sound.speaker)]
-            .into_iter()
-            .flatten()
-            .collect();
-    let inside = window(area, 52, 9, "Incoming call", buf, theme);
-    let row = |y| text::row(inside, y);
-    let x = text::left(buf, row(1), 1, from, theme.accent());
-    text::left(buf, row(1), x + 1, "is calling you", theme.strong());
-    let ringing = format!("ringing {}", clock(model.now.mono - incoming.since));
-    text::left(buf, row(2), 1, &ringing, theme.dim());
-    for (y, left, right) in [
-        (4, ("Enter/y", "answer"), ("m", "answer muted")),
-        (5, ("n", "decline"), ("i", "silence, let it ring")),
-    ] {
-        for (x, (key, words)) in [(1, left), (22, right)] {
-            let at = text::left(buf, row(y), x, &format!("[{key}]"), theme.accent());
-            text::left(buf, row(y), at + 1, words, theme.plain());
-        }
-    }
-    let sound = match troubles.first() {
-        Some(trouble) => (text::fit(trouble, inside.width - 1, theme.glyphs.more), theme.warn()),
-        None => (
-            device(&model.sound.microphone).map_or_else(String::new, |name| format!("mic {name}")),
-            theme.dim(),
-        ),
-    };
-    text::left(buf, row(6), 1, &sound.0, sound.1);
 }
 
 fn add_contact(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {

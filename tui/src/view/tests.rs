@@ -15,6 +15,8 @@ use crate::app::story::{ASCII, START, Story, UNICODE, contact, name, open};
 use crate::keys::{Code, Key};
 use crate::terminal::Painter;
 
+mod calls;
+
 impl Story {
     /// Alice, logged in, with five friends, a request, and a morning of chat with bob.
     fn morning(look: Look) -> Self {
@@ -217,6 +219,7 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     let mut story = Story::morning(look);
     story.tell(Event::ServerKeyChanged { pinned: Fingerprint([1; 32]), shown: Fingerprint([2; 32]) });
     page("key_changed", story);
+    list.extend(calls::pages(look));
     list
 }
 

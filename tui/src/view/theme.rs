@@ -6,6 +6,9 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::app::model::{Glyphs, Look};
 
+/// What a call is that others can hear: said wherever the call is shown, from its first moment on.
+pub(super) const NOT_ENCRYPTED: &str = " NOT ENCRYPTED ";
+
 /// How things look on this terminal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Theme {
@@ -17,6 +20,7 @@ pub(super) struct Theme {
 #[derive(Debug)]
 pub(super) struct Symbols {
     pub(super) chosen: &'static str,
+    pub(super) marked: &'static str,
     pub(super) online: &'static str,
     pub(super) in_call: &'static str,
     pub(super) offline: &'static str,
@@ -37,6 +41,7 @@ pub(super) struct Symbols {
 
 const UNICODE: Symbols = Symbols {
     chosen: "▌",
+    marked: "+",
     online: "●",
     in_call: "◐",
     offline: "○",
@@ -55,6 +60,7 @@ const UNICODE: Symbols = Symbols {
 
 const ASCII: Symbols = Symbols {
     chosen: ">",
+    marked: "+",
     online: "*",
     in_call: "@",
     offline: "-",
@@ -108,6 +114,11 @@ impl Theme {
 
     pub(super) fn bad(self) -> Style {
         self.coloured(Color::Red, Modifier::BOLD)
+    }
+
+    /// What must not be overlooked.
+    pub(super) fn alarm(self) -> Style {
+        self.coloured(Color::Red, Modifier::BOLD | Modifier::REVERSED)
     }
 
     /// Names and keys to press.

@@ -8,25 +8,23 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::Model;
-use crate::app::call::{Phase, Reached, clock, device};
+use crate::app::call::{Call, Phase, clock, device};
 use crate::app::model::Link;
 
 use super::text;
-use super::theme::Theme;
+use super::theme::{NOT_ENCRYPTED, Theme};
 
 pub(super) fn title(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let time = time_of_day(model.now.wall, &model.settings.zone);
     let mut free = text::right(buf, area, 1, &time, theme.plain());
-    let mut pieces = vec![unread(model)];
-    // The least important first to go: on a narrow screen the sound is left out.
-    if area.width >= 60 {
-        pieces.push(sound(model));
-    }
+    let (narrow, warned) = (area.width < super::TWO_PANES_WIDTH, model.plain_server.is_some());
+    // The least important first to go: on a narrow screen the sound is left out, and a warning takes the next place.
+    let pieces = [unread(model).filter(|_| !narrow || !warned), sound(model).filter(|_| !narrow)];
     for piece in pieces.into_iter().flatten() {
         free = text::right(buf, area, area.width - free + 2, &piece, theme.plain());
     }
     let (glyph, words, style) = match model.link {
-        Link::Online => (theme.glyphs.online, "online".to_owned(), theme.good()),
+        Link::Online => (theme.glyphs.online, online(model, area.width), theme.good()),
         Link::Connecting => (theme.glyphs.asked, "connecting".to_owned(), theme.warn()),
         Link::Away { retry_at } => {
             let secs = (retry_at - model.now.mono).as_millis().div_ceil(1000);
@@ -36,10 +34,22 @@ pub(super) fn title(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let left = Rect { width: free.saturating_sub(1), ..area };
     let x = text::left(buf, left, 1, "tincan", theme.strong());
     let state = format!("{glyph} {words}");
-    let room = left.width.saturating_sub(x + 3 + text::columns(&state));
+    let state = state.trim_end();
+    let warning = if model.plain_server.is_some() { NOT_ENCRYPTED } else { "" };
+    let room = left.width.saturating_sub(x + 3 + text::columns(state) + text::columns(warning));
     let place = text::fit(&address(model), room, theme.glyphs.more);
     let x = text::left(buf, left, x + 2, &place, theme.plain());
-    text::left(buf, left, x + 1, &state, style);
+    let x = text::left(buf, left, x + 1, state, style);
+    text::left(buf, left, x + 1, warning, theme.alarm());
+}
+
+/// A server that speaks a plain protocol is named by it; where there is no room for that, the circle says enough.
+fn online(model: &Model, width: u16) -> String {
+    match model.plain_server {
+        Some(protocol) if width >= super::TWO_PANES_WIDTH => format!("online, {protocol}"),
+        Some(_) => String::new(),
+        None => "online".to_owned(),
+    }
 }
 
 fn address(model: &Model) -> String {
@@ -66,12 +76,14 @@ fn sound(model: &Model) -> Option<String> {
 pub(super) fn tiny(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let words = match &model.call {
         None => format!("tincan: at least {}x{}", super::WIDTH_MIN, super::HEIGHT_MIN),
-        Some(call) => {
+        Some(_) => {
             let keys = if model.incoming().is_some() { "^X decline" } else { "^T mute ^X end" };
-            format!("{} {}", state(model).unwrap_or_else(|| call.with.to_string()), keys)
+            format!("{} {keys}", state(model).unwrap_or_default())
         }
     };
-    text::left(buf, text::row(area, 0), 0, &words, theme.plain());
+    let plain = model.call.as_ref().is_some_and(|call| call.plain);
+    let x = if plain { text::left(buf, text::row(area, 0), 0, NOT_ENCRYPTED, theme.alarm()) + 1 } else { 0 };
+    text::left(buf, text::row(area, 0), x, &words, theme.plain());
     if let Some(notice) = &model.notice {
         text::left(buf, text::row(area, 1), 0, &notice.text, theme.dim());
     }
@@ -79,10 +91,15 @@ pub(super) fn tiny(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
 
 /// The title of the terminal's window. It changes with the state, not with the seconds.
 pub fn window(model: &Model) -> String {
-    let what = match model.call.as_ref().map(|call| (&call.with, &call.phase)) {
-        Some((with, Phase::Incoming(_))) => format!("{with} is calling"),
-        Some((with, Phase::Answering | Phase::Placing { .. } | Phase::Live { .. })) => {
-            format!("call with {with}")
+    let what = match &model.call {
+        Some(call) => {
+            let plain = if call.plain { ", not encrypted" } else { "" };
+            match call.phase {
+                Phase::Incoming(_) => format!("{} is calling{plain}", caller(model, call)),
+                Phase::Answering(_) | Phase::Placing { .. } | Phase::Live { .. } => {
+                    format!("call with {}{plain}", model.with(call, NAMES_SHOWN))
+                }
+            }
         }
         None => address(model),
     };
@@ -93,24 +110,41 @@ pub fn window(model: &Model) -> String {
 /// What the call is at, in a few words; none without a call.
 pub(super) fn state(model: &Model) -> Option<String> {
     let call = model.call.as_ref()?;
-    let (with, now) = (&call.with, model.now.mono);
+    let now = model.now.mono;
+    let with = || model.with(call, NAMES_SHOWN);
     Some(match &call.phase {
-        Phase::Incoming(incoming) => format!("{with} is calling {}", clock(now - incoming.since)),
-        Phase::Answering => format!("{with} connecting"),
-        Phase::Placing { since, reached } => format!("{with} {} {}", placing(*reached), clock(now - *since)),
-        Phase::Live { since, .. } => {
+        Phase::Incoming(incoming) => {
+            format!("{} is calling {}", caller(model, call), clock(now - incoming.since))
+        }
+        Phase::Answering(_) => format!("{} connecting", with()),
+        Phase::Placing { since, .. } => format!("{} {} {}", with(), placing(call), clock(now - *since)),
+        Phase::Live { since } => {
             let muted = if model.sound.muted { " muted" } else { "" };
-            format!("{with} {}{muted}", clock(now - *since))
+            let who = if call.is_group() { here(call) } else { with() };
+            format!("{who} {}{muted}", clock(now - *since))
         }
     })
 }
 
-/// How far a call being placed got, in a word.
-pub(super) fn placing(reached: Reached) -> &'static str {
-    match reached {
-        Reached::Wanted | Reached::Calling => "calling",
-        Reached::Ringing => "ringing",
+/// Names before only their number is said.
+const NAMES_SHOWN: usize = 2;
+
+/// Who calls.
+fn caller(model: &Model, call: &Call) -> String {
+    call.first().map(|party| model.shown(&party.name)).unwrap_or_default()
+}
+
+/// How many are in a call of many, oneself included: `5 here`, or `3 of 5 here` while some are awaited.
+pub(super) fn here(call: &Call) -> String {
+    match call.count() {
+        (here, awaited) if here == awaited => format!("{here} here"),
+        (here, awaited) => format!("{here} of {awaited} here"),
     }
+}
+
+/// How far a call being placed got, in a word.
+pub(super) fn placing(call: &Call) -> &'static str {
+    if call.rings() { "ringing" } else { "calling" }
 }
 
 /// `14:32` where the user is.

@@ -1,17 +1,16 @@
 //! What the client machine and the agent tell, in the words of the screen.
 
-use proto::client::{Command, EndReason, Event, MessageState};
+use proto::Safe;
+use proto::client::{Command, Event, MessageState};
 use proto::id::Name;
-use proto::media::{HalfState, SoundCommand, SoundEvent};
-use proto::wire::record::Standing;
-use proto::{Safe, Time};
+use proto::media::{HalfState, SoundEvent};
 
-use super::super::call::{self, BELL_EVERY, Call, Incoming, Phase, Reached};
+use super::super::call::{self, Call, Phase};
 use super::super::chat::{From, Line};
 use super::super::model::{Focus, Link, Model, Stage, Welcome};
 use super::super::msg::Effect;
 use super::super::popup::Popup;
-use super::notice;
+use super::{calls, notice};
 
 pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effect>) {
     model.dirty = true;
@@ -37,16 +36,17 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         }
         Event::Gone(name) => model.contacts.remove(&name),
         Event::Request(name) => {
-            notice(model, format!("{name} asks to be your contact: A accepts, D rejects."));
+            notice(model, format!("{} asks to be your contact: A accepts, D rejects.", model.shown(&name)));
             effects.push(Effect::Bell);
         }
         Event::Requested(name) => notice(model, format!("{name} has your request.")),
         Event::Accepted(name) => {
-            note(model, &name, format!("{name} and you are contacts now"));
+            let shown = model.shown(&name);
+            note(model, &name, format!("{shown} and you are contacts now"));
             // Keys act on the selection, which must not move under somebody's finger: say what they would do.
             let chosen = model.contacts.selected().is_some_and(|contact| contact.name == name);
-            let next = if chosen { "c calls, Enter writes." } else { "choose them with j and k." };
-            notice(model, format!("{name} and you are contacts now: {next}"));
+            let next = if chosen { model.next_keys(&name) } else { "choose them with j and k." };
+            notice(model, format!("{shown} and you are contacts now: {next}"));
         }
         Event::Rejected(name) => notice(model, format!("{name} dismissed your request.")),
         Event::Waiting { to, echo, id } => model.chats.entry(to).or_default().saved(echo, id),
@@ -60,24 +60,14 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
             let line = Line { id: Some(id), when: sent, from: From::Them, text };
             said(model, from, line, effects);
         }
-        Event::Incoming { from: name, .. } => incoming(model, name),
-        Event::Calling { to, .. } => {
-            for name in to {
-                placed(model, name, Reached::Calling);
-            }
-        }
-        Event::Ringing(name) => placed(model, name, Reached::Ringing),
-        Event::Joined { who: with, ssrc } => {
-            let phase = Phase::Live { since: model.now.mono, ssrc, heard: false };
-            set_phase(model, with, phase);
-        }
-        Event::Heard(name) => heard(model, &name),
-        Event::Ended { with, reason } => {
-            for name in with {
-                ended(model, &name, reason, effects);
-            }
-        }
-        Event::Parted { .. } | Event::PlainUnconfirmed(_) => {}
+        Event::Incoming { from, others, plain } => calls::incoming(model, from, others, plain),
+        Event::Calling { to, plain } => calls::calling(model, to, plain),
+        Event::Ringing(name) => calls::ringing(model, &name),
+        Event::Joined { who, ssrc } => calls::joined(model, who, ssrc),
+        Event::Heard(name) => calls::heard(model, &name),
+        Event::Parted { who, reason } => calls::parted(model, &who, reason),
+        Event::Ended { with, reason } => calls::ended(model, with, reason, effects),
+        Event::PlainUnconfirmed(names) => calls::plain_unconfirmed(model, names),
         Event::Invite(link) => model.own_link = Some(link),
         Event::Refused { text, .. } => refused(model, &text),
         Event::IdentityChanged(name) => {
@@ -181,12 +171,12 @@ fn refused(model: &mut Model, text: &Safe) {
         return;
     }
     // The machine says what it calls as soon as it is asked: a refusal before that is of the call.
-    let wanted = |call: &mut Call| matches!(call.phase, Phase::Placing { reached: Reached::Wanted, .. });
+    let wanted = |call: &mut Call| matches!(call.phase, Phase::Placing { wanted: true, .. });
     model.call.take_if(wanted);
     notice(model, text.as_str());
 }
 
-fn note(model: &mut Model, name: &Name, text: String) {
+pub(super) fn note(model: &mut Model, name: &Name, text: String) {
     let line = Line { id: None, when: model.now.wall, from: From::Note, text: Safe::line(&text) };
     model.chats.entry(name.clone()).or_default().push(line);
 }
@@ -198,80 +188,4 @@ fn said(model: &mut Model, from: Name, line: Line, effects: &mut Vec<Effect>) {
     }
     chat.unread += 1;
     effects.push(Effect::Bell);
-}
-
-fn incoming(model: &mut Model, name: Name) {
-    let now = model.now.mono;
-    let ring = Incoming { since: now, window: None, asked: false, silent: false, bell_at: now };
-    model.call = Some(Call::new(name, Phase::Incoming(ring)));
-    show_incoming(model, false);
-}
-
-/// Opens the window of an incoming call where it steals no keys, or because it was asked for.
-pub(super) fn show_incoming(model: &mut Model, asked: bool) {
-    let free = model.focus == Focus::List && model.popups.is_empty();
-    let now = model.now.mono;
-    let Some(Call { phase: Phase::Incoming(incoming), .. }) = &mut model.call else { return };
-    let quiet = incoming.silent && !asked;
-    if incoming.window.is_none() && (asked || free) && !quiet {
-        incoming.window = Some(now);
-        incoming.asked = asked;
-    }
-}
-
-/// Rings the bell when it is time.
-pub(super) fn ring(call: &mut Call, now: Time, effects: &mut Vec<Effect>) {
-    let Phase::Incoming(incoming) = &mut call.phase else { return };
-    if !incoming.silent && now >= incoming.bell_at {
-        incoming.bell_at = now + BELL_EVERY;
-        effects.push(Effect::Bell);
-    }
-}
-
-/// A call that was just asked for.
-pub(super) fn placing(with: Name, now: Time) -> Call {
-    Call::new(with, Phase::Placing { since: now, reached: Reached::Wanted })
-}
-
-/// A call being placed got further.
-fn placed(model: &mut Model, name: Name, got: Reached) {
-    if model.call.as_ref().is_none_or(|call| call.with != name) {
-        model.call = Some(placing(name, model.now.mono));
-    }
-    if let Some(Call { phase: Phase::Placing { reached, .. }, .. }) = &mut model.call {
-        *reached = got;
-    }
-}
-
-fn set_phase(model: &mut Model, with: Name, phase: Phase) {
-    match &mut model.call {
-        Some(call) if call.with == with => call.phase = phase,
-        Some(_) | None => model.call = Some(Call::new(with, phase)),
-    }
-}
-
-fn heard(model: &mut Model, name: &Name) {
-    if let Some(Call { with, phase: Phase::Live { heard, .. }, .. }) = &mut model.call
-        && with == name
-    {
-        *heard = true;
-    }
-}
-
-fn ended(model: &mut Model, with: &Name, reason: EndReason, effects: &mut Vec<Effect>) {
-    let call = model.call.take_if(|call| call.with == *with);
-    let lasted = call.as_ref().and_then(|call| call.lasted(model.now.mono));
-    model.call_view = false;
-    // Muted in one call does not mean muted in the next.
-    if core::mem::take(&mut model.sound.muted) {
-        effects.push(Effect::Sound(SoundCommand::Mute(false)));
-    }
-    let contact = model.contacts.get(with).is_some_and(|contact| contact.standing == Standing::Mutual);
-    if contact {
-        note(model, with, call::ended_note(reason, lasted));
-    }
-    if reason == EndReason::Missed && model.chatting() != Some(with) {
-        model.chats.entry(with.clone()).or_default().unread += 1;
-    }
-    notice(model, call::ended(with, reason, lasted));
 }

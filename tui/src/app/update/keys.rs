@@ -7,17 +7,16 @@ use proto::client::{Command, MessageState};
 use proto::id::{Fingerprint, Name};
 use proto::invite::Invite;
 use proto::limits::TEXT_BYTES_MAX;
-use proto::media::SoundCommand;
 use proto::wire::record::Standing;
 
-use super::super::call::Phase;
 use super::super::chat::{From, Line, Sent};
-use super::super::keymap::{self, Act, Place};
+use super::super::contacts::is_guest;
+use super::super::keymap::{self, Act};
 use super::super::model::{Focus, Model, Stage};
 use super::super::msg::Effect;
 use super::super::popup::{Add, Popup};
-use super::events::show_incoming;
-use super::{notice, removal};
+use super::calls::show_incoming;
+use super::{calling, notice, removal};
 use crate::keys::{Input, Key, Kind};
 
 /// How long the second ^C or q may take.
@@ -26,11 +25,7 @@ const QUIT_TIME: Duration = Duration::from_secs(2);
 /// Lines a scroll key moves.
 const SCROLL_LINES: usize = 5;
 
-const NOBODY: &str = "The list is empty: a adds a contact.";
-
-/// Steps of the volume, and its most, in percent.
-const VOLUME_STEP: u16 = 10;
-const VOLUME_MAX: u16 = 200;
+pub(super) const NOBODY: &str = "The list is empty: a adds a contact.";
 
 pub(super) fn on_input(model: &mut Model, input: Input, effects: &mut Vec<Effect>) {
     match input {
@@ -46,8 +41,13 @@ pub(super) fn on_input(model: &mut Model, input: Input, effects: &mut Vec<Effect
 
 fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
     let row = keymap::meaning(key, model.places());
-    // What was meant for the list must not answer the call that has just covered it.
-    if model.guarded() && row.is_none_or(|row| row.place == Place::Incoming) {
+    // What was meant for the list must not answer the window that has just covered it.
+    if let Some(place) = model.guarded()
+        && row.is_none_or(|row| row.place == place)
+    {
+        if let Some(Popup::Consent(consent)) = model.popups.last_mut() {
+            consent.touched = model.now.mono;
+        }
         return;
     }
     model.dirty = true;
@@ -95,15 +95,18 @@ fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::OwnLink => own_link(model, effects),
         Act::Go => go(model, effects),
         Act::NewLine => write(model, "\n"),
-        Act::Call => call(model, effects),
-        Act::Mute => mute(model, !model.sound.muted, effects),
-        Act::HangUp => hang_up(model, effects),
-        Act::CallView => call_view(model),
-        Act::Answer { muted } => answer(model, muted, effects),
-        Act::Decline => hang_up(model, effects),
-        Act::Silence => silence(model),
-        Act::Louder => volume(model, true, effects),
-        Act::Quieter => volume(model, false, effects),
+        Act::Call => calling::call(model, effects),
+        Act::Mark => calling::mark(model),
+        Act::Unmark => model.contacts.unmark(),
+        Act::Mute => calling::mute(model, !model.sound.muted, effects),
+        Act::HangUp | Act::Decline => calling::hang_up(model, effects),
+        Act::CallView => calling::call_view(model),
+        Act::Answer { muted } => calling::answer(model, muted, effects),
+        Act::Silence => calling::silence(model),
+        Act::Consent => calling::consent(model, effects),
+        Act::Choose { down } => calling::choose(model, down),
+        Act::Louder => calling::volume(model, true, effects),
+        Act::Quieter => calling::volume(model, false, effects),
     }
 }
 
@@ -125,10 +128,19 @@ fn back(model: &mut Model) {
 }
 
 fn other_pane(model: &mut Model) {
-    model.focus = match model.focus {
-        Focus::List if model.chatting().is_some() => Focus::Message,
-        Focus::List | Focus::Message => Focus::List,
-    };
+    match model.focus {
+        Focus::Message => model.focus = Focus::List,
+        Focus::List => write_to_selected(model),
+    }
+}
+
+/// Takes the keys to the message line; not for a guest, whose program has no texts.
+fn write_to_selected(model: &mut Model) {
+    let Some(contact) = model.contacts.selected() else { return };
+    if is_guest(contact) {
+        return notice(model, format!("The program of ~{} has no texts: c calls them.", contact.name));
+    }
+    model.focus = Focus::Message;
 }
 
 fn quit(model: &mut Model, ask: bool, effects: &mut Vec<Effect>) {
@@ -153,7 +165,7 @@ fn scroll(model: &mut Model, up: bool) {
 fn open(model: &mut Model, effects: &mut Vec<Effect>) {
     match model.contacts.selected().map(|contact| contact.standing) {
         Some(Standing::Asking) => accept(model, effects),
-        Some(Standing::None | Standing::Asked | Standing::Mutual) => model.focus = Focus::Message,
+        Some(Standing::None | Standing::Asked | Standing::Mutual) => write_to_selected(model),
         None => notice(model, NOBODY),
     }
 }
@@ -166,7 +178,8 @@ fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
     match chosen.or(only).map(|contact| contact.name.clone()) {
         Some(name) => {
             model.contacts.select(&name);
-            notice(model, format!("{name} is your contact now: c calls, Enter writes."));
+            let next = model.next_keys(&name);
+            notice(model, format!("{} is your contact now: {next}", model.shown(&name)));
             effects.push(Effect::Send(Command::Accept(name)));
         }
         None => notice(model, "Nobody selected asks to be a contact: move to a request first."),
@@ -199,7 +212,7 @@ fn go(model: &mut Model, effects: &mut Vec<Effect>) {
         (Stage::Welcome(_), _) => join(model, effects),
         (Stage::Main, Some(Popup::Add(_))) => add(model, effects),
         (Stage::Main, None) => say(model, effects),
-        (Stage::Main, Some(Popup::Help { .. })) | (Stage::Stop { .. }, _) => {}
+        (Stage::Main, Some(Popup::Help { .. } | Popup::Consent(_))) | (Stage::Stop { .. }, _) => {}
     }
 }
 
@@ -260,6 +273,9 @@ fn redeem(link: &str, server: Option<Fingerprint>) -> Result<(String, Command), 
 
 fn say(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(contact) = model.contacts.selected() else { return };
+    if is_guest(contact) {
+        return notice(model, format!("The program of ~{} has no texts: c calls them.", contact.name));
+    }
     let (to, standing, blocked) = (contact.name.clone(), contact.standing, contact.blocked);
     if standing != Standing::Mutual || blocked {
         let why = if blocked { "their key has changed" } else { "you are not contacts yet" };
@@ -277,81 +293,4 @@ fn say(model: &mut Model, effects: &mut Vec<Effect>) {
     chat.push(Line { id: None, when: model.now.wall, from: From::Me(sent), text: shown });
     chat.scroll = 0;
     effects.push(Effect::Send(Command::Say { to, text, echo }));
-}
-
-fn call(model: &mut Model, effects: &mut Vec<Effect>) {
-    if let Some(call) = &model.call {
-        let with = call.with.clone();
-        return notice(model, format!("You are in a call with {with}: ^X hangs up."));
-    }
-    let Some(contact) = model.contacts.selected() else { return notice(model, NOBODY) };
-    let (name, callable) = (contact.name.clone(), contact.standing == Standing::Mutual && !contact.blocked);
-    if !callable {
-        return notice(model, format!("{name} cannot be called: you are not contacts (yet)."));
-    }
-    model.call = Some(super::events::placing(name.clone(), model.now.mono));
-    model.notice = None;
-    effects.push(Effect::Send(Command::Call(vec![name])));
-}
-
-fn mute(model: &mut Model, muted: bool, effects: &mut Vec<Effect>) {
-    model.sound.muted = muted;
-    effects.push(Effect::Sound(SoundCommand::Mute(muted)));
-    if model.call.is_none() {
-        notice(
-            model,
-            if muted {
-                "Your microphone is muted for the next call."
-            } else {
-                "Your microphone is on in the next call."
-            },
-        );
-    }
-}
-
-fn hang_up(model: &mut Model, effects: &mut Vec<Effect>) {
-    match model.call.as_ref().map(|call| &call.phase) {
-        None => notice(model, "There is no call."),
-        Some(Phase::Incoming(_)) => effects.push(Effect::Send(Command::Decline)),
-        Some(Phase::Answering | Phase::Placing { .. } | Phase::Live { .. }) => {
-            effects.push(Effect::Send(Command::HangUp));
-        }
-    }
-}
-
-fn call_view(model: &mut Model) {
-    if model.incoming().is_some() {
-        return show_incoming(model, true);
-    }
-    if model.call.is_none() {
-        return notice(model, "There is no call: c calls the selected contact.");
-    }
-    model.call_view = !model.call_view;
-}
-
-fn answer(model: &mut Model, muted: bool, effects: &mut Vec<Effect>) {
-    let Some(call) = &mut model.call else { return };
-    call.phase = Phase::Answering;
-    let with = call.with.clone();
-    model.contacts.select(&with);
-    if muted != model.sound.muted {
-        mute(model, muted, effects);
-    }
-    effects.push(Effect::Send(Command::Answer));
-}
-
-fn silence(model: &mut Model) {
-    let Some(super::super::call::Call { phase: Phase::Incoming(incoming), .. }) = &mut model.call else {
-        return;
-    };
-    incoming.silent = true;
-    incoming.window = None;
-}
-
-fn volume(model: &mut Model, up: bool, effects: &mut Vec<Effect>) {
-    let Some(call) = &mut model.call else { return };
-    let Phase::Live { ssrc, .. } = call.phase else { return };
-    let louder = (call.volume + VOLUME_STEP).min(VOLUME_MAX);
-    call.volume = if up { louder } else { call.volume.saturating_sub(VOLUME_STEP) };
-    effects.push(Effect::Sound(SoundCommand::Volume { ssrc, percent: call.volume }));
 }

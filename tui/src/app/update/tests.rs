@@ -14,6 +14,8 @@ use crate::app::model::{Focus, Stage};
 use crate::app::popup::Popup;
 use crate::app::story::{START, Story, UNICODE, contact, name};
 
+mod calls;
+
 impl Story {
     /// Bob and carol are there, erin is not, grace asks.
     fn friends() -> Self {

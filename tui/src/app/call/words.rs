@@ -1,0 +1,170 @@
+//! What is said of a call: how it ended, who left it and why.
+
+use std::time::Duration;
+
+use proto::client::EndReason;
+use proto::limits::RING_TIME_MAX;
+use proto::media::HalfState;
+
+/// `bob`, `bob and carol`, `bob, carol and dave`; with more than `most`, `bob, carol and 29 others`.
+pub fn among(names: &[String], most: usize) -> String {
+    let (shown, others) = match names.len() {
+        count if count <= most => (names, 0),
+        count => (&names[..most.saturating_sub(1)], count - most.saturating_sub(1)),
+    };
+    match (shown, others) {
+        ([], 0) => String::new(),
+        ([], others) => format!("{others} others"),
+        ([only], 0) => only.clone(),
+        ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
+        (shown, others) => format!("{} and {others} others", shown.join(", ")),
+    }
+}
+
+/// What happened to a call with these (of which there are `many`), and what to do next, in a sentence.
+pub fn ended(with: &str, many: bool, reason: EndReason, lasted: Option<Duration>) -> String {
+    let talked = lasted.map(|lasted| format!(" You talked {}.", clock(lasted))).unwrap_or_default();
+    let are = if many { "are" } else { "is" };
+    match reason {
+        EndReason::HungUp => format!("The call with {with} is over.{talked}"),
+        EndReason::TheyHungUp if many => format!("Everybody else left the call with {with}.{talked}"),
+        EndReason::TheyHungUp => format!("{with} hung up.{talked}"),
+        EndReason::Declined => format!("{with} declined. Write a message, or call again later with c."),
+        EndReason::Busy => {
+            let calls = if many { "other calls" } else { "another call" };
+            format!("{with} {are} in {calls}. Write a message, or call again later with c.")
+        }
+        EndReason::NoAnswer => {
+            let rang = RING_TIME_MAX.as_secs();
+            format!("{with} did not answer in {rang} s. Call again with c, or write a message: it waits.")
+        }
+        EndReason::Gone => format!("{with} {are} not connected. Write a message: it waits until they are."),
+        EndReason::Taken => format!("Another device of yours took the call with {with}."),
+        EndReason::Missed => format!("{with} called and stopped before you answered. Call back with c."),
+        EndReason::Lost => {
+            format!("Nothing was heard from {with} for 15 s, so the call ended. Call again with c.")
+        }
+        EndReason::Failed => format!("The call with {with} could not be set up. Try again with c."),
+    }
+}
+
+/// The same as a line among the messages with one of them, where their name stands already; `others` are those who
+/// were in it too.
+pub fn ended_note(reason: EndReason, lasted: Option<Duration>, others: &str) -> String {
+    let (call, with) = match others {
+        "" => ("call", String::new()),
+        others => ("group call", format!(", with {others}")),
+    };
+    let what = match (reason, lasted) {
+        (EndReason::Lost, Some(lasted)) => format!("{call}, {}, lost", clock(lasted)),
+        (_, Some(lasted)) => format!("{call}, {}", clock(lasted)),
+        (EndReason::HungUp | EndReason::TheyHungUp | EndReason::Lost, None) => {
+            format!("{call}, not answered")
+        }
+        (EndReason::Declined, None) => format!("{call}, declined"),
+        (EndReason::Busy, None) => format!("{call}, busy"),
+        (EndReason::NoAnswer, None) => format!("{call}, no answer"),
+        (EndReason::Gone, None) => format!("{call}, not connected"),
+        (EndReason::Taken, None) => format!("{call}, taken on another device"),
+        (EndReason::Missed, None) => format!("missed {call}"),
+        (EndReason::Failed, None) => format!("{call}, could not be set up"),
+    };
+    what + &with
+}
+
+/// Somebody is out of a call that goes on, in a sentence.
+pub fn parted(who: &str, reason: EndReason) -> String {
+    match reason {
+        EndReason::HungUp | EndReason::TheyHungUp => format!("{who} left the call."),
+        EndReason::Declined => format!("{who} declined."),
+        EndReason::Busy => format!("{who} is in another call."),
+        EndReason::NoAnswer | EndReason::Missed => format!("{who} did not answer."),
+        EndReason::Gone => format!("{who} is not connected."),
+        EndReason::Taken => format!("{who} is in the call on another device."),
+        EndReason::Lost => format!("Nothing was heard from {who} any more: the call goes on without them."),
+        EndReason::Failed => format!("{who} could not be brought into the call."),
+    }
+}
+
+/// The same in a word or two, for their row.
+pub fn parted_word(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::HungUp | EndReason::TheyHungUp => "left",
+        EndReason::Declined => "declined",
+        EndReason::Busy => "busy",
+        EndReason::NoAnswer | EndReason::Missed => "no answer",
+        EndReason::Gone => "not connected",
+        EndReason::Taken => "other device",
+        EndReason::Lost => "lost",
+        EndReason::Failed => "failed",
+    }
+}
+
+/// What is wrong with the sound, in a sentence; none when nothing is.
+pub fn trouble(what: &str, half: &HalfState) -> Option<String> {
+    match half {
+        HalfState::Failed { why } => Some(format!("no {what}: {why}")),
+        HalfState::Open { .. } | HalfState::Closed => None,
+    }
+}
+
+/// `03:12`, or `1:03:12` from an hour on.
+pub fn clock(time: Duration) -> String {
+    let secs = time.as_secs();
+    let (hours, minutes, seconds) = (secs / 3600, secs / 60 % 60, secs % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes:02}:{seconds:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REASONS: [EndReason; 10] = [
+        EndReason::HungUp,
+        EndReason::TheyHungUp,
+        EndReason::Declined,
+        EndReason::Busy,
+        EndReason::NoAnswer,
+        EndReason::Gone,
+        EndReason::Taken,
+        EndReason::Missed,
+        EndReason::Lost,
+        EndReason::Failed,
+    ];
+
+    #[test]
+    fn every_end_names_the_person() {
+        for reason in REASONS {
+            assert!(ended("bob", false, reason, None).contains("bob"), "{reason:?}");
+            assert!(ended("bob and carol", true, reason, None).contains("bob and carol"), "{reason:?}");
+            assert!(parted("bob", reason).contains("bob"), "{reason:?}");
+        }
+        let talked = ended("bob", false, EndReason::TheyHungUp, Some(Duration::from_secs(3 * 60 + 12)));
+        assert_eq!(talked, "bob hung up. You talked 03:12.");
+        let busy = ended("bob and carol", true, EndReason::Busy, None);
+        assert!(busy.starts_with("bob and carol are in other calls."), "{busy}");
+    }
+
+    #[test]
+    fn names_are_listed_as_people_do() {
+        let names = |list: &str| list.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(among(&[], 3), "");
+        assert_eq!(among(&names("bob"), 3), "bob");
+        assert_eq!(among(&names("bob carol"), 3), "bob and carol");
+        assert_eq!(among(&names("bob carol dave"), 3), "bob, carol and dave");
+        assert_eq!(among(&names("bob carol dave erin"), 3), "bob, carol and 2 others");
+        assert_eq!(among(&names("bob carol dave"), 2), "bob and 2 others");
+    }
+
+    #[test]
+    fn a_note_says_who_else_was_there() {
+        let minute = Some(Duration::from_secs(60));
+        assert_eq!(ended_note(EndReason::TheyHungUp, minute, ""), "call, 01:00");
+        assert_eq!(ended_note(EndReason::TheyHungUp, minute, "dave"), "group call, 01:00, with dave");
+        assert_eq!(ended_note(EndReason::Missed, None, "dave"), "missed group call, with dave");
+    }
+}

@@ -1,0 +1,204 @@
+//! What the client machine tells of calls, in the words of the screen.
+
+use proto::Time;
+use proto::client::EndReason;
+use proto::id::{Name, Ssrc};
+use proto::media::SoundCommand;
+use proto::wire::record::Standing;
+
+use super::super::call::{self, BELL_EVERY, Being, Call, Incoming, Phase};
+use super::super::model::{Focus, Model};
+use super::super::msg::Effect;
+use super::super::popup::{Consent, Popup, Wanted};
+use super::notice;
+
+/// Names in a sentence over the footer or a line of a chat; of more, only how many.
+pub(super) const NAMES_SHOWN: usize = 3;
+
+pub(super) fn incoming(model: &mut Model, from: Name, others: Vec<Name>, plain: bool) {
+    let now = model.now.mono;
+    let ring = Incoming { since: now, window: None, asked: false, silent: false, bell_at: now };
+    let own = model.name.clone();
+    let with = core::iter::once(from).chain(others).filter(|name| own.as_ref() != Some(name));
+    model.call = Some(Call::new(with, Phase::Incoming(ring), plain));
+    show_incoming(model, false);
+}
+
+/// Opens the window of an incoming call where it steals no keys, or because it was asked for.
+pub(super) fn show_incoming(model: &mut Model, asked: bool) {
+    let free = model.focus == Focus::List && model.popups.is_empty();
+    let now = model.now.mono;
+    let Some(Call { phase: Phase::Incoming(incoming), .. }) = &mut model.call else { return };
+    let quiet = incoming.silent && !asked;
+    if incoming.window.is_none() && (asked || free) && !quiet {
+        incoming.window = Some(now);
+        incoming.asked = asked;
+    }
+}
+
+/// Rings the bell when it is time.
+pub(super) fn ring(call: &mut Call, now: Time, effects: &mut Vec<Effect>) {
+    let Phase::Incoming(incoming) = &mut call.phase else { return };
+    if !incoming.silent && now >= incoming.bell_at {
+        incoming.bell_at = now + BELL_EVERY;
+        effects.push(Effect::Bell);
+    }
+}
+
+/// A call that was just asked for.
+pub(super) fn placing(with: Vec<Name>, now: Time) -> Call {
+    Call::new(with, Phase::Placing { since: now, wanted: true }, false)
+}
+
+/// The client machine took it.
+pub(super) fn calling(model: &mut Model, to: Vec<Name>, plain: bool) {
+    let since = match &model.call {
+        Some(Call { phase: Phase::Placing { since, .. }, .. }) => *since,
+        Some(_) | None => model.now.mono,
+    };
+    model.call = Some(Call::new(to, Phase::Placing { since, wanted: false }, plain));
+}
+
+pub(super) fn ringing(model: &mut Model, name: &Name) {
+    if let Some(party) = model.call.as_mut().and_then(|call| call.party(name))
+        && party.ssrc().is_none()
+    {
+        party.being = Being::Ringing;
+    }
+}
+
+pub(super) fn joined(model: &mut Model, who: Name, ssrc: Ssrc) {
+    let since = model.now.mono;
+    let live = Phase::Live { since };
+    let call = model.call.get_or_insert_with(|| Call::new([], live.clone(), false));
+    let late = matches!(call.phase, Phase::Live { .. }) && call.is_group();
+    // A call that rings here stays one that rings, whoever is in it: only our own yes changes that.
+    if matches!(call.phase, Phase::Answering(_) | Phase::Placing { .. }) {
+        call.phase = live;
+    }
+    let Some(party) = call.enter(who.clone()) else { return };
+    party.being = Being::In { ssrc, since, heard: false };
+    if late {
+        notice(model, format!("{} is in the call now.", model.shown(&who)));
+    }
+}
+
+pub(super) fn heard(model: &mut Model, name: &Name) {
+    let party = model.call.as_mut().and_then(|call| call.party(name));
+    if let Some(Being::In { heard, .. }) = party.map(|party| &mut party.being) {
+        *heard = true;
+    }
+}
+
+/// Somebody is out of a call that goes on.
+pub(super) fn parted(model: &mut Model, who: &Name, reason: EndReason) {
+    let now = model.now.mono;
+    let Some(call) = &mut model.call else { return };
+    let ours = !matches!(call.phase, Phase::Incoming(_)) && call.is_group();
+    let Some(party) = call.party(who).filter(|party| !party.is_out()) else { return };
+    let lasted = party.lasted(now);
+    party.being = Being::Out { reason, since: now };
+    // Who else declined a call that only rings here is nobody's news.
+    if ours {
+        let others = others(model, who);
+        note(model, who, call::ended_note(reason, lasted, &others));
+        notice(model, call::parted(&model.shown(who), reason));
+    }
+}
+
+/// Everybody in the call but `who`, as a chat with `who` names them.
+fn others(model: &Model, who: &Name) -> String {
+    let parties = model.call.iter().flat_map(|call| &call.parties);
+    let names: Vec<&Name> = parties.map(|party| &party.name).filter(|name| *name != who).collect();
+    model.among(&names, NAMES_SHOWN)
+}
+
+pub(super) fn ended(model: &mut Model, with: Vec<Name>, reason: EndReason, effects: &mut Vec<Effect>) {
+    model.call_view = false;
+    // Muted in one call does not mean muted in the next.
+    if core::mem::take(&mut model.sound.muted) {
+        effects.push(Effect::Sound(SoundCommand::Mute(false)));
+    }
+    let answer = |popup: &Popup| matches!(popup, Popup::Consent(Consent { wanted: Wanted::Answer, .. }));
+    model.popups.retain(|popup| !answer(popup));
+    let known =
+        model.call.as_ref().is_some_and(|call| with.is_empty() || with.iter().any(|n| call.is_with(n)));
+    if !known {
+        // Nothing is on the screen of it: the names are all there is.
+        let names: Vec<&Name> = with.iter().collect();
+        let text = call::ended(&model.among(&names, NAMES_SHOWN), names.len() > 1, reason, None);
+        return notice(model, text);
+    }
+    let text = end_of_call(model, reason);
+    model.call = None;
+    notice(model, text);
+}
+
+/// Writes the end of the call into the chats it belongs to, and says it in a sentence.
+fn end_of_call(model: &mut Model, reason: EndReason) -> String {
+    let now = model.now.mono;
+    let Some(call) = model.call.clone() else { return String::new() };
+    let group = call.is_group();
+    let rang = matches!(call.phase, Phase::Incoming(_) | Phase::Answering(_));
+    // Whoever called is who did not reach us; the others did not call. Who left before has their line already.
+    let noted = call
+        .parties
+        .iter()
+        .enumerate()
+        .filter(|(at, party)| if rang { *at == 0 } else { !group || !party.is_out() });
+    for (_, party) in noted {
+        let others = others(model, &party.name);
+        note(model, &party.name, call::ended_note(reason, party.lasted(now), &others));
+    }
+    let Some(first) = call.first().map(|party| party.name.clone()) else { return String::new() };
+    if reason == EndReason::Missed && model.chatting() != Some(&first) {
+        model.chats.entry(first.clone()).or_default().unread += 1;
+    }
+    if rang {
+        let caller = match (reason, others(model, &first)) {
+            (EndReason::Missed, others) if group => format!("{}, with {others},", model.shown(&first)),
+            _ => model.shown(&first),
+        };
+        return call::ended(&caller, false, reason, None);
+    }
+    let lasted = call.lasted(now);
+    let names =
+        if lasted.is_some() { call.parties.iter().map(|party| &party.name).collect() } else { call.names() };
+    call::ended(&model.among(&names, NAMES_SHOWN), names.len() > 1, reason, lasted)
+}
+
+/// What was wanted needs a yes first, because of these.
+pub(super) fn plain_unconfirmed(model: &mut Model, names: Vec<Name>) {
+    let touched = model.now.mono;
+    let wanted = match model.call.take() {
+        Some(call @ Call { phase: Phase::Placing { .. }, .. }) => {
+            Wanted::Call(call.parties.into_iter().map(|party| party.name).collect())
+        }
+        Some(Call { phase: Phase::Answering(incoming), parties, .. }) => {
+            let ring = Incoming { window: None, asked: false, ..incoming };
+            let names = parties.into_iter().map(|party| party.name);
+            model.call = Some(Call::new(names, Phase::Incoming(ring), true));
+            Wanted::Answer
+        }
+        other => {
+            model.call = other;
+            return;
+        }
+    };
+    // Whoever went on to write must find no window under their letters.
+    if matches!(wanted, Wanted::Call(_)) && model.focus == Focus::Message {
+        let names = model.among(&names.iter().collect::<Vec<_>>(), NAMES_SHOWN);
+        return notice(
+            model,
+            format!("A call with {names} is not encrypted. To be asked, press c in the list."),
+        );
+    }
+    model.popups.push(Popup::Consent(Consent { names, wanted, touched }));
+}
+
+/// A line of the program in the chat with a contact.
+fn note(model: &mut Model, name: &Name, text: String) {
+    if model.contacts.get(name).is_some_and(|contact| contact.standing == Standing::Mutual) {
+        super::events::note(model, name, text);
+    }
+}

@@ -1,0 +1,97 @@
+//! The call on a page of its own.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::app::Model;
+use crate::app::call::{Call, Meter, Party, Phase, clock, trouble};
+
+use super::super::theme::{NOT_ENCRYPTED, Theme};
+use super::super::{TWO_PANES_WIDTH, text, title};
+use super::{figures, group, own_level, speaks, their_level};
+
+/// Columns of a meter.
+const METER: u16 = 24;
+const NARROW_METER: u16 = 12;
+
+/// Said until the call is answered.
+pub(super) const NOTHING_YET: &str = "Nothing is heard or sent before the call is answered.";
+
+pub(in crate::view) fn page(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let Some(call) = &model.call else { return };
+    head(model, call, text::row(area, 1), buf, theme);
+    text::rule(buf, text::row(area, 2), theme.glyphs.horizontal, theme.dim());
+    let below = Rect { y: area.y + 3, height: area.height.saturating_sub(3), ..area };
+    if call.is_group() {
+        return group::group(model, call, below, buf, theme);
+    }
+    match call.phase {
+        Phase::Live { .. } => pair(model, call, below, buf, theme),
+        Phase::Incoming(_) | Phase::Answering(_) | Phase::Placing { .. } => {
+            text::left(buf, text::row(below, 1), 2, NOTHING_YET, theme.dim());
+            if call.plain {
+                text::left(buf, text::row(below, 3), 2, figures::OVERHEARD, theme.warn());
+            }
+        }
+    }
+}
+
+/// With whom, how far, and whether it is encrypted.
+fn head(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let group = call.is_group();
+    let with = if group { "group call".to_owned() } else { model.with(call, 1) };
+    let x = text::left(buf, area, 2, &with, theme.strong());
+    let now = model.now.mono;
+    let words = match &call.phase {
+        Phase::Live { since } if group => format!("{}  {}", clock(now - *since), title::here(call)),
+        Phase::Live { since } => format!("in call  {}", clock(now - *since)),
+        Phase::Placing { since, .. } => format!("{}  {}", title::placing(call), clock(now - *since)),
+        Phase::Incoming(incoming) => format!("is calling  {}", clock(now - incoming.since)),
+        Phase::Answering(_) => "connecting".to_owned(),
+    };
+    let x = text::left(buf, area, x + 2, &words, theme.plain());
+    if call.plain {
+        text::right(buf, area, 1, NOT_ENCRYPTED, theme.alarm());
+    } else if matches!(call.phase, Phase::Live { .. }) {
+        let sealed = format!("{} end-to-end encrypted", theme.glyphs.delivered);
+        let short = format!("{} E2E", theme.glyphs.delivered);
+        let fits = x + 2 + text::columns(&sealed) < area.width;
+        text::right(buf, area, 1, if fits { &sealed } else { &short }, theme.good());
+    }
+}
+
+/// A call of two: both meters, and the figures in full.
+fn pair(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
+    // On low screens the empty rows between go first.
+    let roomy = area.height >= 17;
+    let gap = u16::from(roomy);
+    let them = call.first().map(|party| (model.shown(&party.name), party));
+    let who = them.as_ref().map_or(3, |(name, _)| text::columns(name)).clamp(3, 12);
+    let meter = if area.width < TWO_PANES_WIDTH { NARROW_METER } else { METER };
+    let muffled = model.sound.muted || trouble("microphone", &model.sound.microphone).is_some();
+    let you = Meter::step(if muffled { Meter::default() } else { call.you }) > 0;
+    let you = ("you".to_owned(), own_level(model, call, meter, theme), you, None);
+    let theirs = |party: &Party| (their_level(model, party, meter, theme), speaks(party), Some(party.volume));
+    let them = them.map(|(name, party)| {
+        let (level, speaks, volume) = theirs(party);
+        (name, level, speaks, volume)
+    });
+    let mut y = gap;
+    for (name, level, speaks, volume) in [you].into_iter().chain(them) {
+        let row = text::row(area, y);
+        text::left(buf, row, 2, &text::fit(&name, who, theme.glyphs.more), theme.strong());
+        text::left(buf, row, who + 5, &level.0, level.1);
+        if speaks {
+            text::left(buf, row, who + 5 + meter + 2, "speaking", theme.dim());
+        }
+        if let Some(volume) = volume {
+            text::left(buf, row, who + 5 + meter + 13, &format!("vol {volume}%"), theme.dim());
+        }
+        y += 1 + gap;
+    }
+    let bottom = 2;
+    let rows = Rect { y: area.y + y, height: area.height.saturating_sub(y + bottom + gap), ..area };
+    figures::figures(model, call, rows, buf, theme, true);
+    text::rule(buf, text::row(area, area.height - 2), theme.glyphs.horizontal, theme.dim());
+    figures::devices(model, text::row(area, area.height - 1), buf, theme);
+}
