@@ -177,7 +177,9 @@ fn what_cannot_be_done_is_said_and_nothing_else_happens() {
     let mut alice = client(&scratch, &server, "alice");
     for (line, code) in [
         ("dance", "usage"),
-        ("call bob carol", "usage"),
+        ("add bob carol", "usage"),
+        ("volume bob 201", "usage"),
+        ("volume bob 100", "no_call"),
         ("add nobody-here", "no_such_user"),
         ("add alice", "oneself"),
         ("answer", "no_call"),
@@ -188,6 +190,6 @@ fn what_cannot_be_done_is_said_and_nothing_else_happens() {
         assert_eq!(event["code"], code, "{line}: {event}");
     }
     alice.say("help");
-    assert!(alice.expect("help")["commands"].as_array().is_some_and(|list| list.len() == 15));
+    assert!(alice.expect("help")["commands"].as_array().is_some_and(|list| list.len() == 17));
     assert!(alice.stays_quiet_about("error", Duration::from_millis(300)));
 }
