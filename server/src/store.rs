@@ -29,7 +29,13 @@ pub struct Sqlite {
     failed: Option<rusqlite::Error>,
     open: bool,
     /// Counted at the first question, which reads the whole table.
-    accounts: Option<usize>,
+    counts: Option<Counts>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    all: usize,
+    guests: usize,
 }
 
 impl Sqlite {
@@ -40,7 +46,7 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self> {
         make_private(path).with_context(|| format!("cannot write the store {}", path.display()))?;
         let db = connect(path).with_context(|| format!("cannot open the store {}", path.display()))?;
-        let store = Self { db, path: path.to_owned(), failed: None, open: false, accounts: None };
+        let store = Self { db, path: path.to_owned(), failed: None, open: false, counts: None };
         store.check()?;
         store.migrate().with_context(|| format!("cannot prepare the store {}", path.display()))?;
         Ok(store)
@@ -150,6 +156,16 @@ impl Sqlite {
         );
     }
 
+    fn counted(&mut self) -> Counts {
+        if self.counts.is_none() {
+            let sql = "SELECT count(*), count(*) FILTER (WHERE guest) FROM account";
+            let counts = self.one(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
+            let number = |count: i64| usize::try_from(count).unwrap_or(0);
+            self.counts = counts.map(|(all, guests)| Counts { all: number(all), guests: number(guests) });
+        }
+        self.counts.unwrap_or_default()
+    }
+
     /// An account makes few tokens at a time, but it may make them for years. A token lives at most
     /// [`TOKEN_LIFE`], so those that ended so long before the new one will are past their time.
     fn forget_tokens_before(&mut self, token: &Token) {
@@ -162,28 +178,44 @@ impl Sqlite {
 
 impl Store for Sqlite {
     fn account(&mut self, fingerprint: &Fingerprint) -> Option<Account> {
-        let sql = "SELECT fingerprint, name FROM account WHERE fingerprint = ?";
+        let sql = "SELECT fingerprint, name, guest FROM account WHERE fingerprint = ?";
         self.one(sql, [fingerprint.0], account)
     }
 
     fn account_named(&mut self, name: &Name) -> Option<Account> {
-        self.one("SELECT fingerprint, name FROM account WHERE folded = ?", [name.folded()], account)
+        let sql = "SELECT fingerprint, name, guest FROM account WHERE folded = ?";
+        self.one(sql, [name.folded()], account)
     }
 
     fn account_count(&mut self) -> usize {
-        if self.accounts.is_none() {
-            let count = self.one("SELECT count(*) FROM account", [], |row| row.get::<_, i64>(0));
-            self.accounts = count.and_then(|count| usize::try_from(count).ok());
-        }
-        self.accounts.unwrap_or(0)
+        self.counted().all
+    }
+
+    fn guest_count(&mut self) -> usize {
+        self.counted().guests
     }
 
     fn add_account(&mut self, account: &Account) {
-        self.accounts = self.accounts.map(|count| count + 1);
+        let counts = self.counted();
+        let guests = counts.guests + usize::from(account.guest);
+        self.counts = Some(Counts { all: counts.all + 1, guests });
         self.write(
-            "INSERT INTO account (fingerprint, name, folded) VALUES (?, ?, ?)",
-            params![account.fingerprint.0, account.name.as_str(), account.name.folded()],
+            "INSERT INTO account (fingerprint, name, folded, guest) VALUES (?, ?, ?, ?)",
+            params![account.fingerprint.0, account.name.as_str(), account.name.folded(), account.guest],
         );
+    }
+
+    fn remove_guest(&mut self, fingerprint: &Fingerprint) {
+        if self.account(fingerprint).is_none_or(|account| !account.guest) {
+            return;
+        }
+        let counts = self.counted();
+        self.counts = Some(Counts {
+            all: counts.all.saturating_sub(1),
+            guests: counts.guests.saturating_sub(1),
+        });
+        self.write("DELETE FROM account WHERE fingerprint = ?", [fingerprint.0]);
+        self.write("DELETE FROM contact WHERE account = ?1 OR other = ?1", [fingerprint.0]);
     }
 
     fn entries(&mut self, account: &Fingerprint) -> Vec<Signed> {
@@ -305,7 +337,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     let name: String = row.get(1)?;
     let name = Name::parse(&name).map_err(|error| unreadable(1, rusqlite::types::Type::Text, error))?;
-    Ok(Account { fingerprint: Fingerprint(row.get(0)?), name })
+    Ok(Account { fingerprint: Fingerprint(row.get(0)?), name, guest: row.get(2)? })
 }
 
 fn standing(row: &Row<'_>, column: usize) -> rusqlite::Result<Standing> {
@@ -384,6 +416,9 @@ const MIGRATIONS: &[&str] = &["
         expiry_ms INTEGER
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX token_owner ON token (owner);
+", "
+    ALTER TABLE account ADD COLUMN guest INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX contact_other ON contact (other);
 "];
 
 pub(crate) mod rows;

@@ -72,7 +72,7 @@ impl Hub {
                 Err(Refusal::new(Why::LoggedIn, text))
             }
             Some(account) => self.register_device(conn, &account, register, turn),
-            None => self.register_account(conn, &Account { fingerprint: key, name }, register, turn),
+            None => self.register_account(conn, &Account { fingerprint: key, name, guest: false }, register, turn),
         }
     }
 

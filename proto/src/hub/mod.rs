@@ -48,7 +48,7 @@ use timers::Timers;
 
 pub use rate::{Admission, Doorway, Entry};
 pub use settings::{Limits, Settings};
-pub use store::{Account, Mem, Store, Token};
+pub use store::{Account, Mem, Store, Token, guest_fingerprint};
 
 /// Which language a door speaks. The plain dialects of the seeds join this list with their doors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl Hub {
         self.house_is_known = true;
         let Some((name, fingerprint)) = self.settings.house.clone() else { return };
         if turn.store.account(&fingerprint).is_none() && turn.store.account_named(&name).is_none() {
-            turn.store.add_account(&Account { fingerprint, name });
+            turn.store.add_account(&Account { fingerprint, name, guest: false });
         }
     }
 

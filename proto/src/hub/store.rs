@@ -5,17 +5,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{DeviceId, Fingerprint, Name};
+use crate::crypto::identity::sha256;
+use crate::id::{DeviceId, Fingerprint, Name, Principal};
 use crate::time::Wall;
 use crate::wire::record::{Prekey, Prekeys, Signed, Standing};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// SHA-256 of the account key's blob.
+    /// SHA-256 of the account key's blob; of a guest, its [`guest_fingerprint`].
     pub fingerprint: Fingerprint,
     /// The claimed name.
     pub name: Name,
+    /// Somebody of a plain door, known by the name alone.
+    pub guest: bool,
+}
+
+impl Account {
+    /// The account of a plain user.
+    pub fn guest(name: Name) -> Self {
+        Self { fingerprint: guest_fingerprint(&name), name, guest: true }
+    }
+
+    /// Who that is to others.
+    pub fn principal(&self) -> Principal {
+        if self.guest { Principal::Guest(self.name.clone()) } else { Principal::Key(self.fingerprint) }
+    }
+}
+
+/// Where a guest stands among the accounts: SHA-256 of `"tincan-guest-v1\0"` and the name in lower case, which no key
+/// can have.
+pub fn guest_fingerprint(name: &Name) -> Fingerprint {
+    let mut bytes = b"tincan-guest-v1\0".to_vec();
+    bytes.extend_from_slice(name.folded().as_bytes());
+    Fingerprint(sha256(&bytes))
 }
 
 /// An invite's token, known by its hash only.
@@ -37,8 +60,12 @@ pub trait Store {
     fn account_named(&mut self, name: &Name) -> Option<Account>;
     /// How many accounts there are.
     fn account_count(&mut self) -> usize;
+    /// How many of them are guests.
+    fn guest_count(&mut self) -> usize;
     /// Adds an account. The name and the key are free.
     fn add_account(&mut self, account: &Account);
+    /// Forgets a guest, and how it stood with everybody.
+    fn remove_guest(&mut self, fingerprint: &Fingerprint);
 
     /// The account's device list, oldest first, as signed.
     fn entries(&mut self, account: &Fingerprint) -> Vec<Signed>;
@@ -100,6 +127,18 @@ impl Store for Mem {
 
     fn account_count(&mut self) -> usize {
         self.accounts.len()
+    }
+
+    fn guest_count(&mut self) -> usize {
+        self.accounts.values().filter(|account| account.guest).count()
+    }
+
+    fn remove_guest(&mut self, fingerprint: &Fingerprint) {
+        let Some(account) = self.accounts.get(fingerprint).filter(|account| account.guest) else { return };
+        self.names.remove(&account.name.folded());
+        self.accounts.remove(fingerprint);
+        self.standings.retain(|(one, other), _| one != fingerprint && other != fingerprint);
+        self.via.retain(|(one, other), _| one != fingerprint && other != fingerprint);
     }
 
     fn add_account(&mut self, account: &Account) {

@@ -8,7 +8,7 @@ fn fp(n: u8) -> Fingerprint {
 }
 
 fn somebody(n: u8) -> Account {
-    Account { fingerprint: fp(n), name: Name::parse(&format!("User{n}")).unwrap() }
+    Account { fingerprint: fp(n), name: Name::parse(&format!("User{n}")).unwrap(), guest: n % 2 == 1 }
 }
 
 fn prekey(n: u8) -> Prekey {
@@ -26,6 +26,7 @@ fn open(scratch: &Scratch) -> Sqlite {
 #[derive(Clone, Debug)]
 enum Act {
     Account(u8),
+    Remove(u8),
     Entry(u8, u8),
     Prekeys(u8, u8),
     Take(u8),
@@ -45,6 +46,7 @@ fn act() -> impl Strategy<Value = Act> {
     ];
     prop_oneof![
         (0..5u8).prop_map(Act::Account),
+        (0..5u8).prop_map(Act::Remove),
         (0..3u8, any::<u8>()).prop_map(|(a, n)| Act::Entry(a, n)),
         (0..3u8, 0..4u8).prop_map(|(d, n)| Act::Prekeys(d, n)),
         (0..3u8).prop_map(Act::Take),
@@ -64,6 +66,7 @@ fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
                 store.add_account(&somebody(*n));
             }
         }
+        Act::Remove(n) => store.remove_guest(&fp(*n)),
         Act::Entry(a, n) => store.add_entry(&fp(*a), &signed(*n)),
         Act::Prekeys(d, n) => {
             let one_time = (1..=*n).map(prekey).collect();
@@ -86,6 +89,7 @@ fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
 
 fn assert_same(a: &mut impl Store, b: &mut impl Store) {
     assert_eq!(a.account_count(), b.account_count());
+    assert_eq!(a.guest_count(), b.guest_count());
     for n in 0..6 {
         assert_eq!(a.account(&fp(n)), b.account(&fp(n)));
         assert_eq!(a.account_named(&somebody(n).name), b.account_named(&somebody(n).name));
@@ -168,6 +172,23 @@ fn a_servers_token_is_replaced_while_the_server_runs() {
     command.replace_server_token(&[2; 32]).unwrap();
     assert_eq!(server.token(&[1; 32]), None);
     assert!(server.token(&[2; 32]).is_some() && server.token(&[7; 32]).is_some());
+}
+
+#[test]
+fn a_file_of_the_first_version_is_brought_on_with_everybody_in_it() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("s.db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(MIGRATIONS[0]).unwrap();
+    db.execute("INSERT INTO account VALUES (?, 'Alice', 'alice')", [[1; 32]]).unwrap();
+    db.execute("INSERT INTO contact VALUES (?, ?, 3, NULL)", [[1; 32], [2; 32]]).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    drop(db);
+    let mut store = open(&scratch);
+    let alice = Account { fingerprint: fp(1), name: Name::parse("Alice").unwrap(), guest: false };
+    assert_eq!(store.account_named(&alice.name), Some(alice));
+    assert_eq!(store.standing(&fp(1), &fp(2)), Standing::Mutual);
+    assert_eq!((store.account_count(), store.guest_count()), (1, 0));
 }
 
 #[test]

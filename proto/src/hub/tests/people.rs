@@ -107,7 +107,7 @@ fn everybody_one_can_know_fits_into_one_login() {
     for n in 0..CONTACTS_MAX {
         let fingerprint = Fingerprint(sha256(&n.to_be_bytes()));
         let longest = format!("{:m>width$}", format!("-{n}"), width = crate::limits::NAME_CHARS_MAX);
-        w.store.add_account(&Account { fingerprint, name: name(&longest) });
+        w.store.add_account(&Account { fingerprint, name: name(&longest), guest: false });
         w.store.add_entry(&fingerprint, &a.entry);
         let standing = if n < REQUESTS_WAITING_MAX { Standing::Asking } else { Standing::Mutual };
         w.store.set_standing(&a.key(), &fingerprint, standing);
