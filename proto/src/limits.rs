@@ -70,6 +70,24 @@ pub const TEXT_DIAL_TIME_MAX: Duration = Duration::from_secs(5);
 /// The connection of a call is closed so long after 6 was said (seeds, B8).
 pub const TEXT_CLOSE_AFTER: Duration = Duration::from_millis(200);
 
+// --- guests at our doors ----------------------------------------------------------------------------------------
+
+/// Frames to one seed A client are at least this far apart: its programs take two that arrive together for one and
+/// stay one behind for good.
+pub const GUEST_FRAME_GAP: Duration = Duration::from_millis(30);
+/// The same for packets to a seed B client, which have no end mark at all.
+pub const GUEST_PACKET_GAP: Duration = Duration::from_millis(50);
+/// A seed A client reads nothing while it asks its user about a call; what is said to it waits for the answer so long.
+pub const RING_HOLD_MAX: Duration = Duration::from_secs(60);
+/// Frames or packets waiting for one plain client: every request and every friend there can be at its login.
+pub const GUEST_QUEUE_MAX: usize = 1_280;
+/// From accept to login on a plain door: somebody has to type a name first.
+pub const GUEST_LOGIN_TIME_MAX: Duration = Duration::from_secs(300);
+/// A seed B client that calls the server for somebody hears no, and is closed after this.
+pub const STRAY_CALL_TIME: Duration = Duration::from_millis(200);
+/// Names of plain users remembered with their contacts.
+pub const GUEST_ACCOUNTS_MAX: usize = 10_000;
+
 // --- connections ----------------------------------------------------------------------------------------------
 
 /// From accept to a finished login.
@@ -295,4 +313,7 @@ const _: () = assert!(TEXT_OPUS_BYTES_MAX.div_ceil(3) * 4 + 3 == TEXT_VOICE_BYTE
 const _: () = assert!(TEXT_VOICE_BYTES_MAX < TEXT_PACKET_BYTES_MAX && PLAIN_OPUS_BYTES_MAX < OPUS_BYTES_MAX);
 const _: () = assert!(TEXT_PACKET_BYTES_MAX <= TEXT_GATHERED_BYTES_MAX);
 const _: () = assert!(TEXT_PAUSE.as_millis() < PLAIN_GAP.as_millis());
+const _: () = assert!(TEXT_PAUSE.as_millis() < GUEST_PACKET_GAP.as_millis());
+const _: () =
+    assert!(GUEST_QUEUE_MAX > CONTACTS_MAX + REQUESTS_WAITING_MAX && GUEST_ACCOUNTS_MAX < ACCOUNTS_MAX);
 const _: () = assert!(CELL_BYTES_MAX >= 4 * (1 + MARKS_PER_GRAPHEME_MAX));

@@ -210,10 +210,8 @@ impl Store for Sqlite {
             return;
         }
         let counts = self.counted();
-        self.counts = Some(Counts {
-            all: counts.all.saturating_sub(1),
-            guests: counts.guests.saturating_sub(1),
-        });
+        self.counts =
+            Some(Counts { all: counts.all.saturating_sub(1), guests: counts.guests.saturating_sub(1) });
         self.write("DELETE FROM account WHERE fingerprint = ?", [fingerprint.0]);
         self.write("DELETE FROM contact WHERE account = ?1 OR other = ?1", [fingerprint.0]);
     }
@@ -382,7 +380,8 @@ const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 32;
 
 /// Each step brings the file one version further; none is ever edited.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE account (
         fingerprint BLOB PRIMARY KEY,
         name TEXT NOT NULL,
@@ -416,10 +415,12 @@ const MIGRATIONS: &[&str] = &["
         expiry_ms INTEGER
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX token_owner ON token (owner);
-", "
+",
+    "
     ALTER TABLE account ADD COLUMN guest INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX contact_other ON contact (other);
-"];
+",
+];
 
 pub(crate) mod rows;
 #[cfg(test)]

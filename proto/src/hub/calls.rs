@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::hub::online::User;
 use crate::hub::refusal::{Done, Refusal};
-use crate::hub::rooms::{Asked, Callee, Notice};
+use crate::hub::ring::{Asked, Callee};
+use crate::hub::rooms::Notice;
 use crate::hub::store::Store;
 use crate::hub::{Hub, Output, Turn};
 use crate::id::{CallId, Fingerprint, Name};
@@ -31,11 +32,15 @@ impl Hub {
             let text = format!("a call has at most {MEMBERS_MAX} places; name fewer people");
             return Err(Refusal::new(Why::Limit, text));
         }
+        if !me.can_be_rung() {
+            let text = "your address is not one that this protocol can call";
+            return Err(Refusal::new(Why::Unsupported, text));
+        }
         let (mut callees, mut unreachable) = (Vec::new(), Vec::new());
         let mut refusal = Refusal::new(Why::BadRequest, "name somebody to call");
         for name in names {
             match self.callee(me, name, turn) {
-                Ok(Named::Caller(call)) => return self.rooms.accept(me.device, Some(call)),
+                Ok(Named::Caller(call)) => return self.rooms.accept(me.device, Some(call), turn.now),
                 Ok(Named::Callee(callee)) => callees.push(callee),
                 Err(why) => {
                     if unreachable.is_empty() {
@@ -66,13 +71,20 @@ impl Hub {
         if let Some(call) = self.rooms.rung_by(me.device, account) {
             return Ok(Named::Caller(call));
         }
-        if turn.store.standing(&me.device.account, &account) != Standing::Mutual {
+        // Guests call each other as they always did, contacts or not.
+        let is_free = me.is_guest() && other.guest;
+        if !is_free && turn.store.standing(&me.device.account, &account) != Standing::Mutual {
             return Err(Refusal::not_contact(other.name.as_str()));
+        }
+        let users = self.reachable(account);
+        if users.is_empty() && self.online.is_here(account) {
+            let text = format!("{name} uses a program that cannot be called from here");
+            return Err(Refusal::new(Why::NobodyRung, text));
         }
         Ok(Named::Callee(Callee {
             account,
             name: other.name,
-            devices: self.online.devices(account).map(|(id, _)| Device { account, id }).collect(),
+            users,
             calls_max: self.calls_max(account),
             one_rings: self.is_house(account),
         }))
@@ -89,23 +101,23 @@ impl Hub {
                     self.say_device(to, &reply);
                 }
                 Notice::Rung(to, caller) => {
-                    self.say_with_address(to, |party| Reply::CallRequest(party(caller)))
+                    self.say_with_address(to, |party| Reply::CallRequest(party(&caller)))
                 }
-                Notice::Joined(to, who) => self.say_with_address(to, |party| Reply::CallJoined(party(who))),
-                Notice::Accepted(to, names) => self.say_with_address(to, |party| {
-                    Reply::CallAccepted(names.into_iter().map(party).collect())
-                }),
+                Notice::Joined(to, who) => self.say_with_address(to, |party| Reply::CallJoined(party(&who))),
+                Notice::Accepted(to, users) => {
+                    self.say_with_address(to, |party| Reply::CallAccepted(users.iter().map(party).collect()))
+                }
                 Notice::Relay(change) => self.out.push_back(Output::Relay(change)),
                 Notice::Presence(account) => self.presences.changed(account, now),
             }
         }
     }
 
-    /// The address beside a name is the server's own as the recipient reaches it, so that none leaks.
-    fn say_with_address(&mut self, to: Device, reply: impl FnOnce(&dyn Fn(Name) -> Party) -> Reply) {
+    /// The address beside a name is what the recipient's connection may know.
+    fn say_with_address(&mut self, to: Device, reply: impl FnOnce(&dyn Fn(&User) -> Party) -> Reply) {
         let Some(guest) = self.online.conn(to).and_then(|conn| self.guests.get(&conn)) else { return };
-        let address = guest.at.ip().to_canonical().to_string();
-        let reply = reply(&|name| Party { name, address: address.clone() });
+        let reply =
+            reply(&|who| Party { name: who.name.clone(), address: guest.address_of(who).to_string() });
         self.say_device(to, &reply);
     }
 }

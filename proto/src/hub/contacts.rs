@@ -6,7 +6,7 @@ use crate::hub::online::User;
 use crate::hub::refusal::{Done, Refusal};
 use crate::hub::store::{Account, Store, Token};
 use crate::hub::{Hub, Turn};
-use crate::id::{ConnId, Fingerprint, Name, Principal};
+use crate::id::{ConnId, Fingerprint, Name};
 use crate::invite::token_hash;
 use crate::limits::{
     CONTACTS_MAX, REQUESTS_PENDING_MAX, REQUESTS_WAITING_MAX, TOKEN_LIFE, TOKEN_LIFE_MIN,
@@ -215,7 +215,7 @@ impl Hub {
         let presence = if standing == Standing::Mutual { self.presence_of(about) } else { Presence::Offline };
         let list_head = store.entries(&about).last().map(|entry| entry_hash(entry).into());
         Some(Contact {
-            principal: Principal::Key(about),
+            principal: account.principal(),
             name: account.name,
             standing,
             presence,

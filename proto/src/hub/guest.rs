@@ -1,14 +1,14 @@
-//! One connection: its stream cut into requests, its counter of frames, its bucket, and how far its login is.
+//! One connection: its door, its bucket, and how far its login is.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use crate::drop::Drop;
-use crate::hub::online::User;
+use crate::hub::door::{Asked, Door};
+use crate::hub::online::{Kind, User};
 use crate::hub::rate::Level;
 use crate::hub::refusal::Refusal;
-use crate::limits::{Bucket, REQUESTS_PER_STRANGER, SILENT_AFTER};
-use crate::time::Time;
-use crate::wire::{Request, Splitter, decode_request};
+use crate::limits::{Bucket, REQUESTS_PER_STRANGER, SILENT_AFTER, STRAY_CALL_TIME};
+use crate::time::{Time, earliest};
 
 /// How far the login is.
 #[derive(Debug)]
@@ -22,12 +22,12 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Guest {
     pub(super) from: SocketAddr,
-    /// Our end as this client reaches it: all it is told of addresses.
+    /// Our end as this client reaches it: all it is told of key-owned users' addresses.
     pub(super) at: SocketAddr,
-    pub(super) exporter: [u8; 32],
+    /// None on plain doors.
+    pub(super) exporter: Option<[u8; 32]>,
     pub(super) phase: Phase,
-    splitter: Splitter,
-    frames: u32,
+    pub(super) door: Door,
     heard: Time,
     /// None for the friends of the house, who answer for others.
     rule: Option<Bucket>,
@@ -36,26 +36,35 @@ pub(super) struct Guest {
     debt: u32,
 }
 
-/// One frame of a guest: its number, and what it asks if that could be read and was not too much.
-pub(super) struct Asked {
-    pub(super) re: u32,
-    pub(super) request: Result<Request, (Drop, Refusal)>,
-}
-
 impl Guest {
-    pub(super) fn new(from: SocketAddr, at: SocketAddr, exporter: [u8; 32], until: Time, now: Time) -> Self {
+    pub(super) fn new(door: Door, from: SocketAddr, at: SocketAddr, now: Time) -> Self {
         Self {
             from,
             at,
-            exporter,
-            phase: Phase::Stranger { greeted: false, until },
-            splitter: Splitter::stranger(),
-            frames: 0,
+            exporter: None,
+            phase: Phase::Stranger { greeted: false, until: now },
+            door,
             heard: now,
             rule: Some(REQUESTS_PER_STRANGER),
             level: Level::full(REQUESTS_PER_STRANGER, now),
             debt: 0,
         }
+    }
+
+    /// What a user of this connection is.
+    pub(super) fn kind(&self) -> Kind {
+        if !self.door.is_plain() {
+            return Kind::Key;
+        }
+        let address = self.from.ip().to_canonical();
+        Kind::Guest(Some(address).filter(|address| self.door.rings() && address.is_ipv4()))
+    }
+
+    /// The address of `who` as this client may know it: a guest's own to another guest, which sends its voice there;
+    /// of everybody else the server's.
+    pub(super) fn address_of(&self, who: &User) -> IpAddr {
+        let own = who.voice_at().filter(|_| self.door.is_plain());
+        own.unwrap_or_else(|| self.at.ip().to_canonical())
     }
 
     pub(super) fn user(&self) -> Result<&User, Refusal> {
@@ -65,21 +74,24 @@ impl Guest {
         }
     }
 
-    /// Takes the next frame from the front of `input`; none while it is not whole.
+    /// Takes the next request from the front of `input`; none while it is not whole.
     ///
     /// # Errors
     /// The connection must be closed.
     pub(super) fn next(&mut self, input: &mut &[u8], now: Time) -> Result<Option<Asked>, Drop> {
         self.heard = now;
-        let Some(frame) = self.splitter.next(input).map_err(|e| e.reason())? else { return Ok(None) };
-        let re = self.frames;
-        self.frames = self.frames.wrapping_add(1);
-        if !self.may_ask(now)? {
-            return Ok(Some(Asked { re, request: Err((Drop::Flood, Refusal::too_fast())) }));
+        let is_user = matches!(self.phase, Phase::User(_));
+        let asked = self.door.next(input, is_user)?;
+        if let Phase::Stranger { until, .. } = &mut self.phase
+            && self.door.is_a_call()
+        {
+            *until = (*until).min(now + STRAY_CALL_TIME);
         }
-        let request =
-            decode_request(frame.code, &frame.payload).map_err(|error| (Drop::Malformed, error.into()));
-        Ok(Some(Asked { re, request }))
+        let Some(mut asked) = asked else { return Ok(None) };
+        if !self.may_ask(now)? {
+            asked.request = Err((Drop::Flood, Refusal::too_fast()));
+        }
+        Ok(Some(asked))
     }
 
     /// One who goes on asking after a whole bucket of refusals does not listen.
@@ -96,16 +108,35 @@ impl Guest {
     /// It is a user from here on, with the larger frames and the bucket of one; `None` meters nothing.
     pub(super) fn admit(&mut self, user: User, rule: Option<Bucket>, now: Time) {
         self.phase = Phase::User(user);
-        self.splitter.admit();
+        self.door.admit();
         self.level = Level::full(rule.unwrap_or(REQUESTS_PER_STRANGER), now);
         self.rule = rule;
     }
 
-    /// When it must be looked at again, and for which fault it is closed if nothing happened by then.
-    pub(super) fn due(&self) -> (Time, Drop) {
+    /// It is a stranger again.
+    pub(super) fn put_out(&mut self, until: Time, now: Time) {
+        self.phase = Phase::Stranger { greeted: false, until };
+        self.rule = Some(REQUESTS_PER_STRANGER);
+        self.level = Level::full(REQUESTS_PER_STRANGER, now);
+    }
+
+    /// When it must be looked at again.
+    pub(super) fn due(&self) -> Option<Time> {
+        let paced = self.door.pace().and_then(|pace| pace.due());
+        earliest(self.patience().map(|(until, _)| until), paced)
+    }
+
+    /// Why it is closed now, if it is.
+    pub(super) fn fault(&self, now: Time) -> Option<Drop> {
+        self.patience().filter(|(until, _)| *until <= now).map(|(_, reason)| reason)
+    }
+
+    /// A plain client never pings, so its silence says nothing: whether it is there is TCP's to find out.
+    fn patience(&self) -> Option<(Time, Drop)> {
         match self.phase {
-            Phase::Stranger { until, .. } => (until, Drop::TooLate),
-            Phase::User(_) => (self.heard + SILENT_AFTER, Drop::Silent),
+            Phase::Stranger { until, .. } => Some((until, Drop::TooLate)),
+            Phase::User(_) if self.door.is_plain() => None,
+            Phase::User(_) => Some((self.heard + SILENT_AFTER, Drop::Silent)),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::crypto::identity::{
 use crate::drop::Drop;
 use crate::hub::contacts::valid_token;
 use crate::hub::guest::Phase;
-use crate::hub::online::{Device, User};
+use crate::hub::online::{Device, Kind, User};
 use crate::hub::rate::Prefix;
 use crate::hub::refusal::{Done, Refusal};
 use crate::hub::store::{Account, Store, Token};
@@ -72,7 +72,9 @@ impl Hub {
                 Err(Refusal::new(Why::LoggedIn, text))
             }
             Some(account) => self.register_device(conn, &account, register, turn),
-            None => self.register_account(conn, &Account { fingerprint: key, name, guest: false }, register, turn),
+            None => {
+                self.register_account(conn, &Account { fingerprint: key, name, guest: false }, register, turn)
+            }
         }
     }
 
@@ -117,7 +119,8 @@ impl Hub {
         if let Err(bad) = DeviceList::new(account.fingerprint).append(&register.entry) {
             return Err(bad_entry(bad));
         }
-        if turn.store.account_named(&account.name).is_some() || self.is_reserved(&account.name) {
+        let holder = turn.store.account_named(&account.name);
+        if holder.as_ref().is_some_and(|holder| !holder.guest) || self.is_reserved(&account.name) {
             return Err(name_taken(&account.name));
         }
         let token = self.token_for_account(register, turn)?;
@@ -129,6 +132,9 @@ impl Hub {
         if turn.store.account_count() >= self.settings.limits.accounts {
             let text = "this server takes no more accounts; tell its operator";
             return Err(Refusal::new(Why::Limit, text));
+        }
+        if holder.is_some() {
+            self.end_lease(&account.name, turn);
         }
         turn.store.add_account(account);
         turn.store.add_entry(&account.fingerprint, &register.entry);
@@ -156,7 +162,7 @@ impl Hub {
     }
 
     /// The house's name is nobody else's, even while its account does not exist.
-    fn is_reserved(&self, name: &Name) -> bool {
+    pub(super) fn is_reserved(&self, name: &Name) -> bool {
         self.settings.house.as_ref().is_some_and(|(house, _)| house == name)
     }
 
@@ -167,7 +173,9 @@ impl Hub {
         let account = match turn.store.account(&auth.account) {
             Some(account) if account.name == auth.name => account,
             Some(_) => return Err(bad_signature()),
-            None if turn.store.account_named(&auth.name).is_some() => return Err(name_taken(&auth.name)),
+            None if turn.store.account_named(&auth.name).is_some_and(|holder| !holder.guest) => {
+                return Err(name_taken(&auth.name));
+            }
             None => return Err(not_registered()),
         };
         let entries = turn.store.entries(&account.fingerprint);
@@ -180,7 +188,7 @@ impl Hub {
         if !entries.iter().any(|entry| entry_hash(entry) == *auth.list_head) {
             return Err(not_registered());
         }
-        let exporter = self.guest(conn)?.exporter;
+        let exporter = self.guest(conn)?.exporter.ok_or_else(not_registered)?;
         let signed = login_bytes(&Login {
             exporter: &exporter,
             server: &self.settings.server_key,
@@ -193,16 +201,16 @@ impl Hub {
             return Err(bad_signature());
         }
         let device = Device { account: account.fingerprint, id: auth.device };
-        self.welcome(conn, User { name: account.name, device }, turn);
+        self.welcome(conn, User { name: account.name, device, kind: Kind::Key }, turn);
         Ok(())
     }
 
-    fn welcome<S: Store>(&mut self, conn: ConnId, user: User, turn: &mut Turn<'_, S>) {
+    pub(super) fn welcome<S: Store>(&mut self, conn: ConnId, user: User, turn: &mut Turn<'_, S>) {
         let now = turn.now.mono;
         let rule = (!self.is_house(user.device.account)).then_some(self.settings.limits.requests);
         let Some(guest) = self.guests.get_mut(&conn) else { return };
         guest.admit(user.clone(), rule, now);
-        self.guest_timers.set(conn, Some(guest.due().0));
+        self.guest_timers.set(conn, guest.due());
         if let Some(replaced) = self.online.insert(user.device, conn) {
             self.forget_guest(replaced);
             self.out.push_back(Output::Close(replaced, Drop::Replaced));
@@ -260,7 +268,7 @@ fn bad_signature() -> Refusal {
     )
 }
 
-fn name_taken(name: &Name) -> Refusal {
+pub(super) fn name_taken(name: &Name) -> Refusal {
     Refusal::new(Why::NameTaken, format!("the name {name} is taken here; choose another"))
 }
 

@@ -114,6 +114,9 @@ impl Hub {
             Principal::Key(account) => *account,
             Principal::Guest(name) => return Err(Refusal::not_contact(name.as_str())),
         };
+        if turn.store.account(&account).is_some_and(|account| account.guest) {
+            return Err(Refusal::not_contact("this account"));
+        }
         let is_mutual = turn.store.standing(&mine, &account) == Standing::Mutual;
         if account == mine || is_mutual || self.rooms.share_a_call(mine, account) {
             Ok(account)

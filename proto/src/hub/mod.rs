@@ -1,9 +1,9 @@
 //! The server's mind: who is connected, who knows whom, who calls whom. It never sees a key or a plaintext.
 //!
-//! This file routes. A connection's bytes become requests in [`guest`]; [`login`] makes users of strangers;
-//! [`contacts`], [`mail`] and [`calls`] answer users; [`rooms`] keeps the calls, [`presence`] who is told what of
-//! whom, [`rate`] how much of anything one source may ask for. A request ends in its replies or in one
-//! [`refusal`], which becomes a 360.
+//! This file routes. A connection's bytes become requests at its [`door`], whichever of the three languages it speaks;
+//! [`login`] makes users of strangers, [`plain`] those who have a name only; [`contacts`], [`mail`] and [`calls`] answer
+//! users; [`rooms`] keeps the calls, [`presence`] who is told what of whom, [`rate`] how much of anything one source may
+//! ask for. A request ends in its replies or in one [`refusal`], which the door says in its language.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,23 +13,27 @@ use core::time::Duration;
 
 use crate::drop::Drop;
 use crate::id::{ConnId, Fingerprint};
-use crate::limits::{ACCOUNTS_METERED_MAX, PREFIXES_MAX};
+use crate::limits::{ACCOUNTS_METERED_MAX, GUEST_LOGIN_TIME_MAX, PREFIXES_MAX};
 use crate::relay::Change;
 use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
-use crate::wire::record::{Goaway, Refused, Why};
+use crate::wire::record::{Goaway, Refused};
 use crate::wire::{Reply, Request, encode_reply};
 
 mod calls;
+mod check;
 mod contacts;
+mod door;
 mod guest;
 mod login;
 mod mail;
 mod online;
+mod plain;
 mod presence;
 pub mod rate;
 mod refusal;
 mod rejoin;
+mod ring;
 mod room;
 mod rooms;
 mod settings;
@@ -38,6 +42,7 @@ pub mod store;
 mod tests;
 mod timers;
 
+use door::{Door, Re};
 use guest::{Guest, Phase};
 use online::{Device, Online, User};
 use presence::Presences;
@@ -50,11 +55,15 @@ pub use rate::{Admission, Doorway, Entry};
 pub use settings::{Limits, Settings};
 pub use store::{Account, Mem, Store, Token, guest_fingerprint};
 
-/// Which language a door speaks. The plain dialects of the seeds join this list with their doors.
+/// Which language a door speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// Seed A's frames without padding, inside TLS, with our extension codes.
     Native,
+    /// Seed A as its own programs speak it: padded frames, and a name is all it takes to log in.
+    Binary,
+    /// Seed B. [`Input::Bytes`] is one read of the socket then.
+    Text,
 }
 
 /// What goes in.
@@ -120,6 +129,8 @@ pub struct Hub {
     call_starts: Buckets<Fingerprint>,
     registrations: Buckets<Prefix>,
     house_is_known: bool,
+    /// Plain connections to be closed when this input is done.
+    slow: Vec<ConnId>,
     rng: Rng,
     now: Now,
     out: VecDeque<Output>,
@@ -140,6 +151,7 @@ impl Hub {
             call_starts: Buckets::new(limits.call_starts, ACCOUNTS_METERED_MAX),
             registrations: Buckets::new(limits.registrations, PREFIXES_MAX),
             house_is_known: false,
+            slow: Vec::new(),
             rng: rng.child("hub"),
             now,
             out: VecDeque::new(),
@@ -153,9 +165,10 @@ impl Hub {
         self.now = now;
         let turn = &mut Turn { now, store };
         match input {
-            Input::Opened { conn, dialect: Dialect::Native, from, at, exporter } => {
+            Input::Opened { conn, dialect, from, at, exporter } => {
                 self.know_house(turn);
-                self.opened(conn, from, at, exporter, now.mono);
+                let door = Door::new(dialect, now.mono);
+                self.opened(conn, Guest::new(door, from, at, now.mono), exporter);
             }
             Input::Bytes(conn, bytes) => self.bytes(conn, bytes, turn),
             Input::Closed(conn) => self.forget_guest(conn),
@@ -163,9 +176,15 @@ impl Hub {
             Input::Timeout => {}
         }
         self.expire(now.mono);
-        self.rooms.timeout(now.mono);
-        self.tell_calls(now.mono);
-        self.tell_presences(now.mono, turn.store);
+        self.rooms.timeout(now);
+        loop {
+            self.tell_calls(now.mono);
+            self.tell_presences(now.mono, turn.store);
+            if self.slow.is_empty() {
+                return;
+            }
+            self.close_slow();
+        }
     }
 
     /// The next output.
@@ -180,19 +199,24 @@ impl Hub {
 
     // --- connections ---
 
-    fn opened(
-        &mut self,
-        conn: ConnId,
-        from: SocketAddr,
-        at: SocketAddr,
-        exporter: Option<[u8; 32]>,
-        now: Time,
-    ) {
-        let Some(exporter) = exporter else { return self.out.push_back(Output::Close(conn, Drop::Tls)) };
-        let until = now + self.settings.limits.login_time;
-        self.guests.insert(conn, Guest::new(from, at, exporter, until, now));
+    fn opened(&mut self, conn: ConnId, mut guest: Guest, exporter: Option<[u8; 32]>) {
+        let is_plain = guest.door.is_plain();
+        if exporter.is_none() && !is_plain {
+            return self.out.push_back(Output::Close(conn, Drop::Tls));
+        }
+        guest.exporter = exporter.filter(|_| !is_plain);
+        let welcome = Reply::Welcome(guest.from.ip().to_canonical().to_string());
+        let until = self.now.mono + self.login_time(&guest);
+        guest.put_out(until, self.now.mono);
+        self.guests.insert(conn, guest);
         self.guest_timers.set(conn, Some(until));
-        self.say(conn, &Reply::Welcome(from.ip().to_canonical().to_string()));
+        self.say(conn, &welcome);
+    }
+
+    /// A native client logs in by itself. Behind a plain one somebody types a name first.
+    fn login_time(&self, guest: &Guest) -> Duration {
+        let time = self.settings.limits.login_time;
+        if guest.door.is_plain() { time.max(GUEST_LOGIN_TIME_MAX) } else { time }
     }
 
     /// The account of the house's friend is there before anybody else's, so that all can be its contacts.
@@ -210,19 +234,43 @@ impl Hub {
     fn bytes<S: Store>(&mut self, conn: ConnId, mut bytes: &[u8], turn: &mut Turn<'_, S>) {
         // A connection that was closed may still have had bytes on the way.
         while let Some(guest) = self.guests.get_mut(&conn) {
-            let asked = match guest.next(&mut bytes, turn.now.mono) {
+            let port = guest.door.call_port();
+            let next = guest.next(&mut bytes, turn.now.mono);
+            if let Phase::User(user) = &guest.phase
+                && guest.door.call_port() != port
+            {
+                // Friends were not told of one who could not be called; now they are.
+                self.presences.came(user.device.account, turn.now.mono);
+            }
+            let asked = match next {
                 Ok(Some(asked)) => asked,
+                Ok(None) if guest.door.is_plain() => return self.flush(conn, turn.now.mono),
                 Ok(None) => return,
-                Err(reason) => return self.close(conn, reason),
+                Err(reason) => return self.close_broken(conn, reason),
             };
             let request = asked.request.map_err(|(reason, refusal)| {
                 self.out.push_back(Output::Drop(reason));
                 refusal
             });
             if let Err(refusal) = request.and_then(|request| self.request(conn, request, turn)) {
-                self.refuse(conn, asked.re, refusal);
+                self.refuse(conn, &asked.re, refusal);
             }
             self.tell_calls(turn.now.mono);
+        }
+    }
+
+    fn close_broken(&mut self, conn: ConnId, reason: Drop) {
+        let words = self.guests.get(&conn).and_then(|guest| guest.door.last_words(reason));
+        self.out.extend(words.map(|words| Output::Stream(conn, words)));
+        self.close(conn, reason);
+    }
+
+    /// A plain connection for which more is waiting than may.
+    fn close_slow(&mut self) {
+        while let Some(conn) = self.slow.pop() {
+            if self.guests.contains_key(&conn) {
+                self.close(conn, Drop::TooSlow);
+            }
         }
     }
 
@@ -234,21 +282,29 @@ impl Hub {
     fn forget_guest(&mut self, conn: ConnId) {
         self.guest_timers.set(conn, None);
         let Some(guest) = self.guests.remove(&conn) else { return };
-        if let Phase::User(user) = guest.phase
-            && self.online.remove(user.device, conn)
-        {
-            self.rooms.dropped(user.device, self.now.mono);
-            self.presences.changed(user.device.account, self.now.mono);
+        if let Phase::User(user) = guest.phase {
+            self.forget_user(conn, &user);
         }
+    }
+
+    fn forget_user(&mut self, conn: ConnId, user: &User) {
+        if !self.online.remove(user.device, conn) {
+            return;
+        }
+        if user.is_guest() {
+            self.rooms.gone(user.device);
+        } else {
+            self.rooms.dropped(user.device, self.now.mono);
+        }
+        self.presences.changed(user.device.account, self.now.mono);
     }
 
     fn expire(&mut self, now: Time) {
         while let Some(conn) = self.guest_timers.take_due(now) {
-            let Some((due, reason)) = self.guests.get(&conn).map(Guest::due) else { continue };
-            if due <= now {
-                self.close(conn, reason);
-            } else {
-                self.guest_timers.set(conn, Some(due));
+            let Some(guest) = self.guests.get(&conn) else { continue };
+            match guest.fault(now) {
+                Some(reason) => self.close(conn, reason),
+                None => self.flush(conn, now),
             }
         }
     }
@@ -267,6 +323,7 @@ impl Hub {
         self.online.clear();
         self.presences.clear();
         self.rooms.forget();
+        self.slow.clear();
     }
 
     // --- requests ---
@@ -280,9 +337,7 @@ impl Hub {
             Request::Hello(hello) => self.hello(conn, &hello),
             Request::Register(register) => self.register(conn, &register, turn),
             Request::Auth(auth) => self.auth(conn, &auth, turn),
-            Request::Login(_) => {
-                Err(Refusal::new(Why::Unsupported, "a name alone does not log in here; take a tincan client"))
-            }
+            Request::Login(name) => self.lease(conn, &name, turn),
             Request::Add(_)
             | Request::Accept(_)
             | Request::Reject(_)
@@ -328,7 +383,7 @@ impl Hub {
             Request::Mail(mail) => self.mail(conn, me, mail, turn),
             Request::CallMail(mail) => self.call_mail(me, mail),
             Request::Call(names) => self.call(me, &names, turn),
-            Request::AcceptCall(call) => self.rooms.accept(me.device, call),
+            Request::AcceptCall(call) => self.rooms.accept(me.device, call, turn.now),
             Request::RejectCall(call) => self.rooms.reject(me.device, call),
             Request::HangUp(call) => self.rooms.hang_up(me.device, call),
             Request::Renew(renew) => self.rooms.renew(me.device, renew.call, turn.now),
@@ -353,8 +408,14 @@ impl Hub {
 
     // --- saying ---
 
-    /// Frames said in one turn to one connection travel together.
+    /// Frames said in one turn to one native connection travel together; plain ones are paced.
     fn say(&mut self, conn: ConnId, reply: &Reply) {
+        let meeting = self.meeting(conn, reply);
+        let Some(guest) = self.guests.get_mut(&conn) else { return };
+        if guest.door.is_plain() {
+            guest.door.say(reply, meeting);
+            return self.flush(conn, self.now.mono);
+        }
         if let Some(Output::Stream(last, bytes)) = self.out.back_mut()
             && *last == conn
         {
@@ -363,6 +424,19 @@ impl Hub {
         let mut bytes = Vec::new();
         encode_reply(reply, &mut bytes);
         self.out.push_back(Output::Stream(conn, bytes));
+    }
+
+    /// Sends what a plain connection may get now, and looks at it again when the next is due.
+    fn flush(&mut self, conn: ConnId, now: Time) {
+        let Some(guest) = self.guests.get_mut(&conn) else { return };
+        let rings = matches!(&guest.phase, Phase::User(user) if self.rooms.rings(user.device));
+        if let Some(pace) = guest.door.pace_mut() {
+            self.out.extend(pace.next(now, rings).map(|bytes| Output::Stream(conn, bytes)));
+            if pace.is_overflowed() && !self.slow.contains(&conn) {
+                self.slow.push(conn);
+            }
+        }
+        self.guest_timers.set(conn, guest.due());
     }
 
     /// False when the device is not connected.
@@ -378,59 +452,13 @@ impl Hub {
         }
     }
 
-    fn refuse(&mut self, conn: ConnId, re: u32, refusal: Refusal) {
-        if self.guests.contains_key(&conn) {
-            self.say(conn, &Reply::Refused(Refused { re, why: refusal.why, text: refusal.text }));
+    fn refuse(&mut self, conn: ConnId, re: &Re, refusal: Refusal) {
+        if let Re::Frame(re) = *re {
+            return self.say(conn, &Reply::Refused(Refused { re, why: refusal.why, text: refusal.text }));
         }
-    }
-
-    // --- what must always hold ---
-
-    /// Whether the tables agree with each other and keep their limits. For tests and the simulator.
-    ///
-    /// # Errors
-    /// What is wrong, in a sentence.
-    pub fn check(&self) -> Result<(), &'static str> {
-        let is_seated = |(conn, guest): (&ConnId, &Guest)| match &guest.phase {
-            Phase::User(user) => self.online.conn(user.device) == Some(*conn),
-            Phase::Stranger { .. } => true,
-        };
-        if !self.guests.iter().all(is_seated) {
-            return Err("a user is not where the devices are listed");
-        }
-        if !self.online.iter().all(|(_, conn)| self.guests.contains_key(&conn)) {
-            return Err("a device without its connection");
-        }
-        if !self.guest_timers.keys().eq(self.guests.keys()) {
-            return Err("a guest without a deadline");
-        }
-        if self
-            .presences
-            .told()
-            .any(|account| !self.online.is_here(*account) && !self.presences.is_due(*account))
-        {
-            return Err("somebody who left is still shown as here");
-        }
-        let by_account = [&self.mail, &self.asks, &self.call_starts];
-        if !(by_account.iter().all(|buckets| buckets.is_sound()) && self.registrations.is_sound()) {
-            return Err("a table of buckets is unsound");
-        }
-        self.rooms.check()
-    }
-
-    /// Whether nothing is kept of anybody: true when all have left and all timers ran out.
-    pub fn is_idle(&self) -> bool {
-        self.guests.is_empty()
-            && self.guest_timers.is_empty()
-            && self.online.len() == 0
-            && self.presences.is_empty()
-            && self.rooms.is_empty()
-            && self.out.is_empty()
-    }
-
-    /// Connections, logged-in devices and calls, for the operator.
-    pub fn counts(&self) -> (usize, usize, usize) {
-        (self.guests.len(), self.online.len(), self.rooms.count())
+        let Some(guest) = self.guests.get_mut(&conn) else { return };
+        guest.door.refuse(re, &refusal);
+        self.flush(conn, self.now.mono);
     }
 }
 

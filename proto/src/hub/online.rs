@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::id::{ConnId, DeviceId, Fingerprint, Name};
+use core::net::IpAddr;
+
+use crate::id::{ConnId, DeviceId, Fingerprint, Name, Principal};
 
 /// A device of an account. Two accounts may share a device's keys, so the pair is the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +18,58 @@ pub(super) struct Device {
 pub(super) struct User {
     pub(super) name: Name,
     pub(super) device: Device,
+    pub(super) kind: Kind,
+}
+
+/// What stands behind a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A key.
+    Key,
+    /// Nothing: a plain user, with the address where its voice goes. None when nobody can call it: its protocol has no
+    /// word for that at the server, or it has no IPv4 address, and its programs know no other.
+    Guest(Option<IpAddr>),
+}
+
+impl User {
+    pub(super) const fn is_guest(&self) -> bool {
+        matches!(self.kind, Kind::Guest(_))
+    }
+
+    /// Where a guest's voice goes.
+    pub(super) const fn voice_at(&self) -> Option<IpAddr> {
+        match self.kind {
+            Kind::Guest(address) => address,
+            Kind::Key => None,
+        }
+    }
+
+    /// Whether a call can be told to it.
+    pub(super) const fn can_be_rung(&self) -> bool {
+        match self.kind {
+            Kind::Key => true,
+            Kind::Guest(address) => address.is_some(),
+        }
+    }
+
+    pub(super) fn principal(&self) -> Principal {
+        match self.kind {
+            Kind::Key => Principal::Key(self.device.account),
+            Kind::Guest(_) => Principal::Guest(self.name.clone()),
+        }
+    }
+
+    /// The device, of one who has a key for it.
+    pub(super) fn key_device(&self) -> Option<DeviceId> {
+        (self.kind == Kind::Key).then_some(self.device.id)
+    }
+}
+
+impl Device {
+    /// A guest has one connection, so one device that stands for all.
+    pub(super) const fn of_guest(account: Fingerprint) -> Self {
+        Self { account, id: DeviceId([0; 16]) }
+    }
 }
 
 #[derive(Debug, Default)]

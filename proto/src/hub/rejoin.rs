@@ -53,6 +53,8 @@ impl Rooms {
         match self.rooms.get(&call) {
             // Nobody is new to a call that goes on.
             Some(room) if room.awaited.is_none() || room.is_taken(grant.ssrc) => return Err(no_call()),
+            // Whether it is encrypted is what its members were granted, never what one of them says later.
+            Some(room) if room.plain != grant.plain => return Err(no_call()),
             Some(room) if room.members.len() >= MEMBERS_MAX => return Err(full()),
             // Nobody else can come back: a plain client has no ticket.
             None if !Awaited::members_of(grant).any(|member| member.name != user.name) => {
@@ -84,6 +86,7 @@ impl Rooms {
         let call = grant.call;
         let room = self.rooms.entry(call).or_insert_with(|| {
             let mut room = Room::new(call);
+            room.plain = grant.plain;
             room.awaited = Some(Awaited { until: now.mono + MEMBER_AWAY_MAX, members: Vec::new() });
             room
         });
@@ -93,6 +96,7 @@ impl Rooms {
             ssrc: grant.ssrc,
             expiry: grant.expiry,
             away_until: None,
+            renew_at: None,
         });
         self.seats.insert(user.device, call);
         self.out.push_back(Notice::Presence(user.device.account));

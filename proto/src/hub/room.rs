@@ -18,6 +18,8 @@ pub(super) struct Place {
     pub(super) expiry: u32,
     /// Its connection is gone; until then it may come back.
     pub(super) away_until: Option<Time>,
+    /// When the relay is told of a guest's place again.
+    pub(super) renew_at: Option<Time>,
 }
 
 /// An account that is being rung, on each of these devices. Never without one.
@@ -31,6 +33,8 @@ pub(super) struct Ring {
 pub(super) struct Room {
     pub(super) call: CallId,
     pub(super) relay: RelayId,
+    /// Not encrypted, because a guest was invited.
+    pub(super) plain: bool,
     /// Who is in, the caller first.
     pub(super) members: Vec<Place>,
     pub(super) rings: Vec<Ring>,
@@ -62,6 +66,7 @@ impl Room {
         Self {
             call,
             relay: mac::relay_id(call),
+            plain: false,
             members: Vec::new(),
             rings: Vec::new(),
             past: Vec::new(),
@@ -127,6 +132,12 @@ impl Room {
         self.places().find(is_lost).map(|place| place.user.device)
     }
 
+    /// A guest whose place the relay forgets soon.
+    pub(super) fn outdated(&self, now: Time) -> Option<Device> {
+        let is_outdated = |place: &&Place| place.renew_at.is_some_and(|at| at <= now);
+        self.members.iter().find(is_outdated).map(|place| place.user.device)
+    }
+
     /// Whether nobody is left to talk to.
     pub(super) fn is_over(&self) -> bool {
         match self.members.len() + self.missing().count() {
@@ -165,25 +176,26 @@ impl Room {
             expiry: own.expiry,
             ticket: mac::ticket(relay_key, self.relay, own.ssrc, own.expiry).into(),
             members: others.filter(|p| p.user.device.account != device.account).map(Place::member).collect(),
-            plain: false,
+            plain: self.plain,
         })
     }
 
     /// The first time something here is due.
     pub(super) fn due(&self) -> Option<Time> {
         let away = self.places().map(|place| place.away_until).fold(None, earliest);
+        let seats = self.members.iter().map(|place| place.renew_at).fold(None, earliest);
         let rings = self.rings.iter().map(|ring| Some(ring.until)).fold(None, earliest);
-        earliest(earliest(away, rings), self.awaited.as_ref().map(|awaited| awaited.until))
+        earliest(earliest(earliest(away, rings), seats), self.awaited.as_ref().map(|awaited| awaited.until))
     }
 }
 
 impl Place {
     fn member(&self) -> Member {
         Member {
-            principal: Principal::Key(self.user.device.account),
+            principal: self.user.principal(),
             name: self.user.name.clone(),
             ssrc: self.ssrc,
-            device: Some(self.user.device.id),
+            device: self.user.key_device(),
         }
     }
 }

@@ -21,46 +21,27 @@ use crate::hub::online::{Device, User, whole};
 use crate::hub::refusal::{Done, Refusal};
 use crate::hub::room::{Place, Ring, Room};
 use crate::hub::timers::Timers;
-use crate::id::{CallId, Fingerprint, Name, Ssrc};
-use crate::limits::{ENDED_CALLS_MAX, MEMBERS_MAX, RING_TIME_MAX, TICKET_LIFE};
+use crate::id::{CallId, Fingerprint, Name};
+use crate::limits::{ENDED_CALLS_MAX, TICKET_LIFE};
 use crate::relay::Change;
 use crate::rng::Rng;
 use crate::time::{Now, Time, Wall};
 use crate::wire::Reply;
 use crate::wire::record::{CallState, MemberState, Why};
 
-/// What is to be told. The three with names carry addresses on the wire, which only the recipient's connection has.
+/// What is to be told. The three with users carry addresses on the wire, which depend on the recipient's connection.
 #[derive(Debug)]
 pub(super) enum Notice {
     Say(Device, Reply),
     /// 211
-    Rung(Device, Name),
+    Rung(Device, User),
     /// 209
-    Accepted(Device, Vec<Name>),
+    Accepted(Device, Vec<User>),
     /// 210
-    Joined(Device, Name),
+    Joined(Device, User),
     Relay(Change),
     /// The account went into a call, or out of one.
     Presence(Fingerprint),
-}
-
-/// Somebody to be called.
-pub(super) struct Callee {
-    pub(super) account: Fingerprint,
-    pub(super) name: Name,
-    /// Those connected.
-    pub(super) devices: Vec<Device>,
-    pub(super) calls_max: usize,
-    /// One free device takes a call of its own, instead of all ringing together.
-    pub(super) one_rings: bool,
-}
-
-/// Whom a 100 asks for, each name once.
-pub(super) struct Asked {
-    /// At least one, and no more than fit into a call with one device each.
-    pub(super) callees: Vec<Callee>,
-    /// Those who cannot be called at all.
-    pub(super) unreachable: Vec<Name>,
 }
 
 pub(super) struct Rooms {
@@ -71,7 +52,7 @@ pub(super) struct Rooms {
     over_order: VecDeque<CallId>,
     pub(super) relay_key: [u8; 32],
     pub(super) rooms_max: usize,
-    rng: Rng,
+    pub(super) rng: Rng,
     pub(super) out: VecDeque<Notice>,
 }
 
@@ -118,6 +99,17 @@ impl Rooms {
         (is_in && !room.is_member(device)).then_some(room.call)
     }
 
+    /// Whether a call rings this device.
+    pub(super) fn rings(&self, device: Device) -> bool {
+        self.seats.get(&device).is_some_and(|call| !self.rooms[call].is_member(device))
+    }
+
+    /// The devices that ring.
+    pub(super) fn rung(&self, call: CallId) -> Vec<Device> {
+        let rings = self.rooms[&call].rings.iter();
+        rings.flat_map(|ring| &ring.places).map(|place| place.user.device).collect()
+    }
+
     /// Whether words about this call may pass from one to the other.
     pub(super) fn may_mail(&self, call: CallId, from: Device, to: Device) -> bool {
         self.rooms.get(&call).is_some_and(|room| room.knows(from) && room.knows(to) && from != to)
@@ -127,110 +119,9 @@ impl Rooms {
         self.seats.range(whole(account)).map(|(_, call)| *call).collect::<BTreeSet<_>>().len()
     }
 
-    // --- 100 ---
-
-    pub(super) fn call(&mut self, caller: &User, calls_max: usize, asked: &Asked, now: Now) -> Done {
-        if self.seats.contains_key(&caller.device) || self.calls_of(caller.device.account) >= calls_max {
-            return Err(Refusal::new(
-                Why::InCall,
-                "you are in a call, or somebody is calling you; end that first",
-            ));
-        }
-        if self.rooms.len() >= self.rooms_max {
-            return Err(Refusal::new(Why::Limit, "this server has as many calls as it can carry; try later"));
-        }
-        let call = CallId(self.rng.bytes());
-        self.say(caller.device, Reply::CallTaken);
-        let rung = self.open(call, caller, asked, now);
-        for callee in &asked.callees {
-            let state = match &callee.devices[..] {
-                [] => MemberState::Gone,
-                [..] if rung.contains(&callee.account) => MemberState::Ringing,
-                [..] => MemberState::Busy,
-            };
-            self.say(caller.device, state_of(call, &callee.name, state));
-        }
-        for name in &asked.unreachable {
-            self.say(caller.device, state_of(call, name, MemberState::Gone));
-        }
-        if !rung.is_empty() {
-            self.ring(call, caller);
-        }
-        Ok(())
-    }
-
-    /// Makes the call with all its places, so that every grant shows the same members, and grants the caller's.
-    /// Returns whom it rings; without anybody to ring there is no call.
-    fn open(&mut self, call: CallId, caller: &User, asked: &Asked, now: Now) -> BTreeSet<Fingerprint> {
-        let mut free_places = MEMBERS_MAX - 1;
-        let mut rings = Vec::new();
-        for (n, callee) in asked.callees.iter().enumerate() {
-            // One place is kept for each of those who follow.
-            let places = free_places.saturating_sub(asked.callees.len() - n - 1);
-            let devices = self.free_devices(callee, places);
-            free_places -= devices.len();
-            if !devices.is_empty() {
-                rings.push((callee, devices));
-            }
-        }
-        if rings.is_empty() {
-            return BTreeSet::new();
-        }
-        let mut room = Room::new(call);
-        let place = self.place(&mut room, caller.clone(), now.wall);
-        room.members.push(place);
-        let until = now.mono + RING_TIME_MAX;
-        for (callee, devices) in &rings {
-            let users = devices.iter().map(|device| User { name: callee.name.clone(), device: *device });
-            let places = users.map(|user| self.place(&mut room, user, now.wall)).collect();
-            room.rings.push(Ring { until, places });
-        }
-        self.rooms.insert(call, room);
-        self.say_grant(call, caller.device);
-        self.out.push_back(Notice::Presence(caller.device.account));
-        self.rearm(call);
-        rings.into_iter().map(|(callee, _)| callee.account).collect()
-    }
-
-    fn ring(&mut self, call: CallId, caller: &User) {
-        for device in self.rung(call) {
-            self.out.push_back(Notice::Rung(device, caller.name.clone()));
-            self.say_grant(call, device);
-        }
-    }
-
-    /// The devices that ring.
-
-    fn rung(&self, call: CallId) -> Vec<Device> {
-        let rings = self.rooms[&call].rings.iter();
-        rings.flat_map(|ring| &ring.places).map(|place| place.user.device).collect()
-    }
-
-    fn free_devices(&self, callee: &Callee, places: usize) -> Vec<Device> {
-        if self.calls_of(callee.account) >= callee.calls_max {
-            return Vec::new();
-        }
-        let free = callee.devices.iter().copied().filter(|device| !self.seats.contains_key(device));
-        free.take(if callee.one_rings { 1 } else { places }).collect()
-    }
-
-    /// A new place with a stream of its own, and the seat that goes with it.
-    fn place(&mut self, room: &mut Room, user: User, wall: Wall) -> Place {
-        let ssrc = loop {
-            let ssrc = Ssrc(self.rng.u32());
-            if ssrc.0 != 0 && !room.is_taken(ssrc) {
-                break ssrc;
-            }
-        };
-        self.seats.insert(user.device, room.call);
-        let expiry = ticket_end(wall);
-        room.expiry = room.expiry.max(expiry);
-        Place { user, ssrc, expiry, away_until: None }
-    }
-
     // --- 101, 102, 103 ---
 
-    pub(super) fn accept(&mut self, device: Device, call: Option<CallId>) -> Done {
+    pub(super) fn accept(&mut self, device: Device, call: Option<CallId>, now: Now) -> Done {
         let call = self.seat(device, call)?;
         let room = self.rooms.get_mut(&call).expect("a seat is in a room");
         let Some(ring) = room.take_ring(device) else {
@@ -247,6 +138,9 @@ impl Rooms {
             self.put_out(call, &place, true);
         }
         self.out.push_back(Notice::Presence(device.account));
+        if self.rooms[&call].place(device).is_some_and(|place| place.user.is_guest()) {
+            self.admit(call, device, now);
+        }
         self.say_joined(call, device);
         self.rearm(call);
         Ok(())
@@ -259,10 +153,10 @@ impl Rooms {
         let Some(own) = room.place(device) else { return };
         let joined = own.state(call, MemberState::Joined);
         let others = || room.members.iter().filter(|place| place.user.device != device);
-        self.out.push_back(Notice::Accepted(device, others().map(|place| place.user.name.clone()).collect()));
+        self.out.push_back(Notice::Accepted(device, others().map(|place| place.user.clone()).collect()));
         for other in others() {
             self.out.push_back(Notice::Say(device, other.state(call, MemberState::Joined)));
-            self.out.push_back(Notice::Joined(other.user.device, own.user.name.clone()));
+            self.out.push_back(Notice::Joined(other.user.device, own.user.clone()));
             self.out.push_back(Notice::Say(other.user.device, joined.clone()));
         }
         for device in self.rung(call) {
@@ -275,6 +169,8 @@ impl Rooms {
         let room = self.rooms.get_mut(&call).expect("a seat is in a room");
         match room.take_ring(device) {
             Some(ring) => self.end_ring(call, &ring, MemberState::Declined, Some(device)),
+            // A plain client cannot say which call it means, so it is the one that rings (A8).
+            None if room.place(device).is_some_and(|place| place.user.is_guest()) => return Err(no_call()),
             None => self.leave(call, device, MemberState::Declined),
         }
         Ok(())
@@ -319,25 +215,35 @@ impl Rooms {
 
     // --- time ---
 
-    pub(super) fn timeout(&mut self, now: Time) {
-        while let Some(call) = self.timers.take_due(now) {
+    pub(super) fn timeout(&mut self, now: Now) {
+        while let Some(call) = self.timers.take_due(now.mono) {
             self.expire(call, now);
             self.rearm(call);
         }
     }
 
-    fn expire(&mut self, call: CallId, now: Time) {
+    fn expire(&mut self, call: CallId, now: Now) {
         while let Some(room) = self.rooms.get_mut(&call) {
-            if let Some(at) = room.rings.iter().position(|ring| ring.until <= now) {
+            if let Some(at) = room.rings.iter().position(|ring| ring.until <= now.mono) {
                 let ring = room.rings.remove(at);
                 self.end_ring(call, &ring, MemberState::NoAnswer, None);
-            } else if let Some(device) = room.lost(now) {
+            } else if let Some(device) = room.lost(now.mono) {
                 self.give_up(call, device);
-            } else if let Some(awaited) = room.awaited.take_if(|awaited| awaited.until <= now) {
+            } else if let Some(device) = room.outdated(now.mono) {
+                self.seat_guest(call, device, now);
+            } else if let Some(awaited) = room.awaited.take_if(|awaited| awaited.until <= now.mono) {
                 self.stop_waiting(call, &awaited);
             } else {
                 return;
             }
+        }
+    }
+
+    /// A guest's connection is gone. It has no ticket to come back with.
+    pub(super) fn gone(&mut self, device: Device) {
+        if let Some(call) = self.seats.get(&device).copied() {
+            self.give_up(call, device);
+            self.rearm(call);
         }
     }
 
@@ -410,8 +316,27 @@ impl Rooms {
 
     // --- saying ---
 
-    fn say(&mut self, to: Device, reply: Reply) {
+    pub(super) fn say(&mut self, to: Device, reply: Reply) {
         self.out.push_back(Notice::Say(to, reply));
+    }
+
+    /// The device is in from its start: it is told its place, and of a guest's the relay.
+    pub(super) fn admit(&mut self, call: CallId, device: Device, now: Now) {
+        self.say_grant(call, device);
+        self.seat_guest(call, device, now);
+    }
+
+    /// The relay knows a guest by its address alone, and is told again before it forgets.
+    fn seat_guest(&mut self, call: CallId, device: Device, now: Now) {
+        let room = self.rooms.get_mut(&call).expect("a seat is in a room");
+        let (relay, place) = (room.relay, room.place_mut(device).expect("a seat is a place"));
+        let Some(address) = place.user.voice_at() else { return };
+        place.expiry = ticket_end(now.wall);
+        place.renew_at = Some(now.mono + TICKET_LIFE / 2);
+        let (ssrc, expiry) = (place.ssrc, place.expiry);
+        room.expiry = room.expiry.max(expiry);
+        self.out.push_back(Notice::Relay(Change::Seat { relay, ssrc, address, expiry }));
+        self.rearm(call);
     }
 
     pub(super) fn say_grant(&mut self, call: CallId, to: Device) {
@@ -459,14 +384,14 @@ impl Rooms {
 }
 
 /// About everybody who has this name.
-fn state_of(call: CallId, name: &Name, state: MemberState) -> Reply {
+pub(super) fn state_of(call: CallId, name: &Name, state: MemberState) -> Reply {
     Reply::CallState(CallState { call, name: name.clone(), state, device: None })
 }
 
 impl Place {
     /// About this device.
     pub(super) fn state(&self, call: CallId, state: MemberState) -> Reply {
-        let device = Some(self.user.device.id);
+        let device = self.user.key_device();
         Reply::CallState(CallState { call, name: self.user.name.clone(), state, device })
     }
 }

@@ -22,10 +22,13 @@ use crate::wire::{Splitter, decode_reply, encode_request};
 
 mod calls;
 mod doors;
+mod guests;
 mod house;
 mod many;
 mod people;
+mod plain;
 mod storm;
+mod table;
 
 const SERVER: Fingerprint = Fingerprint([0x5e; 32]);
 const EPOCH: Wall = Wall(1_800_000_000_000);
@@ -129,6 +132,8 @@ struct World {
     now: Time,
     next: u64,
     ends: BTreeMap<ConnId, (Splitter, Vec<Reply>)>,
+    /// What plain connections got, one entry for each write.
+    plain: BTreeMap<ConnId, Vec<(Time, Vec<u8>)>>,
     closed: BTreeMap<ConnId, Drop>,
     drops: Vec<Drop>,
     relay: Vec<Change>,
@@ -160,6 +165,7 @@ impl World {
             now,
             next: 1,
             ends: BTreeMap::new(),
+            plain: BTreeMap::new(),
             closed: BTreeMap::new(),
             drops: Vec::new(),
             relay: Vec::new(),
@@ -189,6 +195,9 @@ impl World {
 
     fn hear(&mut self, conn: ConnId, bytes: &[u8]) {
         assert!(!self.closed.contains_key(&conn), "nothing is said to a closed connection");
+        if let Some(writes) = self.plain.get_mut(&conn) {
+            return writes.push((self.now, bytes.to_vec()));
+        }
         let (splitter, heard) = self.ends.get_mut(&conn).unwrap();
         let mut input = bytes;
         while let Some(frame) = splitter.next(&mut input).unwrap() {
@@ -264,6 +273,7 @@ impl World {
 
     fn close(&mut self, conn: ConnId) {
         self.ends.remove(&conn);
+        self.plain.remove(&conn);
         self.input(Input::Closed(conn));
     }
 
@@ -273,6 +283,7 @@ impl World {
         self.next += 1;
         self.hub = Hub::new(settings, Rng::new(sha256(&self.next.to_be_bytes())), self.now());
         self.ends.clear();
+        self.plain.clear();
         self.closed.clear();
     }
 

@@ -65,6 +65,7 @@ fn pending_requests_of_one_account_are_bounded() {
         let account = Account {
             fingerprint: Fingerprint([u8::try_from(n).unwrap(); 32]),
             name: name(&format!("p{n}")),
+            guest: false,
         };
         w.store.add_account(&account);
     }

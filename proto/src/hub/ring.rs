@@ -1,0 +1,134 @@
+//! 100: how a call is made, and whom it rings.
+
+use std::collections::BTreeSet;
+
+use crate::hub::online::User;
+use crate::hub::refusal::{Done, Refusal};
+use crate::hub::room::{Place, Ring, Room};
+use crate::hub::rooms::{Notice, Rooms, full, state_of, ticket_end};
+use crate::id::{CallId, Fingerprint, Name, Ssrc};
+use crate::limits::{MEMBERS_MAX, RING_TIME_MAX};
+use crate::time::{Now, Wall};
+use crate::wire::Reply;
+use crate::wire::record::{MemberState, Why};
+
+/// Somebody to be called.
+pub(super) struct Callee {
+    pub(super) account: Fingerprint,
+    pub(super) name: Name,
+    /// The account on each device that is connected.
+    pub(super) users: Vec<User>,
+    pub(super) calls_max: usize,
+    /// One free device takes a call of its own, instead of all ringing together.
+    pub(super) one_rings: bool,
+}
+
+/// Whom a 100 asks for, each name once.
+pub(super) struct Asked {
+    /// At least one, and no more than fit into a call with one device each.
+    pub(super) callees: Vec<Callee>,
+    /// Those who cannot be called at all.
+    pub(super) unreachable: Vec<Name>,
+}
+
+impl Rooms {
+    pub(super) fn call(&mut self, caller: &User, calls_max: usize, asked: &Asked, now: Now) -> Done {
+        if self.seats.contains_key(&caller.device) || self.calls_of(caller.device.account) >= calls_max {
+            return Err(Refusal::new(
+                Why::InCall,
+                "you are in a call, or somebody is calling you; end that first",
+            ));
+        }
+        if self.rooms.len() >= self.rooms_max {
+            return Err(full());
+        }
+        let call = CallId(self.rng.bytes());
+        let rung = self.open(call, caller, asked, now);
+        if rung.is_empty() && caller.is_guest() {
+            // It has no word for what became of each (A21).
+            return Err(Refusal::new(Why::NobodyRung, "none of them can be called just now"));
+        }
+        self.say(caller.device, Reply::CallTaken);
+        if !rung.is_empty() {
+            self.admit(call, caller.device, now);
+        }
+        for callee in &asked.callees {
+            let state = match &callee.users[..] {
+                [] => MemberState::Gone,
+                [..] if rung.contains(&callee.account) => MemberState::Ringing,
+                [..] => MemberState::Busy,
+            };
+            self.say(caller.device, state_of(call, &callee.name, state));
+        }
+        for name in &asked.unreachable {
+            self.say(caller.device, state_of(call, name, MemberState::Gone));
+        }
+        if !rung.is_empty() {
+            self.ring(call, caller);
+        }
+        Ok(())
+    }
+
+    /// Makes the call with all its places, so that every grant shows the same members. Returns whom it rings; without
+    /// anybody to ring there is no call.
+    fn open(&mut self, call: CallId, caller: &User, asked: &Asked, now: Now) -> BTreeSet<Fingerprint> {
+        let mut free_places = MEMBERS_MAX - 1;
+        let mut rings = Vec::new();
+        for (n, callee) in asked.callees.iter().enumerate() {
+            // One place is kept for each of those who follow.
+            let places = free_places.saturating_sub(asked.callees.len() - n - 1);
+            let users = self.free(callee, places);
+            free_places -= users.len();
+            if !users.is_empty() {
+                rings.push((callee.account, users));
+            }
+        }
+        if rings.is_empty() {
+            return BTreeSet::new();
+        }
+        let mut room = Room::new(call);
+        // Plain from its first moment to its last: nobody who was told of keys is ever without.
+        room.plain = caller.is_guest() || rings.iter().any(|(_, users)| users.iter().any(User::is_guest));
+        let place = self.place(&mut room, caller.clone(), now.wall);
+        room.members.push(place);
+        let until = now.mono + RING_TIME_MAX;
+        let rung = rings.iter().map(|(account, _)| *account).collect();
+        for (_, users) in rings {
+            let places = users.into_iter().map(|user| self.place(&mut room, user, now.wall)).collect();
+            room.rings.push(Ring { until, places });
+        }
+        self.rooms.insert(call, room);
+        self.out.push_back(Notice::Presence(caller.device.account));
+        self.rearm(call);
+        rung
+    }
+
+    fn ring(&mut self, call: CallId, caller: &User) {
+        for device in self.rung(call) {
+            self.out.push_back(Notice::Rung(device, caller.clone()));
+            self.say_grant(call, device);
+        }
+    }
+
+    fn free(&self, callee: &Callee, places: usize) -> Vec<User> {
+        if self.calls_of(callee.account) >= callee.calls_max {
+            return Vec::new();
+        }
+        let free = callee.users.iter().filter(|user| !self.seats.contains_key(&user.device));
+        free.take(if callee.one_rings { 1 } else { places }).cloned().collect()
+    }
+
+    /// A new place with a stream of its own, and the seat that goes with it.
+    fn place(&mut self, room: &mut Room, user: User, wall: Wall) -> Place {
+        let ssrc = loop {
+            let ssrc = Ssrc(self.rng.u32());
+            if ssrc.0 != 0 && !room.is_taken(ssrc) {
+                break ssrc;
+            }
+        };
+        self.seats.insert(user.device, room.call);
+        let expiry = ticket_end(wall);
+        room.expiry = room.expiry.max(expiry);
+        Place { user, ssrc, expiry, away_until: None, renew_at: None }
+    }
+}
