@@ -61,6 +61,8 @@ drops! {
     Crowded = "crowded",
     /// TLS failed.
     Tls = "tls",
+    /// The other end reset the connection.
+    Reset = "reset",
     /// Said nothing for too long.
     Silent = "silent",
     /// Replaced by a newer connection of the same device.

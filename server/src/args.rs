@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tincan_server::config::{Level, Registration, parse_listen, parse_public};
+use tincan_server::config::{
+    Level, Registration, parse_listen, parse_plain_binary, parse_plain_text, parse_public,
+};
 
 /// A small server for voice calls and chat between terminals.
 ///
@@ -27,6 +29,12 @@ pub(crate) struct Args {
     /// What invites call this server
     #[arg(long, value_name = "HOST[:PORT]", value_parser = parse_public, global = true)]
     pub(crate) public: Option<(String, Option<u16>)>,
+    /// Speak the plain binary protocol here too, not encrypted [port 9999, voice on UDP 8085]
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_plain_binary, global = true)]
+    pub(crate) plain_binary: Option<SocketAddr>,
+    /// Speak the plain text protocol here too, not encrypted [port 2000]
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_plain_text, global = true)]
+    pub(crate) plain_text: Option<SocketAddr>,
     /// Who may make an account
     #[arg(long, value_enum, value_name = "WHO", global = true)]
     pub(crate) registration: Option<Who>,

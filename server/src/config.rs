@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proto::hub::{self, Doorway};
 use proto::invite::{PORT, split_address};
-use proto::limits::{self, Bucket};
+use proto::limits::{self, Bucket, PLAIN_BINARY_PORT, PLAIN_TEXT_PORT};
 use serde::Deserialize;
 
 /// Everything that is decided before the server starts.
@@ -19,6 +19,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Host and port that invites name; the port defaults to the one listened on.
     pub public: Option<(String, Option<u16>)>,
+    /// Seed A as it is, TCP, with its voice on UDP 8085 of the same address; none: not spoken.
+    pub plain_binary: Option<SocketAddr>,
+    /// Seed B as it is, TCP; none: not spoken.
+    pub plain_text: Option<SocketAddr>,
     /// Who may make an account.
     pub registration: Registration,
     /// Whether the echo friend lives here.
@@ -64,6 +68,8 @@ impl Config {
             data,
             listen: SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), PORT),
             public: None,
+            plain_binary: None,
+            plain_text: None,
             registration: Registration::Invite,
             echo: true,
             log: Level::Info,
@@ -87,6 +93,12 @@ impl Config {
         }
         if let Some(public) = file.public {
             self.public = Some(parse_public(&public).map_err(keyed("public"))?);
+        }
+        if let Some(addr) = file.plain_binary {
+            self.plain_binary = Some(parse_plain_binary(&addr).map_err(keyed("plain_binary"))?);
+        }
+        if let Some(addr) = file.plain_text {
+            self.plain_text = Some(parse_plain_text(&addr).map_err(keyed("plain_text"))?);
         }
         self.registration = file.registration.unwrap_or(self.registration);
         self.echo = file.echo.unwrap_or(self.echo);
@@ -131,13 +143,33 @@ impl fmt::Display for Wrong {
 /// # Errors
 /// A sentence for people.
 pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    parse_address(text, PORT, "0.0.0.0")
+}
+
+/// Where to speak seed A: as [`parse_listen`], with its own port.
+///
+/// # Errors
+/// A sentence for people.
+pub fn parse_plain_binary(text: &str) -> Result<SocketAddr, String> {
+    parse_address(text, PLAIN_BINARY_PORT, "127.0.0.1")
+}
+
+/// Where to speak seed B: as [`parse_listen`], with its own port.
+///
+/// # Errors
+/// A sentence for people.
+pub fn parse_plain_text(text: &str) -> Result<SocketAddr, String> {
+    parse_address(text, PLAIN_TEXT_PORT, "127.0.0.1")
+}
+
+fn parse_address(text: &str, port: u16, example: &str) -> Result<SocketAddr, String> {
     let everywhere = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     if let Some(port) = text.strip_prefix(':').and_then(|port| port.parse().ok()) {
         return Ok(SocketAddr::new(everywhere, port));
     }
     let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let whole = text.parse().ok().or_else(|| Some(SocketAddr::new(bare.parse().ok()?, PORT)));
-    whole.ok_or_else(|| format!("{text:?} is no address to listen on: say ADDR:PORT, as in 0.0.0.0:{PORT}"))
+    let whole = text.parse().ok().or_else(|| Some(SocketAddr::new(bare.parse().ok()?, port)));
+    whole.ok_or_else(|| format!("{text:?} is no address to listen on: say ADDR:PORT, as in {example}:{port}"))
 }
 
 /// `HOST` or `HOST:PORT`.
@@ -157,6 +189,8 @@ struct File {
     data: Option<PathBuf>,
     listen: Option<String>,
     public: Option<String>,
+    plain_binary: Option<String>,
+    plain_text: Option<String>,
     registration: Option<Registration>,
     echo: Option<bool>,
     log: Option<Level>,
@@ -273,6 +307,8 @@ mod tests {
             data = "/srv/tincan"
             listen = "127.0.0.1:9"
             public = "voice.example.org:443"
+            plain_binary = "127.0.0.2"
+            plain_text = "10.0.0.1:2001"
             registration = "open"
             echo = false
             log = "debug"
@@ -297,6 +333,8 @@ mod tests {
             data: "/srv/tincan".into(),
             listen: "127.0.0.1:9".parse().unwrap(),
             public: Some(("voice.example.org".into(), Some(443))),
+            plain_binary: Some("127.0.0.2:9999".parse().unwrap()),
+            plain_text: Some("10.0.0.1:2001".parse().unwrap()),
             registration: Registration::Open,
             echo: false,
             log: Level::Debug,
@@ -328,6 +366,8 @@ mod tests {
             ("listen = \"here\"", 1, "ADDR:PORT"),
             ("\n\npublic = \"a b\"", 3, "HOST"),
             ("registration = \"closed\"", 1, "invite"),
+            ("echo = true\nplain_binary = \"lan\"", 2, "127.0.0.1:9999"),
+            ("plain_text = true", 1, "string"),
             ("[limits]\nlogin_seconds = 0", 2, "1 to 300"),
             ("[limits]\n\nconnections = 10", 3, "fewer"),
             ("[limits]\nmail = { burst = 0, per_second = 1 }", 2, "at least 1"),
@@ -350,6 +390,10 @@ mod tests {
         assert_eq!(listen("::1").as_deref(), Ok("[::1]:8462"));
         assert_eq!(listen("10.0.0.1").as_deref(), Ok("10.0.0.1:8462"));
         assert!(listen("localhost:1").is_err());
+        let plain =
+            |text: &str| [parse_plain_binary(text), parse_plain_text(text)].map(|a| a.unwrap().to_string());
+        assert_eq!(plain("192.168.1.2"), ["192.168.1.2:9999", "192.168.1.2:2000"]);
+        assert_eq!(plain(":7"), ["[::]:7", "[::]:7"]);
         assert_eq!(parse_public("[::1]:5"), Ok(("::1".into(), Some(5))));
     }
 }

@@ -5,7 +5,6 @@
 //! guest; only the poll itself can stop the house.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,23 +15,26 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use proto::hub::{Admission, Dialect, Doorway, Entry, Input};
 use proto::id::ConnId;
-use proto::tls::{Established, ServerConfig};
+use proto::limits::PLAIN_LOGIN_TIME_MAX;
 use proto::{Drop, Time, earliest};
 
 use crate::clock::wait_for;
-use crate::guest::{Guest, Heard};
-use crate::listen::canonical;
+use crate::guest::{Guest, Heard, Speech, fault};
 use crate::stats::{Figure, Place, Stats};
+
+use entrance::Entrance;
+
+mod entrance;
 
 /// The connections of one server.
 pub(crate) struct Doors {
     poll: Poll,
     events: Events,
     waker: Arc<Waker>,
-    /// None once the server leaves.
-    listener: Option<TcpListener>,
-    tls: Arc<ServerConfig>,
+    entrance: Entrance,
     admission: Admission,
+    /// Whoever sits at a plain door takes no native's place.
+    plain_admission: Admission,
     login_time: Duration,
     guests: BTreeMap<ConnId, Guest>,
     next: u64,
@@ -47,47 +49,47 @@ pub(crate) struct Doors {
     said: Vec<u8>,
     scratch: Box<[u8]>,
     reads_left: usize,
-    /// The listener may have more.
-    knocking: bool,
-    /// Accepting failed; not before then again.
-    rest_until: Option<Time>,
-    /// When the next complaint about that is due.
-    complain_at: Option<Time>,
-    /// Given up to turn a connection away when there is no other descriptor left.
-    spare: Option<File>,
     stats: Stats,
 }
 
 /// What the hub is to be told.
 #[derive(Debug)]
 enum Pending {
-    Opened { conn: ConnId, from: SocketAddr, at: SocketAddr, exporter: [u8; 32] },
+    Opened { conn: ConnId, dialect: Dialect, from: SocketAddr, at: SocketAddr, exporter: Option<[u8; 32]> },
     Said(ConnId, Vec<u8>),
     Closed(ConnId),
 }
 
+impl Pending {
+    fn opened(conn: ConnId, guest: &Guest, exporter: Option<[u8; 32]>) -> Self {
+        let &Guest { dialect, from, at, .. } = guest;
+        Self::Opened { conn, dialect, from, at, exporter }
+    }
+}
+
 impl Doors {
-    /// Doors that accept from `listener`.
+    /// Doors that accept from `listeners`.
     ///
     /// # Errors
     /// When the system gives no poll.
     pub(crate) fn open(
-        mut listener: TcpListener,
-        tls: Arc<ServerConfig>,
+        listeners: Vec<(TcpListener, Speech)>,
         doorway: Doorway,
         login_time: Duration,
         stats: Stats,
     ) -> Result<Self> {
         let poll = Poll::new().context("the system gives no event queue")?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let has_plain = listeners.iter().any(|(_, speech)| speech.dialect() != Dialect::Native);
+        let (native, plain) = if has_plain { shared(doorway) } else { (doorway, doorway) };
+        let entrance = Entrance::open(listeners, poll.registry(), stats.clone())?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         Ok(Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_TURN),
             waker,
-            listener: Some(listener),
-            tls,
-            admission: Admission::new(doorway),
+            entrance,
+            admission: Admission::new(native),
+            plain_admission: Admission::new(plain),
             login_time,
             guests: BTreeMap::new(),
             next: 0,
@@ -98,10 +100,6 @@ impl Doors {
             said: Vec::new(),
             scratch: vec![0; READ_BYTES].into_boxed_slice(),
             reads_left: 0,
-            knocking: true,
-            rest_until: None,
-            complain_at: None,
-            spare: spare(),
             stats,
         })
     }
@@ -116,7 +114,7 @@ impl Doors {
     /// # Errors
     /// When the poll itself fails.
     pub(crate) fn wait(&mut self, deadline: Option<Time>, now: Time) -> Result<()> {
-        let busy = !self.ready.is_empty() || !self.pending.is_empty() || self.may_accept(now);
+        let busy = !self.ready.is_empty() || !self.pending.is_empty() || self.entrance.may_accept(now);
         let deadline = earliest(deadline, self.deadline());
         let timeout = if busy { Some(Duration::ZERO) } else { wait_for(deadline, now) };
         match self.poll.poll(&mut self.events, timeout) {
@@ -125,8 +123,8 @@ impl Doors {
         }
         for event in &self.events {
             match event.token() {
-                LISTENER => self.knocking = true,
                 WAKE => {}
+                token if self.entrance.knock(token) => {}
                 Token(number) => {
                     let conn = ConnId(number as u64);
                     let Some(guest) = self.guests.get_mut(&conn) else { continue };
@@ -145,69 +143,25 @@ impl Doors {
 
     fn deadline(&self) -> Option<Time> {
         let guests = self.deadlines.first().map(|(at, _)| *at);
-        earliest(guests, self.rest_until.filter(|_| self.knocking))
-    }
-
-    fn may_accept(&self, now: Time) -> bool {
-        self.knocking && self.listener.is_some() && self.rest_until.is_none_or(|until| now >= until)
+        earliest(guests, self.entrance.deadline())
     }
 
     /// Begins a turn: lets new connections in, as many as a turn may cost.
     pub(crate) fn begin(&mut self, now: Time) {
         self.reads_left = READS_PER_TURN;
-        if !self.may_accept(now) {
-            return;
-        }
-        self.rest_until = None;
-        for _ in 0..ACCEPTS_PER_TURN {
-            let Some(listener) = &self.listener else { return };
-            match listener.accept() {
-                Ok((stream, from)) => self.meet(stream, canonical(from), now),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.knocking = false;
-                    break;
-                }
-                Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                    self.turn_away(now, &error);
-                    break;
-                }
-                Err(error) if is_about_a_guest(&error) => {
-                    tracing::debug!(%error, "a connection broke before it was accepted");
-                }
-                Err(error) => {
-                    self.rest(now, &error);
-                    break;
-                }
-            }
+        self.entrance.begin();
+        while let Some((stream, from, speech)) = self.entrance.next(now) {
+            self.meet(stream, from, &speech, now);
         }
         self.tell_figures();
     }
 
-    /// Out of descriptors: the spare one buys the right to close whoever waits; then the queue rests.
-    fn turn_away(&mut self, now: Time, error: &io::Error) {
-        self.spare = None;
-        if let Some(Ok(_)) = self.listener.as_ref().map(TcpListener::accept) {
-            self.stats.add(Figure::Accepted, 1);
-            self.stats.drop(Place::Stream, Drop::Crowded);
-        }
-        self.spare = spare();
-        self.rest(now, error);
-    }
-
-    /// Accepting cannot go on: it is tried again after a while, so that a full house neither spins nor fills the log.
-    fn rest(&mut self, now: Time, error: &io::Error) {
-        self.rest_until = Some(now + ACCEPT_REST);
-        if self.complain_at.is_none_or(|at| now >= at) {
-            self.complain_at = Some(now + COMPLAIN_EVERY);
-            tracing::warn!(%error, "connections cannot be accepted and wait or are turned away (see ulimit -n)");
-        }
-    }
-
-    fn meet(&mut self, stream: TcpStream, from: SocketAddr, now: Time) {
+    fn meet(&mut self, stream: TcpStream, from: SocketAddr, speech: &Speech, now: Time) {
         self.stats.add(Figure::Accepted, 1);
-        match self.admission.opened(from.ip(), now) {
+        let dialect = speech.dialect();
+        match self.admission_of(dialect).opened(from.ip(), now) {
             Ok(Entry::Free) => {}
-            Ok(Entry::InsteadOfOldest) => self.lose_oldest_stranger(),
+            Ok(Entry::InsteadOfOldest) => self.lose_oldest_stranger(dialect),
             Err(why) => {
                 // Dropping the stream closes it: a stranger too many is owed no answer.
                 self.stats.drop(Place::Stream, why);
@@ -216,19 +170,23 @@ impl Doors {
         }
         let conn = ConnId(self.next);
         self.next += 1;
-        let deadline = now + self.login_time;
-        let guest = Guest::new(stream, from, &self.tls, deadline).and_then(|mut guest| {
+        let deadline = now + self.login_time_of(dialect);
+        let guest = Guest::new(stream, from, speech, deadline).and_then(|mut guest| {
             let both = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut guest.stream, token(conn), both).map(|()| guest)
         });
         match guest {
             Ok(guest) => {
                 self.deadlines.insert((deadline, conn));
+                if guest.is_open() {
+                    // A plain door has no handshake to wait for.
+                    self.pending.push_back(Pending::opened(conn, &guest, None));
+                }
+                tracing::debug!(conn = conn.0, %from, ?dialect, "connected");
                 self.guests.insert(conn, guest);
-                tracing::debug!(conn = conn.0, %from, "connected");
             }
             Err(error) => {
-                self.admission.closed(from.ip(), true);
+                self.admission_of(dialect).closed(from.ip(), true);
                 tracing::debug!(%from, %error, "a connection broke at once");
             }
         }
@@ -242,8 +200,8 @@ impl Doors {
             self.read(conn, now);
         }
         match self.pending.pop_front()? {
-            Pending::Opened { conn, from, at, exporter } => {
-                Some(Input::Opened { conn, dialect: Dialect::Native, from, at, exporter: Some(exporter) })
+            Pending::Opened { conn, dialect, from, at, exporter } => {
+                Some(Input::Opened { conn, dialect, from, at, exporter })
             }
             Pending::Said(conn, bytes) => {
                 self.said = bytes;
@@ -258,9 +216,8 @@ impl Doors {
         guest.is_ready = false;
         let mut plain = Vec::new();
         let heard = guest.read(&mut self.scratch, &mut plain);
-        if let Some(Established { exporter, .. }) = guest.take_established() {
-            let (from, at) = (guest.from, guest.at);
-            self.pending.push_back(Pending::Opened { conn, from, at, exporter });
+        if let Some(exporter) = guest.take_exporter() {
+            self.pending.push_back(Pending::opened(conn, guest, Some(exporter)));
         }
         if guest.is_open() && !plain.is_empty() {
             self.pending.push_back(Pending::Said(conn, plain));
@@ -294,13 +251,15 @@ impl Doors {
     /// The connection has logged in.
     pub(crate) fn admit(&mut self, conn: ConnId) {
         let Some(guest) = self.guests.get_mut(&conn) else { return };
-        if std::mem::take(&mut guest.stranger) {
-            self.admission.logged_in(guest.from.ip());
-            tracing::debug!(conn = conn.0, from = %guest.from, "logged in");
-            if let Some(deadline) = guest.deadline.take() {
-                self.deadlines.remove(&(deadline, conn));
-            }
+        if !std::mem::take(&mut guest.stranger) {
+            return;
         }
+        tracing::debug!(conn = conn.0, from = %guest.from, "logged in");
+        let (dialect, ip) = (guest.dialect, guest.from.ip());
+        if let Some(deadline) = guest.deadline.take() {
+            self.deadlines.remove(&(deadline, conn));
+        }
+        self.admission_of(dialect).logged_in(ip);
     }
 
     /// The hub is done with a connection: what is queued is written, then it is closed.
@@ -338,14 +297,16 @@ impl Doors {
             self.deadlines.remove(&(deadline, conn));
         }
         self.unwritten.remove(&conn);
-        self.admission.closed(guest.from.ip(), guest.stranger);
+        self.admission_of(guest.dialect).closed(guest.from.ip(), guest.stranger);
         tracing::debug!(conn = conn.0, from = %guest.from, "gone");
     }
 
     /// Whoever holds a place without logging in loses it to who comes now: the deadlines are those of strangers and
     /// of leavers, the earliest first.
-    fn lose_oldest_stranger(&mut self) {
-        let is_stranger = |conn: &ConnId| self.guests.get(conn).is_some_and(|guest| guest.stranger);
+    fn lose_oldest_stranger(&mut self, dialect: Dialect) {
+        let same_kind = |guest: &Guest| is_plain(guest.dialect) == is_plain(dialect);
+        let is_stranger =
+            |conn: &ConnId| self.guests.get(conn).is_some_and(|guest| guest.stranger && same_kind(guest));
         let oldest = self.deadlines.iter().map(|(_, conn)| *conn).find(is_stranger);
         if let Some(oldest) = oldest {
             self.lose(oldest, Some(Drop::Crowded));
@@ -376,15 +337,15 @@ impl Doors {
     pub(crate) fn flush(&mut self) {
         for conn in std::mem::take(&mut self.unwritten) {
             let Some(guest) = self.guests.get_mut(&conn) else { continue };
-            if guest.flush().is_err() {
-                self.lose(conn, None);
+            if let Err(error) = guest.flush() {
+                self.lose(conn, fault(&error));
             }
         }
     }
 
     /// Lets nobody in any more.
     pub(crate) fn shut(&mut self) {
-        self.listener = None;
+        self.entrance.shut();
     }
 
     /// Says goodbye to everybody who was not told to go by the hub.
@@ -403,44 +364,64 @@ impl Doors {
 
     fn tell_figures(&self) {
         let (open, strangers) = self.admission.counts();
-        self.stats.set(Figure::Open, open);
-        self.stats.set(Figure::Strangers, strangers);
+        let (plain_open, plain_strangers) = self.plain_admission.counts();
+        self.stats.set(Figure::Open, open + plain_open);
+        self.stats.set(Figure::Strangers, strangers + plain_strangers);
     }
 
     /// Ends a turn.
     pub(crate) fn end(&self) {
         self.tell_figures();
         debug_assert!(self.admission.is_sound(), "admission and guests change together");
+        debug_assert!(self.plain_admission.is_sound(), "admission and guests change together");
+    }
+
+    /// A native client logs in by itself. Behind a plain one somebody types a name first.
+    fn login_time_of(&self, dialect: Dialect) -> Duration {
+        if is_plain(dialect) { self.login_time.max(PLAIN_LOGIN_TIME_MAX) } else { self.login_time }
+    }
+
+    fn admission_of(&mut self, dialect: Dialect) -> &mut Admission {
+        if is_plain(dialect) { &mut self.plain_admission } else { &mut self.admission }
     }
 }
 
+fn is_plain(dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::Native => false,
+        Dialect::Binary | Dialect::Text => true,
+    }
+}
+
+/// The places of native and of plain doors, out of as many as the process has. A plain stranger costs little and may
+/// sit long, in front of a window that asks for a name, so one network may have more of them.
+fn shared(doorway: Doorway) -> (Doorway, Doorway) {
+    let quarter = |count: usize| (count / 4).max(1);
+    let plain = Doorway {
+        connections: quarter(doorway.connections).max(2),
+        strangers: quarter(doorway.strangers),
+        strangers_per_prefix: doorway.strangers_per_prefix.saturating_mul(4),
+        connects: doorway.connects,
+    };
+    let native = Doorway {
+        connections: doorway.connections.saturating_sub(plain.connections).max(2),
+        strangers: doorway.strangers.saturating_sub(plain.strangers).max(1),
+        ..doorway
+    };
+    (native, plain)
+}
+
 fn token(conn: ConnId) -> Token {
-    // Connections are counted from 0 and two numbers at the top are taken: 2^32 connections of a 32-bit server
+    // Connections are counted from 0 and a few numbers at the top are taken: 2^32 connections of a 32-bit server
     // are a restart away.
     Token(usize::try_from(conn.0).unwrap_or(0))
 }
 
-/// Errors of `accept` that say nothing about the next one.
-fn is_about_a_guest(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(error.kind(), Kind::ConnectionAborted | Kind::ConnectionReset | Kind::Interrupted)
-}
-
-fn spare() -> Option<File> {
-    File::open("/dev/null").ok()
-}
-
-const LISTENER: Token = Token(usize::MAX);
-const WAKE: Token = Token(usize::MAX - 1);
+const WAKE: Token = Token(usize::MAX);
 const EVENTS_PER_TURN: usize = 1024;
-/// A turn's new connections: a handshake costs a tenth of a millisecond, and everybody else waits.
-const ACCEPTS_PER_TURN: usize = 64;
 /// A turn's reads: one loud guest has its place in the queue, and everybody else theirs.
 const READS_PER_TURN: usize = 256;
 /// One TLS record.
 const READ_BYTES: usize = 16 << 10;
-/// How long accepting rests when the system has no descriptors, or no memory for one more.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// How long somebody who is told to go may take to hear it.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);

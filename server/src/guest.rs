@@ -1,22 +1,60 @@
-//! One TCP connection: the socket, its TLS, and what waits to be written.
+//! One TCP connection: the socket, its TLS if its door has one, and what waits to be written.
 //!
 //! ```text
 //! Handshake ──▶ Open ──▶ Closing (queue written, then our end shut, then theirs awaited) ──▶ gone
+//!    (TLS)       ▲
+//!  plain doors ──┘
 //! ```
 //!
 //! Nothing here grows with what the other end sends or fails to read: a handshake, a record and the queue each have
 //! their bound, and the kernel's own queue is asked to stay small.
 
+use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::net::TcpStream;
-use proto::tls::{Established, Pipe, ServerConfig, TlsError};
+use proto::hub::Dialect;
+use proto::limits::{OUT_QUEUE_BYTES_MAX, TEXT_PACKET_BYTES_MAX};
+use proto::tls::ServerConfig;
 use proto::{Drop, Time};
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 
-use proto::limits::OUT_QUEUE_BYTES_MAX;
+use line::{Line, Outcome};
+
+mod line;
+
+/// What a door speaks, and what its connections need for it.
+#[derive(Clone, Debug)]
+pub(crate) enum Speech {
+    /// The native protocol, in TLS.
+    Native(Arc<ServerConfig>),
+    /// Seed A as it is.
+    Binary,
+    /// Seed B as it is.
+    Text,
+}
+
+impl Speech {
+    /// Its name in the hub.
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Native(_) => Dialect::Native,
+            Self::Binary => Dialect::Binary,
+            Self::Text => Dialect::Text,
+        }
+    }
+
+    /// As much as one read may bring: to seed B one read is one packet.
+    fn read_bytes_max(&self) -> usize {
+        match self {
+            Self::Native(_) | Self::Binary => usize::MAX,
+            Self::Text => TEXT_PACKET_BYTES_MAX,
+        }
+    }
+}
 
 /// A connection.
 #[derive(Debug)]
@@ -31,10 +69,15 @@ pub(crate) struct Guest {
     pub(crate) is_ready: bool,
     /// Must be through with its handshake and login, or with its farewell, by then.
     pub(crate) deadline: Option<Time>,
-    pipe: Pipe,
+    pub(crate) dialect: Dialect,
+    line: Line,
+    read_bytes_max: usize,
     phase: Phase,
     out: Vec<u8>,
     written: usize,
+    /// On a plain connection, what is left of each thing that was said: originals take one read for one packet, so
+    /// that each is written by itself.
+    pieces: VecDeque<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +102,7 @@ impl Guest {
     pub(crate) fn new(
         stream: TcpStream,
         from: SocketAddr,
-        tls: &Arc<ServerConfig>,
+        speech: &Speech,
         deadline: Time,
     ) -> io::Result<Self> {
         let socket = SockRef::from(&stream);
@@ -67,7 +110,14 @@ impl Guest {
         // Without this the kernel alone would queue megabytes for somebody who does not read.
         socket.set_send_buffer_size(KERNEL_QUEUE_BYTES)?;
         let at = crate::listen::canonical(stream.local_addr()?);
-        let pipe = Pipe::server(tls).map_err(io::Error::other)?;
+        let (line, phase) = match speech {
+            Speech::Native(tls) => (Line::sealed(tls)?, Phase::Handshake),
+            Speech::Binary | Speech::Text => {
+                // These protocols have no ping: only the kernel notices a client whose machine is gone.
+                socket.set_tcp_keepalive(&KEEPALIVE)?;
+                (Line::Bare, Phase::Open)
+            }
+        };
         Ok(Self {
             stream,
             from,
@@ -75,45 +125,47 @@ impl Guest {
             stranger: true,
             is_ready: false,
             deadline: Some(deadline),
-            pipe,
-            phase: Phase::Handshake,
+            dialect: speech.dialect(),
+            line,
+            read_bytes_max: speech.read_bytes_max(),
+            phase,
             out: Vec::new(),
             written: 0,
+            pieces: VecDeque::new(),
         })
     }
 
-    /// Reads once from the socket, through TLS; plaintext is appended to `plain`.
+    /// Reads once from the socket; what it says is appended to `plain`.
     pub(crate) fn read(&mut self, scratch: &mut [u8], plain: &mut Vec<u8>) -> Heard {
-        let count = match self.stream.read(scratch) {
+        let room = scratch.len().min(self.read_bytes_max);
+        let count = match self.stream.read(&mut scratch[..room]) {
             Ok(0) => return Heard::Over(None),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Heard::Dry,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Heard::More,
-            Err(_) => return Heard::Over(None),
+            Err(error) => return Heard::Over(fault(&error)),
         };
         if self.is_closing() {
             return Heard::More;
         }
-        let outcome = self.pipe.received(&scratch[..count]);
-        self.pipe.take_plaintext(plain);
-        self.pipe.take_ciphertext(&mut self.out);
-        match outcome {
-            Err(TlsError::Oversized) => Heard::Over(Some(Drop::Oversized)),
-            Err(TlsError::Protocol(_) | TlsError::Full) => Heard::Over(Some(Drop::Tls)),
-            Ok(()) if self.queued() > OUT_QUEUE_BYTES_MAX => Heard::Over(Some(Drop::TooSlow)),
-            Ok(()) if self.pipe.peer_closed() => Heard::Over(None),
-            Ok(()) => Heard::More,
+        match self.line.received(&scratch[..count], plain, &mut self.out) {
+            Outcome::Broken(why) => Heard::Over(Some(why)),
+            Outcome::GoesOn | Outcome::Ended if self.queued() > OUT_QUEUE_BYTES_MAX => {
+                Heard::Over(Some(Drop::TooSlow))
+            }
+            Outcome::Ended => Heard::Over(None),
+            Outcome::GoesOn => Heard::More,
         }
     }
 
-    /// The handshake's result, once.
-    pub(crate) fn take_established(&mut self) -> Option<Established> {
+    /// The TLS exporter, once, when the handshake is done.
+    pub(crate) fn take_exporter(&mut self) -> Option<[u8; 32]> {
         if self.phase != Phase::Handshake {
             return None;
         }
-        let established = self.pipe.established()?;
+        let exporter = self.line.exporter()?;
         self.phase = Phase::Open;
-        Some(established)
+        Some(exporter)
     }
 
     /// Whether the hub knows of it.
@@ -125,14 +177,16 @@ impl Guest {
         matches!(self.phase, Phase::Closing { .. })
     }
 
-    /// Seals `plaintext` and queues it.
+    /// Queues what the hub says at once.
     ///
     /// # Errors
     /// [`Drop::TooSlow`]: more waits than may.
     pub(crate) fn queue(&mut self, plaintext: &[u8]) -> Result<(), Drop> {
-        let sealed = self.pipe.send(plaintext);
-        self.pipe.take_ciphertext(&mut self.out);
-        if sealed.is_err() || self.queued() > OUT_QUEUE_BYTES_MAX {
+        self.line.send(plaintext, &mut self.out)?;
+        if matches!(self.line, Line::Bare) && !plaintext.is_empty() {
+            self.pieces.push_back(plaintext.len());
+        }
+        if self.queued() > OUT_QUEUE_BYTES_MAX || self.pieces.len() > PIECES_MAX {
             return Err(Drop::TooSlow);
         }
         Ok(())
@@ -148,8 +202,7 @@ impl Guest {
         if self.is_closing() {
             return;
         }
-        self.pipe.close();
-        self.pipe.take_ciphertext(&mut self.out);
+        self.line.close(&mut self.out);
         self.phase = Phase::Closing { shut: false };
         self.deadline = Some(deadline);
     }
@@ -160,9 +213,11 @@ impl Guest {
     /// When the connection is gone.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         while self.queued() > 0 {
-            match self.stream.write(&self.out[self.written..]) {
+            let whole = self.queued();
+            let piece = self.pieces.front().copied().unwrap_or(whole);
+            match self.stream.write(&self.out[self.written..][..piece]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => self.written += count,
+                Ok(count) => self.wrote(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -175,6 +230,16 @@ impl Guest {
             self.phase = Phase::Closing { shut: true };
         }
         Ok(())
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.written += count;
+        if let Some(piece) = self.pieces.front_mut() {
+            *piece -= count;
+            if *piece == 0 {
+                self.pieces.pop_front();
+            }
+        }
     }
 
     fn forget_written(&mut self) {
@@ -190,6 +255,91 @@ impl Guest {
     }
 }
 
+/// What an error of the socket says of the other end.
+pub(crate) fn fault(error: &io::Error) -> Option<Drop> {
+    use io::ErrorKind as Kind;
+    if matches!(error.kind(), Kind::ConnectionReset | Kind::BrokenPipe) {
+        return Some(Drop::Reset);
+    }
+    // The kernel asked after it, and nobody answered.
+    (error.kind() == Kind::TimedOut).then_some(Drop::Silent)
+}
+
 /// The kernel's queue for one connection; it doubles what it is asked for.
 const KERNEL_QUEUE_BYTES: usize = 64 << 10;
 const IDLE_QUEUE_BYTES: usize = 4 << 10;
+/// Things said that one plain connection may leave unread; the queue's bytes bound long ones, this bounds short ones.
+const PIECES_MAX: usize = 1_024;
+/// A dead client is noticed within about two minutes.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(15))
+    .with_retries(4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener as StdListener, TcpStream as StdStream};
+
+    fn pair(speech: &Speech) -> (StdStream, Guest) {
+        let listener = StdListener::bind("127.0.0.1:0").unwrap();
+        let there = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (here, from) = listener.accept().unwrap();
+        here.set_nonblocking(true).unwrap();
+        (there, Guest::new(TcpStream::from_std(here), from, speech, Time::secs(1)).unwrap())
+    }
+
+    /// One read that brings something.
+    fn read(guest: &mut Guest) -> Vec<u8> {
+        let (mut scratch, mut plain) = ([0; 4_096], Vec::new());
+        while guest.read(&mut scratch, &mut plain) == Heard::Dry {}
+        plain
+    }
+
+    #[test]
+    fn one_read_of_the_text_door_is_at_most_one_packet() {
+        let (mut there, mut guest) = pair(&Speech::Text);
+        there.write_all(&[b'x'; 1_300]).unwrap();
+        let whole = read(&mut guest);
+        assert_eq!(whole, [b'x'; 512]);
+        let (mut there, mut guest) = pair(&Speech::Binary);
+        there.write_all(&[b'x'; 1_300]).unwrap();
+        assert_eq!(read(&mut guest).len(), 1_300, "frames have a length of their own");
+    }
+
+    #[test]
+    fn the_kernel_looks_after_plain_connections() {
+        for speech in [Speech::Binary, Speech::Text] {
+            let (_there, guest) = pair(&speech);
+            let socket = SockRef::from(&guest.stream);
+            assert!(guest.is_open() && socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+        }
+    }
+
+    #[test]
+    fn what_is_said_on_a_plain_connection_is_written_piece_by_piece() {
+        let (there, mut guest) = pair(&Speech::Text);
+        for packet in [&b"2"[..], b"10 bob", b""] {
+            guest.queue(packet).unwrap();
+        }
+        assert_eq!((guest.queued(), guest.pieces.make_contiguous().to_vec()), (7, vec![1, 6]));
+        // As if the kernel had taken three bytes only.
+        guest.wrote(1);
+        guest.wrote(2);
+        assert_eq!((guest.queued(), guest.pieces.make_contiguous().to_vec()), (4, vec![4]));
+        guest.flush().unwrap();
+        assert!(guest.queued() == 0 && guest.pieces.is_empty());
+        drop(there);
+    }
+
+    #[test]
+    fn who_leaves_many_short_things_unread_is_too_slow() {
+        let (_there, mut guest) = pair(&Speech::Text);
+        let mut said = 0;
+        while guest.queue(b"2").is_ok() {
+            said += 1;
+        }
+        assert_eq!(said, PIECES_MAX);
+    }
+}

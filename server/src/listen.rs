@@ -1,10 +1,12 @@
-//! The sockets of the native port: TCP for signalling, UDP for voice, on one number.
+//! The sockets: of the native port, TCP for signalling and UDP for voice on one number; of the plain ports, TCP, and
+//! for seed A's voice UDP on the port that its programs are built with.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::{Context as _, Error, Result, anyhow};
 use mio::net::{TcpListener, UdpSocket};
+use proto::limits::PLAIN_VOICE_PORT;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Both sockets, bound.
@@ -22,13 +24,46 @@ pub(crate) struct Bound {
 /// # Errors
 /// When the address is taken, not ours, or needs rights we do not have.
 pub(crate) fn bind(wanted: SocketAddr) -> Result<Bound> {
-    let outcome = match bind_both(wanted) {
+    with_fallback(wanted, bind_both).map_err(|error| explain(error, wanted, "--listen"))
+}
+
+/// Binds TCP to `wanted`, the address of the plain door that `flag` opens; returns where it really is, too.
+///
+/// # Errors
+/// As [`bind`].
+pub(crate) fn bind_plain(wanted: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr)> {
+    let bind = |addr| {
+        let tcp = tcp(addr)?;
+        let addr = tcp.local_addr()?;
+        Ok((tcp, addr))
+    };
+    with_fallback(wanted, bind).map_err(|error| explain(error, wanted, flag))
+}
+
+/// Binds the voice of seed A beside its door.
+///
+/// # Errors
+/// As [`bind`]; the port is not ours to choose.
+pub(crate) fn bind_plain_voice(ip: IpAddr) -> Result<UdpSocket> {
+    let wanted = SocketAddr::new(ip, PLAIN_VOICE_PORT);
+    udp(wanted).map_err(|error| match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => anyhow!(
+            "cannot take voice on {wanted}: the port is in use, and programs of this kind know no other. Stop what \
+             uses it (another tincand, or a client of this kind), or give the door an address of its own with \
+             --plain-binary ADDR:PORT"
+        ),
+        _ => anyhow!(error).context(format!("cannot take voice on {wanted}")),
+    })
+}
+
+/// Every address of IPv6 is asked for where there is none: then every address of IPv4 is meant.
+fn with_fallback<T>(wanted: SocketAddr, bind: impl Fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
+    match bind(wanted) {
         Err(error) if wanted.ip().is_unspecified() && wanted.is_ipv6() && lacks_ipv6(&error) => {
-            bind_both(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), wanted.port()))
+            bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), wanted.port()))
         }
         outcome => outcome,
-    };
-    outcome.map_err(|error| explain(error, wanted))
+    }
 }
 
 fn bind_both(wanted: SocketAddr) -> io::Result<Bound> {
@@ -76,16 +111,28 @@ fn lacks_ipv6(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL | libc::EPROTONOSUPPORT))
 }
 
-fn explain(error: io::Error, wanted: SocketAddr) -> Error {
+fn explain(error: io::Error, wanted: SocketAddr, flag: &str) -> Error {
     let advice = match error.raw_os_error() {
-        Some(libc::EADDRINUSE) => {
-            "the port is in use. Is another tincand running? Stop it, or choose another with --listen ADDR:PORT"
+        Some(libc::EADDRINUSE) => format!(
+            "the port is in use. Is another tincand running? Stop it, or choose another with {flag} ADDR:PORT"
+        ),
+        Some(libc::EADDRNOTAVAIL) => {
+            format!("this machine has no such address. Say another with {flag} ADDR:PORT")
         }
-        Some(libc::EADDRNOTAVAIL) => "this machine has no such address. Say another with --listen ADDR:PORT",
-        Some(libc::EACCES) => "ports below 1024 need rights this user does not have. Choose a higher one",
+        Some(libc::EACCES) => {
+            "ports below 1024 need rights this user does not have. Choose a higher one".into()
+        }
         _ => return anyhow!(error).context(format!("cannot listen on {wanted}")),
     };
     anyhow!("cannot listen on {wanted}: {advice}")
+}
+
+/// Whether only this machine and its own network reach the address. Of every address of the machine that is not known.
+pub(crate) fn is_near(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
 }
 
 /// The name that others may know this machine by, for the invite.
@@ -137,6 +184,37 @@ mod tests {
     fn a_foreign_address_is_said_so() {
         let said = format!("{:#}", bind("203.0.113.9:0".parse().unwrap()).unwrap_err());
         assert!(said.contains("no such address"), "{said}");
+    }
+
+    #[test]
+    fn a_plain_door_that_cannot_open_names_its_own_flag() {
+        let (_held, addr) = bind_plain("127.0.0.1:0".parse().unwrap(), "--plain-text").unwrap();
+        let said = format!("{:#}", bind_plain(addr, "--plain-text").unwrap_err());
+        assert!(
+            said.contains("in use") && said.contains("--plain-text") && !said.contains("--listen"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_taken_voice_port_is_said_with_advice() {
+        let ip = "127.85.7.1".parse().unwrap();
+        let _held = bind_plain_voice(ip).unwrap();
+        let said = format!("{:#}", bind_plain_voice(ip).unwrap_err());
+        assert!(said.contains("127.85.7.1:8085") && said.contains("--plain-binary"), "{said}");
+    }
+
+    #[test]
+    fn near_is_this_machine_and_its_own_network() {
+        let near = |text: &str| is_near(text.parse().unwrap());
+        for text in
+            ["127.9.9.9", "10.1.2.3", "192.168.0.1", "172.31.0.1", "169.254.7.7", "::1", "fd00::1", "fe80::1"]
+        {
+            assert!(near(text), "{text}");
+        }
+        for text in ["0.0.0.0", "::", "8.8.8.8", "172.32.0.1", "2001:db8::1", "::ffff:8.8.8.8"] {
+            assert!(!near(text), "{text}");
+        }
     }
 
     #[test]

@@ -55,6 +55,8 @@ fn settings(args: &Args) -> Result<Config, String> {
     config.data = args.data.clone().unwrap_or(config.data);
     config.listen = args.listen.unwrap_or(config.listen);
     config.public = args.public.clone().or(config.public);
+    config.plain_binary = args.plain_binary.or(config.plain_binary);
+    config.plain_text = args.plain_text.or(config.plain_text);
     config.registration = args.registration.map_or(config.registration, Into::into);
     config.echo &= !args.no_echo;
     config.log = args.log.map_or(config.log, Into::into);
@@ -84,10 +86,16 @@ fn serve(config: &Config) -> Result<()> {
     let server = Server::start(config)?;
     let (addr, invite, stats, remote) =
         (server.addr(), server.invite().clone(), server.stats().clone(), server.remote());
+    let doors = [("binary", server.plain_binary()), ("text", server.plain_text())];
+    let doors = doors.map(|(protocol, addr)| match addr {
+        Some(addr) => format!("The plain {protocol} protocol, not encrypted, on {addr}\n"),
+        None => String::new(),
+    });
     say(&format_args!(
-        "tincand {} listens on {addr}, TCP and UDP; data in {}\nYour friends come in with: tincan INVITE\n{invite}",
+        "tincand {} listens on {addr}, TCP and UDP; data in {}\n{}Your friends come in with: tincan INVITE\n{invite}",
         env!("CARGO_PKG_VERSION"),
         config.data.display(),
+        doors.concat(),
     ))?;
     std::thread::Builder::new().name("end".into()).spawn(move || notes.send(Note::Ended(server.wait())))?;
     loop {

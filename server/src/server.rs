@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result, anyhow};
 use mio::Waker;
+use mio::net::{TcpListener, UdpSocket};
 use proto::hub::{Doorway, Hub, Settings, Store as _};
 use proto::id::Fingerprint;
 use proto::invite::{Invite, token_hash};
@@ -18,6 +19,7 @@ use crate::config::{Config, Registration};
 use crate::data::{Data, Lock, random};
 use crate::doors::Doors;
 use crate::echo::{Echo, EchoThread};
+use crate::guest::Speech;
 use crate::listen::{self, Bound};
 use crate::relay::RelayThread;
 use crate::run::{House, Order};
@@ -28,6 +30,8 @@ use crate::store::Sqlite;
 #[derive(Debug)]
 pub struct Server {
     addr: SocketAddr,
+    plain_binary: Option<SocketAddr>,
+    plain_text: Option<SocketAddr>,
     invite: Invite,
     stats: Stats,
     remote: Remote,
@@ -68,18 +72,21 @@ impl Server {
         let relay_key = data.relay_key()?;
         let mut store = Sqlite::open(&data.store())?;
         let Bound { tcp, udp, addr } = listen::bind(config.listen)?;
+        let plain = PlainDoors::open(config)?;
         let invite = kept_invite(&data, &mut store, public(config, addr)?, tls.fingerprint())?;
         let echo = config.echo.then(|| Echo::open(&data)).transpose()?;
         let mut rng = Rng::new(random()?);
 
         let stats = Stats::default();
         let doorway = fitting(config.doorway);
-        let doors = Doors::open(tcp, Arc::clone(&tls), doorway, config.limits.login_time, stats.clone())?;
+        let PlainDoors { mut listeners, voice, binary, text } = plain;
+        listeners.insert(0, (tcp, Speech::Native(Arc::clone(&tls))));
+        let doors = Doors::open(listeners, doorway, config.limits.login_time, stats.clone())?;
         let (orders, inbox) = sync_channel(ORDERS_MAX);
         let remote = Remote { orders, waker: doors.waker() };
         let relay = Relay::new(*relay_key, rng.child("relay"), RelayLimits::default());
         let alarm = remote.clone();
-        let relay = RelayThread::start(relay, udp, None, clock, stats.clone(), move || {
+        let relay = RelayThread::start(relay, udp, voice, clock, stats.clone(), move || {
             alarm.order(Order::RelayFailed);
         })?;
         let settings = Settings {
@@ -101,12 +108,31 @@ impl Server {
             outcome.and(echo.map_or(Ok(()), EchoThread::stop))
         };
         let thread = std::thread::Builder::new().name("hub".into()).spawn(serve)?;
-        Ok(Self { addr, invite, stats, remote, thread: Some(thread), _lock: lock })
+        Ok(Self {
+            addr,
+            plain_binary: binary,
+            plain_text: text,
+            invite,
+            stats,
+            remote,
+            thread: Some(thread),
+            _lock: lock,
+        })
     }
 
     /// Where it listens, with the real port.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where it speaks seed A, with the real port.
+    pub fn plain_binary(&self) -> Option<SocketAddr> {
+        self.plain_binary
+    }
+
+    /// Where it speaks seed B, with the real port.
+    pub fn plain_text(&self) -> Option<SocketAddr> {
+        self.plain_text
     }
 
     /// What admits to it.
@@ -170,6 +196,45 @@ pub fn own_invite(config: &Config, new: bool) -> Result<Invite> {
     };
     let mut store = Sqlite::open(&data.store())?;
     new_invite(&data, &mut store, public, server)
+}
+
+/// The doors of the plain protocols, those that are wanted.
+#[derive(Default)]
+struct PlainDoors {
+    listeners: Vec<(TcpListener, Speech)>,
+    /// Seed A's voice.
+    voice: Option<UdpSocket>,
+    binary: Option<SocketAddr>,
+    text: Option<SocketAddr>,
+}
+
+impl PlainDoors {
+    fn open(config: &Config) -> Result<Self> {
+        let mut doors = Self::default();
+        if let Some(wanted) = config.plain_binary {
+            let (listener, addr) = open_plain(wanted, "--plain-binary")?;
+            doors.listeners.push((listener, Speech::Binary));
+            doors.voice = Some(listen::bind_plain_voice(addr.ip())?);
+            doors.binary = Some(addr);
+        }
+        if let Some(wanted) = config.plain_text {
+            let (listener, addr) = open_plain(wanted, "--plain-text")?;
+            doors.listeners.push((listener, Speech::Text));
+            doors.text = Some(addr);
+        }
+        Ok(doors)
+    }
+}
+
+fn open_plain(wanted: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr)> {
+    let (listener, addr) = listen::bind_plain(wanted, flag)?;
+    if !listen::is_near(addr.ip()) {
+        tracing::warn!(
+            "{flag} {addr} may be reached from outside this network: it is not encrypted, and who comes there is \
+             who they say they are"
+        );
+    }
+    Ok((listener, addr))
 }
 
 /// The invite of this start: the token of the last one while it admits, at today's address.

@@ -131,7 +131,7 @@ fn tincand(data: &Path, settings: &str, more: &[&str]) -> Process {
     process
 }
 
-fn run(data: &Path, settings: &str, more: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(data: &Path, settings: &str, more: &[&str]) -> (Option<i32>, String, String) {
     let process = &mut tincand(data, settings, more);
     let Output { status, stdout, stderr } = process.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -281,8 +281,8 @@ fn the_program_tells_about_itself() {
     };
     assert!(run("--version").starts_with("tincand "));
     let help = run("--help");
-    for word in ["--listen", "--data", "--public", "--registration", "check-config", "SIGTERM", "Exit codes"]
-    {
+    let words = "--listen --data --public --registration --plain-binary --plain-text check-config SIGTERM";
+    for word in words.split(' ').chain(["Exit codes", "not encrypted"]) {
         assert!(help.contains(word), "{word} is missing in the help");
     }
 }
