@@ -239,4 +239,56 @@ mod tests {
         assert!(thread.join().is_err());
         heard.recv().unwrap();
     }
+
+    #[test]
+    fn guests_are_reached_by_a_socket_of_their_own() {
+        use proto::crypto::mac;
+        use proto::id::{RelayId, Ssrc};
+        use proto::limits::PLAIN_VOICE_PORT;
+        use proto::relay::RelayLimits;
+        use proto::wire::datagram::{Bind, Cookie, Payload, PlainVoice, RTP_BYTES, Rtp};
+        use std::net::UdpSocket as StdSocket;
+
+        const KEY: [u8; 32] = [5; 32];
+        let (room, ssrc, clock) = (RelayId(7), Ssrc(1), Clock::start());
+        let expiry = clock.now().wall.as_secs_u32() + 600;
+        let native_door = crate::listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let voice_door = crate::listen::bind_plain_voice("127.85.8.1".parse().unwrap()).unwrap();
+        let relay = Relay::new(KEY, proto::Rng::new([1; 32]), RelayLimits::default());
+        let thread =
+            RelayThread::start(relay, native_door.udp, Some(voice_door), clock, Stats::default(), || {})
+                .unwrap();
+
+        let socket = |addr: &str| {
+            let socket = StdSocket::bind(addr).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            socket
+        };
+        let guest = socket(&format!("127.85.8.2:{PLAIN_VOICE_PORT}"));
+        let address = guest.local_addr().unwrap().ip();
+        thread.tell(Change::Seat { relay: room, ssrc: Ssrc(2), address, expiry }).unwrap();
+
+        let native = socket("127.0.0.1:0");
+        native.connect(native_door.addr).unwrap();
+        let mut buffer = [0; 2_048];
+        let ticket = mac::ticket(&KEY, room, ssrc, expiry);
+        let mut bind = Bind { relay: room, ssrc, expiry, proof: [9; 16] };
+        native.send(&bind.encode(|over| mac::bind_mac(&ticket, over))).unwrap();
+        let count = native.recv(&mut buffer).unwrap();
+        bind.proof = Cookie::decode(&buffer[..count]).unwrap().cookie;
+        native.send(&bind.encode_second(|over| mac::bind_mac(&ticket, over))).unwrap();
+        native.recv(&mut buffer).unwrap();
+
+        let silence = [0xf4, 0xff, 0xfe];
+        let rtp = Rtp { payload: Payload::PlainVoice, seq: 1, timestamp: 2, ssrc };
+        native.send(&[&rtp.encode()[..], &silence].concat()).unwrap();
+        let (count, from) = guest.recv_from(&mut buffer).unwrap();
+        assert_eq!(from.to_string(), "127.85.8.1:8085");
+        assert_eq!(PlainVoice::decode(&buffer[..count]).unwrap().opus, silence);
+        guest.send_to(&PlainVoice { opus: &silence, sent_ms: 5 }.encode().unwrap(), from).unwrap();
+        let count = native.recv(&mut buffer).unwrap();
+        assert_eq!(Rtp::decode(&buffer).unwrap().ssrc, Ssrc(2));
+        assert_eq!(buffer[RTP_BYTES..count], silence);
+        thread.stop().unwrap();
+    }
 }
