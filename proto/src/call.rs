@@ -1,35 +1,40 @@
-//! One call at a time, from the first ring to the last word.
+//! One call at a time, from the first ring to the last word, with any number of people.
 //!
 //! ```text
-//! caller  Idle ─ call ─▶ Placing ─ 358 ─▶ Calling ─ sealed ACCEPT ─▶ Live
-//! callee  Idle ─ 358 + 211 + sealed OFFER ─▶ Ringing ─ a human's yes ─▶ Accepting ─ sealed KEY ─▶ Live
+//! caller  Idle ─ call ─▶ Placing ─ 358 ─▶ Up, sound closed ─ the first sealed ACCEPT ─▶ Up, sound open
+//! callee  Idle ─ 358 + 211 + sealed OFFER ─▶ Ringing ─ a human's yes ─▶ Up, sound open ─ KEY, one from each ─▶ heard
 //! ```
 //!
 //! The server's codes own membership and busy; the sealed ACCEPT and KEY alone open sound. Until a human said yes
 //! the agent is told `Bind` and nothing else, so a ringing device has neither microphone nor key (native.md
 //! section 5). A lost connection changes nothing here: the call lives at its ends and takes its place at the
-//! server again when that is back. It ends on the first of: a sealed HANGUP, one in the sealed media, 359 `left`,
-//! and 15 s without a packet that could be opened.
+//! server again when that is back. Each other end is a [`party`] with a state of its own, and is out on the first of:
+//! a sealed HANGUP, one in the sealed media, 359 `left`, and 15 s without a packet of theirs that could be opened.
+//! Who cannot be reached sealed is out too. The call is over when everybody else is.
 
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::crypto::envelope::{Body, CODEC_OPUS};
 use crate::drop::Drop;
-use crate::id::{CallId, DeviceId, Fingerprint, Name};
-use crate::limits::{ANNOUNCED_MAX, CALL_RESEND_AFTER, MEDIA_SILENCE_MAX, PLACE_TIME_MAX};
-use crate::media::{CallCommand, CallEvent, Place};
+use crate::id::{CallId, DeviceId, Fingerprint, Name, Principal};
+use crate::limits::{ANNOUNCED_MAX, CALL_RESEND_AFTER, PLACE_TIME_MAX};
+use crate::media::{BaseKey, CallCommand, CallEvent, Place};
 use crate::time::{Time, earliest};
 use crate::wire::record::{Renew, Why};
 use crate::wire::request::Request;
 
+mod ending;
+mod keys;
+mod party;
 mod phase;
 mod sealed;
 mod server;
 
+use party::{Party, Seat, Stage};
 pub use phase::EndReason;
-pub(crate) use phase::{Act, Asked, Effect, Speaker, Tell};
-use phase::{Announced, Peer, Phase, Room};
+pub(crate) use phase::{Act, Asked, Callee, Effect, Speaker, Tell};
+use phase::{Announced, Phase, Role, Room, Session, Sound};
 
 /// The call of one client.
 #[derive(Debug)]
@@ -37,8 +42,8 @@ pub(crate) struct Call {
     account: Fingerprint,
     phase: Phase,
     announced: BTreeMap<CallId, Announced>,
-    /// Who rings us, by 211, and until when that is believed.
-    rung: BTreeMap<Name, Time>,
+    /// Who rings us, by 211, as whom they are a contact, and until when that is believed.
+    rung: BTreeMap<Name, (Option<Principal>, Time)>,
     /// The relay, once logged in; stays while away.
     relay: Option<SocketAddr>,
     online: bool,
@@ -66,21 +71,24 @@ impl Call {
 
     pub(crate) fn handle(&mut self, act: Act, now: Time) {
         match act {
-            Act::Place { to, account } => self.place(to, account, now),
+            Act::Place(to) => self.place(to, now),
             Act::Answer => self.answer(now),
             Act::Decline => self.decline(),
             Act::HangUp => self.hang_up(),
             Act::Granted(grant) => self.granted(grant, now),
-            Act::Rung(name) => self.rung_by(name, now),
-            Act::Member { call, name, state } => self.member(call, &name, state),
+            Act::Rung(name, principal) => self.rung_by(name, principal, now),
+            Act::Before(names) => self.before(names),
+            Act::Member { call, name, state, device } => self.member(call, &name, state, device, now),
             Act::Refused(asked, why, text) => self.refused(asked, why, text),
             Act::Said { by, body } => self.said(&by, body, now),
+            Act::Met(call, device) => self.met(call, device),
             Act::Unsealed(call, device) => self.unsealed(call, device),
-            Act::Media(event) => self.media(event),
+            Act::Media(event) => self.media(event, now),
             Act::Online(relay) => self.back(relay),
             Act::Offline => self.offline(),
             Act::Timeout => self.timeout(now),
         }
+        self.make_keys(now);
         self.ring_next(now);
     }
 
@@ -92,14 +100,26 @@ impl Call {
         let own = match &self.phase {
             Phase::Idle => None,
             Phase::Placing { until, .. } | Phase::Ringing { until, .. } => Some(*until),
-            Phase::Calling { room, until, .. } => earliest(Some(*until), self.renew_at(room)),
-            Phase::Accepting { room, again_at, until, .. } => {
-                earliest(Some(*until), earliest(self.online.then_some(*again_at), self.renew_at(room)))
-            }
-            Phase::Live { room, .. } => self.renew_at(room),
+            Phase::Up(session) => self.session_deadline(session),
         };
-        let waiting = self.announced.values().map(|a| a.until).chain(self.rung.values().copied()).min();
+        let rung = self.rung.values().map(|(_, until)| *until);
+        let waiting = self.announced.values().map(|a| a.until).chain(rung).min();
         earliest(own, waiting)
+    }
+
+    fn session_deadline(&self, session: &Session) -> Option<Time> {
+        let invited = session.parties.iter().any(Party::is_invited).then_some(session.until);
+        let ticket = self.online.then_some(session.room.renew_at);
+        let (open, keys) = match &session.sound {
+            Sound::Sealed(keys) => (true, keys.deadline()),
+            Sound::Closed => (false, None),
+        };
+        let meeting = session.parties.iter().map(|party| {
+            let Stage::Meeting(meeting) = &party.stage else { return None };
+            let speaks = self.online && (party.given || (open && !meeting.asks));
+            earliest(Some(meeting.until), speaks.then_some(meeting.again_at))
+        });
+        meeting.fold(earliest(earliest(invited, ticket), keys), earliest)
     }
 
     /// Whether a call is being made, rings, or is up.
@@ -107,146 +127,162 @@ impl Call {
         !matches!(self.phase, Phase::Idle)
     }
 
-    fn renew_at(&self, room: &Room) -> Option<Time> {
-        self.online.then_some(room.renew_at)
+    /// Whether this account may speak here without being a contact: it is in the call we are in, and the sealed offer
+    /// names it.
+    pub(crate) fn admits(&self, account: &Fingerprint) -> bool {
+        let Phase::Up(session) = &self.phase else { return false };
+        let speaks = |p: &Party| !p.is_out() && p.account() == Some(*account);
+        !session.room.is_plain()
+            && !matches!(session.role, Role::Crossed { .. })
+            && session.parties.iter().any(speaks)
     }
 
     // --- what the user wants ---
 
-    fn place(&mut self, to: Name, account: Fingerprint, now: Time) {
+    fn place(&mut self, to: Vec<Callee>, now: Time) {
+        let names: Vec<Name> = to.iter().map(|callee| callee.name.clone()).collect();
         match &self.phase {
             // Calling somebody who rings is answering.
-            Phase::Ringing { caller, .. } if caller.account == account => return self.answer(now),
+            Phase::Ringing { caller, .. } if names.as_slice() == [caller.name.clone()] => {
+                return self.answer(now);
+            }
             Phase::Idle => {}
-            Phase::Placing { .. }
-            | Phase::Calling { .. }
-            | Phase::Ringing { .. }
-            | Phase::Accepting { .. }
-            | Phase::Live { .. } => {
-                return self.refuse(Why::InCall, format!("cannot call {to}: hang up the other call first"));
+            Phase::Placing { .. } | Phase::Ringing { .. } | Phase::Up(_) => {
+                let names = names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+                return self
+                    .refuse(Why::InCall, format!("cannot call {names}: hang up the other call first"));
             }
         }
-        self.out.push_back(Effect::Ask(Asked::Call, Request::Call(vec![to.clone()])));
-        self.tell(Tell::Calling(to.clone()));
-        self.phase = Phase::Placing { to, account, until: now + PLACE_TIME_MAX };
+        self.out.push_back(Effect::Ask(Asked::Call, Request::Call(names.clone())));
+        self.tell(Tell::Calling { to: names, plain: false });
+        self.phase = Phase::Placing { to, refused: Vec::new(), until: now + PLACE_TIME_MAX };
         self.cross(now);
     }
 
     /// They rang us when we called them: their room is the one that counts, and their offer is on its way.
     fn cross(&mut self, now: Time) {
-        let Phase::Placing { to, account, .. } = &self.phase else { return };
-        let (to, account) = (to.clone(), *account);
-        if !self.rung.contains_key(&to) {
+        let Phase::Placing { to, .. } = &self.phase else { return };
+        let theirs = |room: &Room| {
+            self.caller_in(room).is_some_and(|caller| to.iter().any(|callee| callee.name == caller))
+        };
+        let Some(call) = self.announced.iter().find(|(_, a)| theirs(&a.room)).map(|(call, _)| *call) else {
             return;
-        }
-        let theirs = self.announced.iter().find(|(_, a)| !a.room.devices(account).is_empty());
-        let Some(call) = theirs.map(|(call, _)| *call) else { return };
+        };
         if let Some(Announced { room, .. }) = self.announced.remove(&call) {
-            self.called(to, account, room, now);
+            self.called(room, now);
         }
     }
 
     fn answer(&mut self, now: Time) {
-        let Phase::Ringing { caller, room, .. } = &self.phase else {
+        let Phase::Ringing { caller, parties, room, .. } = &self.phase else {
             return self.refuse(Why::NoCall, "nobody is calling".into());
         };
-        let (peer, room) = (caller.clone(), room.clone());
+        let (caller, parties, room) = (caller.clone(), parties.clone(), room.clone());
         self.out.push_back(Effect::Ask(Asked::Accept, Request::AcceptCall(Some(room.call()))));
-        self.accept(peer, room, now);
-    }
-
-    /// A human said yes: only here does the callee's side ask for a key and a microphone.
-    fn accept(&mut self, peer: Peer, room: Room, now: Time) {
-        self.out.push_back(Effect::Settled);
-        self.out.push_back(Effect::Media(CallCommand::Open(room.call())));
-        let (again_at, until) = (now + CALL_RESEND_AFTER, now + MEDIA_SILENCE_MAX);
-        self.phase = Phase::Accepting { peer, room, again_at, until };
+        self.accept(caller, parties, room, now);
     }
 
     fn decline(&mut self) {
         match self.phase {
             Phase::Ringing { .. } => self.end(EndReason::HungUp),
-            Phase::Idle
-            | Phase::Placing { .. }
-            | Phase::Calling { .. }
-            | Phase::Accepting { .. }
-            | Phase::Live { .. } => self.refuse(Why::NoCall, "nobody is calling".into()),
+            Phase::Idle | Phase::Placing { .. } | Phase::Up(_) => {
+                self.refuse(Why::NoCall, "nobody is calling".into());
+            }
         }
     }
 
     fn hang_up(&mut self) {
         match self.phase {
             Phase::Idle => self.refuse(Why::NoCall, "there is no call to hang up".into()),
-            Phase::Placing { .. }
-            | Phase::Calling { .. }
-            | Phase::Ringing { .. }
-            | Phase::Accepting { .. }
-            | Phase::Live { .. } => self.end(EndReason::HungUp),
+            Phase::Placing { .. } | Phase::Ringing { .. } | Phase::Up(_) => self.end(EndReason::HungUp),
         }
     }
 
     // --- what the media machine says ---
 
-    fn media(&mut self, event: CallEvent) {
+    fn media(&mut self, event: CallEvent, now: Time) {
         match event {
-            CallEvent::Bound(_) | CallEvent::Quiet { .. } => {}
-            CallEvent::Key { call, generation, step: _, base_key } => {
-                self.own_key(call, generation, base_key)
+            CallEvent::Bound(_) => {}
+            CallEvent::Key { call, generation, step, base_key } => {
+                self.own_key(call, generation, step, &base_key, now);
             }
             CallEvent::Heard { call, ssrc } => {
-                if let Some(peer) = self.talking(call).filter(|peer| peer.ssrc == ssrc) {
-                    let name = peer.name.clone();
+                if let Some(name) = self.whose(call, ssrc).map(|(_, name)| name) {
                     self.tell(Tell::Heard(name));
                 }
             }
             CallEvent::HungUp { call, ssrc } => {
-                if self.talking(call).is_some_and(|peer| peer.ssrc == ssrc) {
-                    self.end(EndReason::TheyHungUp);
+                if let Some((at, _)) = self.whose(call, ssrc) {
+                    self.part(at, EndReason::TheyHungUp);
+                }
+            }
+            CallEvent::Quiet { call, ssrc } => {
+                if let Some((at, _)) = self.whose(call, ssrc) {
+                    self.part(at, EndReason::Lost);
                 }
             }
             CallEvent::Silent(call) => {
-                if self.talking(call).is_some() {
+                if self.session(call).is_some_and(|s| !matches!(s.sound, Sound::Closed)) {
                     self.end(EndReason::Lost);
                 }
             }
         }
     }
 
-    /// Seals our new sender key for the other end; it is kept nowhere else.
-    fn own_key(&mut self, call: CallId, generation: u8, base_key: crate::media::BaseKey) {
-        match &self.phase {
-            Phase::Accepting { peer, room, .. } if room.call() == call => {
-                let (account, device) = (peer.account, peer.device);
-                let body = Body::Accept { call, base_key, codec: CODEC_OPUS };
-                self.seal(call, account, device, body, true);
-            }
-            Phase::Live { peer, room } if room.call() == call => {
-                // Kept while the call lasts: they say their yes again until they have it.
-                let (account, device) = (peer.account, peer.device);
-                self.out.push_back(Effect::Settled);
-                self.seal(call, account, device, Body::Key { call, generation, step: 0, base_key }, true);
-            }
-            // The call ended while the key was being drawn.
-            Phase::Idle
-            | Phase::Placing { .. }
-            | Phase::Calling { .. }
-            | Phase::Ringing { .. }
-            | Phase::Accepting { .. }
-            | Phase::Live { .. } => {}
+    /// Which party a stream belongs to.
+    fn whose(&mut self, call: CallId, ssrc: crate::id::Ssrc) -> Option<(usize, Name)> {
+        let session = self.session(call)?;
+        let at = session.position_of(ssrc)?;
+        Some((at, session.parties[at].name.clone()))
+    }
+
+    fn session(&mut self, call: CallId) -> Option<&mut Session> {
+        match &mut self.phase {
+            Phase::Up(session) if session.call() == call => Some(session),
+            Phase::Idle | Phase::Placing { .. } | Phase::Ringing { .. } | Phase::Up(_) => None,
         }
     }
 
-    fn talking(&self, call: CallId) -> Option<&Peer> {
-        match &self.phase {
-            Phase::Accepting { peer, room, .. } | Phase::Live { peer, room } if room.call() == call => {
-                Some(peer)
+    /// Seals our new sender key for whoever waits for it; it is kept nowhere else. To somebody whose own key is not
+    /// here yet it is our yes.
+    fn own_key(&mut self, call: CallId, generation: u8, step: u8, base_key: &BaseKey, now: Time) {
+        // The call may have ended while the key was being drawn.
+        let Phase::Up(session) = &mut self.phase else { return };
+        let Sound::Sealed(keys) = &mut session.sound else { return };
+        if session.room.call() != call {
+            return;
+        }
+        let Some(batch) = keys.made(generation, step, now) else { return };
+        for party in session.parties.iter_mut().filter(|party| party.takes_keys()) {
+            let (Some(to), Some(device)) = (party.account(), party.seat().and_then(|seat| seat.device))
+            else {
+                continue;
+            };
+            if !batch.is_for(device) {
+                continue;
             }
-            Phase::Idle
-            | Phase::Placing { .. }
-            | Phase::Calling { .. }
-            | Phase::Ringing { .. }
-            | Phase::Accepting { .. }
-            | Phase::Live { .. } => None,
+            let base_key = base_key.clone();
+            let asks = core::mem::take(&mut party.asks_again) || !matches!(party.stage, Stage::In(_));
+            let body = if !asks {
+                Body::Key { call, generation, step, base_key }
+            } else {
+                Body::Accept { call, base_key, codec: CODEC_OPUS, generation, step }
+            };
+            party.given = true;
+            // Kept while the call lasts: they say their yes again until they have it.
+            self.out.push_back(Effect::Seal { call, to, device, body, keep: true });
+        }
+    }
+
+    /// Asks the media machine for what joiners and leavers make necessary.
+    fn make_keys(&mut self, now: Time) {
+        let Phase::Up(session) = &mut self.phase else { return };
+        let call = session.room.call();
+        let Sound::Sealed(keys) = &mut session.sound else { return };
+        match keys.next(now) {
+            None => {}
+            Some(keys::Want::Step) => self.out.push_back(Effect::Media(CallCommand::Step(call))),
+            Some(keys::Want::Renew) => self.out.push_back(Effect::Media(CallCommand::Renew(call))),
         }
     }
 
@@ -262,17 +298,35 @@ impl Call {
         match &self.phase {
             Phase::Idle | Phase::Placing { .. } => {}
             // A ringing device too: a restarted server takes its 101 only if it knows the place.
-            Phase::Calling { room, .. }
-            | Phase::Ringing { room, .. }
-            | Phase::Accepting { room, .. }
-            | Phase::Live { room, .. } => {
-                let room = room.clone();
-                self.out.push_back(Effect::Ask(Asked::Rejoin, Request::Rejoin(Box::new(room.grant.clone()))));
-                self.out.push_back(Effect::Resend);
-                if moved {
-                    self.bind(&room);
-                }
+            Phase::Ringing { room, .. } => self.rejoin(room.clone(), moved),
+            Phase::Up(session) => {
+                self.rejoin(session.room.clone(), moved);
+                self.ask_again();
             }
+        }
+    }
+
+    /// While we were away others may have renewed their keys. Of two, the one who comes back says what it said last,
+    /// and a repeat is answered; of many, who has news of their own does not repeat anything, and asks.
+    fn ask_again(&mut self) {
+        let Phase::Up(session) = &mut self.phase else { return };
+        let Session { parties, sound: Sound::Sealed(keys), .. } = session.as_mut() else { return };
+        if parties.len() < 2 {
+            return;
+        }
+        for party in parties.iter_mut() {
+            if let Stage::In(Seat { device: Some(device), .. }) = party.stage {
+                party.asks_again = true;
+                keys.join(device);
+            }
+        }
+    }
+
+    fn rejoin(&mut self, room: Room, moved: bool) {
+        self.out.push_back(Effect::Ask(Asked::Rejoin, Request::Rejoin(Box::new(room.grant.clone()))));
+        self.out.push_back(Effect::Resend(None));
+        if moved {
+            self.bind(&room);
         }
     }
 
@@ -287,100 +341,51 @@ impl Call {
 
     fn timeout(&mut self, now: Time) {
         self.announced.retain(|_, a| a.until > now);
-        self.rung.retain(|_, until| *until > now);
+        self.rung.retain(|_, (_, until)| *until > now);
         match &mut self.phase {
             Phase::Idle => {}
             Phase::Placing { until, .. } if *until <= now => self.end(EndReason::Failed),
-            Phase::Calling { until, .. } if *until <= now => self.end(EndReason::NoAnswer),
             Phase::Ringing { until, .. } if *until <= now => self.end(EndReason::Missed),
-            Phase::Accepting { until, .. } if *until <= now => self.end(EndReason::Failed),
             Phase::Placing { .. } | Phase::Ringing { .. } => {}
-            Phase::Accepting { again_at, .. } if self.online && *again_at <= now => {
-                *again_at = now + CALL_RESEND_AFTER;
-                self.out.push_back(Effect::Resend);
-            }
-            Phase::Calling { room, .. } | Phase::Accepting { room, .. } | Phase::Live { room, .. } => {
-                if self.online && room.renew_at <= now {
-                    room.renew_at = now + PLACE_TIME_MAX;
-                    self.out.push_back(Effect::Send(Request::Renew(Renew { call: room.call() })));
+            Phase::Up(session) => {
+                if self.online && session.room.renew_at <= now {
+                    session.room.renew_at = now + PLACE_TIME_MAX;
+                    let call = session.room.call();
+                    self.out.push_back(Effect::Send(Request::Renew(Renew { call })));
                 }
+                self.chase(now);
             }
         }
     }
 
-    // --- endings ---
-
-    /// Ends what is going on, and says so to whoever does not know yet.
-    fn end(&mut self, reason: EndReason) {
-        let over = core::mem::replace(&mut self.phase, Phase::Idle);
-        self.remember(over.room());
-        let with = match over {
-            Phase::Idle => return,
-            Phase::Placing { to, .. } => {
-                if self.online {
-                    self.out.push_back(Effect::Send(Request::HangUp(None)));
+    /// Who did not come, who is not met in time, and what is to be said again.
+    fn chase(&mut self, now: Time) {
+        let Phase::Up(session) = &mut self.phase else { return };
+        let (call, too_late) = (session.room.call(), session.until <= now);
+        let open = matches!(session.sound, Sound::Sealed(_));
+        let mut lost = Vec::new();
+        for (at, party) in session.parties.iter_mut().enumerate() {
+            if party.is_invited() && too_late {
+                lost.push((at, EndReason::NoAnswer));
+            }
+            let (account, given) = (party.account(), party.given);
+            let Some(meeting) = party.meeting() else { continue };
+            if meeting.until <= now {
+                lost.push((at, EndReason::Failed));
+            } else if self.online && meeting.again_at <= now {
+                meeting.again_at = now + CALL_RESEND_AFTER;
+                let (Some(to), Some(device)) = (account, meeting.seat.device) else { continue };
+                if given {
+                    self.out.push_back(Effect::Resend(Some(device)));
+                } else if open && !meeting.asks {
+                    // They were to speak first. Perhaps they think the same of us.
+                    meeting.asks = true;
+                    self.out.push_back(Effect::Meet { call, to, device });
                 }
-                to
             }
-            Phase::Calling { to, account, room, .. } => {
-                for device in room.devices(account) {
-                    self.farewell(room.call(), account, device, reason);
-                }
-                self.leave(room.call());
-                self.out.push_back(Effect::Media(CallCommand::Close(room.call())));
-                to
-            }
-            Phase::Ringing { caller, room, .. } => {
-                if reason == EndReason::HungUp && self.online {
-                    self.out.push_back(Effect::Send(Request::RejectCall(Some(room.call()))));
-                }
-                self.out.push_back(Effect::Media(CallCommand::Close(room.call())));
-                caller.name
-            }
-            Phase::Accepting { peer, room, .. } | Phase::Live { peer, room } => {
-                self.farewell(room.call(), peer.account, peer.device, reason);
-                self.leave(room.call());
-                self.out.push_back(Effect::Media(CallCommand::Close(room.call())));
-                peer.name
-            }
-        };
-        self.out.push_back(Effect::Settled);
-        self.tell(Tell::Ended { with, reason });
-    }
-
-    fn remember(&mut self, room: Option<&Room>) {
-        let Some(room) = room else { return };
-        if self.ended.len() >= ANNOUNCED_MAX {
-            self.ended.pop_front();
         }
-        self.ended.push_back(room.call());
-    }
-
-    /// 103, now or when the server is back.
-    fn leave(&mut self, call: CallId) {
-        if self.online {
-            return self.out.push_back(Effect::Send(Request::HangUp(Some(call))));
-        }
-        if self.owed.len() < ANNOUNCED_MAX {
-            self.owed.push_back(call);
-        }
-    }
-
-    /// The sealed HANGUP, unless they said it first.
-    fn farewell(&mut self, call: CallId, account: Fingerprint, device: DeviceId, reason: EndReason) {
-        match reason {
-            EndReason::HungUp
-            | EndReason::NoAnswer
-            | EndReason::Lost
-            | EndReason::Failed
-            | EndReason::Gone => {
-                self.seal(call, account, device, Body::HangUp(call), false);
-            }
-            EndReason::TheyHungUp
-            | EndReason::Declined
-            | EndReason::Busy
-            | EndReason::Taken
-            | EndReason::Missed => {}
+        for (at, reason) in lost {
+            self.part(at, reason);
         }
     }
 
@@ -419,6 +424,9 @@ impl Call {
         if bounded.into_iter().any(|n| n > ANNOUNCED_MAX) {
             return Err("a call table is beyond its limit".into());
         }
-        Ok(())
+        match &self.phase {
+            Phase::Up(session) if session.is_alone() => Err("a call with nobody in it goes on".into()),
+            Phase::Idle | Phase::Placing { .. } | Phase::Ringing { .. } | Phase::Up(_) => Ok(()),
+        }
     }
 }

@@ -215,8 +215,8 @@ pub const PLACE_TIME_MAX: Duration = Duration::from_secs(10);
 pub const CALL_RESEND_AFTER: Duration = Duration::from_secs(2);
 /// Calls announced to one client at once, and call messages of its own that it remembers.
 pub const ANNOUNCED_MAX: usize = 8;
-/// Sealed call messages remembered to recognise a repeat.
-pub const CALL_MAIL_SEEN_MAX: usize = 64;
+/// Sealed call messages remembered to recognise a repeat: an answer and a few keys of every member.
+pub const CALL_MAIL_SEEN_MAX: usize = 256;
 /// A member whose connection dropped stays a member so long.
 pub const MEMBER_AWAY_MAX: Duration = Duration::from_secs(30);
 /// A call ends when no packet of the other side was opened for so long.
@@ -227,6 +227,8 @@ pub const CALLS_PER_ACCOUNT_MAX: usize = 1;
 pub const ECHO_CALLS_MAX: usize = 8;
 /// Members of one call.
 pub const MEMBERS_MAX: usize = 32;
+/// A sender key is used for so long (security.md section 4).
+pub const SENDER_KEY_LIFE: Duration = Duration::from_secs(3600);
 /// Former members of one call who may still be told that it went on without them.
 pub const PAST_MEMBERS_MAX: usize = 64;
 /// Calls remembered to be over, so that nobody comes back into one; the oldest goes first.

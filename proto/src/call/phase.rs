@@ -1,5 +1,7 @@
 //! The words of the call machine: what happens, what it wants done, and what each phase of a call knows.
 
+use crate::call::keys::Keys;
+use crate::call::party::{Party, Seat};
 use crate::crypto::envelope::Body;
 use crate::drop::Drop;
 use crate::id::{CallId, DeviceId, Fingerprint, Name, Principal, Ssrc};
@@ -33,19 +35,27 @@ pub enum EndReason {
     Failed,
 }
 
-/// A contact's device, as the opened message and the signed device list prove it.
+/// A device, as the opened message and its account's signed device list prove it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Speaker {
     pub(crate) account: Fingerprint,
     pub(crate) device: DeviceId,
+    /// Under which name they are a contact. None for somebody who is only in the same call.
+    pub(crate) contact: Option<Name>,
+}
+
+/// Somebody to be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Callee {
     pub(crate) name: Name,
+    pub(crate) principal: Principal,
 }
 
 /// What happens to the call.
 #[derive(Debug)]
 pub(crate) enum Act {
-    /// The user calls a contact.
-    Place { to: Name, account: Fingerprint },
+    /// The user calls contacts; who is called without encryption was agreed to.
+    Place(Vec<Callee>),
     /// The user answers. Nothing else makes a microphone open on the ringing side.
     Answer,
     /// The user declines.
@@ -54,15 +64,19 @@ pub(crate) enum Act {
     HangUp,
     /// 358.
     Granted(Grant),
-    /// 211.
-    Rung(Name),
+    /// 211, from this contact; no principal for somebody who is none.
+    Rung(Name, Option<Principal>),
+    /// 209: these were in before us.
+    Before(Vec<Name>),
     /// 359.
-    Member { call: CallId, name: Name, state: MemberState },
+    Member { call: CallId, name: Name, state: MemberState, device: Option<DeviceId> },
     /// 360 to a request of this machine.
     Refused(Asked, Why, String),
     /// An opened call message.
     Said { by: Speaker, body: Body },
-    /// No session with this device came in time to say it an offer.
+    /// There is a session with this device, which was wanted by [`Effect::Meet`].
+    Met(CallId, DeviceId),
+    /// None came in time.
     Unsealed(CallId, DeviceId),
     /// The media machine.
     Media(CallEvent),
@@ -89,7 +103,13 @@ pub(crate) enum Effect {
     Send(Request),
     /// Send; a refusal comes back under this name.
     Ask(Asked, Request),
-    /// Seal for this device and send; `keep` the sealed bytes until [`Effect::Settled`].
+    /// Make sure of a session with this device; answered with [`Act::Met`] or [`Act::Unsealed`].
+    Meet {
+        call: CallId,
+        to: Fingerprint,
+        device: DeviceId,
+    },
+    /// Seal for this device and send; `keep` the sealed bytes until [`Effect::Settled`] or the next that are kept.
     Seal {
         call: CallId,
         to: Fingerprint,
@@ -97,10 +117,12 @@ pub(crate) enum Effect {
         body: Body,
         keep: bool,
     },
-    /// Send the kept bytes again.
-    Resend,
-    /// Forget the kept bytes.
-    Settled,
+    /// Send the kept bytes again: those for this device, or all.
+    Resend(Option<DeviceId>),
+    /// Forget the kept bytes: those for this device, or all.
+    Settled(Option<DeviceId>),
+    /// The call is over; these accounts were in it or invited.
+    Over(Vec<Fingerprint>),
     Media(CallCommand),
     Tell(Tell),
     Drop(Drop),
@@ -109,53 +131,36 @@ pub(crate) enum Effect {
 /// What people are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tell {
-    Incoming(Name),
-    Calling(Name),
+    Incoming { from: Name, others: Vec<Name>, plain: bool },
+    Calling { to: Vec<Name>, plain: bool },
     Ringing(Name),
-    Live { with: Name, ssrc: Ssrc },
+    Joined { who: Name, ssrc: Ssrc },
     Heard(Name),
-    Ended { with: Name, reason: EndReason },
+    Parted { who: Name, reason: EndReason },
+    Ended { with: Vec<Name>, reason: EndReason },
     Refused { why: Why, text: String },
 }
 
-/// Where a call is. Each phase holds what it needs and no more: none holds a key, and only [`Phase::Accepting`]
-/// and [`Phase::Live`] were made by a human's yes.
+/// Where a call is. Each phase holds what it needs and no more: none holds a key, and only a human's yes, to a call
+/// or by calling, makes a [`Session`].
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
     Idle,
-    /// 100 is said; the server has not given a room yet.
+    /// 100 is said; the server has not given a room yet. Some may be refused before it does.
     Placing {
-        to: Name,
-        account: Fingerprint,
+        to: Vec<Callee>,
+        refused: Vec<Name>,
         until: Time,
     },
-    /// Bound at the relay, offers are out. `crossed` when they called us at the same moment.
-    Calling {
-        to: Name,
-        account: Fingerprint,
-        room: Room,
-        rings: bool,
-        crossed: bool,
-        until: Time,
-    },
-    /// Their offer is here. Bound at the relay; no microphone, no key.
+    /// Somebody calls. Bound at the relay; no microphone, no key.
     Ringing {
-        caller: Peer,
+        caller: Caller,
+        parties: Vec<Party>,
         room: Room,
         until: Time,
     },
-    /// Our yes is out; their key is not here yet.
-    Accepting {
-        peer: Peer,
-        room: Room,
-        again_at: Time,
-        until: Time,
-    },
-    /// Both talk.
-    Live {
-        peer: Peer,
-        room: Room,
-    },
+    /// We called or said yes. Whether sound is open says [`Session::sound`].
+    Up(Box<Session>),
 }
 
 impl Phase {
@@ -163,26 +168,60 @@ impl Phase {
     pub(super) fn room(&self) -> Option<&Room> {
         match self {
             Self::Idle | Self::Placing { .. } => None,
-            Self::Calling { room, .. }
-            | Self::Ringing { room, .. }
-            | Self::Accepting { room, .. }
-            | Self::Live { room, .. } => Some(room),
+            Self::Ringing { room, .. } => Some(room),
+            Self::Up(session) => Some(&session.room),
         }
     }
 }
 
-/// The other end's device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Peer {
-    pub(super) name: Name,
-    pub(super) account: Fingerprint,
-    pub(super) device: DeviceId,
-    pub(super) ssrc: Ssrc,
+/// A call that this end wants.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) room: Room,
+    pub(super) role: Role,
+    pub(super) parties: Vec<Party>,
+    pub(super) sound: Sound,
+    /// Who was in before us, as 209 says.
+    pub(super) before: Vec<Name>,
+    /// Who is not in by then is not coming.
+    pub(super) until: Time,
 }
 
-impl Peer {
+/// How we came into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// We called.
+    Caller,
+    /// We called somebody who called us at the same moment: their room counts, and their offer is on its way.
+    Crossed { caller: Name },
+    /// We answered.
+    Callee { caller: Caller },
+}
+
+/// What may be heard, and by whom we are.
+#[derive(Clone, Debug)]
+pub(super) enum Sound {
+    /// Nobody's sealed yes is here yet.
+    Closed,
+    /// Open, with a key of our own.
+    Sealed(Keys),
+}
+
+/// Who made a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) name: Name,
+    /// Whose sealed offer it was; none in a call that is not encrypted.
+    pub(super) by: Option<(Fingerprint, DeviceId)>,
+}
+
+impl Caller {
     pub(super) fn is(&self, by: &Speaker) -> bool {
-        self.account == by.account && self.device == by.device
+        self.by == Some((by.account, by.device))
+    }
+
+    pub(super) fn device(&self) -> Option<DeviceId> {
+        self.by.map(|(_, device)| device)
     }
 }
 
@@ -198,19 +237,17 @@ impl Room {
         self.grant.call
     }
 
-    /// The devices of this account that the server says are in the room.
-    pub(super) fn devices(&self, account: Fingerprint) -> Vec<DeviceId> {
-        let of = |m: &&crate::wire::record::Member| m.principal == Principal::Key(account);
-        self.grant.members.iter().filter(of).filter_map(|m| m.device).collect()
+    /// Whether a call in it is not encrypted.
+    pub(super) fn is_plain(&self) -> bool {
+        self.grant.plain || self.has_guest()
     }
 
-    /// The device that said something, if the server knows it in this room.
-    pub(super) fn peer(&self, by: &Speaker) -> Option<Peer> {
-        let is = |m: &&crate::wire::record::Member| {
-            m.principal == Principal::Key(by.account) && m.device == Some(by.device)
-        };
-        let ssrc = self.grant.members.iter().find(is)?.ssrc;
-        Some(Peer { name: by.name.clone(), account: by.account, device: by.device, ssrc })
+    pub(super) fn has_guest(&self) -> bool {
+        self.grant.members.iter().any(|m| matches!(m.principal, Principal::Guest(_)))
+    }
+
+    pub(super) fn holds(&self, principal: &Principal) -> bool {
+        self.grant.members.iter().any(|m| m.principal == *principal)
     }
 }
 
@@ -218,6 +255,33 @@ impl Room {
 #[derive(Clone, Debug)]
 pub(super) struct Announced {
     pub(super) room: Room,
-    pub(super) offer: Option<Peer>,
+    pub(super) parties: Vec<Party>,
+    pub(super) offer: Option<Caller>,
     pub(super) until: Time,
+}
+
+/// Names of all parties.
+pub(super) fn names(parties: &[Party]) -> Vec<Name> {
+    parties.iter().map(|party| party.name.clone()).collect()
+}
+
+impl Session {
+    pub(super) fn call(&self) -> CallId {
+        self.room.call()
+    }
+
+    /// The party of an account that may speak here: still in it or coming.
+    pub(super) fn party_of(&mut self, account: Fingerprint) -> Option<&mut Party> {
+        self.parties.iter_mut().find(|p| p.account() == Some(account) && !p.is_out())
+    }
+
+    /// Whose stream this is, if they are in.
+    pub(super) fn position_of(&self, ssrc: Ssrc) -> Option<usize> {
+        self.parties.iter().position(|p| p.seat().is_some_and(|seat: Seat| seat.ssrc == ssrc))
+    }
+
+    /// Whether nobody is left to talk to.
+    pub(super) fn is_alone(&self) -> bool {
+        self.parties.iter().all(Party::is_out)
+    }
 }

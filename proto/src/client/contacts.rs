@@ -83,9 +83,15 @@ impl Friend {
         }
     }
 
+    /// May be called, and call us.
+    fn callable(&self) -> bool {
+        !self.blocked && self.standing() == Standing::Mutual
+    }
+
+    /// The account that may be written to as well: guests have no program for texts.
     fn usable(&self) -> Option<Fingerprint> {
         match &self.principal {
-            Principal::Key(fp) if !self.blocked && self.standing() == Standing::Mutual => Some(*fp),
+            Principal::Key(fp) if self.callable() => Some(*fp),
             Principal::Key(_) | Principal::Guest(_) => None,
         }
     }
@@ -138,6 +144,26 @@ impl Contacts {
     /// The account behind a contact that may be written to and called.
     pub(crate) fn reachable_as(&self, name: &Name) -> Option<Fingerprint> {
         self.friends.get(&name.folded()).and_then(Friend::usable)
+    }
+
+    /// Who stands behind a contact that may be called.
+    pub(crate) fn callable(&self, name: &Name) -> Option<Principal> {
+        self.friends.get(&name.folded()).filter(|f| f.callable()).map(|f| f.principal.clone())
+    }
+
+    /// Whether a principal may go by this name: nobody takes a contact's, and no contact another.
+    pub(crate) fn may_be(&self, name: &Name, principal: &Principal) -> bool {
+        if let Principal::Key(account) = principal
+            && let Some(known) = self.names.get(account)
+        {
+            return *known == name.folded();
+        }
+        self.friends.get(&name.folded()).is_none_or(|f| f.principal == *principal)
+    }
+
+    /// Whether the account is behind any name in the list.
+    pub(crate) fn knows(&self, account: &Fingerprint) -> bool {
+        self.names.contains_key(account)
     }
 
     /// The name of an account that may write to us and call us.

@@ -14,7 +14,7 @@ use crate::Rng;
 use crate::call::Call;
 use crate::client::contacts::Contacts;
 use crate::client::peers::Peers;
-use crate::client::sealed::{Held, Unsealed};
+use crate::client::sealed::{Held, Kept, Unsealed};
 use crate::crypto::ratchet::{Ratchet, device_id};
 use crate::drop::Drop;
 use crate::id::{DeviceId, Fingerprint};
@@ -26,7 +26,6 @@ use crate::media::{CallCommand, CallEvent};
 use crate::outbox::{self, Outbox};
 use crate::time::{Now, Time, earliest};
 use crate::wire::Splitter;
-use crate::wire::record::CallMail;
 
 pub mod command;
 mod contacts;
@@ -170,10 +169,10 @@ pub struct Client {
     connection: Connection,
     /// Came before their sender's device list.
     held: VecDeque<Held>,
-    /// Offers that wait for a session.
+    /// Devices with which the call wants a session.
     unsealed: Vec<Unsealed>,
-    /// Call messages as sealed, to be sent again as they are.
-    kept: Vec<CallMail>,
+    /// Call messages as sealed, to be sent again as they are: the latest for each device.
+    kept: Vec<Kept>,
     /// Hashes of the call messages that came.
     call_mail_seen: VecDeque<[u8; 32]>,
     /// Tokens whose 361 is on its way.
@@ -242,6 +241,9 @@ impl Client {
             out: VecDeque::new(),
         };
         client.save_ratchet();
+        // A call that a crash cut short left behind what was known of its other members.
+        let known = client.peers.accounts();
+        client.forget_strangers(known);
         client.link.handle(link::Act::Go, now.mono);
         client.settle(now);
         client
@@ -295,7 +297,7 @@ impl Client {
         self.call.check_invariants()?;
         let tables = [
             ("held mail", self.held.len(), HELD_MAIL_MAX),
-            ("offers without a session", self.unsealed.len(), MEMBERS_MAX),
+            ("devices without a session", self.unsealed.len(), MEMBERS_MAX),
             ("kept call messages", self.kept.len(), MEMBERS_MAX),
             ("call messages seen", self.call_mail_seen.len(), CALL_MAIL_SEEN_MAX),
             ("requests under way", self.connection.asked.len(), ASKED_MAX),

@@ -185,6 +185,11 @@ impl Peers {
         self.key_all(account, ratchet);
     }
 
+    /// The accounts whose lists are kept.
+    pub(crate) fn accounts(&self) -> Vec<Fingerprint> {
+        self.known.keys().copied().collect()
+    }
+
     /// Asks for the list of an account one of whose devices we do not know.
     pub(crate) fn ask_list(&mut self, account: Fingerprint) {
         if self.lists_asked.insert(account) {

@@ -15,8 +15,8 @@ use crate::link;
 use crate::login;
 use crate::outbox;
 use crate::safe::Safe;
-use crate::time::Now;
-use crate::wire::record::{Devices, Prekeys, Refused, Why};
+use crate::time::{Now, Time};
+use crate::wire::record::{CallState, Devices, Grant, Member, Prekeys, Refused, Why};
 use crate::wire::reply::Reply;
 use crate::wire::request::Request;
 use crate::wire::{decode_reply, encode_request};
@@ -78,24 +78,45 @@ impl Client {
             }
             Reply::Mail(mail) => self.mail(mail, now),
             Reply::CallMail(mail) => self.call_mail(mail, now),
-            Reply::Grant(grant) => self.call.handle(call::Act::Granted(*grant), now.mono),
-            Reply::CallRequest(party) => self.call.handle(call::Act::Rung(party.name), now.mono),
-            Reply::CallState(told) => {
-                let act = call::Act::Member { call: told.call, name: told.name, state: told.state };
-                self.call.handle(act, now.mono);
+            Reply::Grant(grant) => self.granted(*grant, now.mono),
+            Reply::CallRequest(party) => {
+                let principal = self.contacts.callable(&party.name);
+                self.call.handle(call::Act::Rung(party.name, principal), now.mono);
+            }
+            Reply::CallAccepted(parties) => {
+                let names = parties.into_iter().map(|party| party.name).collect();
+                self.call.handle(call::Act::Before(names), now.mono);
+            }
+            Reply::CallState(CallState { call, name, state, device }) => {
+                self.call.handle(call::Act::Member { call, name, state, device }, now.mono);
             }
             Reply::Invite(parts) => self.invited(parts),
-            // 352 says more than 203, 205 and 207; the receipt more than 356; 359 and the sealed words more than
-            // 208 to 210; and 200 and 363 are signs of life.
+            // 352 says more than 203, 205 and 207; the receipt more than 356; 359 and the sealed words more than 208
+            // and 210; and 200 and 363 are signs of life.
             Reply::RequestAccepted(_)
             | Reply::RequestSent(_)
             | Reply::RequestFrom(_)
             | Reply::MailResult(_)
             | Reply::CallTaken
-            | Reply::CallAccepted(_)
             | Reply::CallJoined(_)
             | Reply::Welcome(_)
             | Reply::Pong => {}
+        }
+    }
+
+    /// The label of a member is the server's to give only for those we do not know: nobody else goes by a contact's
+    /// name, and no contact by another.
+    fn granted(&mut self, grant: Grant, now: Time) {
+        let members = &grant.members;
+        let labelled = |m: &Member| match &m.principal {
+            Principal::Guest(name) => *name == m.name && self.contacts.may_be(&m.name, &m.principal),
+            Principal::Key(_) => self.contacts.may_be(&m.name, &m.principal),
+        };
+        let shared = |m: &Member| members.iter().any(|n| n.name == m.name && n.principal != m.principal);
+        if members.iter().all(|m| labelled(m) && !shared(m)) {
+            self.call.handle(call::Act::Granted(grant), now);
+        } else {
+            self.drop(Drop::Impostor);
         }
     }
 
@@ -327,8 +348,10 @@ impl Client {
             call::Effect::Seal { call, to, device, body, keep } => {
                 self.seal_call(call, End { account: to, device }, body, keep, now);
             }
-            call::Effect::Resend => self.resend_kept(),
-            call::Effect::Settled => self.forget_kept(),
+            call::Effect::Meet { call, to, device } => self.meet(call, to, device, now),
+            call::Effect::Resend(device) => self.resend_kept(device, now.mono),
+            call::Effect::Settled(device) => self.forget_kept(device),
+            call::Effect::Over(accounts) => self.forget_strangers(accounts),
             call::Effect::Media(command) => self.out.push_back(Output::Agent(command)),
             call::Effect::Tell(tell) => self.call_tell(tell),
             call::Effect::Drop(why) => self.drop(why),
@@ -337,12 +360,13 @@ impl Client {
 
     fn call_tell(&mut self, tell: call::Tell) {
         self.tell(match tell {
-            call::Tell::Incoming(from) => Event::Incoming { from, others: Vec::new(), plain: false },
-            call::Tell::Calling(to) => Event::Calling { to: vec![to], plain: false },
+            call::Tell::Incoming { from, others, plain } => Event::Incoming { from, others, plain },
+            call::Tell::Calling { to, plain } => Event::Calling { to, plain },
             call::Tell::Ringing(name) => Event::Ringing(name),
-            call::Tell::Live { with, ssrc } => Event::Joined { who: with, ssrc },
+            call::Tell::Joined { who, ssrc } => Event::Joined { who, ssrc },
             call::Tell::Heard(name) => Event::Heard(name),
-            call::Tell::Ended { with, reason } => Event::Ended { with: vec![with], reason },
+            call::Tell::Parted { who, reason } => Event::Parted { who, reason },
+            call::Tell::Ended { with, reason } => Event::Ended { with, reason },
             call::Tell::Refused { why, text } => Event::Refused { why, text: Safe::line(&text) },
         });
     }

@@ -9,7 +9,8 @@ use crate::crypto::envelope::{Body, End, Envelope, Heads};
 use crate::drop::Drop;
 use crate::id::{CallId, DeviceId, Fingerprint, MsgId, Principal};
 use crate::limits::{
-    CALL_MAIL_SEEN_MAX, HELD_MAIL_MAX, MEMBERS_MAX, RING_TIME_MAX, SESSION_WAIT_MAX, TEXT_BYTES_MAX,
+    CALL_MAIL_SEEN_MAX, CALL_RESEND_AFTER, HELD_MAIL_MAX, MEMBERS_MAX, RING_TIME_MAX, SESSION_WAIT_MAX,
+    TEXT_BYTES_MAX,
 };
 use crate::outbox;
 use crate::safe::Safe;
@@ -30,14 +31,20 @@ enum Mailed {
     Call(CallMailFrom),
 }
 
-/// A call message that waits for a session.
+/// A device with which the call wants a session.
 #[derive(Debug)]
 pub(super) struct Unsealed {
     call: CallId,
     to: Fingerprint,
     device: DeviceId,
-    body: Body,
     pub(super) until: Time,
+}
+
+/// A call message as sealed, and when it was said last.
+#[derive(Debug)]
+pub(super) struct Kept {
+    mail: CallMail,
+    said: Time,
 }
 
 impl Client {
@@ -89,42 +96,70 @@ impl Client {
         self.send(Request::Mail(mail), Asked::Quiet);
     }
 
-    /// A call message for one device. An offer may wait for a session; nothing else is said before an offer was.
+    /// Whether something can be sealed for the device: it speaks for the account, and there is a session.
+    fn reaches(&self, account: &Fingerprint, device: DeviceId) -> bool {
+        self.peers.keys(account, device).is_some() && self.ratchet.has_session(device)
+    }
+
+    /// The call wants to say something to this device.
+    pub(super) fn meet(&mut self, call: CallId, to: Fingerprint, device: DeviceId, now: Now) {
+        if self.reaches(&to, device) {
+            return self.call.handle(call::Act::Met(call, device), now.mono);
+        }
+        if self.unsealed.len() < MEMBERS_MAX && self.unsealed.iter().all(|u| u.device != device) {
+            self.unsealed.push(Unsealed { call, to, device, until: now.mono + SESSION_WAIT_MAX });
+        }
+        self.peers.meet(to, [0; 32], self.ratchet.as_ref());
+        self.peers.hurry(&to);
+    }
+
+    /// A call message for one device.
     pub(super) fn seal_call(&mut self, call: CallId, to: End, body: Body, keep: bool, now: Now) {
-        if !self.ratchet.has_session(to.device) {
-            let until = now.mono + SESSION_WAIT_MAX;
-            let room = self.unsealed.len() < MEMBERS_MAX;
-            if room && matches!(body, Body::Offer(_)) {
-                self.unsealed.push(Unsealed { call, to: to.account, device: to.device, body, until });
-                self.peers.meet(to.account, [0; 32], self.ratchet.as_ref());
-                self.peers.hurry(&to.account);
-            }
+        if !self.reaches(&to.account, to.device) {
             return;
         }
         let msg = MsgId(self.rng.bytes());
         let Some(sealed) = self.seal(to, msg, now.wall.0, now.wall, body) else { return };
         let mail = CallMail { call, to: Principal::Key(to.account), device: to.device, sealed };
-        if keep && self.kept.len() < MEMBERS_MAX {
-            self.kept.push(mail.clone());
+        if keep {
+            self.forget_kept_for(to.device);
+            if self.kept.len() < MEMBERS_MAX {
+                self.kept.push(Kept { mail: mail.clone(), said: now.mono });
+            }
         }
         self.send(Request::CallMail(mail), Asked::Quiet);
     }
 
-    pub(super) fn resend_kept(&mut self) {
-        for mail in self.kept.clone() {
+    /// Says again what is kept: for this device, or for all.
+    pub(super) fn resend_kept(&mut self, device: Option<DeviceId>, now: Time) {
+        let mut mails = Vec::new();
+        for kept in self.kept.iter_mut().filter(|kept| device.is_none_or(|d| d == kept.mail.device)) {
+            kept.said = now;
+            mails.push(kept.mail.clone());
+        }
+        for mail in mails {
             self.send(Request::CallMail(mail), Asked::Quiet);
         }
     }
 
-    /// A session with a device of theirs is there: what waited for it goes out.
+    /// They said something again: they did not get our answer. Not at once after it was said, so that two who both
+    /// say things again do not answer each other for ever.
+    fn answer_repeat(&mut self, device: DeviceId, now: Time) {
+        let due = |kept: &Kept| kept.mail.device == device && kept.said + CALL_RESEND_AFTER / 2 <= now;
+        if self.kept.iter().any(due) {
+            self.resend_kept(Some(device), now);
+        }
+    }
+
+    /// A session with a device of theirs is there: what waited for it goes on.
     pub(super) fn keyed(&mut self, account: Fingerprint, now: Now) {
         self.outbox.handle(outbox::Act::Keyed(account), now.mono);
-        let (ready, waiting): (Vec<_>, Vec<_>) = core::mem::take(&mut self.unsealed)
+        let (waiting, ready): (Vec<_>, Vec<_>) = core::mem::take(&mut self.unsealed)
             .into_iter()
-            .partition(|u| u.to == account && self.ratchet.has_session(u.device));
+            .partition(|u| u.to != account || !self.reaches(&u.to, u.device));
         self.unsealed = waiting;
-        for Unsealed { call, to, device, body, .. } in ready {
-            self.seal_call(call, End { account: to, device }, body, true, now);
+        for Unsealed { call, device, .. } in ready {
+            self.call.handle(call::Act::Met(call, device), now.mono);
         }
     }
 
@@ -137,10 +172,29 @@ impl Client {
         }
     }
 
-    /// The call is settled or over: nothing of it is said again.
-    pub(super) fn forget_kept(&mut self) {
+    /// Nothing that was sealed for this device, or for any, is said again.
+    pub(super) fn forget_kept(&mut self, device: Option<DeviceId>) {
+        if let Some(device) = device {
+            self.unsealed.retain(|u| u.device != device);
+            return self.forget_kept_for(device);
+        }
         self.kept.clear();
         self.unsealed.clear();
+    }
+
+    fn forget_kept_for(&mut self, device: DeviceId) {
+        self.kept.retain(|kept| kept.mail.device != device);
+    }
+
+    /// Of those who were only in the same call, nothing is remembered.
+    pub(super) fn forget_strangers(&mut self, accounts: Vec<Fingerprint>) {
+        for account in
+            accounts.into_iter().filter(|account| !self.contacts.knows(account)).collect::<Vec<_>>()
+        {
+            self.peers.part(account, self.ratchet.as_mut());
+            self.forget_held(Some(&account));
+        }
+        self.save_ratchet();
     }
 
     // --- in ---
@@ -190,17 +244,15 @@ impl Client {
 
     /// 357.
     pub(super) fn call_mail(&mut self, mail: CallMailFrom, now: Now) {
-        let Some(account) = self.sender(&mail.from) else { return };
-        let Some(name) = self.contacts.name_of(&account).cloned() else { return };
+        let Some(account) = self.caller(&mail.from) else { return };
         let end = End { account, device: mail.device };
         let mut hash = [0; 32];
         hash.copy_from_slice(
             aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &mail.sealed.bytes).as_ref(),
         );
         if self.call_mail_seen.contains(&hash) {
-            // They did not get our answer to it.
             self.drop(Drop::Replay);
-            return self.resend_kept();
+            return self.answer_repeat(mail.device, now.mono);
         }
         if self.peers.keys(&account, mail.device).is_none() {
             return self.hold(account, Mailed::Call(mail));
@@ -217,7 +269,8 @@ impl Client {
         if stale && matches!(envelope.body, Body::Offer(_)) {
             return self.drop(Drop::Expired);
         }
-        let by = call::Speaker { account, device: mail.device, name };
+        let contact = self.contacts.name_of(&account).cloned();
+        let by = call::Speaker { account, device: mail.device, contact };
         self.call.handle(call::Act::Said { by, body: envelope.body }, now.mono);
     }
 
@@ -232,6 +285,14 @@ impl Client {
             return None;
         }
         Some(*account)
+    }
+
+    /// The account that may speak of calls: a contact, or a member of the one we are in.
+    fn caller(&mut self, from: &Principal) -> Option<Fingerprint> {
+        match from {
+            Principal::Key(account) if self.call.admits(account) => Some(*account),
+            Principal::Key(_) | Principal::Guest(_) => self.sender(from),
+        }
     }
 
     /// Opens, and holds all four identities against the session and the signed list.

@@ -1,10 +1,10 @@
 //! What the user wants, turned into what the machines do.
 
-use crate::call;
+use crate::call::{self, Callee};
 use crate::client::{Asked, Client, Command, Event, Kind, Save};
-use crate::id::{MsgId, Name};
+use crate::id::{MsgId, Name, Principal};
 use crate::invite::{Invite, token_hash};
-use crate::limits::{TEXT_BYTES_MAX, TOKEN_LIFE};
+use crate::limits::{MEMBERS_MAX, TEXT_BYTES_MAX, TOKEN_LIFE};
 use crate::link;
 use crate::login;
 use crate::outbox;
@@ -104,18 +104,33 @@ impl Client {
         self.outbox.handle(say, now.mono);
     }
 
-    fn place_call(&mut self, mut names: Vec<Name>, now: Now) {
-        let (Some(name), true) = (names.pop(), names.is_empty()) else {
-            return self.refuse(Why::Unsupported, "one person can be called at a time");
+    fn place_call(&mut self, names: Vec<Name>, now: Now) {
+        let mut to: Vec<Callee> = Vec::new();
+        for name in names {
+            let Some(principal) = self.contacts.callable(&name) else {
+                return self.refuse_unreachable("call", &name);
+            };
+            if let Principal::Guest(_) = principal {
+                let what = format!("cannot call {name}: guests can only be called without encryption");
+                return self.refuse(Why::Unsupported, &what);
+            }
+            if to.iter().all(|callee| callee.name != name) {
+                to.push(Callee { name, principal });
+            }
+        }
+        let Some(first) = to.first().map(|callee| callee.name.clone()) else {
+            return self.refuse(Why::BadRequest, "name somebody to call");
         };
-        let Some(account) = self.contacts.reachable_as(&name) else {
-            return self.refuse_unreachable("call", &name);
-        };
+        if to.len() >= MEMBERS_MAX {
+            let what =
+                format!("a call has at most {MEMBERS_MAX} members, this one would have {}", to.len() + 1);
+            return self.refuse(Why::Limit, &what);
+        }
         if !self.login.is_in() {
-            let what = format!("cannot call {name}: there is no connection to the server; try again later");
+            let what = format!("cannot call {first}: there is no connection to the server; try again later");
             return self.refuse(Why::NotLoggedIn, &what);
         }
-        self.call.handle(call::Act::Place { to: name, account }, now.mono);
+        self.call.handle(call::Act::Place(to), now.mono);
     }
 
     fn refuse_unreachable(&mut self, verb: &str, name: &Name) {

@@ -74,10 +74,14 @@ pub enum Body {
     Accept {
         /// The call.
         call: CallId,
-        /// Of which the accepting device's sender key is derived, generation 0.
+        /// Of which the accepting device's sender key is derived.
         base_key: Zeroizing<[u8; 32]>,
         /// One of the offer's.
         codec: u8,
+        /// Of that key, 0 to 31: above 0 when the call was joined a while ago already.
+        generation: u8,
+        /// Ratchet step of `base_key` within the generation, 0 to 7.
+        step: u8,
     },
     /// A sender key of the device that says this.
     Key {
@@ -222,9 +226,13 @@ impl Body {
             Self::Ringing(call) | Self::Taken(call) | Self::HangUp(call) => {
                 to_cbor(&CallRecord { call: *call })
             }
-            Self::Accept { call, base_key, codec } => {
-                to_cbor(&AcceptRecord { call: *call, base_key: base_key.as_slice().into(), codec: *codec })
-            }
+            Self::Accept { call, base_key, codec, generation, step } => to_cbor(&AcceptRecord {
+                call: *call,
+                base_key: base_key.as_slice().into(),
+                codec: *codec,
+                generation: *generation,
+                step: *step,
+            }),
             Self::Key { call, generation, step, base_key } => {
                 let base_key = base_key.as_slice().into();
                 to_cbor(&KeyRecord { call: *call, generation: *generation, base_key, step: *step })
@@ -242,7 +250,8 @@ impl Body {
             17 => Self::Ringing(call()?),
             18 => {
                 let record: AcceptRecord<'_> = from_cbor(cbor, "accept")?;
-                Self::Accept { call: record.call, base_key: base_key(record.base_key)?, codec: record.codec }
+                let AcceptRecord { call, codec, generation, step, .. } = record;
+                Self::Accept { call, base_key: base_key(record.base_key)?, codec, generation, step }
             }
             19 => {
                 let record: KeyRecord<'_> = from_cbor(cbor, "key")?;
@@ -267,8 +276,10 @@ impl Body {
                 let listed = |list: &[u8]| (1..=OFFERED_MAX).contains(&list.len());
                 listed(&offer.codecs) && listed(&offer.frames_ms)
             }
-            Self::Key { generation, step, .. } => *generation <= GENERATION_MAX && *step <= STEP_MAX,
-            Self::Ringing(_) | Self::Accept { .. } | Self::Taken(_) | Self::HangUp(_) => true,
+            Self::Accept { generation, step, .. } | Self::Key { generation, step, .. } => {
+                *generation <= GENERATION_MAX && *step <= STEP_MAX
+            }
+            Self::Ringing(_) | Self::Taken(_) | Self::HangUp(_) => true,
         };
         if ok { Ok(()) } else { Err(EnvelopeError::Malformed("body")) }
     }
@@ -421,6 +432,10 @@ struct AcceptRecord<'b> {
     base_key: &'b ByteSlice,
     #[n(2)]
     codec: u8,
+    #[cbor(n(3), default, skip_if = "is_zero")]
+    generation: u8,
+    #[cbor(n(4), default, skip_if = "is_zero")]
+    step: u8,
 }
 
 #[derive(Encode, Decode)]
@@ -466,11 +481,15 @@ mod tests {
                 Body::Offer(Offer { call, codecs, frames_ms, roster: roster.into() })
             }),
             call().prop_map(Body::Ringing),
-            (call(), key(), any::<u8>()).prop_map(|(call, base_key, codec)| Body::Accept {
-                call,
-                base_key,
-                codec
-            }),
+            (call(), key(), any::<u8>(), 0..=GENERATION_MAX, 0..=STEP_MAX).prop_map(
+                |(call, base_key, codec, generation, step)| Body::Accept {
+                    call,
+                    base_key,
+                    codec,
+                    generation,
+                    step
+                }
+            ),
             (call(), 0..=GENERATION_MAX, 0..=STEP_MAX, key()).prop_map(
                 |(call, generation, step, base_key)| Body::Key { call, generation, step, base_key }
             ),

@@ -9,7 +9,7 @@ use proto::crypto::olm::Olm;
 use proto::crypto::ratchet::Ratchet;
 use proto::crypto::standin::Standin;
 use proto::hub::{self, Dialect, Hub, Mem};
-use proto::id::{CallId, ConnId, Fingerprint, Name};
+use proto::id::{CallId, ConnId, Fingerprint, Name, Ssrc};
 use proto::media::{CallCommand, CallEvent, Place};
 use proto::{Drop, Now, Rng, Time, Wall, earliest};
 use zeroize::Zeroizing;
@@ -28,6 +28,9 @@ pub(crate) struct Agent {
     pub(crate) open: bool,
     pub(crate) listens: usize,
     pub(crate) told: Vec<CallCommand>,
+    /// The generation and step of our own key, and of each stream's that we have.
+    pub(crate) own: (u8, u8),
+    pub(crate) theirs: BTreeMap<Ssrc, (u8, u8)>,
     keys: u8,
 }
 
@@ -43,31 +46,44 @@ impl Agent {
             CallCommand::Open(call) => {
                 assert_eq!(self.place.as_ref().map(|p| p.call), Some(call), "only a bound call is opened");
                 self.open = true;
-                self.keys += 1;
-                Some(CallEvent::Key {
-                    call,
-                    generation: 0,
-                    step: 0,
-                    base_key: Zeroizing::new([self.keys; 32]),
-                })
+                self.own = (0, 0);
+                Some(self.key(call))
             }
-            CallCommand::Listen { call, ssrc, .. } => {
+            CallCommand::Listen { call, ssrc, generation, step, .. } => {
                 assert!(self.open, "nobody listens before a human said yes");
                 self.listens += 1;
-                Some(CallEvent::Heard { call, ssrc })
+                let first = self.theirs.insert(ssrc, (generation, step)).is_none();
+                first.then_some(CallEvent::Heard { call, ssrc })
+            }
+            CallCommand::Step(call) => {
+                assert!(self.own.1 < 7, "there are seven steps");
+                self.own.1 += 1;
+                Some(self.key(call))
+            }
+            CallCommand::Renew(call) => {
+                self.own = (self.own.0 + 1, 0);
+                Some(self.key(call))
+            }
+            CallCommand::Deafen { ssrc, .. } => {
+                self.theirs.remove(&ssrc);
+                None
             }
             CallCommand::OpenPlain(_)
             | CallCommand::OpenDirect { .. }
             | CallCommand::ListenPlain { .. }
-            | CallCommand::Meet { .. }
-            | CallCommand::Deafen { .. }
-            | CallCommand::Step(_)
-            | CallCommand::Renew(_) => panic!("not in a sealed call of two: {command:?}"),
+            | CallCommand::Meet { .. } => panic!("not in a sealed call: {command:?}"),
             CallCommand::Close(_) => {
                 (self.place, self.open) = (None, false);
+                self.theirs.clear();
                 None
             }
         }
+    }
+
+    fn key(&mut self, call: CallId) -> CallEvent {
+        self.keys += 1;
+        let (generation, step) = self.own;
+        CallEvent::Key { call, generation, step, base_key: Zeroizing::new([self.keys; 32]) }
     }
 }
 

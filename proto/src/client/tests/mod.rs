@@ -18,6 +18,7 @@ use crate::wire::record::{
 use crate::wire::{Party, Reply, Request, decode_request, encode_reply};
 
 mod hostile;
+mod many;
 mod words;
 
 const SERVER: Fingerprint = Fingerprint([0x5e; 32]);

@@ -190,7 +190,13 @@ fn no_word_of_others_opens_a_ringing_microphone() {
     let key = Zeroizing::new([1; 32]);
     let party = Party { name: name("bob"), address: "198.51.100.1".into() };
     stage.bob_says(Body::Key { call: CALL, generation: 0, step: 0, base_key: key.clone() });
-    stage.bob_says(Body::Accept { call: CALL, base_key: key.clone(), codec: CODEC_OPUS });
+    stage.bob_says(Body::Accept {
+        call: CALL,
+        base_key: key.clone(),
+        codec: CODEC_OPUS,
+        generation: 0,
+        step: 0,
+    });
     stage.hear(&Reply::CallAccepted(vec![party.clone()]));
     stage.hear(&Reply::CallJoined(party));
     for who in ["alice", "bob"] {
