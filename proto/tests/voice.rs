@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot unwrap is its failure")]
 
+#[path = "voice/many.rs"]
+mod many;
+#[path = "voice/plain.rs"]
+mod plain;
 mod voice_net;
 
 use core::time::Duration;

@@ -46,6 +46,7 @@ pub(super) struct Made {
 
 /// What our stream is sealed with. Base keys are kept as long as a step may be asked of them.
 pub(super) struct OwnKeys {
+    rng: Rng,
     generation: u8,
     step: u8,
     base: BaseKey,
@@ -65,9 +66,9 @@ struct Next {
 
 impl OwnKeys {
     /// Generation 0. One is drawn for each Open, so generations only count within a call.
-    pub(super) fn new(rng: &mut Rng) -> Self {
+    pub(super) fn new(mut rng: Rng) -> Self {
         let base: BaseKey = Zeroizing::new(rng.bytes());
-        Self { generation: 0, step: 0, key: SenderKey::new(&base, 0, 0), base, next: None }
+        Self { rng, generation: 0, step: 0, key: SenderKey::new(&base, 0, 0), base, next: None }
     }
 
     /// The key as others need it for what comes.
@@ -79,10 +80,10 @@ impl OwnKeys {
     }
 
     /// Somebody joined.
-    pub(super) fn step(&mut self, rng: &mut Rng, now: Time) -> Made {
+    pub(super) fn step(&mut self, now: Time) -> Made {
         self.turn(now);
         if self.next.is_none() && self.step == STEPS - 1 {
-            return self.renew(rng, now);
+            return self.renew(now);
         }
         if self.next.is_none() {
             self.base = ratchet(&self.base);
@@ -93,7 +94,7 @@ impl OwnKeys {
     }
 
     /// Somebody left.
-    pub(super) fn renew(&mut self, rng: &mut Rng, now: Time) -> Made {
+    pub(super) fn renew(&mut self, now: Time) -> Made {
         self.turn(now);
         let (before, asked_at, at) = match &self.next {
             None => (self.generation, now, now + RENEW_SWITCH_AFTER),
@@ -103,7 +104,7 @@ impl OwnKeys {
             }
         };
         let generation = (before + 1) % GENERATIONS;
-        let base: BaseKey = Zeroizing::new(rng.bytes());
+        let base: BaseKey = Zeroizing::new(self.rng.bytes());
         let key = SenderKey::new(&base, generation, 0);
         self.next = Some(Next { generation, base, key, asked_at, at });
         self.told()
@@ -123,8 +124,8 @@ impl OwnKeys {
     /// Switches to the next generation if it is time.
     pub(super) fn turn(&mut self, now: Time) {
         if let Some(next) = self.next.take_if(|next| next.at <= now) {
-            let Next { generation, base, key, .. } = next;
-            *self = Self { generation, step: 0, base, key, next: None };
+            (self.generation, self.step) = (next.generation, 0);
+            (self.base, self.key) = (next.base, next.key);
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::limits::{
 };
 use crate::rng::Rng;
 use crate::time::{Time, earliest};
-use crate::wire::datagram::{Kind, Rtp};
+use crate::wire::datagram::{Kind, Payload, RTP_BYTES, Rtp};
 
 mod bind;
 pub mod command;
@@ -47,10 +47,10 @@ pub use streams::{OpusFrame, Packet};
 
 use bind::{Answer, Binding};
 use keyless::Keyless;
-use keys::Made;
+use keys::{Made, OwnKeys};
 use leaving::Leaving;
-use speakers::{Opened, Silence, Speaker, Speakers};
-use streams::Outgoing;
+use speakers::{Cover, Opened, Silence, Speaker, Speakers};
+use streams::{Outgoing, PLAIN_FRAME, SILENCE};
 
 /// What goes in.
 #[derive(Debug)]
@@ -123,16 +123,16 @@ enum Phase {
 /// A place at the relay and no way to send voice to it.
 struct Bound {
     binding: Binding,
-    /// Keys of others that came before `Open`.
-    keys: Vec<Told>,
+    /// Others that were introduced before `Open`.
+    early: Vec<(Ssrc, Introduced)>,
 }
 
-/// A member's key, as we were told it.
-struct Told {
-    ssrc: Ssrc,
-    generation: u8,
-    step: u8,
-    base_key: BaseKey,
+/// How we may hear a member.
+enum Introduced {
+    /// With this key.
+    Key { generation: u8, step: u8, base_key: BaseKey },
+    /// As anybody on the way could.
+    Plain,
 }
 
 /// An open call.
@@ -185,6 +185,11 @@ impl Media {
         earliest(phase, self.leaving.as_ref().and_then(Leaving::deadline))
     }
 
+    /// Whether a call is open that is not encrypted.
+    pub fn is_plain(&self) -> bool {
+        matches!(&self.phase, Phase::Live(live) if live.outgoing.is_plain())
+    }
+
     /// The call there is, bound or live.
     pub fn call(&self) -> Option<CallId> {
         self.binding().map(|binding| binding.place().call)
@@ -208,18 +213,17 @@ impl Media {
     fn command(&mut self, command: CallCommand, now: Time) -> Result<(), Drop> {
         match command {
             CallCommand::Bind(place) => self.bind(place, now),
-            CallCommand::Open(call) => self.open(call, now),
+            CallCommand::Open(call) => self.open(call, Outgoing::sealed, now),
+            CallCommand::OpenPlain(call) => self.open(call, Outgoing::plain, now),
             CallCommand::Listen { call, ssrc, generation, step, base_key } => {
-                self.listen(call, Told { ssrc, generation, step, base_key }, now)
+                self.listen(call, ssrc, Introduced::Key { generation, step, base_key }, now)
             }
+            CallCommand::ListenPlain { call, ssrc } => self.listen(call, ssrc, Introduced::Plain, now),
             CallCommand::Deafen { call, ssrc } => self.deafen(call, ssrc),
-            CallCommand::Step(call) => self.change_key(call, |outgoing| outgoing.step(now)),
-            CallCommand::Renew(call) => self.change_key(call, |outgoing| outgoing.renew(now)),
+            CallCommand::Step(call) => self.change_key(call, |keys| keys.step(now)),
+            CallCommand::Renew(call) => self.change_key(call, |keys| keys.renew(now)),
             CallCommand::Close(call) => self.close(call, now),
-            CallCommand::OpenPlain(_)
-            | CallCommand::OpenDirect { .. }
-            | CallCommand::ListenPlain { .. }
-            | CallCommand::Meet { .. } => Err(Drop::OutOfTurn),
+            CallCommand::OpenDirect { .. } | CallCommand::Meet { .. } => Err(Drop::OutOfTurn),
         }
     }
 
@@ -232,59 +236,76 @@ impl Media {
             Phase::Idle | Phase::Bound(_) => {
                 self.keyless.clear();
                 let binding = Binding::new(place, self.rng.child("bind"), now);
-                self.phase = Phase::Bound(Box::new(Bound { binding, keys: Vec::new() }));
+                self.phase = Phase::Bound(Box::new(Bound { binding, early: Vec::new() }));
             }
         }
         Ok(())
     }
 
-    fn open(&mut self, call: CallId, now: Time) -> Result<(), Drop> {
+    fn open(
+        &mut self,
+        call: CallId,
+        outgoing: fn(Ssrc, Rng, Time) -> Outgoing,
+        now: Time,
+    ) -> Result<(), Drop> {
         if self.call() != Some(call) {
             return Err(Drop::NoCall);
         }
-        let Bound { binding, keys } = match core::mem::replace(&mut self.phase, Phase::Idle) {
+        let Bound { binding, early } = match core::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Bound(bound) => *bound,
             other @ (Phase::Idle | Phase::Live(_)) => {
                 self.phase = other;
                 return Err(Drop::OutOfTurn);
             }
         };
-        let outgoing = Outgoing::new(binding.place().ssrc, self.rng.child("outgoing"), now);
-        let key = outgoing.key();
+        let mut outgoing = outgoing(binding.place().ssrc, self.rng.child("outgoing"), now);
+        let key = outgoing.keys().map(|keys| keys.told());
         let live = Live { binding, outgoing, speakers: Speakers::new(), silence: Silence::new(now) };
         self.phase = Phase::Live(Box::new(live));
-        self.tell_key(call, key);
+        match key {
+            Some(key) => self.tell_key(call, key),
+            None => self.keyless.clear(),
+        }
         self.out.push_back(MediaOutput::OpenDevices);
         self.report(now)?;
-        for told in keys {
-            if let Err(drop) = self.listen(call, told, now) {
+        for (ssrc, introduced) in early {
+            if let Err(drop) = self.listen(call, ssrc, introduced, now) {
                 self.out.push_back(MediaOutput::Drop(drop));
             }
         }
         Ok(())
     }
 
-    fn listen(&mut self, call: CallId, told: Told, now: Time) -> Result<(), Drop> {
+    fn listen(&mut self, call: CallId, ssrc: Ssrc, how: Introduced, now: Time) -> Result<(), Drop> {
         if self.call() != Some(call) {
             return Err(Drop::NoCall);
         }
-        let ssrc = told.ssrc;
-        let own = self.binding().is_some_and(|binding| binding.place().ssrc == ssrc);
-        if told.generation >= GENERATIONS || told.step >= STEPS || own {
+        let known_key = match &how {
+            Introduced::Key { generation, step, .. } => *generation < GENERATIONS && *step < STEPS,
+            Introduced::Plain => true,
+        };
+        if !known_key || self.binding().is_some_and(|binding| binding.place().ssrc == ssrc) {
             return Err(Drop::Malformed);
         }
         match &mut self.phase {
             Phase::Idle => return Err(Drop::NoCall),
-            Phase::Bound(bound) if bound.keys.len() < KEYS_EARLY_MAX => bound.keys.push(told),
+            Phase::Bound(bound) if bound.early.len() < EARLY_MAX => bound.early.push((ssrc, how)),
             Phase::Bound(_) => return Err(Drop::Full),
-            Phase::Live(live) => {
-                let speaker = live.speakers.get_or_add(ssrc, now)?;
-                speaker.listen(told.generation, told.step, &told.base_key);
-                self.keyless.clear_past(speaker);
-            }
+            Phase::Live(live) => match how {
+                Introduced::Plain if live.outgoing.is_plain() => {
+                    live.speakers.get_or_add(ssrc, || Cover::None(Box::default()), now)?;
+                }
+                Introduced::Key { generation, step, base_key } if !live.outgoing.is_plain() => {
+                    let speaker = live.speakers.get_or_add(ssrc, || Cover::Keys(Box::default()), now)?;
+                    let keys = speaker.keys().ok_or(Drop::OutOfTurn)?;
+                    keys.listen(generation, step, &base_key);
+                    self.keyless.clear_past(speaker);
+                }
+                Introduced::Plain | Introduced::Key { .. } => return Err(Drop::OutOfTurn),
+            },
         }
         while let Some(packet) = self.waiting_for(ssrc) {
-            if let Err(drop) = self.voice(&packet, now) {
+            if let Err(drop) = self.sealed(&packet, now) {
                 self.out.push_back(MediaOutput::Drop(drop));
             }
         }
@@ -299,21 +320,21 @@ impl Media {
         let known = match &mut self.phase {
             Phase::Idle => return Err(Drop::NoCall),
             Phase::Bound(bound) => {
-                let before = bound.keys.len();
-                bound.keys.retain(|told| told.ssrc != ssrc);
-                bound.keys.len() < before
+                let before = bound.early.len();
+                bound.early.retain(|(introduced, _)| *introduced != ssrc);
+                bound.early.len() < before
             }
             Phase::Live(live) => live.speakers.remove(ssrc),
         };
         if known { Ok(()) } else { Err(Drop::Stranger) }
     }
 
-    fn change_key(&mut self, call: CallId, change: impl FnOnce(&mut Outgoing) -> Made) -> Result<(), Drop> {
+    fn change_key(&mut self, call: CallId, change: impl FnOnce(&mut OwnKeys) -> Made) -> Result<(), Drop> {
         if self.call() != Some(call) {
             return Err(Drop::NoCall);
         }
         let Phase::Live(live) = &mut self.phase else { return Err(Drop::OutOfTurn) };
-        let key = change(&mut live.outgoing);
+        let key = change(live.outgoing.keys().ok_or(Drop::OutOfTurn)?);
         self.tell_key(call, key);
         Ok(())
     }
@@ -355,7 +376,7 @@ impl Media {
             return Err(Drop::Stranger);
         }
         match kind {
-            Kind::Rtp => self.voice(bytes, now),
+            Kind::Rtp => self.rtp(bytes, now),
             Kind::Cookie | Kind::Bound => self.answer(bytes, now),
             Kind::Bind | Kind::Bind2 => Err(Drop::Malformed),
         }
@@ -376,18 +397,30 @@ impl Media {
         Ok(())
     }
 
-    fn voice(&mut self, bytes: &[u8], now: Time) -> Result<(), Drop> {
+    /// Voice or a report. A sealed call takes nothing that is not sealed, and a plain one nothing that is.
+    fn rtp(&mut self, bytes: &[u8], now: Time) -> Result<(), Drop> {
+        let rtp = Rtp::decode(bytes).ok_or(Drop::Malformed)?;
+        let plain = self.is_plain();
+        match rtp.payload {
+            Payload::Voice | Payload::Report if !plain => self.sealed(bytes, now),
+            Payload::PlainVoice | Payload::PlainReport if plain => self.plain(&rtp, bytes, now),
+            Payload::Voice | Payload::Report | Payload::PlainVoice | Payload::PlainReport => {
+                Err(Drop::Forged)
+            }
+        }
+    }
+
+    fn sealed(&mut self, bytes: &[u8], now: Time) -> Result<(), Drop> {
         let (Some(rtp), Some(sealed)) = (Rtp::decode(bytes), Sealed::read(bytes)) else {
             return Err(Drop::Malformed);
         };
-        let place = self.binding().ok_or(Drop::NoCall)?.place();
-        let (call, own) = (place.call, place.ssrc);
+        let own = self.binding().ok_or(Drop::NoCall)?.place().ssrc;
         if rtp.ssrc == own {
             return Err(Drop::Impostor);
         }
         generation_and_step(sealed.kid).ok_or(Drop::Malformed)?;
         let mut packet = Packet::copy_of(bytes).ok_or(Drop::Oversized)?;
-        let Some((silence, speaker)) = self.phase.speaker(rtp.ssrc) else {
+        let Some(speaker) = self.phase.speaker(rtp.ssrc) else {
             return self.keyless.keep(rtp.ssrc, sealed.kid, packet, now);
         };
         if !speaker.knows(sealed.kid) {
@@ -398,22 +431,51 @@ impl Media {
                 self.keyless.keep(rtp.ssrc, sealed.kid, packet, now)
             };
         }
-        let (first, gone) = (!speaker.heard, speaker.hung_up);
+        let first = !speaker.heard;
         let opened = speaker.open(&rtp, &sealed, &mut packet, own, now);
-        let heard = first && speaker.heard;
-        let left = matches!(opened, Ok(Opened::Report { hung_up: true })) && !gone;
-        speaker.hung_up |= left;
-        if opened.is_ok() {
-            silence.end(now);
+        let first = first && speaker.heard;
+        self.opened(rtp.ssrc, first, opened.map(Some), now)
+    }
+
+    fn plain(&mut self, rtp: &Rtp, bytes: &[u8], now: Time) -> Result<(), Drop> {
+        let own = self.binding().ok_or(Drop::NoCall)?.place().ssrc;
+        if rtp.ssrc == own {
+            return Err(Drop::Impostor);
         }
-        if heard {
-            self.tell(CallEvent::Heard { call, ssrc: rtp.ssrc });
+        let speaker = self.phase.speaker(rtp.ssrc).ok_or(Drop::Stranger)?;
+        let first = !speaker.heard;
+        let taken = speaker.take(rtp, &bytes[RTP_BYTES..], own, now);
+        let first = first && speaker.heard;
+        self.opened(rtp.ssrc, first, taken, now)
+    }
+
+    /// Passes on what was in a packet, and what it means that it came.
+    fn opened(
+        &mut self,
+        ssrc: Ssrc,
+        first: bool,
+        opened: Result<Option<Opened>, Drop>,
+        now: Time,
+    ) -> Result<(), Drop> {
+        let Phase::Live(live) = &mut self.phase else { return Err(Drop::NoCall) };
+        let call = live.binding.place().call;
+        if first {
+            self.out.push_back(MediaOutput::Event(CallEvent::Heard { call, ssrc }));
         }
-        if left {
-            self.tell(CallEvent::HungUp { call, ssrc: rtp.ssrc });
-        }
-        if let Opened::Voice { seq, timestamp, frame } = opened? {
-            self.out.push_back(MediaOutput::Play { speaker: rtp.ssrc, seq, timestamp, frame });
+        let opened = opened?;
+        live.silence.end(now);
+        match opened {
+            None | Some(Opened::Report { hung_up: false }) => {}
+            Some(Opened::Report { hung_up: true }) => {
+                let told = live.speakers.get_mut(ssrc).is_none_or(|speaker| speaker.hung_up);
+                if let Some(speaker) = live.speakers.get_mut(ssrc).filter(|_| !told) {
+                    speaker.hung_up = true;
+                    self.tell(CallEvent::HungUp { call, ssrc });
+                }
+            }
+            Some(Opened::Voice { seq, timestamp, frame }) => {
+                self.out.push_back(MediaOutput::Play { speaker: ssrc, seq, timestamp, frame });
+            }
         }
         Ok(())
     }
@@ -442,10 +504,13 @@ impl Media {
             live.binding.start(now);
         }
         let silent = live.silence.is_over(now);
-        let due = live.outgoing.deadline() <= now;
+        let sign_due = live.outgoing.is_plain() && live.outgoing.sign_of_life_due() <= now;
+        let report_due = live.outgoing.report_due() <= now;
         let bind = live.binding.tick(false, now);
         bind.into_iter().for_each(|bind| self.send(to, &bind));
-        if due && let Err(drop) = self.report(now) {
+        let sign = if sign_due { self.frame(&SILENCE, PLAIN_FRAME, now) } else { Ok(()) };
+        let report = if report_due { self.report(now) } else { Ok(()) };
+        for drop in [sign, report].into_iter().filter_map(Result::err) {
             self.out.push_back(MediaOutput::Drop(drop));
         }
         if silent {
@@ -482,19 +547,20 @@ impl Media {
 }
 
 impl Phase {
-    /// A speaker of a live call, and the silence that ends with its packets.
-    fn speaker(&mut self, ssrc: Ssrc) -> Option<(&mut Silence, &mut Speaker)> {
+    /// A speaker of a live call.
+    fn speaker(&mut self, ssrc: Ssrc) -> Option<&mut Speaker> {
         let Self::Live(live) = self else { return None };
-        let Live { silence, speakers, .. } = &mut **live;
-        Some((silence, speakers.get_mut(ssrc)?))
+        live.speakers.get_mut(ssrc)
     }
 }
 
 impl Live {
     fn deadline(&self) -> Option<Time> {
-        let own = earliest(Some(self.outgoing.deadline()), self.outgoing.key_deadline());
         let theirs = earliest(self.silence.deadline(), self.speakers.deadline());
-        earliest(earliest(own, theirs), earliest(self.rebind_at(), self.binding.deadline(false)))
+        earliest(
+            earliest(Some(self.outgoing.deadline()), theirs),
+            earliest(self.rebind_at(), self.binding.deadline(false)),
+        )
     }
 
     /// Nothing opened since the last packet, or the last bind, means that the relay may have forgotten us. While a
@@ -524,7 +590,7 @@ impl fmt::Debug for Media {
     }
 }
 
-/// Keys that may come before `Open`: of everybody, the one in use and those to come.
-const KEYS_EARLY_MAX: usize = MEMBERS_MAX * GENERATIONS_KEPT_MAX;
+/// Introductions that may come before `Open`: of everybody, the key in use and those to come.
+const EARLY_MAX: usize = MEMBERS_MAX * GENERATIONS_KEPT_MAX;
 /// Most outputs of one input: every waiting packet played and first heard, everybody quiet, and what is due by the way.
 const OUTPUTS_MAX: usize = 2 * KEYLESS_PACKETS_MAX * KEYLESS_SENDERS_MAX + MEMBERS_MAX + 16;

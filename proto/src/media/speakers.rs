@@ -1,14 +1,14 @@
-//! Everybody we can hear. Checks run cheapest first, and a stream changes only after a packet was opened: a forged one
+//! Everybody we can hear, sealed or, in a call that is not encrypted, plain. Checks run cheapest first, and a stream changes only after a packet was opened: a forged one
 //! moves neither the replay window, nor a counter, nor a clock.
 
 use crate::crypto::sframe::Sealed;
+use crate::crypto::window::Window;
 use crate::drop::Drop;
 use crate::id::Ssrc;
-use crate::limits::{MEDIA_SILENCE_MAX, MEMBERS_MAX};
-use crate::media::command::BaseKey;
+use crate::limits::{MEDIA_SILENCE_MAX, MEMBERS_MAX, REPLAY_WINDOW};
 use crate::media::figures::Reception;
 use crate::media::keys::TheirKeys;
-use crate::media::streams::{OpusFrame, Packet};
+use crate::media::streams::{OpusFrame, Packet, SILENCE, plain_frame};
 use crate::time::{Time, earliest};
 use crate::wire::datagram::{Heard, Payload, Report, Rtp};
 
@@ -32,37 +32,56 @@ pub(super) struct Speaker {
     pub(super) hung_up: bool,
     pub(super) reception: Reception,
     pub(super) silence: Silence,
-    keys: Box<TheirKeys>,
+    cover: Cover,
     /// Highest voice sequence number of all keys, unwrapped.
     highest: Option<u64>,
 }
 
+/// What protects their stream.
+#[derive(Debug)]
+pub(super) enum Cover {
+    /// Sealed: payload types 96 and 97.
+    Keys(Box<TheirKeys>),
+    /// Nothing: payload types 98 and 99.
+    None(Box<Numbers>),
+}
+
+/// Which numbers of a plain stream were heard: of its voice and of its reports.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    voice: Numbered,
+    reports: Numbered,
+}
+
 impl Speaker {
-    fn new(ssrc: Ssrc, now: Time) -> Self {
+    fn new(ssrc: Ssrc, cover: Cover, now: Time) -> Self {
         Self {
             ssrc,
+            cover,
             heard: false,
             hung_up: false,
             reception: Reception::default(),
             silence: Silence::new(now),
-            keys: Box::default(),
             highest: None,
         }
     }
 
-    /// Takes a key.
-    pub(super) fn listen(&mut self, generation: u8, step: u8, base_key: &BaseKey) {
-        self.keys.listen(generation, step, base_key);
+    /// The keys, of a sealed stream.
+    pub(super) fn keys(&mut self) -> Option<&mut TheirKeys> {
+        match &mut self.cover {
+            Cover::Keys(keys) => Some(keys),
+            Cover::None(_) => None,
+        }
     }
 
     /// Whether we could open a packet of this key identifier.
     pub(super) fn knows(&self, kid: u64) -> bool {
-        self.keys.knows(kid)
+        matches!(&self.cover, Cover::Keys(keys) if keys.knows(kid))
     }
 
     /// Whether no key that may still come opens a packet of this key identifier.
     pub(super) fn is_past(&self, kid: u64) -> bool {
-        self.keys.is_past(kid)
+        matches!(&self.cover, Cover::Keys(keys) if keys.is_past(kid))
     }
 
     /// Opens a packet. `own` is our stream, of which a report may tell.
@@ -74,7 +93,8 @@ impl Speaker {
         own: Ssrc,
         now: Time,
     ) -> Result<Opened, Drop> {
-        let unsealed = self.keys.open(sealed, packet, now)?;
+        let Cover::Keys(keys) = &mut self.cover else { return Err(Drop::Forged) };
+        let unsealed = keys.open(sealed, packet, now)?;
         self.heard = true;
         self.silence.end(now);
         if unsealed.first {
@@ -103,9 +123,76 @@ impl Speaker {
         }
     }
 
+    /// Takes a packet of a stream that is not sealed. None when it only says that its sender is there: what it says is
+    /// silence, and as one frame among many that do not come it would make the others late.
+    pub(super) fn take(
+        &mut self,
+        rtp: &Rtp,
+        content: &[u8],
+        own: Ssrc,
+        now: Time,
+    ) -> Result<Option<Opened>, Drop> {
+        let Cover::None(numbers) = &mut self.cover else { return Err(Drop::Forged) };
+        let opened = match rtp.payload {
+            Payload::PlainVoice => {
+                plain_frame(content)?;
+                let (seq, anew) = numbers.voice.take(rtp.seq)?;
+                if anew {
+                    self.reception.new_key();
+                }
+                self.reception.opened(seq, true, now);
+                self.reception.voice(rtp.timestamp, now);
+                let frame = OpusFrame::copy_of(content).ok_or(Drop::Oversized)?;
+                (content != SILENCE).then_some(Opened::Voice { seq, timestamp: rtp.timestamp, frame })
+            }
+            Payload::PlainReport => {
+                let report = Report::decode(content).ok_or(Drop::Malformed)?;
+                numbers.reports.take(rtp.seq)?;
+                self.reception.report(&report, own, now);
+                Some(Opened::Report { hung_up: report.hung_up })
+            }
+            Payload::Voice | Payload::Report => return Err(Drop::Forged),
+        };
+        self.heard = true;
+        self.silence.end(now);
+        Ok(opened)
+    }
+
     /// What our report tells of them.
     pub(super) fn heard(&self, now: Time) -> Heard {
         self.reception.heard(self.ssrc, now)
+    }
+}
+
+/// One sequence of a plain stream. There is nothing to check a number against but the others: one that was seen is a
+/// repeat, and one from long ago is too, until the next one follows it: then the sender has begun anew (RFC 3550
+/// appendix A.1).
+#[derive(Debug, Default)]
+struct Numbered {
+    window: Window,
+    highest: Option<u64>,
+    /// What would follow the last number from long ago.
+    awaited: Option<u16>,
+}
+
+impl Numbered {
+    /// The number without its wrapping, and whether the sender has begun anew.
+    fn take(&mut self, seq: u16) -> Result<(u64, bool), Drop> {
+        let mut number = unwrapped(seq, self.highest, None);
+        let old = self.highest.is_some_and(|highest| number + REPLAY_WINDOW <= highest);
+        if old {
+            if self.awaited.replace(seq.wrapping_add(1)) != Some(seq) {
+                return Err(Drop::Replay);
+            }
+            number = unwrapped(seq, None, self.highest);
+        }
+        if !self.window.is_fresh(number) {
+            return Err(Drop::Replay);
+        }
+        self.window.mark(number);
+        self.highest = self.highest.max(Some(number));
+        self.awaited = None;
+        Ok((number, old))
     }
 }
 
@@ -181,11 +268,16 @@ impl Speakers {
     }
 
     /// The speaker, new if need be.
-    pub(super) fn get_or_add(&mut self, ssrc: Ssrc, now: Time) -> Result<&mut Speaker, Drop> {
+    pub(super) fn get_or_add(
+        &mut self,
+        ssrc: Ssrc,
+        cover: impl FnOnce() -> Cover,
+        now: Time,
+    ) -> Result<&mut Speaker, Drop> {
         let at = match self.0.iter().position(|speaker| speaker.ssrc == ssrc) {
             Some(at) => at,
             None if self.0.len() < MEMBERS_MAX => {
-                self.0.push(Speaker::new(ssrc, now));
+                self.0.push(Speaker::new(ssrc, cover(), now));
                 self.0.len() - 1
             }
             None => return Err(Drop::Full),
@@ -202,7 +294,13 @@ impl Speakers {
 
     /// When to call [`Self::on_time`].
     pub(super) fn deadline(&self) -> Option<Time> {
-        let of = |speaker: &Speaker| earliest(speaker.keys.deadline(), speaker.silence.deadline());
+        let of = |speaker: &Speaker| {
+            let keys = match &speaker.cover {
+                Cover::Keys(keys) => keys.deadline(),
+                Cover::None(_) => None,
+            };
+            earliest(keys, speaker.silence.deadline())
+        };
         self.0.iter().filter_map(of).min()
     }
 
@@ -210,7 +308,9 @@ impl Speakers {
     pub(super) fn on_time(&mut self, now: Time, mut quiet: impl FnMut(Ssrc)) {
         for speaker in &mut self.0 {
             speaker.reception.count(now);
-            speaker.keys.forget(now);
+            if let Cover::Keys(keys) = &mut speaker.cover {
+                keys.forget(now);
+            }
             if speaker.silence.is_over(now) {
                 quiet(speaker.ssrc);
             }

@@ -1,12 +1,13 @@
-//! Our own stream: number and seal. What leaves a call is one [`Outgoing`].
+//! Our own stream: number, and seal unless the call is not encrypted. What leaves a call is one [`Outgoing`].
 
 use core::time::Duration;
 
 use crate::crypto::sframe::OVERHEAD_MAX;
 use crate::drop::Drop;
 use crate::id::Ssrc;
-use crate::limits::{DATAGRAM_BYTES_MAX, OPUS_BYTES_MAX, REPORT_EVERY};
-use crate::media::keys::{Made, OwnKeys};
+use crate::limits::{DATAGRAM_BYTES_MAX, OPUS_BYTES_MAX, PLAIN_OPUS_BYTES_MAX, REPORT_EVERY};
+use crate::media::keys::OwnKeys;
+use crate::media::opus::duration;
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::datagram::{Heard, Inline, Payload, REPORT_BYTES_MAX, RTP_BYTES, Report, Rtp};
@@ -18,56 +19,71 @@ pub type OpusFrame = Inline<OPUS_BYTES_MAX>;
 
 /// Samples of one second of RTP time, whatever the device does (RFC 7587 section 4.1).
 const CLOCK_HZ: u64 = 48_000;
-/// Longer than this without a frame means the microphone was off, and media time goes on without us.
+/// So long without a frame means the microphone was off, and media time goes on without us.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Figures are told so often, even while voice keeps the stream alive.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
 
+/// What protects our stream.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
+enum Cover {
+    /// Sealed: payload types 96 and 97.
+    Keys(OwnKeys),
+    /// Nothing: payload types 98 and 99.
+    None,
+}
+
 /// Our own stream. Owns the sending key, and is the only thing that does.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    keys: OwnKeys,
-    rng: Rng,
+    cover: Cover,
     ssrc: Ssrc,
     voice_seq: u16,
     report_seq: u16,
     timestamp: u32,
     /// When the last frame came, and the timestamp after it.
     frame_at: Option<Time>,
-    sealed_at: Time,
+    sent_at: Time,
     report_at: Time,
 }
 
 impl Outgoing {
-    /// A stream with a new key, which [`Self::key`] tells.
-    pub(super) fn new(ssrc: Ssrc, mut rng: Rng, now: Time) -> Self {
+    /// A stream with a new key, which [`Self::keys`] tell.
+    pub(super) fn sealed(ssrc: Ssrc, mut rng: Rng, now: Time) -> Self {
+        let keys = OwnKeys::new(rng.child("keys"));
+        Self::new(Cover::Keys(keys), ssrc, rng, now)
+    }
+
+    /// A stream that everybody on the way can hear.
+    pub(super) fn plain(ssrc: Ssrc, rng: Rng, now: Time) -> Self {
+        Self::new(Cover::None, ssrc, rng, now)
+    }
+
+    fn new(cover: Cover, ssrc: Ssrc, mut rng: Rng, now: Time) -> Self {
         let [a, b, c, d] = rng.bytes();
         Self {
-            keys: OwnKeys::new(&mut rng),
+            cover,
             ssrc,
             voice_seq: u16::from_be_bytes([a, b]),
             report_seq: u16::from_be_bytes([c, d]),
             timestamp: rng.u32(),
             frame_at: None,
-            sealed_at: now,
+            sent_at: now,
             report_at: now,
-            rng,
         }
     }
 
-    /// The key that opens what comes.
-    pub(super) fn key(&self) -> Made {
-        self.keys.told()
+    /// The keys, of a sealed stream.
+    pub(super) fn keys(&mut self) -> Option<&mut OwnKeys> {
+        match &mut self.cover {
+            Cover::Keys(keys) => Some(keys),
+            Cover::None => None,
+        }
     }
 
-    /// Somebody joined: the key that opens what comes and nothing before.
-    pub(super) fn step(&mut self, now: Time) -> Made {
-        self.keys.step(&mut self.rng, now)
-    }
-
-    /// Somebody left: the key that opens what comes and that they do not have.
-    pub(super) fn renew(&mut self, now: Time) -> Made {
-        self.keys.renew(&mut self.rng, now)
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.cover, Cover::None)
     }
 
     /// Numbers and seals one frame.
@@ -78,13 +94,16 @@ impl Outgoing {
         if opus.len() > OPUS_BYTES_MAX {
             return Err(Drop::Oversized);
         }
+        if self.is_plain() {
+            plain_frame(opus)?;
+        }
         let samples = samples(duration);
-        if let Some(pause) = self.frame_at.map(|at| now - at).filter(|pause| *pause > PAUSE) {
+        if let Some(pause) = self.frame_at.map(|at| now - at).filter(|pause| *pause >= PAUSE) {
             let frames = pause.as_micros() / duration.as_micros().max(1);
             let skipped = u64::try_from(frames.saturating_sub(1)).unwrap_or(u64::MAX).saturating_mul(samples);
             self.timestamp = self.timestamp.wrapping_add(modulo(skipped));
         }
-        let packet = self.seal(Payload::Voice, self.voice_seq, now, |out| {
+        let packet = self.send(Content::Voice, self.voice_seq, now, |out| {
             out[..opus.len()].copy_from_slice(opus);
             opus.len()
         });
@@ -103,46 +122,97 @@ impl Outgoing {
     ) -> Result<Packet, Drop> {
         let sent = clock(now);
         let packet =
-            self.seal(Payload::Report, self.report_seq, now, |out| Report::encode(hung_up, sent, heard, out));
+            self.send(Content::Report, self.report_seq, now, |out| Report::encode(hung_up, sent, heard, out));
         self.report_seq = self.report_seq.wrapping_add(1);
         self.report_at = now;
         packet
     }
 
-    /// When a report is due.
+    /// When the key changes, or something has to be sent lest we seem gone.
     pub(super) fn deadline(&self) -> Time {
-        (self.sealed_at + REPORT_EVERY).min(self.report_at + FIGURES_EVERY)
-    }
-
-    /// When the key changes.
-    pub(super) fn key_deadline(&self) -> Option<Time> {
-        self.keys.deadline()
+        let due = self.report_due().min(self.sign_of_life_due());
+        match &self.cover {
+            Cover::Keys(keys) => keys.deadline().map_or(due, |at| at.min(due)),
+            Cover::None => due,
+        }
     }
 
     /// Changes the key if it is time.
     pub(super) fn turn_key(&mut self, now: Time) {
-        self.keys.turn(now);
+        if let Cover::Keys(keys) = &mut self.cover {
+            keys.turn(now);
+        }
     }
 
-    fn seal(
+    /// When a report is due. In a sealed stream it is the sign of life, too.
+    pub(super) fn report_due(&self) -> Time {
+        let figures = self.report_at + FIGURES_EVERY;
+        if self.is_plain() { figures } else { figures.min(self.sent_at + REPORT_EVERY) }
+    }
+
+    /// When a plain stream says a frame of silence, since a plain client knows no reports: the first at once.
+    pub(super) fn sign_of_life_due(&self) -> Time {
+        if self.is_plain() {
+            self.frame_at.map_or(Time::ZERO, |at| at + REPORT_EVERY)
+        } else {
+            self.report_due()
+        }
+    }
+
+    fn send(
         &mut self,
-        payload: Payload,
+        content: Content,
         seq: u16,
         now: Time,
         write: impl FnOnce(&mut [u8]) -> usize,
     ) -> Result<Packet, Drop> {
-        let rtp = Rtp { payload, seq, timestamp: self.timestamp, ssrc: self.ssrc };
-        let key = self.keys.current(now);
-        let packet = Packet::build(|out| {
-            out[..RTP_BYTES].copy_from_slice(&rtp.encode());
-            let at = key.plaintext_at();
-            let len = write(&mut out[at..]);
-            key.seal(out, len)
-        });
-        self.sealed_at = now;
+        let (ssrc, timestamp) = (self.ssrc, self.timestamp);
+        let header = |payload| Rtp { payload, seq, timestamp, ssrc }.encode();
+        let packet = match &mut self.cover {
+            Cover::Keys(keys) => {
+                let key = keys.current(now);
+                let payload = if content == Content::Voice { Payload::Voice } else { Payload::Report };
+                Packet::build(|out| {
+                    out[..RTP_BYTES].copy_from_slice(&header(payload));
+                    let at = key.plaintext_at();
+                    let len = write(&mut out[at..]);
+                    key.seal(out, len)
+                })
+            }
+            Cover::None => {
+                let payload =
+                    if content == Content::Voice { Payload::PlainVoice } else { Payload::PlainReport };
+                Packet::build(|out| {
+                    out[..RTP_BYTES].copy_from_slice(&header(payload));
+                    Some(RTP_BYTES + write(&mut out[RTP_BYTES..]))
+                })
+            }
+        };
+        self.sent_at = now;
         packet.ok_or(Drop::Oversized)
     }
 }
+
+/// What a packet of ours carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Voice,
+    Report,
+}
+
+/// What every plain client can play, and all that is sent or played where one may listen: exactly 10 ms, and no more
+/// bytes than the original's datagram has room for. Its program dies of anything else.
+pub(super) fn plain_frame(opus: &[u8]) -> Result<(), Drop> {
+    if opus.len() > PLAIN_OPUS_BYTES_MAX {
+        return Err(Drop::Oversized);
+    }
+    if duration(opus) == Some(PLAIN_FRAME) { Ok(()) } else { Err(Drop::Malformed) }
+}
+
+/// Frames of calls that are not encrypted, all of them.
+pub(super) const PLAIN_FRAME: Duration = Duration::from_millis(10);
+/// 10 ms of Opus silence: who sends it only says that it is still there.
+pub(super) const SILENCE: [u8; 3] = [0xf0, 0xff, 0xfe];
 
 const _: () = assert!(RTP_BYTES + OVERHEAD_MAX + OPUS_BYTES_MAX <= DATAGRAM_BYTES_MAX);
 const _: () = assert!(RTP_BYTES + OVERHEAD_MAX + REPORT_BYTES_MAX <= DATAGRAM_BYTES_MAX);

@@ -5,7 +5,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::keys::Made;
-use super::speakers::{Opened, Speaker, Speakers, unwrapped};
+use super::speakers::{Cover, Opened, Speaker, Speakers, unwrapped};
 use super::streams::{Outgoing, Packet};
 use crate::crypto::sframe::{Sealed, ratchet};
 use crate::drop::Drop;
@@ -19,7 +19,11 @@ const FRAME: Duration = Duration::from_millis(20);
 const SAYER: Ssrc = Ssrc(1);
 
 fn outgoing(seed: u8) -> Outgoing {
-    Outgoing::new(SAYER, Rng::new([seed; 32]), Time::ZERO)
+    Outgoing::sealed(SAYER, Rng::new([seed; 32]), Time::ZERO)
+}
+
+fn sealed() -> Cover {
+    Cover::Keys(Box::default())
 }
 
 /// A member that has one key of the stream.
@@ -28,7 +32,7 @@ struct Ear(Speakers);
 impl Ear {
     fn with(key: &Made) -> Self {
         let mut ear = Self(Speakers::new());
-        ear.0.get_or_add(SAYER, Time::ZERO).unwrap();
+        ear.0.get_or_add(SAYER, sealed, Time::ZERO).unwrap();
         ear.listen(key);
         ear
     }
@@ -38,7 +42,7 @@ impl Ear {
     }
 
     fn listen(&mut self, key: &Made) {
-        self.speaker().listen(key.generation, key.step, &key.base_key);
+        self.speaker().keys().unwrap().listen(key.generation, key.step, &key.base_key);
     }
 
     fn open(&mut self, packet: &Packet, now: Time) -> Result<Opened, Drop> {
@@ -91,13 +95,13 @@ fn media_time_goes_on_while_the_microphone_is_off() {
 #[test]
 fn the_same_key_again_does_not_forget_what_was_seen() {
     let mut out = outgoing(1);
-    let first = out.key();
+    let first = out.keys().unwrap().told();
     let mut ear = Ear::with(&first);
     let packet = says(&mut out, Time::ZERO);
     ear.hears(&packet, Time::ZERO);
     ear.listen(&first);
     assert_eq!(ear.refuses(&packet, Time::ZERO), Drop::Replay);
-    let stepped = out.step(Time::ZERO);
+    let stepped = out.keys().unwrap().step(Time::ZERO);
     ear.listen(&stepped);
     assert_eq!(
         ear.refuses(&packet, Time::ZERO),
@@ -110,10 +114,10 @@ fn the_same_key_again_does_not_forget_what_was_seen() {
 #[test]
 fn after_a_crash_a_new_key_goes_on_above_the_old_one() {
     let mut old = outgoing(1);
-    let mut ear = Ear::with(&old.key());
+    let mut ear = Ear::with(&old.keys().unwrap().told());
     let before = ear.hears(&says(&mut old, Time::ZERO), Time::ZERO);
     let mut new = outgoing(2);
-    ear.listen(&new.key());
+    ear.listen(&new.keys().unwrap().told());
     assert!(ear.hears(&says(&mut new, Time::ZERO), Time::ZERO) > before + 65_535);
     let late = says(&mut old, Time::ZERO);
     assert_eq!(ear.refuses(&late, Time::ZERO), Drop::Forged, "the key of the same identifier is replaced");
@@ -122,9 +126,9 @@ fn after_a_crash_a_new_key_goes_on_above_the_old_one() {
 #[test]
 fn who_joins_opens_nothing_of_before_and_everything_after() {
     let mut out = outgoing(1);
-    let mut member = Ear::with(&out.key());
+    let mut member = Ear::with(&out.keys().unwrap().told());
     let before: Vec<_> = (0..10).map(|_| says(&mut out, Time::ZERO)).collect();
-    let stepped = out.step(Time::ZERO);
+    let stepped = out.keys().unwrap().step(Time::ZERO);
     assert_eq!((stepped.generation, stepped.step), (0, 1));
     let mut joiner = Ear::with(&stepped);
     for packet in &before {
@@ -140,10 +144,10 @@ fn who_joins_opens_nothing_of_before_and_everything_after() {
 #[test]
 fn the_keys_before_open_late_packets_for_five_seconds_and_are_forgotten_then() {
     let mut out = outgoing(1);
-    let mut ear = Ear::with(&out.key());
+    let mut ear = Ear::with(&out.keys().unwrap().told());
     ear.hears(&says(&mut out, Time::ZERO), Time::ZERO);
     let (late, later) = (says(&mut out, Time::ZERO), says(&mut out, Time::ZERO));
-    let renewed = out.renew(Time::ZERO);
+    let renewed = out.keys().unwrap().renew(Time::ZERO);
     assert_eq!((renewed.generation, renewed.step), (1, 0));
     ear.listen(&renewed);
     ear.hears(&says(&mut out, Time::ms(799)), Time::ms(60_000));
@@ -158,8 +162,8 @@ fn the_keys_before_open_late_packets_for_five_seconds_and_are_forgotten_then() {
 #[test]
 fn who_left_opens_nothing_after_the_switch() {
     let mut out = outgoing(1);
-    let mut leaver = Ear::with(&out.key());
-    let told = out.renew(Time::ms(100));
+    let mut leaver = Ear::with(&out.keys().unwrap().told());
+    let told = out.keys().unwrap().renew(Time::ms(100));
     let mut member = Ear::with(&told);
     leaver.hears(&says(&mut out, Time::ms(899)), Time::ms(899));
     for ms in [900, 2_000] {
@@ -172,9 +176,9 @@ fn who_left_opens_nothing_after_the_switch() {
 #[test]
 fn a_second_renewal_takes_the_place_of_the_first_and_keeps_its_time() {
     let mut out = outgoing(1);
-    let mut member = Ear::with(&out.key());
-    let first = out.renew(Time::ZERO);
-    let second = out.renew(Time::ms(300));
+    let mut member = Ear::with(&out.keys().unwrap().told());
+    let first = out.keys().unwrap().renew(Time::ZERO);
+    let second = out.keys().unwrap().renew(Time::ms(300));
     assert_eq!((first.generation, second.generation), (1, 2));
     let mut left_second = Ear::with(&first);
     [&first, &second].into_iter().for_each(|key| member.listen(key));
@@ -192,13 +196,13 @@ fn however_many_leave_the_first_is_out_within_a_second() {
         if switched.is_none() && kid(&says(&mut out, Time::ms(ms))) != 0 {
             switched = Some(ms);
         }
-        out.renew(Time::ms(ms));
+        out.keys().unwrap().renew(Time::ms(ms));
     }
     let latest = u64::try_from(RENEW_SWITCH_MAX.as_millis()).unwrap();
     assert_eq!(switched, Some(latest));
     let mut out = outgoing(1);
-    out.renew(Time::ZERO);
-    out.renew(Time::ms(790));
+    out.keys().unwrap().renew(Time::ZERO);
+    out.keys().unwrap().renew(Time::ms(790));
     let (just_before, at) = (Time::ms(789) + RENEW_LEAD_MIN, Time::ms(790) + RENEW_LEAD_MIN);
     assert_eq!(kid(&says(&mut out, just_before)), 0, "the others get time for the new one");
     assert_ne!(kid(&says(&mut out, at)), 0);
@@ -207,28 +211,28 @@ fn however_many_leave_the_first_is_out_within_a_second() {
 #[test]
 fn who_joins_during_a_renewal_gets_the_key_to_come() {
     let mut out = outgoing(1);
-    let renewed = out.renew(Time::ZERO);
-    let joined = out.step(Time::ms(100));
+    let renewed = out.keys().unwrap().renew(Time::ZERO);
+    let joined = out.keys().unwrap().step(Time::ms(100));
     assert_eq!((joined.generation, joined.step), (1, 0));
     assert_eq!(joined.base_key, renewed.base_key, "with which nothing was said");
     let mut joiner = Ear::with(&joined);
     assert_eq!(joiner.refuses(&says(&mut out, Time::ms(799)), Time::ms(799)), Drop::NoKey);
     joiner.hears(&says(&mut out, Time::ms(800)), Time::ms(800));
-    let stepped = out.step(Time::ms(900));
+    let stepped = out.keys().unwrap().step(Time::ms(900));
     assert_eq!((stepped.generation, stepped.step), (1, 1), "and after the switch steps are steps again");
 }
 
 #[test]
 fn after_the_seventh_step_comes_a_generation() {
     let mut out = outgoing(1);
-    let mut base = out.key().base_key;
+    let mut base = out.keys().unwrap().told().base_key;
     for step in 1..=7 {
-        let key = out.step(Time::ZERO);
+        let key = out.keys().unwrap().step(Time::ZERO);
         base = ratchet(&base);
         assert_eq!((key.generation, key.step), (0, step));
         assert_eq!(key.base_key, base, "the formula of RFC 9605 section 5.1");
     }
-    let next = out.step(Time::ZERO);
+    let next = out.keys().unwrap().step(Time::ZERO);
     assert_eq!((next.generation, next.step), (1, 0));
     assert_eq!(kid(&says(&mut out, Time::ms(799))), 7);
     assert_eq!(kid(&says(&mut out, Time::ms(800))), 1 << 3);
@@ -237,7 +241,7 @@ fn after_the_seventh_step_comes_a_generation() {
 #[test]
 fn generations_begin_again_after_the_last_and_the_stream_goes_on() {
     let mut out = outgoing(1);
-    let mut ear = Ear::with(&out.key());
+    let mut ear = Ear::with(&out.keys().unwrap().told());
     let (mut now, mut before) = (Time::ZERO, None);
     for generation in (0..32).chain(0..3) {
         let packet = says(&mut out, now);
@@ -245,7 +249,7 @@ fn generations_begin_again_after_the_last_and_the_stream_goes_on() {
         let seq = ear.hears(&packet, now);
         assert!(before.is_none_or(|before| seq == before + 1));
         before = Some(seq);
-        let next = out.renew(now);
+        let next = out.keys().unwrap().renew(now);
         ear.listen(&next);
         now += RENEW_SWITCH_AFTER;
     }
@@ -254,7 +258,7 @@ fn generations_begin_again_after_the_last_and_the_stream_goes_on() {
 #[test]
 fn a_replay_is_refused_under_every_key_it_was_sealed_with() {
     let mut out = outgoing(1);
-    let mut ear = Ear::with(&out.key());
+    let mut ear = Ear::with(&out.keys().unwrap().told());
     let mut all = Vec::new();
     for n in 0..12 {
         let now = Time::ms(n * 100);
@@ -262,8 +266,8 @@ fn a_replay_is_refused_under_every_key_it_was_sealed_with() {
         ear.hears(&packet, now);
         all.push(packet);
         match n % 6 {
-            2 => drop(out.step(now)),
-            5 => ear.listen(&out.renew(now)),
+            2 => drop(out.keys().unwrap().step(now)),
+            5 => ear.listen(&out.keys().unwrap().renew(now)),
             _ => {}
         }
         for packet in &all {
@@ -280,8 +284,8 @@ fn no_key_is_used_twice_with_one_counter() {
     for n in 0..400u64 {
         now += Duration::from_millis(90);
         match n % 7 {
-            0 => drop(out.renew(now)),
-            3 | 4 => drop(out.step(now)),
+            0 => drop(out.keys().unwrap().renew(now)),
+            3 | 4 => drop(out.keys().unwrap().step(now)),
             _ => {}
         }
         // Past thirty-two generations a number comes again, with another key.
@@ -294,7 +298,7 @@ fn no_key_is_used_twice_with_one_counter() {
 #[test]
 fn a_forged_packet_of_any_key_changes_nothing() {
     let mut out = outgoing(1);
-    let mut ear = Ear::with(&out.key());
+    let mut ear = Ear::with(&out.keys().unwrap().told());
     let genuine = says(&mut out, Time::ZERO);
     ear.hears(&genuine, Time::ZERO);
     let late = says(&mut out, Time::ZERO);
@@ -315,10 +319,10 @@ fn a_forged_packet_of_any_key_changes_nothing() {
 #[test]
 fn the_key_in_use_is_kept_whoever_leaves_in_quick_succession() {
     let mut out = outgoing(1);
-    let mut ear = Ear::with(&out.key());
+    let mut ear = Ear::with(&out.keys().unwrap().told());
     ear.hears(&says(&mut out, Time::ZERO), Time::ZERO);
     for n in 1..9 {
-        ear.listen(&out.renew(Time::ms(n * 50)));
+        ear.listen(&out.keys().unwrap().renew(Time::ms(n * 50)));
         ear.hears(&says(&mut out, Time::ms(n * 50)), Time::ms(n * 50));
     }
     let packet = says(&mut out, Time::ms(2_000));
@@ -331,9 +335,9 @@ fn the_largest_report_and_frame_fit_a_datagram() {
     let mut out = outgoing(1);
     let mut speakers = Speakers::new();
     for n in 0..32 {
-        speakers.get_or_add(Ssrc(n), Time::ZERO).unwrap();
+        speakers.get_or_add(Ssrc(n), sealed, Time::ZERO).unwrap();
     }
-    assert_eq!(speakers.get_or_add(Ssrc(99), Time::ZERO).err(), Some(Drop::Full));
+    assert_eq!(speakers.get_or_add(Ssrc(99), sealed, Time::ZERO).err(), Some(Drop::Full));
     let heard = speakers.iter().map(|speaker| speaker.heard(Time::ZERO));
     assert!(out.report(false, heard, Time::ZERO).is_ok());
     assert!(out.frame(&[0; OPUS_BYTES_MAX], FRAME, Time::ZERO).is_ok());
@@ -348,13 +352,13 @@ proptest! {
     #[test]
     fn a_member_hears_all_of_it(acts in prop::collection::vec((0..8u8, 1..400u64), 1..60)) {
         let mut out = outgoing(1);
-        let mut ear = Ear::with(&out.key());
+        let mut ear = Ear::with(&out.keys().unwrap().told());
         let (mut now, mut before) = (Time::ZERO, None);
         for (act, pause) in acts {
             now += Duration::from_millis(pause);
             let key = match act {
-                0 => Some(out.renew(now)),
-                1 | 2 => Some(out.step(now)),
+                0 => Some(out.keys().unwrap().renew(now)),
+                1 | 2 => Some(out.keys().unwrap().step(now)),
                 _ => None,
             };
             if let Some(key) = key.filter(|key| key.step == 0) {

@@ -1,4 +1,4 @@
-//! Two media machines, a relay and a network of equal delay and seeded loss between them.
+//! Media machines, a relay and a network of equal delay and seeded loss between them.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -42,6 +42,7 @@ pub(crate) fn marked(end: usize, n: u64) -> Vec<u8> {
 pub(crate) enum Sent {
     Bind,
     Sealed,
+    Plain,
 }
 
 pub(crate) struct End {
@@ -53,11 +54,13 @@ pub(crate) struct End {
     pub(crate) sent: Vec<Sent>,
     pub(crate) played: Vec<(u64, Vec<u8>)>,
     pub(crate) played_at: Vec<Time>,
+    pub(crate) played_of: Vec<Ssrc>,
+    /// Every datagram that reached this end.
+    pub(crate) received: Vec<Vec<u8>>,
     pub(crate) events: Vec<CallEvent>,
     event_times: Vec<Time>,
     drops: Vec<Drop>,
     address: SocketAddr,
-    last_in: Vec<u8>,
 }
 
 impl End {
@@ -77,7 +80,7 @@ impl End {
 
 pub(crate) struct Net {
     pub(crate) now: Time,
-    pub(crate) ends: [End; 2],
+    pub(crate) ends: Vec<End>,
     pub(crate) relay: Relay,
     pub(crate) loss_percent: u64,
     /// The relay's machine is gone.
@@ -92,6 +95,11 @@ pub(crate) struct Net {
 
 impl Net {
     pub(crate) fn new(seed: u8) -> Self {
+        Self::of(seed, 2)
+    }
+
+    /// One with `count` ends.
+    pub(crate) fn of(seed: u8, count: usize) -> Self {
         let mut rng = Rng::new([seed; 32]);
         let end = |rng: &mut Rng, n: u8| End {
             media: Media::new(rng.child("media"), Time::ZERO),
@@ -102,13 +110,14 @@ impl Net {
             sent: Vec::new(),
             played: Vec::new(),
             played_at: Vec::new(),
+            played_of: Vec::new(),
+            received: Vec::new(),
             events: Vec::new(),
             event_times: Vec::new(),
             drops: Vec::new(),
             address: SocketAddr::from(([192, 0, 2, n], 4_000)),
-            last_in: Vec::new(),
         };
-        let ends = [end(&mut rng, 1), end(&mut rng, 2)];
+        let ends = (1..).take(count).map(|n| end(&mut rng, n)).collect();
         let relay = Relay::new(RELAY_KEY, rng.child("relay"), RelayLimits::default());
         Self {
             now: Time::ZERO,
@@ -133,7 +142,7 @@ impl Net {
     }
 
     pub(crate) fn bind_both(&mut self) {
-        for end in [ALICE, BOB] {
+        for end in 0..self.ends.len() {
             self.command(end, CallCommand::Bind(place(end)));
         }
         self.run(Duration::from_millis(100));
@@ -187,13 +196,16 @@ impl Net {
         self.drain(end);
     }
 
-    /// Both speak, 20 ms at a time.
+    /// Everybody who is in speaks, 20 ms at a time.
     pub(crate) fn talk(&mut self, time: Duration) {
         let frame = Duration::from_millis(20);
         let until = self.now + time;
         while self.now < until {
-            self.frame(ALICE, frame);
-            self.frame(BOB, frame);
+            for end in 0..self.ends.len() {
+                if self.ends[end].devices {
+                    self.frame(end, frame);
+                }
+            }
             self.run(frame);
         }
     }
@@ -216,7 +228,7 @@ impl Net {
             let (from, to, bytes) = entry.remove();
             self.deliver(from, to, &bytes);
         }
-        for end in [ALICE, BOB] {
+        for end in 0..self.ends.len() {
             if self.ends[end].media.deadline().is_some_and(|at| at <= self.now) {
                 self.ends[end].media.handle(MediaInput::Timeout, self.now);
                 self.drain(end);
@@ -236,7 +248,7 @@ impl Net {
             return self.deliver_to_relay(from, bytes);
         }
         let Some(end) = self.ends.iter().position(|end| end.address == to) else { return };
-        self.ends[end].last_in = bytes.to_vec();
+        self.ends[end].received.push(bytes.to_vec());
         self.ends[end].media.handle(MediaInput::Datagram(from, bytes), self.now);
         self.drain(end);
     }
@@ -281,12 +293,17 @@ impl Net {
             let this = &mut self.ends[end];
             match out {
                 MediaOutput::Datagram { to, bytes } => {
-                    this.sent.push(if bytes[0] == 0x80 { Sent::Sealed } else { Sent::Bind });
+                    this.sent.push(match bytes[..2] {
+                        [0x80, 96 | 97] => Sent::Sealed,
+                        [0x80, _] => Sent::Plain,
+                        _ => Sent::Bind,
+                    });
                     let from = this.address;
                     self.send(from, to, &bytes);
                 }
                 MediaOutput::Play { speaker, seq, frame, .. } => {
-                    assert_eq!(speaker, place(1 - end).ssrc);
+                    assert_ne!(speaker, place(end).ssrc);
+                    this.played_of.push(speaker);
                     this.played.push((seq, frame.to_vec()));
                     this.played_at.push(now);
                 }
@@ -307,18 +324,23 @@ impl Net {
 
     /// The last datagram that reached this end.
     pub(crate) fn last_to(&self, end: usize) -> Vec<u8> {
-        self.ends[end].last_in.clone()
+        self.ends[end].received.last().unwrap().clone()
     }
 
     /// A genuine packet for `end` that it has not seen.
     pub(crate) fn fresh_for(&mut self, end: usize) -> Vec<u8> {
-        let opus = marked(1 - end, 0);
+        self.fresh_from(1 - end)
+    }
+
+    /// A genuine packet of `end` that nobody has seen.
+    pub(crate) fn fresh_from(&mut self, end: usize) -> Vec<u8> {
+        let opus = marked(end, 0);
         let input = MediaInput::Frame { opus: &opus, duration: Duration::from_millis(20) };
-        self.ends[1 - end].media.handle(input, self.now);
-        let Some(MediaOutput::Datagram { bytes, .. }) = self.ends[1 - end].media.poll() else {
+        self.ends[end].media.handle(input, self.now);
+        let Some(MediaOutput::Datagram { bytes, .. }) = self.ends[end].media.poll() else {
             panic!("no packet")
         };
-        self.drain(1 - end);
+        self.drain(end);
         bytes.to_vec()
     }
 
