@@ -262,6 +262,8 @@ pub const OLD_KEY_LIFE: Duration = Duration::from_secs(5);
 /// Generations of one speaker's key known at once: the one in use, the one to come, and those of members who left in
 /// quick succession.
 pub const GENERATIONS_KEPT_MAX: usize = 4;
+/// Datagrams of one member of a call without relay that are known again when they come twice.
+pub const DIRECT_REPEATS_KEPT: usize = 8;
 /// A sender emits a sealed packet at least so often, muted or not.
 pub const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// Nothing opened for so long: bind again.

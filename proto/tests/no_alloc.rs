@@ -14,10 +14,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 
 use proto::crypto::mac;
 use proto::id::{CallId, RelayId, Ssrc};
-use proto::media::{CallCommand, CallEvent, Media, MediaInput, MediaOutput, Packet, Place};
+use proto::media::{CallCommand, CallEvent, DirectForm, Media, MediaInput, MediaOutput, Packet, Place};
 use proto::relay::{Change, Input, Output, Relay, RelayLimits};
-use proto::wire::datagram::{Bind, Cookie, Payload, PlainVoice, Rtp};
-use proto::{Now, Rng, Time, Wall};
+use proto::wire::datagram::{Bind, Cookie, Payload, PlainVoice, Rtp, encode_text_voice};
+use proto::{Drop, Now, Rng, Time, Wall};
 
 struct Counting;
 
@@ -73,21 +73,61 @@ fn address(end: usize) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 5_000 + u16::try_from(end).unwrap()))
 }
 
-/// Two ends whose datagrams take no time.
+/// Ends whose datagrams take no time.
 struct Line {
     relay: Relay,
-    ends: [Media; 2],
+    ends: Vec<Media>,
     now: Time,
-    played: [u64; 2],
-    keys: [Option<CallEvent>; 2],
+    played: Vec<u64>,
+    keys: Vec<Option<CallEvent>>,
 }
 
 impl Line {
-    fn new() -> Self {
+    fn of(count: usize) -> Self {
         let mut rng = Rng::new([1; 32]);
-        let ends = [0, 1].map(|_| Media::new(rng.child("media"), Time::ZERO));
+        let ends = (0..count).map(|_| Media::new(rng.child("media"), Time::ZERO)).collect();
         let relay = Relay::new(KEY, rng.child("relay"), RelayLimits::default());
-        Self { relay, ends, now: Time::ZERO, played: [0; 2], keys: [None, None] }
+        let mut line = Self { relay, ends, now: Time::ZERO, played: vec![0; count], keys: vec![None; count] };
+        for end in 0..count {
+            let ticket = mac::ticket(&KEY, ROOM, ssrc(end), EXPIRY);
+            let (relay_addr, ssrc) = (relay_addr(), ssrc(end));
+            let place = Place { call: CALL, relay_addr, relay: ROOM, ssrc, expiry: EXPIRY, ticket };
+            line.give(end, MediaInput::Command(CallCommand::Bind(place)));
+        }
+        line
+    }
+
+    /// Everybody is in, and has everybody's key.
+    fn sealed(count: usize) -> Self {
+        let mut line = Self::of(count);
+        (0..count).for_each(|end| line.give(end, MediaInput::Command(CallCommand::Open(CALL))));
+        (0..count).for_each(|end| line.tell_key(end));
+        line
+    }
+
+    /// Everybody is in, and hears everybody.
+    fn plain(count: usize) -> Self {
+        let mut line = Self::of(count);
+        for end in 0..count {
+            line.give(end, MediaInput::Command(CallCommand::OpenPlain(CALL)));
+            for other in (0..count).filter(|other| *other != end) {
+                let listen = CallCommand::ListenPlain { call: CALL, ssrc: ssrc(other) };
+                line.give(end, MediaInput::Command(listen));
+            }
+        }
+        line.played.fill(0);
+        line
+    }
+
+    fn tell_key(&mut self, from: usize) {
+        let Some(CallEvent::Key { generation, step, base_key, .. }) = self.keys[from].clone() else {
+            panic!("no key")
+        };
+        for to in (0..self.ends.len()).filter(|to| *to != from) {
+            let (ssrc, base_key) = (ssrc(from), base_key.clone());
+            let listen = CallCommand::Listen { call: CALL, ssrc, generation, step, base_key };
+            self.give(to, MediaInput::Command(listen));
+        }
     }
 
     fn give(&mut self, end: usize, input: MediaInput<'_>) {
@@ -98,7 +138,8 @@ impl Line {
                 MediaOutput::Play { .. } => self.played[end] += 1,
                 MediaOutput::Event(event @ CallEvent::Key { .. }) => self.keys[end] = Some(event),
                 MediaOutput::Event(_) | MediaOutput::OpenDevices | MediaOutput::CloseDevices => {}
-                MediaOutput::Drop(drop) => panic!("dropped: {drop}"),
+                // While the others still open, what a plain call hears of them has nobody to be told to.
+                MediaOutput::Drop(drop) => assert!(drop == Drop::Forged || drop == Drop::Stranger, "{drop}"),
             }
         }
     }
@@ -106,7 +147,11 @@ impl Line {
     fn carry(&mut self, from: usize, bytes: &Packet) {
         self.relay.handle(Input::Datagram(address(from), bytes), Now::at(self.now, Wall(0)));
         match self.relay.poll() {
-            Some(Output::Fan) => self.give(1 - from, MediaInput::Datagram(relay_addr(), bytes)),
+            Some(Output::Fan) => {
+                for to in (0..self.ends.len()).filter(|to| *to != from) {
+                    self.give(to, MediaInput::Datagram(relay_addr(), bytes));
+                }
+            }
             Some(Output::Reply { bytes, .. }) => self.give(from, MediaInput::Datagram(relay_addr(), &bytes)),
             Some(Output::ToGuests | Output::OfGuest) => panic!("no guest is seated here"),
             Some(Output::Drop(drop)) => panic!("dropped: {drop}"),
@@ -118,8 +163,8 @@ impl Line {
         let frame = Duration::from_millis(10);
         for _ in 0..100 {
             self.now += frame;
-            for end in [0, 1] {
-                self.give(end, MediaInput::Frame { opus: &[7; 80], duration: frame });
+            for end in 0..self.ends.len() {
+                self.give(end, MediaInput::Frame { opus: &[30 << 3; 80], duration: frame });
                 self.give(end, MediaInput::Timeout);
             }
         }
@@ -132,26 +177,11 @@ fn relay_addr() -> SocketAddr {
 
 #[test]
 fn voice_and_strangers_cost_no_allocation() {
-    let mut line = Line::new();
-    for end in [0, 1] {
-        let ticket = mac::ticket(&KEY, ROOM, ssrc(end), EXPIRY);
-        let (relay_addr, ssrc) = (relay_addr(), ssrc(end));
-        let place = Place { call: CALL, relay_addr, relay: ROOM, ssrc, expiry: EXPIRY, ticket };
-        line.give(end, MediaInput::Command(CallCommand::Bind(place)));
-    }
-    for end in [0, 1] {
-        line.give(end, MediaInput::Command(CallCommand::Open(CALL)));
-    }
-    for end in [0, 1] {
-        let Some(CallEvent::Key { base_key, .. }) = line.keys[1 - end].clone() else { panic!("no key") };
-        let listen =
-            CallCommand::Listen { call: CALL, ssrc: ssrc(1 - end), generation: 0, step: 0, base_key };
-        line.give(end, MediaInput::Command(listen));
-    }
+    let mut line = Line::sealed(2);
     assert!(calls_in(|| drop(core::hint::black_box(vec![1; 9]))) > 0, "the counter counts");
     assert_eq!(calls_in(|| line.second_of_voice()), 0, "from the first frame on");
     assert_eq!(calls_in(|| (0..5).for_each(|_| line.second_of_voice())), 0);
-    assert_eq!(line.played, [600, 600]);
+    assert_eq!(line.played[..], [600, 600]);
 
     let ticket = mac::ticket(&KEY, ROOM, Ssrc(9), EXPIRY);
     let bind = Bind { relay: ROOM, ssrc: Ssrc(9), expiry: EXPIRY, proof: [0; 16] };
@@ -202,4 +232,57 @@ fn voice_of_and_to_guests_costs_no_allocation() {
         }
     });
     assert_eq!(spent, 0);
+}
+
+#[test]
+fn a_call_of_five_costs_no_allocation_through_a_step_and_a_renewal() {
+    let mut line = Line::sealed(5);
+    assert_eq!(calls_in(|| line.second_of_voice()), 0);
+    // The commands may allocate; that the new keys come into use, and the old are forgotten, may not.
+    for command in [CallCommand::Step(CALL), CallCommand::Renew(CALL)] {
+        (0..5).for_each(|end| line.give(end, MediaInput::Command(command.clone())));
+        if command == CallCommand::Renew(CALL) {
+            (0..5).for_each(|end| line.tell_key(end));
+        }
+        assert_eq!(calls_in(|| (0..7).for_each(|_| line.second_of_voice())), 0, "{command:?}");
+    }
+    assert_eq!(line.played[..], [15 * 100 * 4; 5]);
+}
+
+#[test]
+fn plain_voice_costs_no_allocation_either() {
+    let mut line = Line::plain(3);
+    assert_eq!(calls_in(|| (0..5).for_each(|_| line.second_of_voice())), 0);
+    assert_eq!(line.played[..], [500 * 2; 3]);
+
+    let mut media = Media::new(Rng::new([1; 32]), Time::ZERO);
+    let mut give = |input: MediaInput<'_>, now: Time| {
+        media.handle(input, now);
+        core::iter::from_fn(|| media.poll()).filter(|out| !matches!(out, MediaOutput::Drop(_))).count()
+    };
+    for (form, call) in [(DirectForm::Binary, CallId([4; 16])), (DirectForm::Text, CallId([5; 16]))] {
+        give(MediaInput::Command(CallCommand::OpenDirect { call, form, local: address(0) }), Time::ZERO);
+        let meet = CallCommand::Meet { call, ssrc: ssrc(1), at: address(1) };
+        give(MediaInput::Command(meet), Time::ZERO);
+        let datagram = match form {
+            DirectForm::Binary => |opus: &[u8], sent_ms| {
+                Packet::copy_of(&PlainVoice { opus, sent_ms }.encode().unwrap()).unwrap()
+            },
+            DirectForm::Text => |opus: &[u8], _| Packet::copy_of(&encode_text_voice(opus).unwrap()).unwrap(),
+        };
+        let mut out = 0;
+        let calls = calls_in(|| {
+            for n in 0..500 {
+                let now = Time::ms(10 * n);
+                out += give(
+                    MediaInput::Frame { opus: &[30 << 3; 80], duration: Duration::from_millis(10) },
+                    now,
+                );
+                out += give(MediaInput::Datagram(address(1), &datagram(&[30 << 3; 80], n * 10)), now);
+            }
+        });
+        assert_eq!(calls, 0, "{form:?}");
+        assert_eq!(out, 500 + 500 + 1, "sent, played, and heard for the first time");
+        give(MediaInput::Command(CallCommand::Close(call)), Time::secs(5));
+    }
 }

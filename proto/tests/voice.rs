@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot unwrap is its failure")]
 
+#[path = "voice/direct.rs"]
+mod direct;
 #[path = "voice/many.rs"]
 mod many;
 #[path = "voice/plain.rs"]

@@ -7,10 +7,10 @@ use crate::drop::Drop;
 use crate::id::Ssrc;
 use crate::limits::{DATAGRAM_BYTES_MAX, OPUS_BYTES_MAX, PLAIN_OPUS_BYTES_MAX, REPORT_EVERY};
 use crate::media::keys::OwnKeys;
-use crate::media::opus::duration;
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::datagram::{Heard, Inline, Payload, REPORT_BYTES_MAX, RTP_BYTES, Report, Rtp};
+use crate::wire::opus::{duration, is_whole};
 
 /// A datagram held in place.
 pub type Packet = Inline<DATAGRAM_BYTES_MAX>;
@@ -206,7 +206,7 @@ pub(super) fn plain_frame(opus: &[u8]) -> Result<(), Drop> {
     if opus.len() > PLAIN_OPUS_BYTES_MAX {
         return Err(Drop::Oversized);
     }
-    if duration(opus) == Some(PLAIN_FRAME) { Ok(()) } else { Err(Drop::Malformed) }
+    if duration(opus) == Some(PLAIN_FRAME) && is_whole(opus) { Ok(()) } else { Err(Drop::Malformed) }
 }
 
 /// Frames of calls that are not encrypted, all of them.
