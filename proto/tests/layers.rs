@@ -91,7 +91,7 @@ const CRATES: &[Crate] = &[
             &["app", "clock"],
             &["view", "args"],
             &["signals", "terminal", "identity", "config", "socket"],
-            &["known", "store", "server_link"],
+            &["known", "store", "server_link", "peers"],
             &["visit"],
             &["session", "screen"],
             &["run", "headless", "invite"],

@@ -1,11 +1,12 @@
 //! What was typed.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use proto::id::{Fingerprint, Name};
 
-use crate::target::Target;
+use crate::target::{Protocol, Target};
 
 /// Voice calls and chat for people who live in terminals.
 #[derive(Clone, Debug, Parser)]
@@ -22,6 +23,14 @@ pub struct Args {
     /// The name to take on a server that does not know you yet
     #[arg(long)]
     pub name: Option<Name>,
+
+    /// What the server speaks; nothing is encrypted with the plain ones
+    #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t)]
+    pub protocol: Protocol,
+
+    /// The local address for connections and voice of a plain protocol
+    #[arg(long, value_name = "ADDR")]
+    pub bind: Option<IpAddr>,
 
     /// The sound: default, null, tone, loopback, wav:IN.wav,OUT.wav, or a device's name
     #[arg(long, value_name = "SPEC")]
@@ -94,6 +103,9 @@ mod tests {
         let args = parse("tincan invite --profile p").unwrap();
         assert!(matches!(args.act, Some(Act::Invite)) && args.profile == Some("p".into()));
         assert!(parse("tincan").unwrap().server.is_none());
+        let args = parse("tincan --protocol text --bind 127.0.0.2 host").unwrap();
+        assert_eq!((args.protocol, args.bind), (Protocol::Text, Some(IpAddr::from([127, 0, 0, 2]))));
+        assert_eq!(parse("tincan host").unwrap().protocol, Protocol::Native);
     }
 
     #[test]
@@ -103,6 +115,8 @@ mod tests {
             ("tincan tincan://host", "copy the whole line"),
             ("tincan --name 1234 host", "at least one letter"),
             ("tincan --pin MD5:1 host", "43 characters"),
+            ("tincan --protocol morse host", "binary"),
+            ("tincan --bind localhost host", "invalid IP address"),
         ] {
             let why = parse(line).unwrap_err();
             assert!(why.to_string().contains(said), "{why}");

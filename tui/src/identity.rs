@@ -5,7 +5,8 @@
 //! PROFILE/store_key        32 random bytes, under which the ratchets' states are kept
 //! PROFILE/known_servers    where we have been
 //! PROFILE/lock             held by the running client; its text is the path of the client's socket
-//! PROFILE/HOST_PORT/store.db
+//! PROFILE/HOST_PORT/store.db   of a server of our own protocol
+//! PROFILE/HOST_PORT/plain.db   of a server of a plain one: the name
 //! ```
 //!
 //! Directories are 0700 and files 0600, whatever the umask says.

@@ -38,3 +38,5 @@ pub const VISIT_TIME_MAX: Duration = Duration::from_secs(15);
 pub const KNOWN_SERVERS_MAX: usize = 1_000;
 /// How loud a member of a call is played at most, in percent of what they sent: the agent's own bound.
 pub const VOLUME_PERCENT_MAX: u16 = 200;
+/// Ports tried until one is free for callers and for their voice.
+pub const PORTS_TRIED_MAX: usize = 16;

@@ -13,7 +13,7 @@ use tincan_tui::exit::Exit;
 use tincan_tui::identity::{Opened, Profile, default_profile};
 use tincan_tui::known::Known;
 use tincan_tui::session::{Begin, Session};
-use tincan_tui::target::Target;
+use tincan_tui::target::{Protocol, Target};
 use tincan_tui::{headless, invite, run, terminal};
 
 fn main() -> ExitCode {
@@ -52,7 +52,8 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     {
         return Ok(misused(&why.to_string()));
     }
-    let begin = Begin { target, trust_first: args.headless, sound };
+    let (protocol, bind) = (args.protocol, args.bind);
+    let begin = Begin { target, protocol, bind, trust_first: args.headless, sound };
     let opened = Profile::open(&dir)?;
     if making_invite {
         return invite::run(opened, begin);
@@ -84,10 +85,17 @@ fn look(args: &Args, config: &Config) -> Look {
 
 /// Where to go: what was typed, else what is configured, else the server used last.
 fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result<Target, &'static str>> {
+    match args.protocol {
+        Protocol::Native if args.bind.is_some() => {
+            return Ok(Err("--bind is for the plain protocols: say --protocol binary or text, too"));
+        }
+        Protocol::Native => {}
+        Protocol::Binary | Protocol::Text => return Ok(plain_target(args)),
+    }
     let known = Known::read(profile).context("reading the known servers")?;
-    let usual = config.server.as_ref().or(known.newest());
-    let plain = |address| Target { address, expect: None, token: None };
-    let Some(mut target) = args.server.clone().or_else(|| usual.cloned().map(plain)) else {
+    let newest = config.server.as_ref().or(known.newest());
+    let usual = |address| Target { address, port_named: true, expect: None, token: None };
+    let Some(mut target) = args.server.clone().or_else(|| newest.cloned().map(usual)) else {
         return Ok(Err("no server is known yet: say tincan INVITE, or tincan HOST[:PORT]"));
     };
     if let (Some(expect), Some(pin)) = (target.expect, args.pin)
@@ -97,6 +105,19 @@ fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result
     }
     target.expect = target.expect.or(args.pin);
     Ok(Ok(target))
+}
+
+/// A server of a plain protocol has to be named: those that are known speak our own. It has no key to check.
+fn plain_target(args: &Args) -> Result<Target, &'static str> {
+    let Some(target) = args.server.clone() else {
+        return Err(
+            "say which server speaks this protocol: tincan --protocol binary HOST[:9999], or text HOST[:2000]",
+        );
+    };
+    if target.expect.is_some() || args.pin.is_some() {
+        return Err("a server of a plain protocol has no key: an invite or --pin is for tincan's own");
+    }
+    Ok(target.speaking(args.protocol))
 }
 
 fn log_to_stderr(level: tracing::Level) {

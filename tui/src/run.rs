@@ -11,7 +11,6 @@ use jiff::tz::TimeZone;
 use mio::Token;
 use proto::client::MessageState;
 use proto::id::Name;
-use proto::invite::PORT;
 use proto::limits::TEXT_BYTES_MAX;
 use proto::wire::record::Why;
 use proto::{Safe, Time, earliest};
@@ -24,6 +23,7 @@ use crate::limits::LOG_BYTES_MAX;
 use crate::screen::{Outside, Screen};
 use crate::session::{Session, Told};
 use crate::store::{ChatLine, Fate};
+use crate::target::{Address, Protocol};
 
 /// How the screen is to begin.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     let system = || variable("USER").or_else(|| variable("LOGNAME")).or_else(home_name);
     let proposed = begin.name.map(|name| name.to_string()).or_else(system);
     let settings = Settings {
-        server: Safe::line(&shown(session.address().host.as_str(), session.address().port)),
+        server: Safe::line(&shown(session.address(), session.protocol())),
         account: session.account(),
         expected: session.expected(),
         proposed: proposed.unwrap_or_default(),
@@ -165,9 +165,14 @@ fn line(stored: ChatLine) -> Line {
     Line { id: Some(stored.id), when: stored.sent, from, text: Safe::text(&stored.text, TEXT_BYTES_MAX) }
 }
 
-/// The server as people write it: the port only when it is not the usual one.
-fn shown(host: &str, port: u16) -> String {
-    if port == PORT { host.to_owned() } else { format!("{host}:{port}") }
+/// The server as people write it: the port only when it is not the usual one, and that it is a plain one.
+fn shown(address: &Address, protocol: Protocol) -> String {
+    let Address { host, port } = address;
+    let at = if *port == protocol.port() { host.clone() } else { format!("{host}:{port}") };
+    match protocol {
+        Protocol::Native => at,
+        Protocol::Binary | Protocol::Text => format!("{at} (not encrypted)"),
+    }
 }
 
 /// Opens the log of the screen in the profile. One older log is kept, and neither grows without end.

@@ -1,38 +1,50 @@
-//! One login of one profile: the client machine, and everything outside that it needs, around one poll. The screen
-//! and the headless program both live on it; they add their own sources to the poll and say what the user wants.
+//! One login of one profile: the machine of the protocol that is spoken, and everything outside that it needs, around
+//! one poll. The screen and the headless program both live on it; they add their own sources to the poll and say what
+//! the user wants.
 //!
 //! What the machine says is carried out strictly in order, and what it saves is on the disk before anything that
 //! follows is said to anybody, the user included.
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use audio::{Agent, AgentHandle};
 use mio::{Events, Poll, Registry, Token, Waker};
-use proto::client::{Client, Command, Event, Input, MessageState, Output, Row, Settings, ratchet_states};
-use proto::crypto::identity::AccountKey;
+use proto::client::{Client, Command, Event, MessageState, Row, Settings, ratchet_states};
 use proto::crypto::olm::Olm;
 use proto::id::{Fingerprint, Name};
+use proto::limits::PLAIN_GAP;
 use proto::media::{AgentCommand, AgentEvent, SoundCommand, SoundEvent};
+use proto::plain::{self, PeerId, PeerInput, PeerOutput, PlainClient};
 use proto::{Now, Rng, Time, earliest};
 
 use crate::clock::{Clock, wait_for};
 use crate::identity::{Profile, draw};
 use crate::known::Known;
 use crate::limits::{FAREWELL_TIME_MAX, HISTORY_LINES_MAX, UNSAVED_TEXTS_MAX};
+use crate::peers::{PeerEvent, Peers};
 use crate::server_link::{LinkEvent, ServerLink};
+use crate::session::mind::{Act, Mind};
 use crate::store::{ChatLine, Fate, Store};
-use crate::target::{Address, Target};
+use crate::target::{Address, Protocol, Target};
 use crate::visit::Door;
+
+mod mind;
 
 /// What a session begins with.
 #[derive(Clone, Debug)]
 pub struct Begin {
     /// Where to go.
     pub target: Target,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// The local address for a plain protocol's connections and voice; none for the system's choice.
+    pub bind: Option<IpAddr>,
     /// Pin a server key that nobody knows without asking.
     pub trust_first: bool,
     /// What to hear and speak with.
@@ -59,17 +71,12 @@ pub struct Session {
     waker: Arc<Waker>,
     clock: Clock,
     now: Now,
-    client: Client,
-    key: AccountKey,
-    store: Store,
-    known: Known,
-    address: Address,
-    expected: Option<Fingerprint>,
-    server_key: Option<Fingerprint>,
-    link: ServerLink,
-    agent: AgentHandle,
-    door: Option<Door>,
     told: VecDeque<Told>,
+    agent: AgentHandle,
+    address: Address,
+    protocol: Protocol,
+    spoken: Spoken,
+    server_key: Option<Fingerprint>,
     /// Whom the next invites are for, in the order they were asked for; none is the user.
     invites: VecDeque<Option<Token>>,
     /// Texts on their way into the outbox, by the screen's counter.
@@ -78,58 +85,63 @@ pub struct Session {
     profile: Profile,
 }
 
+/// What depends on the protocol that is spoken.
+struct Spoken {
+    mind: Mind,
+    link: ServerLink,
+    store: Store,
+    /// Whether this profile has been here before.
+    is_known: bool,
+    /// The account, the servers it knows, and the door for `tincan invite`: of our own protocol.
+    account: Option<Fingerprint>,
+    known: Option<Known>,
+    expected: Option<Fingerprint>,
+    door: Option<Door>,
+    /// Callers: of seed B.
+    peers: Option<Peers>,
+}
+
 const LINK: Token = Token(0);
 const WAKE: Token = Token(1);
 const DOOR: usize = 2;
+const PEERS: usize = DOOR + Door::TOKENS;
 
 impl Session {
     /// Sources of others are registered under this token and above.
-    pub const FOREIGN: usize = DOOR + Door::TOKENS;
+    pub const FOREIGN: usize = PEERS + Peers::TOKENS;
 
     /// Opens the store of the server and begins to connect.
     ///
     /// # Errors
     /// When something of the profile cannot be read or written, or the threads cannot be made.
     pub fn open(mut profile: Profile, begin: Begin) -> anyhow::Result<Self> {
-        let Begin { target, trust_first, sound } = begin;
         let poll = Poll::new().context("making the poll")?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).context("making the waker")?);
-        let (clock, key) = (Clock::start(), profile.account_key()?);
-        let known = Known::read(profile.dir()).context("reading the known servers")?;
-        let store = Store::open(&profile.server_dir(&target.address)?.join("store.db"))?;
-        let rows = store.rows().context("reading the store")?;
-        let settings = Settings {
-            expect: target.expect.or(known.key_of(&target.address)),
-            trust_first,
-            token: target.token,
-            account: key.fingerprint(),
-            software: concat!("tincan ", env!("CARGO_PKG_VERSION")).into(),
-        };
-        let ratchet = Box::new(ratchet(&profile, &rows)?);
+        let clock = Clock::start();
         let now = clock.now();
-        let client = Client::new(settings, ratchet, rows, Rng::new(draw()?), now);
-        let link = ServerLink::new(target.address.clone(), LINK, Arc::clone(&waker))?;
+        let spoken = match begin.protocol {
+            Protocol::Native => Spoken::native(&mut profile, &begin, poll.registry(), &waker, now)?,
+            Protocol::Binary | Protocol::Text => {
+                // Nobody can be invited there.
+                profile.announce(None).context("taking the profile")?;
+                Spoken::plain(&profile, &begin, poll.registry(), &waker, now)?
+            }
+        };
         let wake = Arc::clone(&waker);
         let notify = move || drop(wake.wake());
-        let agent = Agent::start(sound, draw()?, notify).context("starting the voice thread")?;
-        let door = open_door(&mut profile, poll.registry());
+        let agent = Agent::start(begin.sound, draw()?, notify).context("starting the voice thread")?;
         let mut session = Self {
             poll,
             events: Events::with_capacity(64),
             waker,
             clock,
             now,
-            client,
-            key,
-            store,
-            known,
-            address: target.address,
-            expected: target.expect,
-            server_key: None,
-            link,
-            agent,
-            door,
             told: VecDeque::new(),
+            agent,
+            address: begin.target.address,
+            protocol: begin.protocol,
+            spoken,
+            server_key: None,
             invites: VecDeque::new(),
             unsaved: VecDeque::new(),
             in_call: false,
@@ -154,19 +166,24 @@ impl Session {
         self.now
     }
 
-    /// The account's fingerprint.
-    pub fn account(&self) -> Fingerprint {
-        self.key.fingerprint()
+    /// The account's fingerprint; plain protocols have no accounts.
+    pub fn account(&self) -> Option<Fingerprint> {
+        self.spoken.account
     }
 
     /// Whether this profile has been logged in there before.
     pub fn is_known(&self) -> bool {
-        self.known.key_of(&self.address).is_some()
+        self.spoken.is_known
     }
 
     /// The server's key, where an invite or `--pin` named it.
     pub fn expected(&self) -> Option<Fingerprint> {
-        self.expected
+        self.spoken.expected
+    }
+
+    /// What is spoken there.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// The server.
@@ -179,7 +196,7 @@ impl Session {
     /// # Errors
     /// When the store cannot be read.
     pub fn chat(&self, who: &Name) -> anyhow::Result<Vec<ChatLine>> {
-        self.store.chat(who, HISTORY_LINES_MAX).with_context(|| format!("reading the chat with {who}"))
+        self.spoken.store.chat(who, HISTORY_LINES_MAX).with_context(|| format!("reading the chat with {who}"))
     }
 
     /// Waits until something happens or `deadline` comes, and deals with all that is the session's own. Gives the
@@ -188,7 +205,8 @@ impl Session {
     /// # Errors
     /// When the store or the poll fails: the program must end.
     pub fn wait(&mut self, deadline: Option<Time>) -> anyhow::Result<Vec<Token>> {
-        let own = earliest(self.client.deadline(), self.link.deadline());
+        let peers = self.spoken.peers.as_ref().and_then(Peers::deadline);
+        let own = earliest(peers, earliest(self.spoken.mind.deadline(), self.spoken.link.deadline()));
         let due = if self.told.is_empty() { earliest(deadline, own) } else { Some(Time::ZERO) };
         match self.poll.poll(&mut self.events, wait_for(due, self.clock.now().mono)) {
             Ok(()) => {}
@@ -201,7 +219,10 @@ impl Session {
         for token in own {
             self.ready(token);
         }
-        self.link.timeout(self.poll.registry(), self.now.mono);
+        self.spoken.link.timeout(self.poll.registry(), self.now.mono);
+        if let Some(peers) = &mut self.spoken.peers {
+            peers.timeout(self.poll.registry());
+        }
         self.take_in()?;
         Ok(foreign)
     }
@@ -209,10 +230,15 @@ impl Session {
     fn ready(&mut self, token: Token) {
         let registry = self.poll.registry();
         match token {
-            LINK => self.link.ready(registry, self.now.mono),
-            WAKE => self.link.woken(registry, self.now.mono),
+            LINK => self.spoken.link.ready(registry, self.now.mono),
+            WAKE => self.spoken.link.woken(registry, self.now.mono),
+            peer if peer.0 >= PEERS => {
+                if let Some(peers) = &mut self.spoken.peers {
+                    peers.ready(registry, peer);
+                }
+            }
             visitor => {
-                if let Some(door) = &mut self.door {
+                if let Some(door) = &mut self.spoken.door {
                     door.ready(registry, visitor);
                 }
             }
@@ -237,7 +263,7 @@ impl Session {
         if command == Command::Invite {
             self.invites.push_back(None);
         }
-        self.client.handle(Input::Command(command), self.now);
+        self.spoken.mind.command(command, self.now);
         self.take_in()
     }
 
@@ -256,15 +282,17 @@ impl Session {
     fn take_in(&mut self) -> anyhow::Result<()> {
         loop {
             self.carry_out()?;
-            if let Some(event) = self.link.poll() {
+            if let Some(event) = self.spoken.link.poll() {
                 self.heard_from_link(event);
             } else if let Some(event) = self.agent.try_recv() {
                 self.heard_from_agent(event);
-            } else if let Some(visitor) = self.door.as_mut().and_then(Door::poll) {
+            } else if let Some(event) = self.spoken.peers.as_mut().and_then(Peers::poll) {
+                self.heard_from_peer(&event);
+            } else if let Some(visitor) = self.spoken.door.as_mut().and_then(Door::poll) {
                 self.invites.push_back(Some(visitor));
-                self.client.handle(Input::Command(Command::Invite), self.now);
-            } else if self.client.deadline().is_some_and(|due| due <= self.now.mono) {
-                self.client.handle(Input::Timeout, self.now);
+                self.spoken.mind.command(Command::Invite, self.now);
+            } else if self.spoken.mind.deadline().is_some_and(|due| due <= self.now.mono) {
+                self.spoken.mind.timeout(self.now);
             } else {
                 return Ok(());
             }
@@ -276,47 +304,64 @@ impl Session {
             LinkEvent::Up(up) => {
                 self.server_key = Some(up.server_key);
                 self.told.push_back(Told::Server(up.server_key));
-                self.client.handle(Input::LinkUp(up), self.now);
+                self.spoken.mind.up(up, self.now);
             }
-            LinkEvent::UpPlain(_) => {}
-            LinkEvent::Bytes(bytes) => self.client.handle(Input::Bytes(&bytes), self.now),
+            LinkEvent::UpPlain(local) => self.spoken.mind.up_plain(local, self.now),
+            LinkEvent::Bytes(bytes) => self.spoken.mind.bytes(&bytes, self.now),
             LinkEvent::Down(why) => {
                 tracing::info!(%why, "the connection failed");
                 self.told.push_back(Told::Trouble(why));
-                self.client.handle(Input::LinkDown, self.now);
+                self.spoken.mind.down(self.now);
             }
         }
     }
 
+    fn heard_from_peer(&mut self, event: &PeerEvent) {
+        let (id, input) = match event {
+            PeerEvent::Came(id, from) => (*id, PeerInput::Came(*from)),
+            PeerEvent::Up(id) => (*id, PeerInput::Up),
+            PeerEvent::Bytes(id, bytes) => (*id, PeerInput::Bytes(bytes)),
+            PeerEvent::Down(id) => (*id, PeerInput::Down),
+        };
+        self.spoken.mind.peer(id, input, self.now);
+    }
+
     fn heard_from_agent(&mut self, event: AgentEvent) {
         match event {
-            AgentEvent::Call(event) => self.client.handle(Input::Agent(event), self.now),
+            AgentEvent::Call(event) => self.spoken.mind.agent(event, self.now),
             AgentEvent::Sound(event) => self.told.push_back(Told::Sound(event)),
         }
     }
 
     /// Carries out what the machine says, until it is silent. Whatever goes out waits for the disk first.
     fn carry_out(&mut self) -> anyhow::Result<()> {
-        while let Some(output) = self.client.poll() {
-            if !matches!(output, Output::Save(_) | Output::Event(_)) {
-                self.store.commit()?;
+        while let Some(act) = self.spoken.mind.poll(self.now) {
+            if !matches!(act, Act::Save(_) | Act::Event(_)) {
+                self.spoken.store.commit()?;
             }
             let registry = self.poll.registry();
-            match output {
-                Output::Save(save) => self.store.save(&save).context("saving")?,
-                Output::Event(event) => self.note(event)?,
-                Output::Stream(bytes) => self.link.send(registry, bytes),
-                Output::Connect => self.link.connect(registry),
-                Output::Disconnect => self.link.disconnect(registry),
-                Output::Agent(command) => self.tell_agent(AgentCommand::Call(command)),
-                Output::Sign { id, namespace, bytes } => {
-                    let sshsig = Some(self.key.sign(namespace, &bytes));
-                    self.client.handle(Input::Signed { id, sshsig }, self.now);
-                }
-                Output::Drop(reason) => tracing::debug!(%reason, "dropped"),
+            match act {
+                Act::Save(save) => self.spoken.store.save(&save).context("saving")?,
+                Act::Event(event) => self.note(event)?,
+                Act::Stream(bytes) => self.spoken.link.send(registry, bytes),
+                Act::Connect => self.spoken.link.connect(registry),
+                Act::Disconnect => self.spoken.link.disconnect(registry),
+                Act::Agent(command) => self.tell_agent(AgentCommand::Call(command)),
+                Act::Peer(id, output) => self.tell_peer(id, output),
+                Act::Drop(reason) => tracing::debug!(%reason, "dropped"),
             }
         }
-        self.store.commit()
+        self.spoken.store.commit()
+    }
+
+    fn tell_peer(&mut self, id: PeerId, output: PeerOutput) {
+        let registry = self.poll.registry();
+        let Some(peers) = &mut self.spoken.peers else { return };
+        match output {
+            PeerOutput::Dial(at) => peers.dial(id, at, registry),
+            PeerOutput::Stream(packet) => peers.send(id, packet, registry),
+            PeerOutput::Close => peers.close(id, registry),
+        }
     }
 
     /// Writes what people want to read again into the same transaction, and keeps the event for them.
@@ -328,13 +373,13 @@ impl Session {
                 {
                     let line =
                         ChatLine { id: *id, mine: true, sent: self.now.wall, text, fate: Fate::Waiting };
-                    self.store.add_line(to, &line).context("saving the chat")?;
+                    self.spoken.store.add_line(to, &line).context("saving the chat")?;
                 }
             }
             Event::Said { from, id, sent, text } => {
                 let text = text.as_str().to_owned();
                 let line = ChatLine { id: *id, mine: false, sent: *sent, text, fate: Fate::Delivered };
-                self.store.add_line(from, &line).context("saving the chat")?;
+                self.spoken.store.add_line(from, &line).context("saving the chat")?;
             }
             Event::MessageState { to, id, state } => {
                 let fate = match state {
@@ -342,7 +387,7 @@ impl Session {
                     MessageState::Delivered => Fate::Delivered,
                     MessageState::Failed(_) => Fate::Failed,
                 };
-                self.store.set_fate(to, *id, fate).context("saving the chat")?;
+                self.spoken.store.set_fate(to, *id, fate).context("saving the chat")?;
             }
             Event::LoggedIn(_) => self.remember_server(),
             Event::Calling { .. } | Event::Incoming { .. } | Event::Joined { .. } => self.in_call = true,
@@ -372,9 +417,9 @@ impl Session {
     }
 
     fn remember_server(&mut self) {
-        let Some(key) = self.server_key else { return };
+        let (Some(key), Some(known)) = (self.server_key, &mut self.spoken.known) else { return };
         // The store holds the pin; this file only says where we were last.
-        if let Err(why) = self.known.remember(&self.address, key) {
+        if let Err(why) = known.remember(&self.address, key) {
             self.told.push_back(Told::Trouble(format!("cannot write the file of known servers: {why}")));
         }
     }
@@ -390,7 +435,7 @@ impl Session {
         };
         if let Some(answer) = answer
             && let Some(Some(visitor)) = self.invites.pop_front()
-            && let Some(door) = &mut self.door
+            && let Some(door) = &mut self.spoken.door
         {
             door.answer(self.poll.registry(), visitor, answer);
             return;
@@ -403,18 +448,102 @@ impl Session {
     /// # Errors
     /// When the store fails.
     pub fn close(mut self) -> anyhow::Result<()> {
+        let end = self.clock.now().mono + FAREWELL_TIME_MAX;
         if self.in_call {
             self.command(Command::HangUp)?;
+            self.say_farewell(end)?;
         }
-        let end = self.clock.now().mono + FAREWELL_TIME_MAX;
-        while !self.link.is_flushed() && self.clock.now().mono < end {
+        while !self.spoken.link.is_flushed() && self.clock.now().mono < end {
             self.told.clear();
             self.wait(Some(end))?;
         }
-        self.link.disconnect(self.poll.registry());
+        self.spoken.link.disconnect(self.poll.registry());
         self.profile.announce(None).context("leaving the profile")
     }
+
+    /// On a plain protocol the last word waits for its turn.
+    fn say_farewell(&mut self, end: Time) -> anyhow::Result<()> {
+        let end = end.min(self.clock.now().mono + PLAIN_FAREWELL);
+        while matches!(self.spoken.mind, Mind::Plain(_)) && self.clock.now().mono < end {
+            self.told.clear();
+            self.wait(Some(end))?;
+        }
+        Ok(())
+    }
 }
+
+impl Spoken {
+    fn native(
+        profile: &mut Profile,
+        begin: &Begin,
+        registry: &Registry,
+        waker: &Arc<Waker>,
+        now: Now,
+    ) -> anyhow::Result<Self> {
+        let (address, expected) = (&begin.target.address, begin.target.expect);
+        let key = profile.account_key()?;
+        let known = Known::read(profile.dir()).context("reading the known servers")?;
+        let store = Store::open(&profile.server_dir(address)?.join("store.db"))?;
+        let rows = store.rows().context("reading the store")?;
+        let account = key.fingerprint();
+        let settings = Settings {
+            expect: expected.or(known.key_of(address)),
+            trust_first: begin.trust_first,
+            token: begin.target.token,
+            account,
+            software: concat!("tincan ", env!("CARGO_PKG_VERSION")).into(),
+        };
+        let ratchet = Box::new(ratchet(profile, &rows)?);
+        let client = Client::new(settings, ratchet, rows, Rng::new(draw()?), now);
+        Ok(Self {
+            mind: Mind::Native(Box::new(client), Box::new(key)),
+            link: ServerLink::new(address.clone(), LINK, Arc::clone(waker))?,
+            store,
+            is_known: known.key_of(address).is_some(),
+            account: Some(account),
+            known: Some(known),
+            expected,
+            door: open_door(profile, registry),
+            peers: None,
+        })
+    }
+
+    /// No key of the profile is touched: there is nothing it could sign.
+    fn plain(
+        profile: &Profile,
+        begin: &Begin,
+        registry: &Registry,
+        waker: &Arc<Waker>,
+        now: Now,
+    ) -> anyhow::Result<Self> {
+        let Begin { target, protocol, bind, .. } = begin;
+        let store = Store::open(&profile.server_dir(&target.address)?.join("plain.db"))?;
+        let rows = store.rows().context("reading the store")?;
+        let peers = match protocol {
+            Protocol::Native | Protocol::Binary => None,
+            Protocol::Text => Some(Peers::listen(*bind, registry, PEERS)?),
+        };
+        let spoken = match &peers {
+            Some(peers) => plain::Protocol::Text { listen: peers.local() },
+            None => plain::Protocol::Binary { bind: *bind },
+        };
+        let client = PlainClient::new(spoken, &rows, Rng::new(draw()?), now);
+        Ok(Self {
+            mind: Mind::Plain(Box::new(client)),
+            link: ServerLink::plain(target.address.clone(), *bind, LINK, Arc::clone(waker)),
+            store,
+            is_known: !rows.is_empty(),
+            account: None,
+            known: None,
+            expected: None,
+            door: None,
+            peers,
+        })
+    }
+}
+
+/// Two gaps: for what was said just before, and for the last word.
+const PLAIN_FAREWELL: Duration = PLAIN_GAP.saturating_mul(2);
 
 fn ratchet(profile: &Profile, rows: &[Row]) -> anyhow::Result<Olm> {
     let store_key = profile.store_key()?;

@@ -34,11 +34,36 @@ impl fmt::Display for Address {
     }
 }
 
+/// What is spoken with a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Protocol {
+    /// tincan's own, encrypted
+    #[default]
+    Native,
+    /// The plain binary protocol (port 9999)
+    Binary,
+    /// The plain text protocol (port 2000)
+    Text,
+}
+
+impl Protocol {
+    /// The port of who named none.
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Native => PORT,
+            Self::Binary => 9999,
+            Self::Text => 2000,
+        }
+    }
+}
+
 /// A server, and what an invite says beside its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Where.
     pub address: Address,
+    /// The port was named, and not taken for granted.
+    pub port_named: bool,
     /// The key it must show.
     pub expect: Option<Fingerprint>,
     /// What admits.
@@ -74,15 +99,25 @@ impl Target {
         if text.trim().contains("://") {
             return Invite::parse(text).map(Self::from).map_err(BadTarget::Invite);
         }
+        let (_, port) = split_address(text.trim()).ok_or(BadTarget::Address)?;
         let address = Address::parse(text.trim()).ok_or(BadTarget::Address)?;
-        Ok(Self { address, expect: None, token: None })
+        Ok(Self { address, port_named: port.is_some(), expect: None, token: None })
+    }
+
+    /// The same server as one of `protocol`, at its port unless one was named.
+    #[must_use]
+    pub fn speaking(mut self, protocol: Protocol) -> Self {
+        if !self.port_named {
+            self.address.port = protocol.port();
+        }
+        self
     }
 }
 
 impl From<Invite> for Target {
     fn from(invite: Invite) -> Self {
         let address = Address { host: invite.host.to_ascii_lowercase(), port: invite.port };
-        Self { address, expect: Some(invite.server), token: invite.token }
+        Self { address, port_named: true, expect: Some(invite.server), token: invite.token }
     }
 }
 
@@ -105,6 +140,14 @@ mod tests {
         }
         assert_eq!(Target::parse("a b"), Err(BadTarget::Address));
         assert_eq!(Target::parse("../x"), Err(BadTarget::Address));
+    }
+
+    #[test]
+    fn each_protocol_has_its_port() {
+        let at = |typed: &str, protocol| Target::parse(typed).unwrap().speaking(protocol).address.port;
+        assert_eq!((at("host", Protocol::Native), at("host:9", Protocol::Native)), (PORT, 9));
+        assert_eq!((at("host", Protocol::Binary), at("host:8462", Protocol::Binary)), (9999, 8462));
+        assert_eq!((at("::1", Protocol::Text), at("[::1]:7", Protocol::Text)), (2000, 7));
     }
 
     #[test]

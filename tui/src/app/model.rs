@@ -68,8 +68,8 @@ pub struct Model {
 pub struct Settings {
     /// The server, as the user named it.
     pub server: Safe,
-    /// The fingerprint of our account key.
-    pub account: Fingerprint,
+    /// The fingerprint of our account key; none on a plain protocol, which has no accounts.
+    pub account: Option<Fingerprint>,
     /// The server's key, where an invite or `--pin` named it: what the connection is checked against.
     pub expected: Option<Fingerprint>,
     /// The name to propose on the first run.

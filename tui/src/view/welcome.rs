@@ -25,9 +25,7 @@ pub(super) fn welcome(
     let room = width.saturating_sub(5);
     let problem = first.problem.as_deref().map(|words| text::wrap(words, room)).unwrap_or_default();
     let server = server_words(model, first, room.saturating_sub(VALUE_AT));
-    let mut about = vec!["Your key was made just now, on this computer, and stays on it:".to_owned()];
-    about.extend(text::wrap(&model.settings.account.openssh(), room));
-    about.push("No password, no phone number, no mail address.".to_owned());
+    let mut about = about(model.settings.account, room);
     let rows = 9 + about.len() + server.len() + problem.len();
     let height = u16::try_from(rows).unwrap_or(u16::MAX);
     let inside = window(area, width, height, "Welcome to tincan", buf, theme);
@@ -71,6 +69,20 @@ pub(super) fn welcome(
     };
     text::left(buf, row(y), 1, next, theme.strong());
     cursor
+}
+
+/// What one has to know before one chooses a name.
+fn about(account: Option<Fingerprint>, room: u16) -> Vec<String> {
+    let Some(account) = account else {
+        return vec![
+            "Nothing is encrypted here: whoever carries your calls can hear them,".to_owned(),
+            "and anybody may take a name that is free.".to_owned(),
+        ];
+    };
+    let mut about = vec!["Your key was made just now, on this computer, and stays on it:".to_owned()];
+    about.extend(text::wrap(&account.openssh(), room));
+    about.push("No password, no phone number, no mail address.".to_owned());
+    about
 }
 
 fn server_words(model: &Model, first: &Welcome, room: u16) -> Vec<String> {
