@@ -109,6 +109,30 @@ impl Encoder {
 }
 
 /// Turns one speaker's packets into samples, and the lack of packets into something bearable.
+pub trait Decode {
+    /// Decodes `packet` into the front of `out` and says how many samples it gave.
+    fn decode(&mut self, packet: &[u8], out: &mut [f32; FRAME_SAMPLES_MAX]) -> Result<usize, CodecError>;
+
+    /// Invents one frame in place of a lost one; fades out when called again and again.
+    fn conceal(
+        &mut self,
+        frame: FrameDuration,
+        out: &mut [f32; FRAME_SAMPLES_MAX],
+    ) -> Result<usize, CodecError>;
+
+    /// Recovers the frame *before* `next` from the coarse copy `next` carries. Without such a copy this conceals.
+    fn recover(
+        &mut self,
+        next: &[u8],
+        frame: FrameDuration,
+        out: &mut [f32; FRAME_SAMPLES_MAX],
+    ) -> Result<usize, CodecError>;
+
+    /// Forgets the speaker's past: the next packet starts afresh.
+    fn reset(&mut self) -> Result<(), CodecError>;
+}
+
+/// Opus.
 pub struct Decoder {
     inner: opus::Decoder,
 }
@@ -118,15 +142,15 @@ impl Decoder {
     pub fn new() -> Result<Self, CodecError> {
         Ok(Self { inner: opus::Decoder::new(SAMPLE_RATE, opus::Channels::Mono)? })
     }
+}
 
-    /// Decodes `packet` into the front of `out` and says how many samples it gave.
-    pub fn decode(&mut self, packet: &[u8], out: &mut [f32; FRAME_SAMPLES_MAX]) -> Result<usize, CodecError> {
+impl Decode for Decoder {
+    fn decode(&mut self, packet: &[u8], out: &mut [f32; FRAME_SAMPLES_MAX]) -> Result<usize, CodecError> {
         duration(packet)?;
         Ok(self.inner.decode_float(packet, out, false)?)
     }
 
-    /// Invents one frame in place of a lost one; fades out when called again and again.
-    pub fn conceal(
+    fn conceal(
         &mut self,
         frame: FrameDuration,
         out: &mut [f32; FRAME_SAMPLES_MAX],
@@ -134,8 +158,7 @@ impl Decoder {
         Ok(self.inner.decode_float(&[], &mut out[..frame.samples()], false)?)
     }
 
-    /// Recovers the frame *before* `next` from the coarse copy `next` carries. Without such a copy this conceals.
-    pub fn recover(
+    fn recover(
         &mut self,
         next: &[u8],
         frame: FrameDuration,
@@ -145,8 +168,7 @@ impl Decoder {
         Ok(self.inner.decode_float(next, &mut out[..frame.samples()], true)?)
     }
 
-    /// Forgets the speaker's past: the next packet starts afresh.
-    pub fn reset(&mut self) -> Result<(), CodecError> {
+    fn reset(&mut self) -> Result<(), CodecError> {
         Ok(self.inner.reset_state()?)
     }
 }

@@ -2,8 +2,8 @@
 //! knows packets and a clock, no sound.
 //!
 //! The clock is the count of samples the *output* has taken, never the wall's: a sender whose crystal runs faster or
-//! slower than our sound card shows as a slowly moving delay and is absorbed by skipping or stretching a frame, best
-//! while nobody speaks.
+//! slower than our sound card shows as a slowly moving delay, and is absorbed like any other by playing a little
+//! faster or slower, best while nobody speaks. Whole frames are skipped only after a stall.
 //!
 //! ```text
 //!           arrive                       until the target has passed
@@ -19,25 +19,38 @@
 use crate::codec;
 use crate::frame::{FrameDuration, OpusFrame, SAMPLE_RATE};
 use crate::spread::Spread;
+use crate::tempo::{Tempo, Turn};
+use crate::timeline::Timeline;
 
 /// Packets held per speaker: 640 ms of 5 ms frames, 2.5 s of 20 ms ones. A power of two, so that it divides the
 /// sequence numbers.
 const SLOTS: usize = 128;
-/// Delay of a new stream before anything is known of its network.
-const TARGET_FIRST: i64 = ms(10);
-/// Bounds of the delay we aim at.
-const TARGET_RANGE: (i64, i64) = (ms(2) + ms(1) / 2, ms(300));
+/// Delay of a new stream before anything is known of its network: what an even network needs, so that a good call has
+/// its delay from the first word. A bad one shows itself within a few packets.
+const TARGET_FIRST: i64 = ms(7);
+/// The shortest delay we aim at, beyond what the output asks for at a time: a packet that comes just after it asked
+/// must wait for the next time, though it came no later than the others. It holds what is near enough to the aim.
+const MARGIN: i64 = ms(1);
+/// And that part of a frame: a clock 100 ppm off moves the packets by it while the window remembers the fastest.
+const DRIFT_PART: i64 = 20;
+/// The longest delay we aim at.
+const TARGET_MAX: i64 = ms(300);
+/// The most the output is believed to ask for at a time.
+const ASKED_MAX: usize = ms(40) as usize;
+/// How many packets without a copy show that the sender adds no more: pauses carry none.
+const COPIES_HELD: u16 = 512;
 /// Packets that must have arrived before their spread is believed.
 const SPREAD_BELIEVED: usize = 16;
 /// Silence from the network after which the stream counts as paused: the next packet starts it afresh.
 const GIVE_UP: i64 = ms(400);
 /// Delay above the target that is not worked off but cut.
 const EXCESS_CUT: i64 = ms(200);
-/// How long delay must have been too long before a frame is skipped in mid-word: a little, and a lot too long.
-const EXCESS_HELD: (u64, u64) = (ms(1000) as u64, ms(100) as u64);
+/// Share of the way down the target goes with each packet when the network is calmer than it was: 1.3 s to a third
+/// at 10 ms. Upward it goes at once.
+const CALM: i64 = 128;
 
 const _: () = assert!(SLOTS.is_power_of_two() && 65_536 % SLOTS == 0);
-const _: () = assert!(TARGET_RANGE.1 + EXCESS_CUT <= SLOTS as i64 * ms(5));
+const _: () = assert!(TARGET_MAX + EXCESS_CUT <= SLOTS as i64 * ms(5));
 
 const fn ms(milliseconds: i64) -> i64 {
     milliseconds * SAMPLE_RATE as i64 / 1000
@@ -46,12 +59,13 @@ const fn ms(milliseconds: i64) -> i64 {
 /// What to play in the next frame's time.
 #[derive(Debug)]
 pub(crate) enum Step<'a> {
-    /// Decode this. After a `joint` the sound before it was cut, and must be faded over.
-    Decode { packet: &'a OpusFrame, joint: bool },
+    /// Decode this. After a `joint` the sound before it was cut, and must be faded over. With a `turn` it should be
+    /// played longer or shorter.
+    Decode { packet: &'a OpusFrame, joint: bool, turn: Option<Turn> },
     /// The frame is lost, but this one after it carries a copy.
-    Recover { next: &'a OpusFrame },
+    Recover { next: &'a OpusFrame, frame: FrameDuration },
     /// Invent a frame.
-    Conceal,
+    Conceal { frame: FrameDuration },
     /// Nothing to play: silence, for at most that many samples, then ask again.
     Silence { samples: usize },
 }
@@ -86,6 +100,10 @@ pub struct PlayoutCounters {
     pub far: u64,
     /// Frames thrown away to catch up.
     pub skipped: u64,
+    /// Samples taken out of the sound to catch up, a pitch period at a time.
+    pub shortened: u64,
+    /// Samples put into the sound to gain time.
+    pub lengthened: u64,
     /// Times the stream was begun afresh.
     pub restarts: u64,
 }
@@ -105,15 +123,24 @@ struct Slot {
 /// One speaker's packets, in order.
 pub(crate) struct Jitter {
     slots: Box<[Slot]>,
-    frame: FrameDuration,
+    timeline: Timeline,
     phase: Phase,
     /// The number of the packet to be played next, extended beyond 16 bits.
     next: i64,
+    /// Transit time of the newest packet at its playing.
+    played: i64,
     /// Frames invented since the last packet, not yet known to be delay or loss.
     provisional: i64,
     joint: bool,
-    target: i64,
-    excess_since: Option<u64>,
+    /// Transit time at which a packet should be played.
+    aim: i64,
+    /// The delay aimed at when this stream began.
+    target_first: i64,
+    /// Packets for which the sender is still believed to add copies.
+    copies: u16,
+    /// What the output asks for at a time, samples.
+    asked: usize,
+    tempo: Tempo,
     probation: Option<u16>,
     spread: Spread,
     counters: PlayoutCounters,
@@ -124,25 +151,31 @@ impl Jitter {
         let slots = (0..SLOTS).map(|_| Slot { number: None, packet: OpusFrame::EMPTY }).collect();
         Self {
             slots,
-            frame: FrameDuration::default(),
+            timeline: Timeline::new(0, FrameDuration::default()),
             phase: Phase::Idle,
             next: 0,
+            played: 0,
             provisional: 0,
             joint: false,
-            target: TARGET_FIRST,
-            excess_since: None,
+            aim: TARGET_FIRST,
+            target_first: TARGET_FIRST,
+            copies: 0,
+            asked: 0,
+            tempo: Tempo::new(),
             probation: None,
             spread: Spread::new(),
             counters: PlayoutCounters::default(),
         }
     }
 
-    pub(crate) fn frame(&self) -> FrameDuration {
-        self.frame
-    }
-
     pub(crate) fn counters(&self) -> PlayoutCounters {
         self.counters
+    }
+
+    /// The output asks for so many samples at a time.
+    pub(crate) fn asked(&mut self, samples: usize) {
+        // The last piece of a callback may be small; what counts is the usual.
+        self.asked = samples.min(ASKED_MAX).max(self.asked - self.asked.div_ceil(256));
     }
 
     /// Packets waiting.
@@ -152,13 +185,13 @@ impl Jitter {
 
     /// The delay aimed at, in samples beyond the fastest packet.
     pub(crate) fn target(&self) -> i64 {
-        self.target
+        self.spread.base().map_or(self.target_first, |base| self.aim - base)
     }
 
-    /// How long the packet played at `now` would have waited had it been the fastest, in samples.
-    pub(crate) fn delay(&self, now: u64) -> Option<i64> {
+    /// How much later than the fastest could have been the newest packet was played, in samples.
+    pub(crate) fn delay(&self) -> Option<i64> {
         let base = self.spread.base()?;
-        (self.phase == Phase::Playing).then(|| self.transit(self.next, now) - base)
+        (self.phase == Phase::Playing).then_some(self.played - base)
     }
 
     /// Takes one packet of that duration, arrived when the output had taken `now` samples.
@@ -169,15 +202,11 @@ impl Jitter {
         duration: FrameDuration,
         now: u64,
     ) -> Result<(), Unplaced> {
-        if duration != self.frame {
-            self.restart(i64::from(seq), now);
-            self.frame = duration;
-        }
         let number = match self.place(seq) {
             Ok(number) => number,
             Err(why) if self.believed_after_all(seq) => {
                 debug_assert!(why != Unplaced::Duplicate);
-                self.restart(i64::from(seq), now);
+                self.restart(i64::from(seq), duration, now);
                 i64::from(seq)
             }
             Err(why) => {
@@ -185,8 +214,8 @@ impl Jitter {
                 return Err(why);
             }
         };
-        if self.phase == Phase::Idle {
-            self.restart(number, now);
+        if self.phase == Phase::Idle || !self.timeline.agree(number, duration, self.next) {
+            self.restart(number, duration, now);
         }
         self.keep(number, packet, now)
     }
@@ -210,65 +239,72 @@ impl Jitter {
         }
     }
 
+    /// The packet after the one just given, if it is here: what is made shorter must first be long enough.
+    pub(crate) fn one_more(&mut self) -> Option<&OpusFrame> {
+        if !self.here(self.next) {
+            return None;
+        }
+        let number = self.next;
+        self.next += 1;
+        Some(self.take(number))
+    }
+
+    /// The sound was made that much longer, or shorter when negative.
+    pub(crate) fn stretched(&mut self, by: i64) {
+        let counter = if by < 0 { &mut self.counters.shortened } else { &mut self.counters.lengthened };
+        *counter += by.unsigned_abs();
+    }
+
     /// The awaited packet is here.
     fn step_here(&mut self, now: u64, quiet: bool) -> Step<'_> {
-        let excess = self.transit(self.next, now) - self.spread.base().unwrap_or(0) - self.target;
+        let excess = self.transit(self.next, now) - self.aim;
         if excess > EXCESS_CUT {
             self.skip_to_live(excess);
-        } else if excess >= self.len()
-            && self.held_long_enough(now, excess, quiet)
-            && self.here(self.next + 1)
-        {
-            self.skip_one();
-            self.excess_since = Some(now);
-        } else if excess <= -self.len() / 2 && quiet {
-            self.counters.concealed += 1;
-            return Step::Conceal;
         }
-        if excess < self.len() {
-            self.excess_since = None;
-        }
+        self.played = self.transit(self.next, now);
+        let excess = self.played - self.aim;
+        let turn = self.tempo.decide(excess, now, quiet);
         let joint = std::mem::take(&mut self.joint);
         let number = self.next;
         self.next += 1;
-        Step::Decode { packet: self.take(number), joint }
+        Step::Decode { packet: self.take(number), joint, turn }
     }
 
     /// The awaited packet is not here, but one after it is.
     fn step_missing(&mut self, now: u64) -> Step<'_> {
-        let after = self.next + 1;
+        let (after, frame) = (self.next + 1, self.timeline.frame(self.next));
         if self.here(after) && codec::has_recovery(self.slots[slot_of(after)].packet.bytes()) {
             self.counters.lost += 1;
             self.counters.recovered += 1;
+            self.played = self.transit(self.next, now);
             self.next = after;
-            return Step::Recover { next: &self.slots[slot_of(after)].packet };
+            return Step::Recover { next: &self.slots[slot_of(after)].packet, frame };
         }
         self.counters.concealed += 1;
-        let delay = self.transit(self.next, now) - self.spread.base().unwrap_or(0);
-        if delay < self.target {
+        if self.transit(self.next, now) < self.aim {
             // The network has become less even than our delay allows for: this packet may well be on its way.
             self.provisional += 1;
         } else {
             self.counters.lost += 1;
             self.next += 1;
         }
-        Step::Conceal
+        Step::Conceal { frame }
     }
 
     fn step_empty(&mut self) -> Step<'_> {
-        if self.provisional * self.len() >= GIVE_UP {
+        let frame = self.timeline.frame(self.next);
+        if self.provisional * frame.samples() as i64 >= GIVE_UP {
             self.phase = Phase::Idle;
             return Step::Silence { samples: usize::MAX };
         }
         self.provisional += 1;
         self.counters.concealed += 1;
-        Step::Conceal
+        Step::Conceal { frame }
     }
 
     /// Frames invented while waiting stand for packets now known to be missing.
     fn settle_provisional(&mut self, oldest: i64, now: u64) {
-        let base = self.spread.base().unwrap_or(0);
-        let wanted = base + self.target - self.len() / 2;
+        let wanted = self.aim - self.timeline.length(self.next) / 2;
         let mut covered = self.provisional.min(oldest - self.next);
         while covered > 0 && self.transit(self.next + covered, now) < wanted {
             // Here the delay was to grow anyway: the invented frame pays for that, the packet stays missing.
@@ -277,12 +313,6 @@ impl Jitter {
         self.next += covered;
         self.counters.lost += covered as u64;
         self.provisional = 0;
-    }
-
-    fn held_long_enough(&mut self, now: u64, excess: i64, quiet: bool) -> bool {
-        let since = *self.excess_since.get_or_insert(now);
-        let (little, lot) = EXCESS_HELD;
-        quiet || now - since >= if excess >= 3 * self.len() { lot } else { little }
     }
 
     fn skip_one(&mut self) {
@@ -294,7 +324,7 @@ impl Jitter {
 
     /// Drops what is too old, up to the newest packet that is here.
     fn skip_to_live(&mut self, excess: i64) {
-        for _ in 0..excess / self.len() {
+        for _ in 0..excess / self.timeline.length(self.next) {
             let Some(after) =
                 self.slots.iter().filter_map(|slot| slot.number).filter(|n| *n > self.next).min()
             else {
@@ -345,30 +375,49 @@ impl Jitter {
             if matches!(self.phase, Phase::Waiting { .. }) { self.next.min(number) } else { self.next };
         self.probation = None;
         self.counters.received += 1;
-        self.spread.note(self.transit(number, now));
-        self.aim(codec::has_recovery(packet));
+        self.copies = if codec::has_recovery(packet) { COPIES_HELD } else { self.copies.saturating_sub(1) };
+        self.learn(number, now);
         Ok(())
     }
 
-    /// Follows the network with the delay. While the sender adds copies, one more frame gives them time to come.
-    fn aim(&mut self, copies: bool) {
-        if self.spread.len() < SPREAD_BELIEVED {
-            return;
+    /// Follows the network with the delay: up at once, down slowly. While the sender adds copies, one more frame gives
+    /// them time to come.
+    fn learn(&mut self, number: i64, now: u64) {
+        let transit = self.transit(number, now);
+        let begins = self.spread.len() == 0;
+        self.spread.note(transit);
+        let base = self.spread.base().unwrap_or(transit);
+        let low = self.least(number);
+        let copies = if self.copies > 0 { self.timeline.length(number) } else { 0 };
+        let unknown = self.spread.len() < SPREAD_BELIEVED;
+        let least = if unknown { self.target_first.max(low) } else { low + copies };
+        let wanted = base + (self.spread.late() + copies).max(least).min(TARGET_MAX);
+        if begins || wanted >= self.aim {
+            self.aim = wanted;
+        } else {
+            // While little is known, the first guess gives way as fast as knowledge grows.
+            let known = CALM.min(self.spread.len() as i64);
+            self.aim -= ((self.aim - wanted) / known).max(1);
+            self.aim = self.aim.min(base + TARGET_MAX);
         }
-        let copies = if copies { self.len() } else { 0 };
-        let (low, high) = TARGET_RANGE;
-        self.target = (self.spread.late() + copies).clamp(low, high);
+    }
+
+    /// The shortest delay for packets like that.
+    fn least(&self, number: i64) -> i64 {
+        MARGIN + self.timeline.length(number) / DRIFT_PART + self.asked as i64
     }
 
     /// Begins a stream with `number`, keeping only what was learned about the network's unevenness.
-    fn restart(&mut self, number: i64, now: u64) {
+    fn restart(&mut self, number: i64, frame: FrameDuration, now: u64) {
         self.slots.iter_mut().for_each(|slot| slot.number = None);
+        self.timeline = Timeline::new(number, frame);
+        self.target_first = self.target().max(self.least(number));
         self.spread.clear();
-        self.phase = Phase::Waiting { until: now + self.target as u64 };
+        self.phase = Phase::Waiting { until: now + self.target_first as u64 };
         self.next = number;
         self.provisional = 0;
         self.joint = false;
-        self.excess_since = None;
+        self.tempo.reset();
         self.probation = None;
         self.counters.restarts += 1;
     }
@@ -380,7 +429,7 @@ impl Jitter {
                 // What came too late is exactly what the delay must learn from.
                 if self.phase == Phase::Playing {
                     let behind = i64::from((self.next as u16).wrapping_sub(seq));
-                    self.spread.note(self.transit(self.next - behind, now));
+                    self.learn(self.next - behind, now);
                 }
             }
             Unplaced::Duplicate => self.counters.duplicate += 1,
@@ -406,11 +455,7 @@ impl Jitter {
     }
 
     fn transit(&self, number: i64, now: u64) -> i64 {
-        now as i64 - number * self.len()
-    }
-
-    fn len(&self) -> i64 {
-        self.frame.samples() as i64
+        now as i64 - self.timeline.time(number)
     }
 }
 

@@ -16,6 +16,7 @@ pub use agent::{Agent, AgentHandle, SendError, Settings};
 pub mod capture;
 pub mod clock;
 pub mod codec;
+mod comfort;
 pub mod device;
 pub mod frame;
 mod jitter;
@@ -25,5 +26,8 @@ pub mod playout;
 pub mod resample;
 pub mod ring;
 mod spread;
+mod stretch;
+mod tempo;
 #[cfg(test)]
 mod testing;
+mod timeline;

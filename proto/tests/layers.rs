@@ -57,8 +57,9 @@ const CRATES: &[Crate] = &[
         tests: "insta proptest",
         floors: &[
             &["clock", "frame", "spread"],
-            &["level", "ring", "codec", "mixer", "resample"],
-            &["capture", "jitter"],
+            &["level", "ring", "codec", "mixer", "resample", "stretch", "comfort", "timeline"],
+            &["capture", "tempo"],
+            &["jitter"],
             &["playout"],
             &["device"],
             &["agent"],

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use audio::codec::{Decoder, Encoder, EncoderSettings};
+use audio::codec::{Decode as _, Decoder, Encoder, EncoderSettings};
 use audio::frame::{FRAME_SAMPLES_MAX, FrameDuration, OpusFrame};
 use proto::invite::Invite;
 use proto::wire::datagram::{Kind, Payload, RTP_BYTES, Rtp};

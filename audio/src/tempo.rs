@@ -1,0 +1,150 @@
+//! When to play faster or slower, so that the delay comes to where it should be: quick to grow, careful to shrink.
+//!
+//! | delay is | while it is quiet | in mid-word |
+//! |---|---|---|
+//! | too short | at once, every 20 ms | at once, every 20 ms |
+//! | too long by less than 60 ms | after 100 ms, every 20 ms | after half a second, every 60 ms |
+//! | too long by more | at once, every 20 ms | at once, every 60 ms |
+//!
+//! The sound may refuse what would be heard; after a while, or far from the aim, it may not.
+
+use crate::frame::SAMPLE_RATE;
+use crate::stretch::Wish;
+
+/// What is left as it is: half a millisecond too short, one too long.
+const NEAR_ENOUGH: (i64, i64) = (ms(1) / 2, ms(1));
+/// How long the delay must have been too long before it is shortened, when quiet and in mid-word.
+const HELD: (u64, u64) = (ms(100) as u64, ms(500) as u64);
+/// Played sound between two changes: what follows a change must be heard as itself again.
+const GAP_QUICK: u64 = ms(20) as u64;
+const GAP_CAREFUL: u64 = ms(60) as u64;
+/// Excess that presses at once, too short and too long.
+const FAR: (i64, i64) = (ms(20), ms(60));
+/// After being refused for that long the wish presses, too short and too long. A second is less than a drifting clock
+/// (100 ppm) needs to use up what is near enough.
+const REFUSED: (u64, u64) = (ms(1_000) as u64, ms(4_000) as u64);
+
+const fn ms(milliseconds: i64) -> i64 {
+    milliseconds * SAMPLE_RATE as i64 / 1000
+}
+
+/// Which way the delay must go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Play this longer.
+    Lengthen(Wish),
+    /// Play this shorter.
+    Shorten(Wish),
+}
+
+/// One speaker's pace.
+pub(crate) struct Tempo {
+    /// On which side of its aim the delay is, true for too short, and since when.
+    since: Option<(bool, u64)>,
+    /// Not before this.
+    ready: u64,
+}
+
+impl Tempo {
+    pub(crate) const fn new() -> Self {
+        Self { since: None, ready: 0 }
+    }
+
+    /// What to do about a delay `excess` samples longer than aimed at, at the output's sample `now`.
+    pub(crate) fn decide(&mut self, excess: i64, now: u64, quiet: bool) -> Option<Turn> {
+        if -NEAR_ENOUGH.0 < excess && excess < NEAR_ENOUGH.1 {
+            self.since = None;
+            return None;
+        }
+        let short = excess < 0;
+        let since = match self.since {
+            Some((side, since)) if side == short => since,
+            Some(_) | None => now,
+        };
+        self.since = Some((short, since));
+        let held = now.saturating_sub(since);
+        let far = if short { excess <= -FAR.0 } else { excess >= FAR.1 };
+        let needed = match (short || far, quiet) {
+            (true, _) => 0,
+            (false, true) => HELD.0,
+            (false, false) => HELD.1,
+        };
+        if now < self.ready || held < needed {
+            return None;
+        }
+        self.ready = now + if short || quiet { GAP_QUICK } else { GAP_CAREFUL };
+        let near = usize::try_from(excess.abs()).unwrap_or(usize::MAX);
+        let pressing = far || held >= if short { REFUSED.0 } else { REFUSED.1 };
+        let wish = Wish { near, pressing };
+        Some(if short { Turn::Lengthen(wish) } else { Turn::Shorten(wish) })
+    }
+
+    /// The stream begins anew.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When, within two seconds, something is first done about an excess.
+    fn first(excess: i64, quiet: bool) -> Option<(u64, Turn)> {
+        let mut tempo = Tempo::new();
+        (0..200u64).find_map(|n| tempo.decide(excess, n * 480, quiet).map(|turn| (n * 10, turn)))
+    }
+
+    fn wish(milliseconds: i64, pressing: bool) -> Wish {
+        Wish { near: ms(milliseconds) as usize, pressing }
+    }
+
+    #[test]
+    fn growing_is_quick_and_shrinking_is_careful() {
+        assert_eq!(first(-ms(5), false), Some((0, Turn::Lengthen(wish(5, false)))));
+        assert_eq!(first(-ms(25), false), Some((0, Turn::Lengthen(wish(25, true)))));
+        assert_eq!(first(ms(5), false), Some((500, Turn::Shorten(wish(5, false)))));
+        assert_eq!(first(ms(5), true), Some((100, Turn::Shorten(wish(5, false)))));
+        assert_eq!(first(ms(70), false), Some((0, Turn::Shorten(wish(70, true)))));
+    }
+
+    #[test]
+    fn what_is_near_enough_is_left_alone() {
+        for excess in [0, 47, -23] {
+            assert_eq!(first(excess, true), None);
+        }
+    }
+
+    #[test]
+    fn a_wish_refused_for_long_presses() {
+        for (excess, after) in [(-ms(2), 100), (ms(2), 400)] {
+            let mut tempo = Tempo::new();
+            let turns =
+                (0..500u64).filter_map(|n| tempo.decide(excess, n * 480, false).map(|turn| (n, turn)));
+            let pressed = turns.filter(|(_, turn)| {
+                let (Turn::Lengthen(wish) | Turn::Shorten(wish)) = turn;
+                wish.pressing
+            });
+            let (first, _) = pressed.min_by_key(|(n, _)| *n).unwrap();
+            assert!((after..after + 7).contains(&first), "after {first} frames");
+        }
+    }
+
+    #[test]
+    fn changes_leave_time_between_them() {
+        for (excess, quiet, most) in [(-ms(30), false, 100), (ms(90), false, 34), (ms(90), true, 100)] {
+            let mut tempo = Tempo::new();
+            let turns = (0..200u64).filter(|n| tempo.decide(excess, n * 480, quiet).is_some()).count();
+            assert!(turns <= most && turns + 5 >= most, "{turns} in two seconds");
+        }
+    }
+
+    #[test]
+    fn swinging_about_the_aim_never_shrinks() {
+        let mut tempo = Tempo::new();
+        for n in 0..1_000u64 {
+            let excess = if n % 20 < 10 { ms(3) } else { -ms(1) / 3 };
+            assert_eq!(tempo.decide(excess, n * 480, false), None);
+        }
+    }
+}
