@@ -56,8 +56,8 @@ const CRATES: &[Crate] = &[
         depends: "cpal hound mio opus ringbuf socket2 tincan-proto",
         tests: "insta proptest",
         floors: &[
-            &["clock", "frame", "spread"],
-            &["level", "ring", "codec", "mixer", "resample", "stretch", "comfort", "timeline"],
+            &["clock", "frame"],
+            &["level", "ring", "codec", "mixer", "resample", "spread", "stretch", "comfort", "timeline"],
             &["capture", "tempo"],
             &["jitter"],
             &["playout"],
