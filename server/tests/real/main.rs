@@ -10,6 +10,7 @@ mod places;
 mod plain;
 mod plain_binary;
 mod plain_doors;
+mod plain_people;
 mod plain_text;
 mod process;
 mod sealed;

@@ -29,7 +29,7 @@ fn sized(code: i32, size: u64, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Somebody with the original client.
-struct Guest(Original);
+pub(crate) struct Guest(Original);
 
 impl Guest {
     fn connect(street: &Street, house: u8, server: &Server) -> Self {
@@ -38,19 +38,19 @@ impl Guest {
         guest
     }
 
-    fn log_in(street: &Street, house: u8, server: &Server, name: &str) -> Self {
+    pub(crate) fn log_in(street: &Street, house: u8, server: &Server, name: &str) -> Self {
         let mut guest = Self::connect(street, house, server);
         guest.says(0, name);
         guest.hears(201, name);
         guest
     }
 
-    fn says(&mut self, code: i32, payload: &str) {
+    pub(crate) fn says(&mut self, code: i32, payload: &str) {
         self.0.send(&frame(code, payload.as_bytes()));
     }
 
     /// The next thing that comes is this frame, and it comes alone.
-    fn hears(&mut self, code: i32, payload: &str) {
+    pub(crate) fn hears(&mut self, code: i32, payload: &str) {
         let read = self.0.read_once(2 * FRAME);
         assert_eq!(read.len(), FRAME, "one frame a read for {code} {payload:?}");
         let shown = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..40]).into_owned();

@@ -19,7 +19,7 @@ const QUIET: Duration = Duration::from_millis(300);
 const APART: Duration = Duration::from_millis(40);
 
 /// Somebody with the original client.
-struct Guest(Original);
+pub(crate) struct Guest(Original);
 
 impl Guest {
     fn connect(street: &Street, house: u8, server: &Server) -> Self {
@@ -28,7 +28,7 @@ impl Guest {
         guest
     }
 
-    fn log_in(street: &Street, house: u8, server: &Server, name: &str, port: u16) -> Self {
+    pub(crate) fn log_in(street: &Street, house: u8, server: &Server, name: &str, port: u16) -> Self {
         let mut guest = Self::connect(street, house, server);
         guest.says(&format!("0 {port}"));
         guest.says(&format!("1 {name}"));
@@ -37,13 +37,13 @@ impl Guest {
     }
 
     /// One packet, and a gap so that it is one.
-    fn says(&mut self, packet: &str) {
+    pub(crate) fn says(&mut self, packet: &str) {
         self.0.send(packet.as_bytes());
         std::thread::sleep(APART);
     }
 
     /// The next read is this packet and nothing else.
-    fn hears(&mut self, packet: &str) {
+    pub(crate) fn hears(&mut self, packet: &str) {
         assert_eq!(String::from_utf8_lossy(&self.0.read_once(READ)), packet);
     }
 
