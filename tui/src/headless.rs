@@ -5,6 +5,7 @@
 
 mod commands;
 mod events;
+mod words;
 
 use std::io::{self, BufRead as _, Write as _};
 use std::sync::Arc;

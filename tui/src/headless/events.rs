@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use proto::client::{ContactInfo, EndReason, Event, LinkState, MessageState};
+use proto::client::{ContactInfo, Event, LinkState, MessageState};
 use proto::id::{Fingerprint, Name, Principal, Ssrc};
 use proto::media::{HalfState, SoundEvent, Statistics};
 use proto::wire::record::{Presence, Standing, Why};
 use serde_json::{Value, json};
 
+use super::words::{presence_name, reason_name, why_name};
 use crate::session::Told;
 
 /// Turns what happened into events, remembering what `status` tells and what was told already.
@@ -323,58 +324,6 @@ fn micros(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn presence_name(presence: Presence) -> &'static str {
-    match presence {
-        Presence::Offline => "offline",
-        Presence::Online => "online",
-        Presence::InCall => "in_call",
-    }
-}
-
-fn reason_name(reason: EndReason) -> &'static str {
-    match reason {
-        EndReason::HungUp => "hung_up",
-        EndReason::TheyHungUp => "they_hung_up",
-        EndReason::Declined => "declined",
-        EndReason::Busy => "busy",
-        EndReason::NoAnswer => "no_answer",
-        EndReason::Gone => "gone",
-        EndReason::Taken => "taken",
-        EndReason::Missed => "missed",
-        EndReason::Lost => "lost",
-        EndReason::Failed => "failed",
-    }
-}
-
-fn why_name(why: Why) -> &'static str {
-    match why {
-        Why::Other => "other",
-        Why::BadRequest => "bad_request",
-        Why::NotLoggedIn => "not_logged_in",
-        Why::LoggedIn => "logged_in",
-        Why::UnknownCode => "unknown_code",
-        Why::Version => "version",
-        Why::NameTaken => "name_taken",
-        Why::InviteNeeded => "invite_needed",
-        Why::BadToken => "bad_token",
-        Why::NotRegistered => "not_registered",
-        Why::BadSignature => "bad_signature",
-        Why::Revoked => "revoked",
-        Why::NoSuchUser => "no_such_user",
-        Why::Oneself => "oneself",
-        Why::Already => "already",
-        Why::NoRequest => "no_request",
-        Why::NotContact => "not_contact",
-        Why::Limit => "limit",
-        Why::TooFast => "too_fast",
-        Why::NoCall => "no_call",
-        Why::InCall => "in_call",
-        Why::NobodyRung => "nobody_rung",
-        Why::Unsupported => "unsupported",
-        Why::Internal => "internal",
-    }
-}
-
 fn list(names: &[Name]) -> Vec<&str> {
     names.iter().map(Name::as_str).collect()
 }
@@ -387,6 +336,7 @@ fn names(names: &[Name]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proto::client::EndReason;
     use proto::id::MsgId;
     use proto::{Safe, Wall};
 

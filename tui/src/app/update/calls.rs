@@ -161,9 +161,10 @@ fn end_of_call(model: &mut Model, reason: EndReason) -> String {
         };
         return call::ended(&caller, false, reason, None);
     }
+    // Who hung up ended it for all who were ever in it; any other reason is of those who were left.
     let lasted = call.lasted(now);
-    let names =
-        if lasted.is_some() { call.parties.iter().map(|party| &party.name).collect() } else { call.names() };
+    let of_all = matches!(reason, EndReason::HungUp | EndReason::TheyHungUp) && lasted.is_some();
+    let names = if of_all { call.parties.iter().map(|party| &party.name).collect() } else { call.names() };
     call::ended(&model.among(&names, NAMES_SHOWN), names.len() > 1, reason, lasted)
 }
 

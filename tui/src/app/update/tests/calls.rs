@@ -191,6 +191,11 @@ fn ends_of_calls_of_several_name_those_they_are_about() {
     assert!(story.notice().starts_with("carol and dave did not answer"), "{}", story.notice());
     assert_eq!(story.last_note("bob"), "group call, declined, with carol and dave");
     assert_eq!(story.last_note("carol"), "group call, no answer, with bob and dave");
+    // What ends a call of which others have left is told of those who were left.
+    story.talking(&["bob", "carol"]);
+    story.tell(Event::Parted { who: name("bob"), reason: EndReason::TheyHungUp });
+    story.tell(Event::Ended { with: names("bob carol"), reason: EndReason::Lost });
+    assert!(story.notice().starts_with("Nothing was heard from carol for"), "{}", story.notice());
 }
 
 /// Gina is the fourth of the list.
