@@ -44,6 +44,7 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     let proposed = begin.name.map(|name| name.to_string()).or_else(system);
     let settings = Settings {
         server: Safe::line(&shown(session.address(), session.protocol())),
+        plain_server: plain(session.protocol()),
         account: session.account(),
         expected: session.expected(),
         proposed: proposed.unwrap_or_default(),
@@ -165,13 +166,18 @@ fn line(stored: ChatLine) -> Line {
     Line { id: Some(stored.id), when: stored.sent, from, text: Safe::text(&stored.text, TEXT_BYTES_MAX) }
 }
 
-/// The server as people write it: the port only when it is not the usual one, and that it is a plain one.
+/// The server as people write it: the port only when it is not the usual one.
 fn shown(address: &Address, protocol: Protocol) -> String {
     let Address { host, port } = address;
-    let at = if *port == protocol.port() { host.clone() } else { format!("{host}:{port}") };
+    if *port == protocol.port() { host.clone() } else { format!("{host}:{port}") }
+}
+
+/// What the title calls a protocol that encrypts nothing.
+fn plain(protocol: Protocol) -> Option<&'static str> {
     match protocol {
-        Protocol::Native => at,
-        Protocol::Binary | Protocol::Text => format!("{at} (not encrypted)"),
+        Protocol::Native => None,
+        Protocol::Binary => Some("binary"),
+        Protocol::Text => Some("text"),
     }
 }
 

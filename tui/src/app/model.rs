@@ -47,8 +47,6 @@ pub struct Model {
     pub popups: Vec<Popup>,
     /// The line over the footer.
     pub notice: Option<Notice>,
-    /// The server speaks this plain protocol: nothing of the session is encrypted. None on a server of our own kind.
-    pub plain_server: Option<&'static str>,
     /// A link of our own, once made.
     pub own_link: Option<String>,
     /// Until when a second ^C or q quits.
@@ -68,6 +66,9 @@ pub struct Model {
 pub struct Settings {
     /// The server, as the user named it.
     pub server: Safe,
+    /// The plain protocol that the server speaks (`binary`, `text`): nothing of the session is encrypted, and the
+    /// title says so. None on a server of our own kind.
+    pub plain_server: Option<&'static str>,
     /// The fingerprint of our account key; none on a plain protocol, which has no accounts.
     pub account: Option<Fingerprint>,
     /// The server's key, where an invite or `--pin` named it: what the connection is checked against.
@@ -214,7 +215,6 @@ impl Model {
             sound: Sound { microphone: HalfState::Closed, speaker: HalfState::Closed, muted: false },
             popups: Vec::new(),
             notice: None,
-            plain_server: None,
             own_link: None,
             quit_until: None,
             asked: None,
@@ -222,13 +222,6 @@ impl Model {
             now,
             dirty: true,
         }
-    }
-
-    /// The server speaks a plain protocol, of this name (`binary`, `text`): every call is in the clear, and the
-    /// title says so.
-    pub fn set_plain_server(&mut self, protocol: &'static str) {
-        self.plain_server = Some(protocol);
-        self.dirty = true;
     }
 
     /// A name as it is shown: `~gina` for a guest, who is nobody's but today's.

@@ -30,6 +30,7 @@ impl Story {
     pub(crate) fn new(known: Option<&str>, look: Look) -> Self {
         let settings = Settings {
             server: Safe::line("home.example"),
+            plain_server: None,
             account: Some(Fingerprint([0x5a; 32])),
             expected: None,
             proposed: "alice".to_owned(),

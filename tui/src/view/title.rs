@@ -17,7 +17,7 @@ use super::theme::{NOT_ENCRYPTED, Theme};
 pub(super) fn title(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let time = time_of_day(model.now.wall, &model.settings.zone);
     let mut free = text::right(buf, area, 1, &time, theme.plain());
-    let (narrow, warned) = (area.width < super::TWO_PANES_WIDTH, model.plain_server.is_some());
+    let (narrow, warned) = (area.width < super::TWO_PANES_WIDTH, model.settings.plain_server.is_some());
     // The least important first to go: on a narrow screen the sound is left out, and a warning takes the next place.
     let pieces = [unread(model).filter(|_| !narrow || !warned), sound(model).filter(|_| !narrow)];
     for piece in pieces.into_iter().flatten() {
@@ -35,7 +35,7 @@ pub(super) fn title(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let x = text::left(buf, left, 1, "tincan", theme.strong());
     let state = format!("{glyph} {words}");
     let state = state.trim_end();
-    let warning = if model.plain_server.is_some() { NOT_ENCRYPTED } else { "" };
+    let warning = if model.settings.plain_server.is_some() { NOT_ENCRYPTED } else { "" };
     let room = left.width.saturating_sub(x + 3 + text::columns(state) + text::columns(warning));
     let place = text::fit(&address(model), room, theme.glyphs.more);
     let x = text::left(buf, left, x + 2, &place, theme.plain());
@@ -45,7 +45,7 @@ pub(super) fn title(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
 
 /// A server that speaks a plain protocol is named by it; where there is no room for that, the circle says enough.
 fn online(model: &Model, width: u16) -> String {
-    match model.plain_server {
+    match model.settings.plain_server {
         Some(protocol) if width >= super::TWO_PANES_WIDTH => format!("online, {protocol}"),
         Some(_) => String::new(),
         None => "online".to_owned(),

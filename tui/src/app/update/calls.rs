@@ -70,8 +70,8 @@ pub(super) fn ringing(model: &mut Model, name: &Name) {
 pub(super) fn joined(model: &mut Model, who: Name, ssrc: Ssrc) {
     let since = model.now.mono;
     let live = Phase::Live { since };
+    let late = model.call.as_ref().is_some_and(|call| matches!(call.phase, Phase::Live { .. }));
     let call = model.call.get_or_insert_with(|| Call::new([], live.clone(), false));
-    let late = matches!(call.phase, Phase::Live { .. }) && call.is_group();
     // A call that rings here stays one that rings, whoever is in it: only our own yes changes that.
     if matches!(call.phase, Phase::Answering(_) | Phase::Placing { .. }) {
         call.phase = live;

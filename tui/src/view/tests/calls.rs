@@ -168,7 +168,7 @@ fn plain_pages(look: Look) -> Vec<(&'static str, Story)> {
     page("plain_group_view", story);
 
     let mut story = Story::morning_with_gina(look);
-    story.model.set_plain_server("binary");
+    story.model.settings.plain_server = Some("binary");
     page("plain_server", story);
     list
 }
