@@ -18,6 +18,7 @@ use world::{Plan, World};
 fn plan(seed: u64) -> Plan {
     Plan {
         users: 2 + (seed % 4) as usize,
+        guests: (seed % 5) as usize,
         troubles: Duration::from_secs(120),
         crashes: !seed.is_multiple_of(3),
         villain: seed % 2 == 1,

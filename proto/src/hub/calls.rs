@@ -24,8 +24,8 @@ enum Named {
 }
 
 impl Hub {
-    /// 100. Naming somebody who is in the call that rings oneself is one's 101. Of several names those that cannot be
-    /// called are told as gone; only when that is everybody, the first reason is the answer.
+    /// 100: call everybody named. Naming somebody who is in the call that rings oneself is one's 101. Of several names
+    /// those that cannot be called are told as gone; only when that is everybody, the first reason is the answer.
     pub(super) fn call<S: Store>(&mut self, me: &User, names: &[Name], turn: &mut Turn<'_, S>) -> Done {
         let names: BTreeSet<&Name> = names.iter().collect();
         if names.len() >= MEMBERS_MAX {

@@ -17,11 +17,13 @@ use proto::{Drop, Now, Rng, Time, Wall, earliest};
 
 pub mod net;
 pub mod oracle;
+pub mod plain;
 pub mod user;
 pub mod villain;
 
 use net::{Pipe, Weather, address, chance, server_address};
 use oracle::Oracle;
+use plain::Guest;
 use user::{Chair, User, Want};
 use villain::Villain;
 
@@ -63,6 +65,7 @@ struct Conn {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
     User(usize),
+    Guest(usize),
     Villain,
 }
 
@@ -78,6 +81,8 @@ struct Server {
 pub struct Plan {
     /// Users, one of them of evil mind when the villain is on.
     pub users: usize,
+    /// Guests at the plain doors, of both protocols in turn.
+    pub guests: usize,
     /// Virtual time of the troubles; then the network clears and things must come to rest.
     pub troubles: Duration,
     /// Machines crash now and then.
@@ -91,7 +96,7 @@ pub struct Plan {
 impl Plan {
     /// Two people who do what the test says, on a clear day.
     pub const STORY: Self =
-        Self { users: 2, troubles: Duration::ZERO, crashes: false, villain: false, whims: false };
+        Self { users: 2, guests: 0, troubles: Duration::ZERO, crashes: false, villain: false, whims: false };
 }
 
 /// The world.
@@ -108,6 +113,7 @@ pub struct World {
     disk: Mem,
     /// The users.
     pub users: Vec<User>,
+    guests: Vec<Guest>,
     villain: Villain,
     conns: BTreeMap<ConnId, Conn>,
     next_conn: u64,
@@ -146,6 +152,7 @@ impl World {
             disk,
             users,
             villain: Villain::new(rng.child("villain")),
+            guests: (0..plan.guests).map(|i| Guest::new(i, rng.child("guest"))).collect(),
             conns: BTreeMap::new(),
             next_conn: 0,
             next_fate: Time::secs(1),
@@ -269,6 +276,9 @@ impl World {
             if self.plan.villain {
                 next = earliest(next, Some(self.villain.next));
             }
+            for guest in &self.guests {
+                next = earliest(next, Some(guest.next));
+            }
         }
         next
     }
@@ -299,6 +309,11 @@ impl World {
         if !self.calm && self.plan.villain && self.villain.next <= self.clock {
             self.villain_acts();
         }
+        for i in 0..self.guests.len() {
+            if !self.calm && self.guests[i].next <= self.clock {
+                self.guest_acts(i);
+            }
+        }
     }
 
     fn deliver(&mut self, event: Event) {
@@ -310,6 +325,9 @@ impl World {
             }
             Event::Down(conn, bytes) => {
                 self.note(2, conn.0, &bytes);
+                if let Some(guest) = self.guests.iter_mut().find(|guest| guest.conn == Some(conn)) {
+                    guest.reads(&bytes);
+                }
                 if let Some(user) = self.owner_of(conn)
                     && let Some(m) = &mut self.users[user].machine
                 {
@@ -428,15 +446,15 @@ impl World {
         let (owner, exporter) = (c.owner, c.exporter);
         let from = match owner {
             Owner::User(i) => address(i, 50_000),
+            Owner::Guest(i) => address(500 + i, 50_000),
             Owner::Villain => address(999, 50_000),
         };
-        let opened = hub::Input::Opened {
-            conn,
-            dialect: hub::Dialect::Native,
-            from,
-            at: server_address(),
-            exporter: Some(exporter),
+        let (dialect, exporter_seen) = match owner {
+            Owner::Guest(i) => (self.guests[i].dialect, None),
+            Owner::User(_) | Owner::Villain => (hub::Dialect::Native, Some(exporter)),
         };
+        let opened =
+            hub::Input::Opened { conn, dialect, from, at: server_address(), exporter: exporter_seen };
         self.tell_hub(|hub, store| hub.handle(opened, now, store));
         if let Owner::User(i) = owner
             && let Some(m) = &mut self.users[i].machine
@@ -456,6 +474,9 @@ impl World {
             m.conn = None;
             m.client.handle(client::Input::LinkDown, now);
         }
+        for guest in self.guests.iter_mut().filter(|guest| guest.conn == Some(conn)) {
+            guest.conn = None;
+        }
         self.conns.remove(&conn);
     }
 
@@ -464,7 +485,7 @@ impl World {
             Owner::User(i) => {
                 Some(i).filter(|i| self.users[*i].machine.as_ref().is_some_and(|m| m.conn == Some(conn)))
             }
-            Owner::Villain => None,
+            Owner::Guest(_) | Owner::Villain => None,
         }
     }
 
@@ -740,6 +761,9 @@ impl World {
         for i in 0..self.users.len() {
             self.crash_user(i);
             self.users[i].restart = None;
+        }
+        for i in 0..self.guests.len() {
+            self.guest_leaves(i);
         }
     }
 }

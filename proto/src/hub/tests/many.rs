@@ -221,10 +221,10 @@ fn a_call_of_three_survives_a_restart() {
     let mut c = circle(&["alice", "bob", "carol"]);
     let grants = c.talk();
     c.w.restart();
-    for n in 0..3 {
+    for (n, granted) in grants.iter().enumerate() {
         c.conns[n] = c.w.login(&c.people[n]);
-        let again = grant(&c.ask(n, &Request::Rejoin(Box::new(grants[n].clone()))));
-        assert_eq!((again.call, again.ssrc), (grants[n].call, grants[n].ssrc));
+        let again = grant(&c.ask(n, &Request::Rejoin(Box::new(granted.clone()))));
+        assert_eq!((again.call, again.ssrc), (granted.call, granted.ssrc));
         c.w.wait(Duration::from_secs(5));
     }
     c.w.wait(Duration::from_secs(30));
@@ -266,9 +266,9 @@ fn one_who_comes_back_and_leaves_ends_nothing_for_the_two_still_on_their_way() {
     let mut c = circle(&["alice", "bob", "carol"]);
     let grants = c.talk();
     c.w.restart();
-    for n in 0..3 {
+    for (n, granted) in grants.iter().enumerate() {
         c.conns[n] = c.w.login(&c.people[n]);
-        c.ask(n, &Request::Rejoin(Box::new(grants[n].clone())));
+        c.ask(n, &Request::Rejoin(Box::new(granted.clone())));
         if n == 0 {
             c.ask(0, &Request::HangUp(None));
         }
