@@ -81,8 +81,6 @@ pub const GUEST_PACKET_GAP: Duration = Duration::from_millis(50);
 pub const RING_HOLD_MAX: Duration = Duration::from_secs(60);
 /// Frames or packets waiting for one plain client: every request and every friend there can be at its login.
 pub const GUEST_QUEUE_MAX: usize = 1_280;
-/// From accept to login on a plain door: somebody has to type a name first.
-pub const GUEST_LOGIN_TIME_MAX: Duration = Duration::from_secs(300);
 /// A seed B client that calls the server for somebody hears no, and is closed after this.
 pub const STRAY_CALL_TIME: Duration = Duration::from_millis(200);
 /// Names of plain users remembered with their contacts.

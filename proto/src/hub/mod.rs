@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use crate::drop::Drop;
 use crate::id::{ConnId, Fingerprint};
-use crate::limits::{ACCOUNTS_METERED_MAX, GUEST_LOGIN_TIME_MAX, PREFIXES_MAX};
+use crate::limits::{ACCOUNTS_METERED_MAX, PLAIN_LOGIN_TIME_MAX, PREFIXES_MAX};
 use crate::relay::Change;
 use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
@@ -216,7 +216,7 @@ impl Hub {
     /// A native client logs in by itself. Behind a plain one somebody types a name first.
     fn login_time(&self, guest: &Guest) -> Duration {
         let time = self.settings.limits.login_time;
-        if guest.door.is_plain() { time.max(GUEST_LOGIN_TIME_MAX) } else { time }
+        if guest.door.is_plain() { time.max(PLAIN_LOGIN_TIME_MAX) } else { time }
     }
 
     /// The account of the house's friend is there before anybody else's, so that all can be its contacts.

@@ -237,6 +237,17 @@ impl World {
         oracle::empty(&server.hub, &server.relay);
     }
 
+    /// What the guests of the plain doors lived through, in all.
+    pub fn guests_past(&self) -> plain::Past {
+        let mut all = plain::Past::default();
+        for past in self.guests.iter().map(|guest| guest.past) {
+            all.logins += past.logins;
+            all.contacts += past.contacts;
+            all.calls += past.calls;
+        }
+        all
+    }
+
     /// Seed-independent summary of the run: two runs of one seed must give the same.
     pub fn trace(&self) -> (u64, u64) {
         (self.steps, self.hash)

@@ -27,6 +27,19 @@ pub struct Guest {
     frames: PlainSplitter,
     /// When it does something again.
     pub next: Time,
+    /// What it lived through.
+    pub past: Past,
+}
+
+/// What guests lived through, so that a swarm in which nothing happens is seen as one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Past {
+    /// Logins.
+    pub logins: u64,
+    /// Words about contacts that others asked for or answered.
+    pub contacts: u64,
+    /// Calls that rang, were answered or joined.
+    pub calls: u64,
 }
 
 impl Guest {
@@ -43,6 +56,7 @@ impl Guest {
             was_logged_in: false,
             frames: PlainSplitter::new(),
             next,
+            past: Past::default(),
         }
     }
 
@@ -60,6 +74,9 @@ impl Guest {
         while let Some(frame) = self.frames.next(&mut bytes).expect("the server sends whole frames") {
             decode_plain_reply(frame.code, &frame.payload).expect("the server sends what the document has");
             self.was_logged_in |= frame.code == 201;
+            self.past.logins += u64::from(frame.code == 201);
+            self.past.contacts += u64::from(matches!(frame.code, 203 | 204 | 207));
+            self.past.calls += u64::from((209..=211).contains(&frame.code));
             let is_greeting = matches!(frame.code, 200 | 400 | 401 | 403);
             assert!(self.was_logged_in || is_greeting, "a stranger is told {}", frame.code);
         }
@@ -67,10 +84,12 @@ impl Guest {
 
     fn reads_packet(&mut self, bytes: &[u8]) {
         self.was_logged_in |= bytes == b"2";
+        self.past.logins += u64::from(bytes == b"2");
         if let Ok(FromServer::Request(_) | FromServer::Friend { .. } | FromServer::Invited(_)) =
             FromServer::decode(bytes)
         {
             assert!(self.was_logged_in, "a stranger is told {bytes:?}");
+            self.past.contacts += 1;
         }
     }
 

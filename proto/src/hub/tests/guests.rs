@@ -3,7 +3,7 @@
 use super::plain::frame;
 use super::*;
 use crate::limits::{
-    GUEST_ACCOUNTS_MAX, GUEST_LOGIN_TIME_MAX, GUEST_QUEUE_MAX, RING_HOLD_MAX, RING_TIME_MAX, SILENT_AFTER,
+    GUEST_ACCOUNTS_MAX, GUEST_QUEUE_MAX, PLAIN_LOGIN_TIME_MAX, RING_HOLD_MAX, RING_TIME_MAX, SILENT_AFTER,
     TICKET_LIFE,
 };
 use core::net::IpAddr;
@@ -221,7 +221,7 @@ fn somebody_must_type_a_name_and_may_be_silent_then() {
     let mut w = World::new();
     let (slow, quiet) = (w.open_plain(Dialect::Binary, "10.0.0.1"), w.guest_a("alice", "10.0.0.2"));
     let text = w.guest_b("ann", "10.0.1.1", 4001);
-    w.wait(GUEST_LOGIN_TIME_MAX + SILENT_AFTER);
+    w.wait(PLAIN_LOGIN_TIME_MAX + SILENT_AFTER);
     assert_eq!(w.closed.into_iter().collect::<Vec<_>>(), [(slow, Drop::TooLate)]);
     let _ = (quiet, text);
 }
