@@ -230,8 +230,8 @@ fn open_plain(wanted: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr
     let (listener, addr) = listen::bind_plain(wanted, flag)?;
     if !listen::is_near(addr.ip()) {
         tracing::warn!(
-            "{flag} {addr} may be reached from outside this network: it is not encrypted, and who comes there is \
-             who they say they are"
+            "{flag} {addr} may be reached from outside this network: nothing there is encrypted, and anybody comes \
+             in under any free name"
         );
     }
     Ok((listener, addr))

@@ -31,7 +31,7 @@ fn a_door_that_others_may_reach_is_warned_of_and_a_near_one_is_not() {
     let log = String::from_utf8(far.leave()).unwrap();
     let warnings: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
     assert!(
-        matches!(warnings[..], [one] if one.contains("--plain-text") && one.contains("not encrypted")),
+        matches!(warnings[..], [one] if one.contains("--plain-text") && one.contains("nothing there is encrypted")),
         "{log}"
     );
     let near = Tincand::start(scratch.path(), &format!("plain_text = \"127.0.0.1:0\"\n{GENEROUS}"));
