@@ -253,6 +253,32 @@ mod tests {
     }
 
     #[test]
+    fn stereo_of_a_guest_is_heard_in_the_middle() {
+        let mut encoder =
+            opus::Encoder::new(SAMPLE_RATE, opus::Channels::Stereo, opus::Application::Voip).unwrap();
+        let (mut heard, mut out) = (Vec::new(), [0.0; FRAME_SAMPLES_MAX]);
+        let mut decoder = Decoder::new().unwrap();
+        for n in 0..100 {
+            // The voice left and right, as an original sends the two channels of one microphone.
+            let both: Vec<f32> = tone(n * 480, 480).into_iter().flat_map(|sample| [sample; 2]).collect();
+            let mut packet = [0; 256];
+            let len = encoder.encode_float(&both, &mut packet).unwrap();
+            assert_eq!(packet[0] & 4, 4, "stereo");
+            assert_eq!(duration(&packet[..len]), Ok(FrameDuration::Ms10));
+            let got = decoder.decode(&packet[..len], &mut out).unwrap();
+            assert_eq!(got, 480, "one frame of mono");
+            heard.extend_from_slice(&out[..got]);
+        }
+        let error = error_at_best_delay(&tone(24_000, 9_600), &heard[24_000..33_600]);
+        assert!(error < 0.2, "{error}");
+        // Mono again, as after a guest left: the same decoder takes it.
+        let mut mono = Encoder::new(EncoderSettings::default()).unwrap();
+        let mut packet = OpusFrame::EMPTY;
+        mono.encode(&tone(0, 480), &mut packet).unwrap();
+        assert_eq!(decoder.decode(packet.bytes(), &mut out), Ok(480));
+    }
+
+    #[test]
     fn every_packet_has_one_size_whatever_is_said() {
         let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
         let mut packet = OpusFrame::EMPTY;

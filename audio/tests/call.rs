@@ -9,6 +9,8 @@ use line::{CALL, Line, Party, alike, connect, voice};
 use proto::media::{AgentEvent, CallCommand, CallEvent, HalfState, SoundCommand, SoundEvent};
 
 mod line;
+#[path = "call/many.rs"]
+mod many;
 
 /// A directory that is gone after the test.
 struct Scratch(PathBuf);

@@ -7,14 +7,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use proto::limits::MEMBERS_MAX;
+use proto::limits::{MEMBERS_MAX, PLAIN_OPUS_BYTES_MAX};
 use proto::media::{HalfState, Levels, SoundEvent};
 use proto::time::earliest;
 use proto::{Safe, Time};
 
 use super::lines::{MicrophoneLine, SpeakerLine};
 use crate::capture::Capture;
-use crate::codec::{CodecError, EncoderSettings};
+use crate::codec::{BIT_RATE_RANGE, CodecError, EncoderSettings};
 use crate::device::opener::{Ask, Opener, Told};
 use crate::device::pace::{BLOCK, Pace};
 use crate::device::{Choice, DeviceError, Software};
@@ -30,6 +30,9 @@ const FRAMES_MAX: usize = 64;
 const BLOCKS_PER_ROUND: usize = 8;
 /// Events kept for a screen that does not listen.
 const EVENTS_MAX: usize = 64;
+/// Frames of every call that is not encrypted. At no bit rate of ours do they fill the original's datagram.
+const PLAIN_FRAME: FrameDuration = FrameDuration::Ms10;
+const _: () = assert!(BIT_RATE_RANGE.1 / 8 * PLAIN_FRAME.ms() / 1_000 <= PLAIN_OPUS_BYTES_MAX as u32);
 /// The quietest level that is told, dBFS.
 const LEVEL_FLOOR: f32 = -90.0;
 
@@ -45,6 +48,10 @@ pub(super) struct Instruments {
     opener: Opener,
     choice: Choice,
     encoder: EncoderSettings,
+    /// The frame duration that was asked for.
+    frame_wanted: FrameDuration,
+    /// The call is not encrypted: its frames are those a plain client can bear.
+    plain: bool,
     /// Since when a call wants sound.
     open: Option<Time>,
     /// Paces a device without hardware, and the buffers of a call whose speaker does not work.
@@ -71,6 +78,8 @@ impl Instruments {
             opener,
             choice,
             encoder,
+            frame_wanted: encoder.frame,
+            plain: false,
             open: None,
             pace: None,
             software: None,
@@ -235,15 +244,30 @@ impl Instruments {
         self.meter_at = now + every;
     }
 
-    /// Sends frames of another duration from now on.
+    /// Sends frames of another duration from now on, or from the end of a plain call on.
     pub(super) fn set_frame(&mut self, frame: FrameDuration) -> Result<(), CodecError> {
+        self.frame_wanted = frame;
+        self.use_frame()
+    }
+
+    /// Whether the call is one that is not encrypted, where all frames are of 10 ms.
+    pub(super) fn set_plain(&mut self, plain: bool) -> Result<(), CodecError> {
+        self.plain = plain;
+        self.use_frame()
+    }
+
+    fn use_frame(&mut self) -> Result<(), CodecError> {
+        let frame = if self.plain { PLAIN_FRAME } else { self.frame_wanted };
         if self.encoder.frame == frame {
             return Ok(());
         }
-        self.encoder.frame = frame;
+        let settings = EncoderSettings { frame, ..self.encoder };
         let muted = self.capture.muted();
-        self.capture = Capture::new(self.encoder)?;
+        self.capture = Capture::new(settings)?;
         self.capture.set_muted(muted);
+        self.encoder = settings;
+        // What waits is of the old duration, and would be sent as of the new one.
+        while self.frames.1.pop().is_some() {}
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The UDP socket of a call. Made when the first relay is named, for that relay's family of addresses, and remade
-//! only when the family changes.
+//! only when the family changes. A call of a plain protocol has one of its own at an address of its own, which is given
+//! back at its end.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -24,33 +25,58 @@ pub(super) type Buffer = [u8; DATAGRAM_MAX];
 pub(super) struct CallSocket {
     registry: Registry,
     token: Token,
-    socket: Option<(UdpSocket, bool)>,
+    open: Option<Open>,
     /// Datagrams the system would not take.
     unsent: u64,
 }
 
+struct Open {
+    socket: UdpSocket,
+    v4: bool,
+    /// At an address that was asked for, for one call.
+    asked: bool,
+}
+
 impl CallSocket {
     pub(super) fn new(registry: Registry, token: Token) -> Self {
-        Self { registry, token, socket: None, unsent: 0 }
+        Self { registry, token, open: None, unsent: 0 }
     }
 
-    /// Makes sure that `peer` can be spoken to.
+    /// Makes sure that `peer` can be spoken to, unless a call has the socket for itself.
     pub(super) fn ready_for(&mut self, peer: SocketAddr) -> io::Result<()> {
         let v4 = peer.is_ipv4();
-        if self.socket.as_ref().is_some_and(|(_, is_v4)| *is_v4 == v4) {
+        if self.open.as_ref().is_some_and(|open| open.asked || open.v4 == v4) {
             return Ok(());
         }
-        let mut socket = bound(v4)?;
+        let any: IpAddr = if v4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        self.replace(SocketAddr::new(any, 0), false)
+    }
+
+    /// Takes this address, until [`Self::give_back`].
+    pub(super) fn take(&mut self, local: SocketAddr) -> io::Result<()> {
+        self.give_back();
+        self.replace(local, true)
+    }
+
+    /// Closes the socket if it is at an address that was asked for: the next call, or program, may want it.
+    pub(super) fn give_back(&mut self) {
+        if let Some(mut old) = self.open.take_if(|open| open.asked) {
+            let _ = self.registry.deregister(&mut old.socket);
+        }
+    }
+
+    fn replace(&mut self, local: SocketAddr, asked: bool) -> io::Result<()> {
+        let mut socket = bound(local)?;
         self.registry.register(&mut socket, self.token, Interest::READABLE)?;
-        if let Some((mut old, _)) = self.socket.replace((socket, v4)) {
-            let _ = self.registry.deregister(&mut old);
+        if let Some(mut old) = self.open.replace(Open { socket, v4: local.is_ipv4(), asked }) {
+            let _ = self.registry.deregister(&mut old.socket);
         }
         Ok(())
     }
 
     /// Sends without waiting. Voice that cannot go now is not worth sending later.
     pub(super) fn send(&mut self, to: SocketAddr, bytes: &[u8]) {
-        let sent = self.socket.as_ref().map(|(socket, _)| socket.send_to(bytes, to));
+        let sent = self.open.as_ref().map(|open| open.socket.send_to(bytes, to));
         if !matches!(sent, Some(Ok(_))) {
             self.unsent += 1;
         }
@@ -58,7 +84,7 @@ impl CallSocket {
 
     /// The next datagram that has arrived, and from where.
     pub(super) fn receive<'a>(&mut self, buffer: &'a mut Buffer) -> Option<(SocketAddr, &'a [u8])> {
-        let (socket, _) = self.socket.as_ref()?;
+        let socket = &self.open.as_ref()?.socket;
         for _ in 0..ERRORS_PER_TURN_MAX {
             match socket.recv_from(&mut buffer[..]) {
                 Ok((count, from)) => return Some((from, &buffer[..count])),
@@ -75,19 +101,16 @@ impl CallSocket {
     }
 }
 
-fn bound(v4: bool) -> io::Result<UdpSocket> {
-    let (domain, any) = if v4 {
-        (Domain::IPV4, IpAddr::V4(Ipv4Addr::UNSPECIFIED))
-    } else {
-        (Domain::IPV6, IpAddr::V6(Ipv6Addr::UNSPECIFIED))
-    };
+fn bound(local: SocketAddr) -> io::Result<UdpSocket> {
+    let v4 = local.is_ipv4();
+    let domain = if v4 { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     // Wishes: a system that refuses them still carries voice.
     let _ = socket.set_recv_buffer_size(BUFFER);
     let _ = socket.set_send_buffer_size(BUFFER);
     let _ = if v4 { socket.set_tos_v4(EXPEDITED) } else { socket.set_tclass_v6(EXPEDITED) };
-    socket.bind(&SocketAddr::new(any, 0).into())?;
+    socket.bind(&local.into())?;
     Ok(UdpSocket::from_std(socket.into()))
 }
 
@@ -103,7 +126,7 @@ mod tests {
         let any: SocketAddr = address.parse().unwrap();
         one.ready_for(any).unwrap();
         two.ready_for(any).unwrap();
-        let port = two.socket.as_ref().unwrap().0.local_addr().unwrap().port();
+        let port = two.open.as_ref().unwrap().socket.local_addr().unwrap().port();
         (poll, one, two, SocketAddr::new(any.ip(), port))
     }
 
@@ -139,6 +162,23 @@ mod tests {
         assert!(one.receive(&mut [0; DATAGRAM_MAX]).is_none());
         one.send(to, b"voice");
         assert_eq!(received(&mut poll, &mut two), [b"voice".to_vec()]);
+    }
+
+    #[test]
+    fn an_address_that_was_asked_for_is_taken_and_given_back() {
+        let (mut poll, mut one, mut two, _) = pair("127.0.0.1:1");
+        let local = bound("127.77.1.1:0".parse().unwrap()).unwrap().local_addr().unwrap();
+        one.take(local).unwrap();
+        assert_eq!(two.take(local).map_err(|e| e.kind()), Err(io::ErrorKind::AddrInUse));
+        two.send(local, b"voice");
+        assert_eq!(received(&mut poll, &mut one), [b"voice".to_vec()], "what failed left the other socket");
+        one.take(local).unwrap();
+        one.give_back();
+        two.take(local).unwrap();
+        two.ready_for("[::1]:1".parse().unwrap()).unwrap();
+        assert!(one.take(local).is_err(), "a call that has it keeps it");
+        two.give_back();
+        one.take(local).unwrap();
     }
 
     #[test]

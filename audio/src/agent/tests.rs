@@ -10,10 +10,11 @@ use proto::id::Ssrc;
 use proto::media::{HalfState, SoundEvent};
 
 use super::instruments::Instruments;
-use crate::codec::EncoderSettings;
+use crate::codec::{Encoder, EncoderSettings};
 use crate::device::Choice;
 use crate::device::opener::Opener;
 use crate::device::wav::{WavIn, WavOut};
+use crate::frame::{FrameDuration, OpusFrame};
 
 const PEER: Ssrc = Ssrc(7);
 
@@ -205,4 +206,111 @@ fn nothing_said_in_one_call_is_heard_in_the_next() {
     assert!(alice.instruments.next_frame().is_none(), "5 ms of this call are not a frame yet");
     alice.instruments.turn(Time::ms(110));
     assert!(alice.instruments.next_frame().is_some());
+}
+
+/// Frames of a loud tone, `ms` long.
+fn tones(frame: FrameDuration, hertz: f32, ms: usize) -> Vec<OpusFrame> {
+    let mut encoder = Encoder::new(EncoderSettings { frame, ..Default::default() }).unwrap();
+    let len = frame.samples();
+    let sample = |n: usize| 0.9 * (n as f32 * hertz * std::f32::consts::TAU / 48_000.0).sin();
+    (0..ms * 48 / len)
+        .map(|n| {
+            let mut packet = OpusFrame::EMPTY;
+            let samples: Vec<f32> = (n * len..(n + 1) * len).map(sample).collect();
+            encoder.encode(&samples, &mut packet).unwrap();
+            packet
+        })
+        .collect()
+}
+
+/// How much of `hertz` there is, as the amplitude of a sine (Goertzel's sum, written out).
+fn amount(hertz: f32, samples: &[f32]) -> f32 {
+    let turn = f64::from(hertz) * std::f64::consts::TAU / 48_000.0;
+    let (mut re, mut im) = (0.0, 0.0);
+    for (n, sample) in samples.iter().enumerate() {
+        re += f64::from(*sample) * (turn * n as f64).cos();
+        im += f64::from(*sample) * (turn * n as f64).sin();
+    }
+    (2.0 * re.hypot(im) / samples.len() as f64) as f32
+}
+
+#[test]
+fn thirty_one_loud_speakers_of_all_durations_are_mixed_without_clipping() {
+    let scratch = Scratch::new("many");
+    let output = scratch.0.join("out.wav");
+    let mut side = Side::new(&format!("wav:,{}", output.display()));
+    let speakers: Vec<_> = (0..31u32)
+        .map(|n| {
+            let frame = FrameDuration::ALL[n as usize % 3];
+            side.instruments.listen(Ssrc(n)).unwrap();
+            (Ssrc(n), frame, tones(frame, 300.0 + 100.0 * n as f32, 2_000))
+        })
+        .collect();
+    // Most are turned down, one more than the others, and the last is out after a second.
+    (0..31).for_each(|n| side.instruments.set_volume(Ssrc(n), if n == 4 { 0 } else { 5 }));
+    side.instruments.meter_every(Duration::from_millis(500), Time::ZERO);
+    side.instruments.open(Time::ZERO);
+    side.until(Time::ZERO, speaker_open);
+    let mut levels = Vec::new();
+    for ms in 1..=2_000usize {
+        for (ssrc, frame, packets) in &speakers {
+            if (ms - 1) % frame.ms() as usize == 0 {
+                let seq = (ms - 1) / frame.ms() as usize;
+                side.instruments.play(*ssrc, seq as u16, packets[seq].bytes());
+            }
+        }
+        match ms {
+            1_000 => side.instruments.deafen(Ssrc(30)),
+            1_500 => (0..31).for_each(|n| side.instruments.set_volume(Ssrc(n), 200)),
+            _ => {}
+        }
+        let now = Time::ms(ms as u64);
+        while side.instruments.turn(now) {}
+        side.instruments.tell_levels(now);
+        levels.extend(std::iter::from_fn(|| side.instruments.poll()));
+    }
+    drop(side);
+    let heard = recorded(&output);
+    for n in 0..31u32 {
+        let here = amount(300.0 + 100.0 * n as f32, &heard[24_000..43_200]);
+        assert!(if n == 4 { here < 0.01 } else { (0.02..0.08).contains(&here) }, "{n}: {here}");
+    }
+    assert!(amount(300.0 + 3_000.0, &heard[57_600..67_200]) < 0.01, "who is out is heard no more");
+    let loud = &heard[74_400..91_200];
+    assert!(loud.iter().all(|sample| sample.abs() <= 1.0) && rms(loud) > 0.3, "limited: {}", rms(loud));
+    let of_all = levels.iter().filter_map(|event| match event {
+        SoundEvent::Levels(levels) => Some(levels.speakers.len()),
+        SoundEvent::Microphone(_)
+        | SoundEvent::Speaker(_)
+        | SoundEvent::Devices(_)
+        | SoundEvent::Statistics(_) => None,
+    });
+    assert_eq!(of_all.collect::<Vec<_>>(), [31, 31, 30, 30], "each has its own level");
+}
+
+#[test]
+fn a_plain_call_has_frames_of_ten_milliseconds_and_the_next_call_its_own_again() {
+    let mut side = Side::new("tone");
+    side.instruments.set_frame(FrameDuration::Ms20).unwrap();
+    let mut at = Time::ZERO;
+    for (plain, frame) in [(false, 20), (true, 10), (false, 20)] {
+        side.instruments.set_plain(plain).unwrap();
+        side.instruments.open(at);
+        side.until(at, speaker_open);
+        if plain {
+            side.instruments.set_frame(FrameDuration::Ms5).unwrap();
+            side.instruments.set_frame(FrameDuration::Ms20).unwrap();
+        }
+        let mut durations = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            at += Duration::from_millis(1);
+            side.instruments.turn(at);
+            while let Some(packet) = side.instruments.next_frame() {
+                durations.insert(crate::codec::duration(packet.bytes()).unwrap().ms());
+                assert!(!plain || packet.bytes().len() <= 256);
+            }
+        }
+        assert_eq!(durations.into_iter().collect::<Vec<_>>(), [frame]);
+        side.instruments.close();
+    }
 }

@@ -8,14 +8,16 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
 use std::time::Duration;
 
 use mio::{Events, Poll, Waker};
+use proto::id::CallId;
 use proto::media::{
-    AgentCommand, AgentEvent, CallCommand, HalfState, Media, MediaInput, MediaOutput, SoundCommand,
-    SoundEvent, Statistics,
+    AgentCommand, AgentEvent, CallCommand, CallEvent, HalfState, Media, MediaInput, MediaOutput,
+    SoundCommand, SoundEvent, Statistics,
 };
 use proto::time::earliest;
 use proto::{Rng, Safe, Time};
@@ -163,11 +165,15 @@ impl Voice {
                     self.instruments.play(speaker, seq as u16, &frame)
                 }
                 MediaOutput::OpenDevices => {
+                    // A refused encoder leaves the old one, whose frames a plain call drops as it should.
+                    let _ = self.instruments.set_plain(self.media.is_plain());
                     self.instruments.open(now);
                     self.statistics_at = Some(now + STATISTICS_EVERY);
                 }
                 MediaOutput::CloseDevices => {
                     self.instruments.close();
+                    let _ = self.instruments.set_plain(false);
+                    self.socket.give_back();
                     self.statistics_at = None;
                 }
                 MediaOutput::Event(event) => self.put_up(AgentEvent::Call(event)),
@@ -202,8 +208,19 @@ impl Voice {
                 // Without a socket the bind is sent again and again, and finds one when the network is back.
                 let _ = self.socket.ready_for(place.relay_addr);
             }
-            CallCommand::Listen { ssrc, .. } => {
+            CallCommand::Listen { ssrc, .. } | CallCommand::ListenPlain { ssrc, .. } => {
                 // Out of memory for a decoder: the member stays unheard, and the figures say so.
+                let _ = self.instruments.listen(*ssrc);
+            }
+            CallCommand::OpenDirect { call, local, .. } if self.media.call().is_none() => {
+                self.instruments.forget_speakers();
+                self.media.set_wall(self.clock.now());
+                if let Err(error) = self.socket.take(*local) {
+                    self.no_line(*call, *local, &error);
+                    return;
+                }
+            }
+            CallCommand::Meet { call, ssrc, .. } if self.media.call() == Some(*call) => {
                 let _ = self.instruments.listen(*ssrc);
             }
             CallCommand::Deafen { call, ssrc } if self.media.call() == Some(*call) => {
@@ -212,7 +229,6 @@ impl Voice {
             CallCommand::Open(_)
             | CallCommand::OpenPlain(_)
             | CallCommand::OpenDirect { .. }
-            | CallCommand::ListenPlain { .. }
             | CallCommand::Meet { .. }
             | CallCommand::Deafen { .. }
             | CallCommand::Step(_)
@@ -221,6 +237,18 @@ impl Voice {
         }
         self.media.handle(MediaInput::Command(command), now);
         self.drain(now);
+    }
+
+    /// A call of a plain protocol cannot have its address: it has no sound, which is told as of a device that does not
+    /// work, and no future, which is told as silence.
+    fn no_line(&mut self, call: CallId, local: SocketAddr, error: &io::Error) {
+        let why = Safe::line(&format!(
+            "the voice of this call needs UDP {local}: {error}; end what else uses it, or choose another address"
+        ));
+        for event in [SoundEvent::Microphone, SoundEvent::Speaker] {
+            self.put_up(AgentEvent::Sound(event(HalfState::Failed { why: why.clone() })));
+        }
+        self.put_up(AgentEvent::Call(CallEvent::Silent(call)));
     }
 
     fn instrument(&mut self, command: SoundCommand, now: Time) {
