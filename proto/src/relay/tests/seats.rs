@@ -358,7 +358,7 @@ proptest! {
                         prop_assert!(proved.contains_key(to));
                     }
                     let heard = out == [Output::OfGuest];
-                    prop_assert!(heard == !relay.targets().is_empty());
+                    prop_assert_eq!(heard, !relay.targets().is_empty());
                     prop_assert!(!heard || seated.contains_key(&guest(n)));
                     prop_assert!(!heard || relay.made().len() < bytes.len());
                 }
