@@ -11,6 +11,8 @@
 //! server again when that is back. Each other end is a [`party`] with a state of its own, and is out on the first of:
 //! a sealed HANGUP, one in the sealed media, 359 `left`, and 15 s without a packet of theirs that could be opened.
 //! Who cannot be reached sealed is out too. The call is over when everybody else is.
+//!
+//! A call with a guest in its room is not encrypted from its first moment to its last: see [`plain`].
 
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
@@ -28,6 +30,7 @@ mod ending;
 mod keys;
 mod party;
 mod phase;
+mod plain;
 mod sealed;
 mod server;
 
@@ -112,7 +115,7 @@ impl Call {
         let ticket = self.online.then_some(session.room.renew_at);
         let (open, keys) = match &session.sound {
             Sound::Sealed(keys) => (true, keys.deadline()),
-            Sound::Closed => (false, None),
+            Sound::Closed | Sound::Plain => (false, None),
         };
         let meeting = session.parties.iter().map(|party| {
             let Stage::Meeting(meeting) = &party.stage else { return None };
@@ -154,7 +157,8 @@ impl Call {
             }
         }
         self.out.push_back(Effect::Ask(Asked::Call, Request::Call(names.clone())));
-        self.tell(Tell::Calling { to: names, plain: false });
+        let plain = to.iter().any(|callee| matches!(callee.principal, Principal::Guest(_)));
+        self.tell(Tell::Calling { to: names, plain });
         self.phase = Phase::Placing { to, refused: Vec::new(), until: now + PLACE_TIME_MAX };
         self.cross(now);
     }
@@ -179,7 +183,11 @@ impl Call {
         };
         let (caller, parties, room) = (caller.clone(), parties.clone(), room.clone());
         self.out.push_back(Effect::Ask(Asked::Accept, Request::AcceptCall(Some(room.call()))));
-        self.accept(caller, parties, room, now);
+        if room.is_plain() {
+            self.accept_plain(caller, parties, room, now)
+        } else {
+            self.accept(caller, parties, room, now)
+        }
     }
 
     fn decline(&mut self) {

@@ -205,6 +205,8 @@ pub(super) enum Sound {
     Closed,
     /// Open, with a key of our own.
     Sealed(Keys),
+    /// Open, and not encrypted.
+    Plain,
 }
 
 /// Who made a call.

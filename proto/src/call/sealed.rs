@@ -88,7 +88,7 @@ impl Call {
     }
 
     fn rings(&mut self, by: &Speaker, call: CallId) {
-        let calls = |s: &&mut Session| !matches!(s.role, Role::Callee { .. });
+        let calls = |s: &&mut Session| !matches!(s.role, Role::Callee { .. }) && !s.room.is_plain();
         let Some(session) = self.session(call).filter(calls) else { return self.drop(Drop::OutOfTurn) };
         let Some(party) = session.party_of(by.account) else { return self.drop(Drop::OutOfTurn) };
         if let Stage::Invited { rings } = &mut party.stage
@@ -220,7 +220,7 @@ impl Call {
                 }
                 false
             }
-            Sound::Closed => {
+            Sound::Closed | Sound::Plain => {
                 session.sound = Sound::Sealed(Keys::opened(vec![by.device], now));
                 true
             }
@@ -282,7 +282,7 @@ impl Call {
             Phase::Ringing { caller, room, .. } if room.call() == call && caller.is(by) => {
                 self.end(if taken { reason } else { EndReason::Missed });
             }
-            Phase::Up(session) if session.room.call() == call => {
+            Phase::Up(session) if session.room.call() == call && !session.room.is_plain() => {
                 let by_caller = matches!(&session.role, Role::Callee { caller } if caller.is(by));
                 let is_in = |p: &Party| {
                     p.account() == Some(by.account)

@@ -5,6 +5,7 @@ use crate::call::party::{Meeting, Party, Stage};
 use crate::call::phase::{
     Announced, Asked, Effect, EndReason, Phase, Role, Room, Session, Sound, Tell, names,
 };
+use crate::call::plain::may_be_plain;
 use crate::crypto::envelope::Body;
 use crate::drop::Drop;
 use crate::id::{CallId, DeviceId, Name, Principal};
@@ -50,6 +51,10 @@ impl Call {
                 Role::Caller
             }
         };
+        if let Err(text) = may_be_plain(&room, &to) {
+            self.refuse(Why::Unsupported, text.into());
+            return self.end(EndReason::Failed);
+        }
         let mut parties = Party::all(&room.grant);
         if parties.len() >= MEMBERS_MAX {
             return self.drop(Drop::Oversized);
@@ -63,15 +68,20 @@ impl Call {
             party.stage = Stage::Out;
         }
         self.bind(&room);
+        let to_guests = to.iter().any(|c| matches!(c.principal, Principal::Guest(_)));
         let apart = to.into_iter().map(|c| c.name).filter(|name| parties.iter().all(|p| p.name != *name));
         let apart: Vec<_> = apart.filter(|name| !refused.contains(name)).collect();
         let (sound, until) = (Sound::Closed, now + RING_TIME_MAX);
-        let calls = role == Role::Caller;
+        let seals = role == Role::Caller && !room.is_plain();
+        if !room.is_plain() && to_guests {
+            // None of the guests can be rung: the others are called as ever.
+            self.tell(Tell::Calling { to: names(&parties), plain: false });
+        }
         self.phase = Phase::Up(Box::new(Session { room, role, parties, sound, before: Vec::new(), until }));
         for who in apart {
             self.tell(Tell::Parted { who, reason: EndReason::Failed });
         }
-        if calls {
+        if seals {
             self.offer_all();
         }
     }
@@ -85,6 +95,9 @@ impl Call {
     fn announce(&mut self, room: Room, now: Time) {
         if self.announced.len() >= ANNOUNCED_MAX && !self.announced.contains_key(&room.call()) {
             return self.drop(Drop::Full);
+        }
+        if room.grant.plain && !room.has_guest() {
+            return self.refuse_downgrade(&room);
         }
         let (parties, until) = (Party::all(&room.grant), now + RING_TIME_MAX);
         if parties.len() >= MEMBERS_MAX {
@@ -113,19 +126,20 @@ impl Call {
         if self.is_busy() {
             return;
         }
-        let rings =
-            |a: &Announced| a.offer.as_ref().is_some_and(|caller| self.rung.contains_key(&caller.name));
-        let Some(call) = self.announced.iter().find(|(_, a)| rings(a)).map(|(call, _)| *call) else { return };
-        let Some(Announced { room, parties, offer: Some(caller), .. }) = self.announced.remove(&call) else {
-            return;
+        let caller = |a: &Announced| match &a.offer {
+            Some(caller) => Some(caller.clone()).filter(|caller| self.rung.contains_key(&caller.name)),
+            None => self.plain_caller(&a.room),
         };
+        let mut waiting = self.announced.iter();
+        let Some((call, caller)) = waiting.find_map(|(call, a)| Some((*call, caller(a)?))) else { return };
+        let Some(Announced { room, parties, .. }) = self.announced.remove(&call) else { return };
         self.rung.remove(&caller.name);
         self.bind(&room);
         if let Some((account, device)) = caller.by {
             self.seal(call, account, device, Body::Ringing(call), false);
         }
         let others = names(&parties).into_iter().filter(|name| *name != caller.name).collect();
-        self.tell(Tell::Incoming { from: caller.name.clone(), others, plain: false });
+        self.tell(Tell::Incoming { from: caller.name.clone(), others, plain: room.is_plain() });
         self.phase = Phase::Ringing { caller, parties, room, until: now + RING_TIME_MAX };
     }
 
@@ -221,8 +235,13 @@ impl Call {
         if party.is_out() || !about_them {
             return;
         }
-        if party.is_invited() {
-            if state == MemberState::Joined {
+        let plain = session.room.is_plain();
+        if plain && self.plain_state(at, state, device) {
+            return;
+        }
+        let Phase::Up(session) = &mut self.phase else { return };
+        if session.parties[at].is_invited() {
+            if state == MemberState::Joined && !plain {
                 return self.came(at, device, now);
             }
             if let Some(reason) = not_coming(state) {

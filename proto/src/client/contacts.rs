@@ -7,7 +7,7 @@
 //!   calls mutual beyond that is shown as a request, so that it cannot make contacts.
 //! * What disappeared while one was away is found by the list (206) that follows the login's 352s.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use minicbor::{Decode, Encode};
 
@@ -102,6 +102,8 @@ impl Friend {
 pub(crate) struct Contacts {
     friends: BTreeMap<String, Friend>,
     names: BTreeMap<Fingerprint, String>,
+    /// Guests with whom a human agreed to calls that are not encrypted.
+    plain_yes: BTreeSet<String>,
     /// Hashes of the tokens we issued, and when they end.
     tokens: BTreeMap<[u8; 32], Wall>,
     /// 005s said and 206s heard on this connection: the answers to all before a 206 came before it.
@@ -121,8 +123,13 @@ pub(crate) struct Contacts {
 }
 
 impl Contacts {
-    /// Takes back a row of [`Kind::Contact`] or [`Kind::Token`]; rows that cannot be read are forgotten.
+    /// Takes back a row of [`Kind::Contact`], [`Kind::Token`] or [`Kind::PlainYes`]; rows that cannot be read are
+    /// forgotten.
     pub(crate) fn restore(&mut self, kind: Kind, key: &[u8], value: &[u8]) {
+        if kind == Kind::PlainYes {
+            self.plain_yes.extend(core::str::from_utf8(key).ok().map(str::to_owned));
+            return;
+        }
         if kind == Kind::Token {
             let (Ok(hash), Ok(end)) = (key.try_into(), value.try_into()) else { return };
             self.tokens.insert(hash, Wall(u64::from_be_bytes(end)));
@@ -149,6 +156,33 @@ impl Contacts {
     /// Who stands behind a contact that may be called.
     pub(crate) fn callable(&self, name: &Name) -> Option<Principal> {
         self.friends.get(&name.folded()).filter(|f| f.callable()).map(|f| f.principal.clone())
+    }
+
+    /// Whether a human agreed to calls with this guest.
+    pub(crate) fn allows_plain(&self, name: &Name) -> bool {
+        self.plain_yes.contains(&name.folded())
+    }
+
+    /// A human agrees to calls with this contact that are not encrypted; false when it is no guest who may be called.
+    pub(crate) fn allow_plain(&mut self, name: &Name) -> bool {
+        if !matches!(self.callable(name), Some(Principal::Guest(_))) {
+            return false;
+        }
+        let key = name.folded();
+        self.out.push_back(Effect::Save(Save {
+            kind: Kind::PlainYes,
+            key: key.clone().into_bytes(),
+            value: Some(Vec::new()),
+        }));
+        self.plain_yes.insert(key);
+        true
+    }
+
+    fn forbid_plain(&mut self, name: &Name) {
+        if self.plain_yes.remove(&name.folded()) {
+            let key = name.folded().into_bytes();
+            self.out.push_back(Effect::Save(Save { kind: Kind::PlainYes, key, value: None }));
+        }
     }
 
     /// Whether a principal may go by this name: nobody takes a contact's, and no contact another.
@@ -445,6 +479,7 @@ impl Contacts {
         friend.here.presence = None;
         let friend = friend.clone();
         self.save(&friend);
+        self.forbid_plain(name);
         self.tell(name);
         if let Principal::Key(fp) = friend.principal {
             self.out.push_back(Effect::Part(fp));
@@ -462,6 +497,7 @@ impl Contacts {
         let Some(friend) = self.friends.remove(&name.folded()) else { return };
         let key = name.folded().into_bytes();
         self.out.push_back(Effect::Save(Save { kind: Kind::Contact, key, value: None }));
+        self.forbid_plain(name);
         if let Principal::Key(fp) = friend.principal {
             self.names.remove(&fp);
             self.out.push_back(Effect::Part(fp));
@@ -484,6 +520,7 @@ impl Contacts {
     /// What must always hold.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         if self.friends.len() > CONTACTS_MAX
+            || self.plain_yes.len() > CONTACTS_MAX
             || self.tokens.len() > TOKENS_PER_ACCOUNT_MAX
             || self.asked.len() > REQUESTS_PENDING_MAX
         {

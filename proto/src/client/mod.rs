@@ -17,7 +17,7 @@ use crate::client::peers::Peers;
 use crate::client::sealed::{Held, Kept, Unsealed};
 use crate::crypto::ratchet::{Ratchet, device_id};
 use crate::drop::Drop;
-use crate::id::{DeviceId, Fingerprint};
+use crate::id::{DeviceId, Fingerprint, Name};
 use crate::inbox::Inbox;
 use crate::limits::{ASKED_MAX, CALL_MAIL_SEEN_MAX, HELD_MAIL_MAX, MEMBERS_MAX};
 use crate::link::{self, Link};
@@ -175,6 +175,8 @@ pub struct Client {
     kept: Vec<Kept>,
     /// Hashes of the call messages that came.
     call_mail_seen: VecDeque<[u8; 32]>,
+    /// Guests who are no contacts, with whom one agreed to be in the call that is not encrypted.
+    plain_once: Vec<Name>,
     /// Tokens whose 361 is on its way.
     invites: VecDeque<[u8; 16]>,
     /// Pre-key messages opened since the last 303.
@@ -211,7 +213,7 @@ impl Client {
             match kind {
                 Kind::Profile => profile = minicbor::decode(&value).unwrap_or_default(),
                 Kind::Account | Kind::Session => {}
-                Kind::Contact | Kind::Token => contacts.restore(kind, &key, &value),
+                Kind::Contact | Kind::Token | Kind::PlainYes => contacts.restore(kind, &key, &value),
                 Kind::Devices => peers.restore(&key, &value),
                 Kind::Outbox => outbox.restore(&key, &value, now.mono),
                 Kind::Seen => inbox.restore(&key, &value),
@@ -234,6 +236,7 @@ impl Client {
             unsealed: Vec::new(),
             kept: Vec::new(),
             call_mail_seen: VecDeque::new(),
+            plain_once: Vec::new(),
             invites: VecDeque::new(),
             prekeys_used: 0,
             rng,
@@ -300,6 +303,7 @@ impl Client {
             ("devices without a session", self.unsealed.len(), MEMBERS_MAX),
             ("kept call messages", self.kept.len(), MEMBERS_MAX),
             ("call messages seen", self.call_mail_seen.len(), CALL_MAIL_SEEN_MAX),
+            ("guests of one call", self.plain_once.len(), MEMBERS_MAX),
             ("requests under way", self.connection.asked.len(), ASKED_MAX),
         ];
         match tables.iter().find(|(_, len, max)| len > max) {

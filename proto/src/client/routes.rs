@@ -351,7 +351,10 @@ impl Client {
             call::Effect::Meet { call, to, device } => self.meet(call, to, device, now),
             call::Effect::Resend(device) => self.resend_kept(device, now.mono),
             call::Effect::Settled(device) => self.forget_kept(device),
-            call::Effect::Over(accounts) => self.forget_strangers(accounts),
+            call::Effect::Over(accounts) => {
+                self.plain_once.clear();
+                self.forget_strangers(accounts);
+            }
             call::Effect::Media(command) => self.out.push_back(Output::Agent(command)),
             call::Effect::Tell(tell) => self.call_tell(tell),
             call::Effect::Drop(why) => self.drop(why),

@@ -48,6 +48,8 @@ pub enum Kind {
     Seen = 7,
     /// A token issued, keyed by its hash.
     Token = 8,
+    /// A human's yes to calls with a guest, keyed by the folded name. The value is empty.
+    PlainYes = 9,
 }
 
 impl Kind {
@@ -57,7 +59,7 @@ impl Kind {
     pub const ACCOUNT_KEY: &'static [u8] = b"account";
 
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Profile,
         Self::Account,
         Self::Session,
@@ -66,6 +68,7 @@ impl Kind {
         Self::Outbox,
         Self::Seen,
         Self::Token,
+        Self::PlainYes,
     ];
 
     /// The kind of a stored number.
@@ -81,9 +84,13 @@ pub fn ratchet_states(rows: &[Row]) -> Vec<RatchetState> {
         let peer = match row.kind {
             Kind::Account => None,
             Kind::Session => Some(DeviceId(row.key.as_slice().try_into().ok()?)),
-            Kind::Profile | Kind::Contact | Kind::Devices | Kind::Outbox | Kind::Seen | Kind::Token => {
-                return None;
-            }
+            Kind::Profile
+            | Kind::Contact
+            | Kind::Devices
+            | Kind::Outbox
+            | Kind::Seen
+            | Kind::Token
+            | Kind::PlainYes => return None,
         };
         Some(RatchetState { peer, bytes: row.value.clone() })
     };

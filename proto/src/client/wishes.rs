@@ -25,8 +25,13 @@ impl Client {
             }
             Command::Remove(name) => self.remove(name),
             Command::Call(names) => self.place_call(names, now),
-            Command::AllowPlain(_) => {}
-            Command::Answer => self.call.handle(call::Act::Answer, now.mono),
+            Command::AllowPlain(name) => self.allow_plain(name),
+            Command::Answer => {
+                let guests = self.call.guests_ringing();
+                if self.agreed(guests) {
+                    self.call.handle(call::Act::Answer, now.mono);
+                }
+            }
             Command::Decline => self.call.handle(call::Act::Decline, now.mono),
             Command::HangUp => self.call.handle(call::Act::HangUp, now.mono),
             Command::Say { to, text, echo } => self.say(to, text, echo, now),
@@ -110,10 +115,6 @@ impl Client {
             let Some(principal) = self.contacts.callable(&name) else {
                 return self.refuse_unreachable("call", &name);
             };
-            if let Principal::Guest(_) = principal {
-                let what = format!("cannot call {name}: guests can only be called without encryption");
-                return self.refuse(Why::Unsupported, &what);
-            }
             if to.iter().all(|callee| callee.name != name) {
                 to.push(Callee { name, principal });
             }
@@ -130,11 +131,49 @@ impl Client {
             let what = format!("cannot call {first}: there is no connection to the server; try again later");
             return self.refuse(Why::NotLoggedIn, &what);
         }
-        self.call.handle(call::Act::Place(to), now.mono);
+        let is_guest = |callee: &&Callee| matches!(callee.principal, Principal::Guest(_));
+        let guests = to.iter().filter(is_guest).map(|callee| callee.name.clone());
+        // To call who rings is to answer, and so is to be with all who are in that call.
+        let guests = guests.chain(self.call.guests_ringing()).collect();
+        if self.agreed(guests) {
+            self.call.handle(call::Act::Place(to), now.mono);
+        }
+    }
+
+    /// Whether a human said yes to not being encrypted with all these; else they are named.
+    fn agreed(&mut self, guests: Vec<Name>) -> bool {
+        let mut unconfirmed: Vec<Name> = Vec::new();
+        for name in guests {
+            let known = self.contacts.allows_plain(&name) || self.plain_once.contains(&name);
+            if !known && !unconfirmed.contains(&name) {
+                unconfirmed.push(name);
+            }
+        }
+        let agreed = unconfirmed.is_empty();
+        if !agreed {
+            self.tell(Event::PlainUnconfirmed(unconfirmed));
+        }
+        agreed
+    }
+
+    fn allow_plain(&mut self, name: Name) {
+        if self.contacts.allow_plain(&name) || self.plain_once.contains(&name) {
+            return;
+        }
+        // Somebody else's guest, for this call alone.
+        if self.call.guests_ringing().contains(&name) && self.plain_once.len() < MEMBERS_MAX {
+            return self.plain_once.push(name);
+        }
+        let what = format!(
+            "cannot allow unencrypted calls with {name}: only guests need that, once they are contacts"
+        );
+        self.refuse(Why::NotContact, &what);
     }
 
     fn refuse_unreachable(&mut self, verb: &str, name: &Name) {
-        let why = if self.contacts.is_blocked(name) {
+        let why = if self.contacts.callable(name).is_some() {
+            "guests have no program for texts; call them"
+        } else if self.contacts.is_blocked(name) {
             "the name now belongs to another key; remove the contact first"
         } else {
             "not a contact; add them first"

@@ -341,7 +341,13 @@ fn ratchet_state(((kind, key), value): (&(Kind, Vec<u8>), &Vec<u8>)) -> Option<R
     let peer = match kind {
         Kind::Account => None,
         Kind::Session => Some(DeviceId(key.as_slice().try_into().unwrap())),
-        Kind::Profile | Kind::Contact | Kind::Devices | Kind::Outbox | Kind::Seen | Kind::Token => {
+        Kind::Profile
+        | Kind::Contact
+        | Kind::Devices
+        | Kind::Outbox
+        | Kind::Seen
+        | Kind::Token
+        | Kind::PlainYes => {
             return None;
         }
     };

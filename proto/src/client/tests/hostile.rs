@@ -94,6 +94,9 @@ enum Step {
     Hear(Box<Reply>),
     /// About the friend and the call that exist, so that deep places are reached.
     About(u8),
+    /// Bob says something sealed, whatever it is worth.
+    Sealed(u8),
+    Media(u8),
     Junk(Vec<u8>),
     Wait(u16),
     Wish(u8),
@@ -124,11 +127,13 @@ fn about(stage: &Stage, n: u8) -> Reply {
     ];
     let standings = [Standing::None, Standing::Asked, Standing::Asking, Standing::Mutual];
     match n % 8 {
+        0 if n >= 128 => crowded_grant(stage, n),
         0 => stage.grant(),
         1 => stage.rung(),
         2 | 3 => {
             let (who, state) = (["alice", "bob"][usize::from(n & 1)], states[usize::from(n >> 5)]);
-            Reply::CallState(CallState { call: CALL, name: name(who), state, device: None })
+            let device = (n & 16 != 0).then(|| stage.bob.end().device);
+            Reply::CallState(CallState { call: CALL, name: name(who), state, device })
         }
         4 => Reply::Contact(Box::new(stage.bob.contact(standings[usize::from(n >> 6)]))),
         5 => stage.bob.list(),
@@ -137,8 +142,62 @@ fn about(stage: &Stage, n: u8) -> Reply {
     }
 }
 
+/// What happens in and around calls, by a server and a contact who say anything in any order.
+fn call_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => any::<u8>().prop_map(|n| Step::About(n & !4)),
+        4 => any::<u8>().prop_map(Step::Sealed),
+        2 => any::<u8>().prop_map(Step::Media),
+        1 => (0..2_000_u16).prop_map(Step::Wait),
+        2 => prop_oneof![Just(3), Just(5), Just(8), Just(9)].prop_map(Step::Wish),
+    ]
+}
+
+/// A room with somebody else beside bob, a guest or a key, with or without the word that it is plain.
+fn crowded_grant(stage: &Stage, n: u8) -> Reply {
+    let Reply::Grant(mut grant) = stage.grant() else { unreachable!() };
+    let (principal, device) = if n & 8 == 0 {
+        (Principal::Guest(name("zoe")), None)
+    } else {
+        (Principal::Key(Fingerprint([0x2e; 32])), Some(DeviceId([0x2e; 16])))
+    };
+    grant.members.push(Member { principal, name: name("zoe"), ssrc: Ssrc(3), device });
+    grant.plain = n & 16 != 0;
+    Reply::Grant(grant)
+}
+
+/// A sealed word of bob's about the call, in any order with the rest.
+fn sealed(stage: &Stage, n: u8) -> Body {
+    let (base_key, codec) = (zeroize::Zeroizing::new([n; 32]), CODEC_OPUS);
+    let (generation, step) = (n >> 6, n & 7);
+    match n % 6 {
+        0 => stage.offer(),
+        1 => Body::Ringing(CALL),
+        2 => Body::Accept { call: CALL, base_key, codec, generation, step },
+        3 => Body::Key { call: CALL, generation, step, base_key },
+        4 => Body::Taken(CALL),
+        _ => Body::HangUp(CALL),
+    }
+}
+
+fn media(n: u8) -> CallEvent {
+    let (call, ssrc) = (CALL, Ssrc(u32::from(n & 3)));
+    match n % 5 {
+        0 => {
+            let base_key = zeroize::Zeroizing::new([n; 32]);
+            CallEvent::Key { call, generation: n >> 6, step: n & 7, base_key }
+        }
+        1 => CallEvent::Heard { call, ssrc },
+        2 => CallEvent::HungUp { call, ssrc },
+        3 => CallEvent::Quiet { call, ssrc },
+        _ => CallEvent::Silent(CALL),
+    }
+}
+
 fn wish(n: u8) -> Command {
-    match n % 8 {
+    match n % 10 {
+        8 => Command::Answer,
+        9 => Command::Call(vec![name("bob"), name("gwen")]),
         0 => Command::Add(name("bob")),
         1 => Command::Accept(name("bob")),
         2 => Command::Remove(name("bob")),
@@ -157,6 +216,11 @@ fn take(stage: &mut Stage, step: &Step) {
             let reply = about(stage, *n);
             stage.hear(&reply);
         }
+        Step::Sealed(n) => {
+            let body = sealed(stage, *n);
+            stage.bob_says(body);
+        }
+        Step::Media(n) => stage.input(Input::Agent(media(*n))),
         Step::Junk(bytes) => stage.input(Input::Bytes(bytes)),
         Step::Wait(ms) => stage.wait(core::time::Duration::from_millis(u64::from(*ms))),
         Step::Wish(n) => stage.input(Input::Command(wish(*n))),
@@ -182,12 +246,34 @@ proptest! {
             stage.forget();
             take(&mut stage, step);
             let opened = |c: &CallCommand| !matches!(c, CallCommand::Bind(_) | CallCommand::Close(_));
-            // To call somebody who rings is to answer: the one wish that may open sound.
-            let answers = matches!(step, Step::Wish(n) if matches!(wish(*n), Command::Call(_)));
+            // To call somebody who rings is to answer: the wishes that may open sound.
+            let answers =
+                matches!(step, Step::Wish(n) if matches!(wish(*n), Command::Call(_) | Command::Answer));
             prop_assert!(answers || !stage.told_agent().iter().any(opened), "{step:?} opened sound");
             let shown = |e: &Event| matches!(e, Event::Said { .. } | Event::Joined { .. });
             prop_assert!(!stage.events().iter().any(shown), "{step:?} showed something");
             prop_assert!(stage.out.len() < 4_000, "{step:?} was answered by {} outputs", stage.out.len());
+        }
+    }
+
+    #[test]
+    fn no_order_of_words_opens_sound_without_a_yes(steps in vec(call_step(), 1..80)) {
+        let mut stage = Stage::with_bob();
+        let mut yes = false;
+        for step in &steps {
+            stage.forget();
+            take(&mut stage, step);
+            let not_done = |e: &Event| matches!(e, Event::Refused { .. } | Event::PlainUnconfirmed(_));
+            let wished = matches!(step, Step::Wish(n) if *n != 5);
+            yes |= wished && !stage.events().iter().any(not_done);
+            let sound = |c: &CallCommand| !matches!(c, CallCommand::Bind(_) | CallCommand::Close(_));
+            prop_assert!(yes || !stage.told_agent().iter().any(sound), "{step:?} opened sound");
+            let plain = |c: &CallCommand| {
+                matches!(c, CallCommand::OpenPlain(_) | CallCommand::ListenPlain { .. })
+            };
+            prop_assert!(!stage.told_agent().iter().any(plain), "{step:?} opened plain sound without a yes to that");
+            // What was agreed to is that one call.
+            yes &= !stage.events().iter().any(|e| matches!(e, Event::Ended { .. }));
         }
     }
 }
