@@ -12,6 +12,7 @@ mod plain_binary;
 mod plain_doors;
 mod plain_people;
 mod plain_text;
+mod plain_voice;
 mod process;
 mod sealed;
 mod strangers;
