@@ -298,6 +298,11 @@ impl Device {
                 self.answer_at = Some(now + RING_TIME);
                 None
             }
+            // Whoever calls the echo in the clear hears nothing but themselves.
+            Event::PlainUnconfirmed(names) => {
+                self.answer_at = Some(now);
+                names.into_iter().next().map(Command::AllowPlain)
+            }
             Event::Ended { .. } => {
                 self.answer_at = None;
                 None
@@ -319,7 +324,6 @@ impl Device {
             | Event::Joined { .. }
             | Event::Heard(_)
             | Event::Parted { .. }
-            | Event::PlainUnconfirmed(_)
             | Event::Invite(_)
             | Event::Refused { .. }
             | Event::IdentityChanged(_) => None,

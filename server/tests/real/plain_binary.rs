@@ -1,7 +1,7 @@
 //! Seed A at its door, as bytes: the frames here are written from what was seen of the original programs, not by our
 //! own encoder, and read as they read, one frame a read.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use proto::Drop as Reason;
@@ -340,4 +340,36 @@ fn several_are_called_by_one_frame_and_learn_of_each_other() {
     carol.hears(209, &format!("{alices};{bobs}"));
     alice.hears(210, &carols);
     bob.hears(210, &carols);
+}
+
+#[test]
+fn the_echo_friend_answers_an_original_and_sends_its_sound_back() {
+    let (street, scratch) = (Street::new(), Scratch::new());
+    let mut config = street.config(&scratch);
+    config.echo = true;
+    let server = Server::start(&config).unwrap();
+    let mut alice = Guest::log_in(&street, 2, &server, "alice");
+    alice.says(1, "echo");
+    alice.hears(205, "echo");
+    alice.hears(203, "echo");
+    alice.says(100, "echo;");
+    alice.hears(208, "");
+    alice.hears(210, &told("echo", street.house(1)));
+
+    let voice = UdpSocket::bind((street.house(2), 8085)).unwrap();
+    voice.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    let mut heard = [0; 512];
+    let mut sent_ms = 1_600_000_000_000_u64;
+    wait_until("the echo", || {
+        let mut datagram = 4_269_i32.to_le_bytes().to_vec();
+        datagram.extend([0xf0, 0xff, 0xfe]);
+        datagram.resize(260, 0);
+        datagram.extend(3_i32.to_le_bytes());
+        datagram.extend(sent_ms.to_le_bytes());
+        sent_ms += 10;
+        voice.send_to(&datagram, (street.house(1), 8085)).unwrap();
+        voice.recv(&mut heard).is_ok_and(|length| length == 272 && heard[4..7] == [0xf0, 0xff, 0xfe])
+    });
+    alice.says(103, "");
+    alice.hears_nothing();
 }
