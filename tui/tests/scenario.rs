@@ -4,6 +4,10 @@
 mod harness;
 #[path = "scenario/headless.rs"]
 mod headless;
+#[path = "scenario/originals.rs"]
+mod originals;
+#[path = "scenario/plain.rs"]
+mod plain;
 #[path = "scenario/screen.rs"]
 mod screen;
 #[path = "scenario/secrets.rs"]

@@ -80,14 +80,20 @@ impl Drop for Ward {
 pub(crate) struct Server {
     child: Option<Ward>,
     data: PathBuf,
+    doors: Vec<String>,
     pub(crate) address: SocketAddr,
     pub(crate) invite: String,
 }
 
 impl Server {
     pub(crate) fn start(scratch: &Scratch) -> Self {
-        let address = free_address();
-        let mut server = Self { child: None, data: scratch.join("server"), address, invite: String::new() };
+        Self::start_with(scratch, &[])
+    }
+
+    /// `doors` are more arguments, such as `--plain-text` and where.
+    pub(crate) fn start_with(scratch: &Scratch, doors: &[String]) -> Self {
+        let (data, address, doors) = (scratch.join("server"), free_address(), doors.to_vec());
+        let mut server = Self { child: None, data, doors, address, invite: String::new() };
         server.restart();
         server
     }
@@ -98,6 +104,7 @@ impl Server {
             .arg("--data")
             .arg(&self.data)
             .args(["--listen", &self.address.to_string(), "--public", &self.address.to_string()])
+            .args(&self.doors)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log(&self.data, "server"))
@@ -174,12 +181,24 @@ impl Headless {
         sound: &str,
         environment: &[(String, String)],
     ) -> Self {
+        Self::start_at(scratch, name, &[&server.invite], sound, environment)
+    }
+
+    /// `place` is where to go, and how.
+    pub(crate) fn start_at(
+        scratch: &Scratch,
+        name: &str,
+        place: &[&str],
+        sound: &str,
+        environment: &[(String, String)],
+    ) -> Self {
         let profile = scratch.join(name);
         let mut child = Command::new(tincan())
             .arg("--headless")
             .arg("--profile")
             .arg(&profile)
-            .args(["--name", name, "--device", sound, &server.invite])
+            .args(["--name", name, "--device", sound])
+            .args(place)
             .envs(environment.iter().map(|(k, v)| (k, v)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

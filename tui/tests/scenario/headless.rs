@@ -59,7 +59,7 @@ impl Pair {
 
 /// The files have no clock in common: the first second that surely was heard tells where they meet. What was said
 /// before may fall into the moment between the microphone's opening and the other's first packet.
-fn assert_heard_in_file(who: &str, said: &[f32], heard: &[f32]) {
+pub(crate) fn assert_heard_in_file(who: &str, said: &[f32], heard: &[f32]) {
     let surely = &said[RATE..];
     let meets = find(&surely[..RATE / 2], heard).at;
     let slack = meets.min(RATE / 2);
@@ -67,7 +67,7 @@ fn assert_heard_in_file(who: &str, said: &[f32], heard: &[f32]) {
 }
 
 /// Sound takes its time; there is nothing to wait for but the time itself.
-fn let_them_talk(seconds: f64) {
+pub(crate) fn let_them_talk(seconds: f64) {
     std::thread::sleep(Duration::from_secs_f64(seconds));
 }
 
