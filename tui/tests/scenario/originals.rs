@@ -237,6 +237,8 @@ impl Client {
 
     pub(crate) fn say(&mut self, packet: &[u8]) {
         self.stream.write_all(packet).expect("the other end reads");
+        // What follows at once would be read with it: people at an original take longer, too.
+        std::thread::sleep(Duration::from_millis(60));
     }
 
     /// The next frame must be this.

@@ -151,6 +151,8 @@ fn every_code_between_clients() {
             ("heard 1", &["heard bob"]),
             ("quiet 1", &[]),
             ("heard 1; quiet 1", &["close", "ended bob Lost", "@c1 > 6"]),
+            ("silent", &["close", "ended bob Failed", "@c1 > 6"]),
+            ("wait 20000; silent", &[]),
             ("down", &["away"]),
         ],
     );

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use crate::client::{EndReason, Event};
 use crate::drop::Drop;
 use crate::id::{CallId, Name, Ssrc};
-use crate::limits::{PLACE_TIME_MAX, RING_TIME_MAX, TEXT_DIAL_TIME_MAX, TEXT_PEERS_MAX};
+use crate::limits::{MEDIA_SILENCE_MAX, PLACE_TIME_MAX, RING_TIME_MAX, TEXT_DIAL_TIME_MAX, TEXT_PEERS_MAX};
 use crate::media::command::DirectForm;
 use crate::media::{CallCommand, CallEvent};
 use crate::plain::base::Base;
@@ -58,6 +58,7 @@ enum Phase {
         call: CallId,
         /// Something of theirs was heard. No original program ever sends voice.
         heard: bool,
+        since: Time,
     },
 }
 
@@ -235,9 +236,11 @@ impl Calls {
             Between::Call(name) if !about && matches!(id, PeerId::Came(_)) => self.rung(id, &name, base, now),
             Between::Accepted if about && matches!(self.phase, Phase::Calling(_)) => {
                 self.say(id, &Between::CalledBack, base);
-                self.go_live(base);
+                self.go_live(base, now);
             }
-            Between::CalledBack if about && matches!(self.phase, Phase::Answering(_)) => self.go_live(base),
+            Between::CalledBack if about && matches!(self.phase, Phase::Answering(_)) => {
+                self.go_live(base, now)
+            }
             Between::Closed if about => self.closed(base, now),
             // Voice by TCP is allowed and discarded, as the original programs do.
             Between::Data(_) => {}
@@ -266,7 +269,7 @@ impl Calls {
         self.phase = Phase::Ringing(With { peer: id, name, at, until: now + RING_TIME_MAX });
     }
 
-    fn go_live(&mut self, base: &mut Base) {
+    fn go_live(&mut self, base: &mut Base, now: Time) {
         let with = match core::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Calling(with) | Phase::Answering(with) => with,
             other @ (Phase::Idle | Phase::Dialling(_) | Phase::Ringing(_) | Phase::Live { .. }) => {
@@ -287,7 +290,7 @@ impl Calls {
         base.agent(CallCommand::OpenDirect { call, form: DirectForm::Text, local });
         base.agent(CallCommand::Meet { call, ssrc: FRIEND, at: with.at });
         base.tell(Event::Joined { who: with.name.clone(), ssrc: FRIEND });
-        self.phase = Phase::Live { with, call, heard: false };
+        self.phase = Phase::Live { with, call, heard: false, since: now };
     }
 
     /// 6.
@@ -316,7 +319,7 @@ impl Calls {
     // --- what the agent says ---
 
     pub(super) fn agent(&mut self, event: CallEvent, base: &mut Base, now: Time) {
-        let Phase::Live { with, call: live, heard } = &mut self.phase else { return };
+        let Phase::Live { with, call: live, heard, since } = &mut self.phase else { return };
         match event {
             CallEvent::Heard { call, .. } if call == *live => {
                 *heard = true;
@@ -325,6 +328,10 @@ impl Calls {
             // Silence is a loss only of somebody who was heard.
             CallEvent::Quiet { call, .. } | CallEvent::Silent(call) if call == *live && *heard => {
                 self.end(EndReason::Lost, base, now);
+            }
+            // Sooner than anybody can be missed: there is no line, since the port is not free.
+            CallEvent::Silent(call) if call == *live && now < *since + MEDIA_SILENCE_MAX => {
+                self.end(EndReason::Failed, base, now);
             }
             CallEvent::HungUp { call, .. } if call == *live => self.end(EndReason::TheyHungUp, base, now),
             CallEvent::Heard { .. }
