@@ -163,6 +163,93 @@ fn a_call_outlasts_its_first_ticket() {
     assert!(heard >= 2 * 50 * 9, "{heard} frames in 10 s; dropped: {:?}", world.drops);
 }
 
+/// Five people of whom only the first knows all, and the devices of all are known.
+fn circle() -> World {
+    let mut world = World::new(1, Plan { users: 5, ..Plan::STORY });
+    world.set_weather(Weather::CLEAR);
+    assert!(world.run_till(PATIENCE, |w| (0..5).all(|i| online(w, i))), "all log in");
+    for other in 1..5 {
+        let (alice, name) = (world.users[0].name.clone(), world.users[other].name.clone());
+        world.tell(0, Command::Add(name));
+        assert!(world.run_till(PATIENCE, |w| !machine(w, other).requests.is_empty()));
+        world.tell(other, Command::Accept(alice));
+        assert!(world.run_till(PATIENCE, |w| befriended(w, other)));
+    }
+    world.run_until(world.now().mono + Duration::from_secs(2));
+    world
+}
+
+fn all_joined(w: &World, members: &[usize]) -> bool {
+    let joined = |i: usize| machine(w, i).joined.len() == members.len() - 1;
+    members.iter().all(|i| joined(*i) && machine(w, *i).devices_open)
+}
+
+/// How many frames these hear in five seconds, in all.
+fn heard_in_five_seconds(world: &mut World) -> u64 {
+    let before = world.oracle.frames_heard;
+    world.run_until(world.now().mono + Duration::from_secs(5));
+    world.oracle.frames_heard - before
+}
+
+#[test]
+fn five_talk_one_comes_late_one_leaves_and_each_hears_what_is_theirs() {
+    let mut world = circle();
+    let others: Vec<_> = world.users[1..].iter().map(|u| u.name.clone()).collect();
+    world.tell(0, Command::Call(others));
+    assert!(world.run_till(PATIENCE, |w| (1..5).all(|i| ringing(w, i))), "four ring");
+    for i in 1..4 {
+        world.tell(i, Command::Answer);
+    }
+    assert!(world.run_till(PATIENCE, |w| all_joined(w, &[0, 1, 2, 3])), "four talk");
+    // 250 frames of each at the ears of three others; the fifth only rings.
+    let heard = heard_in_five_seconds(&mut world);
+    assert!((2_900..=3_100).contains(&heard), "{heard} frames; dropped: {:?}", world.drops);
+    assert!(!world.oracle.hears(4));
+
+    // The oracle sees to it that the late one hears nothing spoken before her yes.
+    world.tell(4, Command::Answer);
+    assert!(world.run_till(PATIENCE, |w| all_joined(w, &[0, 1, 2, 3, 4])), "five talk");
+    let heard = heard_in_five_seconds(&mut world);
+    assert!((4_900..=5_100).contains(&heard), "{heard} frames; dropped: {:?}", world.drops);
+
+    // And that nobody hears one who is out, nor one who is out anybody.
+    world.tell(2, Command::HangUp);
+    assert!(world.run_till(PATIENCE, |w| all_joined(w, &[0, 1, 3, 4])), "four talk on");
+    world.run_until(world.now().mono + Duration::from_secs(2));
+    let heard = heard_in_five_seconds(&mut world);
+    assert!((2_900..=3_100).contains(&heard), "{heard} frames; dropped: {:?}", world.drops);
+    assert!(idle(&world, 2));
+
+    // The caller leaves as well, and the rest go on until one is left.
+    for i in [0, 1] {
+        world.tell(i, Command::HangUp);
+    }
+    assert!(world.run_till(PATIENCE, |w| all_joined(w, &[3, 4])));
+    world.tell(3, Command::HangUp);
+    assert!(world.run_till(PATIENCE, |w| (0..5).all(|i| idle(w, i))), "over for all");
+}
+
+#[test]
+fn a_call_of_many_survives_the_restart_of_the_server_and_a_leaver_after_it() {
+    let mut world = circle();
+    let others: Vec<_> = world.users[1..4].iter().map(|u| u.name.clone()).collect();
+    world.tell(0, Command::Call(others));
+    assert!(world.run_till(PATIENCE, |w| (1..4).all(|i| ringing(w, i))));
+    for i in 1..4 {
+        world.tell(i, Command::Answer);
+    }
+    assert!(world.run_till(PATIENCE, |w| all_joined(w, &[0, 1, 2, 3])));
+    world.server_crash();
+    world.run_until(world.now().mono + Duration::from_secs(40));
+    assert!(all_joined(&world, &[0, 1, 2, 3]), "all are still in");
+    world.break_link(1);
+    world.tell(3, Command::HangUp);
+    world.run_until(world.now().mono + Duration::from_secs(20));
+    assert!(all_joined(&world, &[0, 1, 2]), "and three after one left, though one was cut off meanwhile");
+    let heard = heard_in_five_seconds(&mut world);
+    assert!((1_450..=1_550).contains(&heard), "{heard} frames; dropped: {:?}", world.drops);
+}
+
 #[test]
 fn a_text_waits_for_its_reader() {
     let mut world = friends();

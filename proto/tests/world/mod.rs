@@ -174,9 +174,20 @@ impl World {
 
     /// This user does this now, and everything that follows at this moment happens.
     pub fn tell(&mut self, user: usize, command: Command) {
+        self.command(user, command);
+        self.settle();
+    }
+
+    fn command(&mut self, user: usize, command: Command) {
+        if matches!(command, Command::Answer | Command::Call(_)) {
+            // Nothing that was spoken before somebody's yes is ever theirs to hear.
+            for (speaker, other) in self.users.iter().enumerate() {
+                let spoken = other.machine.as_ref().map_or(0, |m| m.frames);
+                self.oracle.says_yes(user, speaker, spoken);
+            }
+        }
         let now = self.now();
         self.users[user].command(command, now);
-        self.settle();
     }
 
     /// This user says something new to a friend.
@@ -419,7 +430,9 @@ impl World {
                     self.push(at, Event::ToRelay(address(i, 40_000), bytes.clone()));
                 }
             }
-            Want::Play(ssrc, frame, chair) => self.oracle.played(&self.users[i], chair, ssrc, &frame),
+            Want::Play(ssrc, frame, chair, with) => {
+                self.oracle.played(&self.users[i], &chair, &with, ssrc, &frame);
+            }
             Want::Dropped(reason) => *self.drops.entry(reason).or_default() += 1,
         }
     }
@@ -721,7 +734,13 @@ impl World {
             (0..=44, Chair::Ringing(_), _) => Some(Command::Answer),
             (45..=54, Chair::Ringing(_), _) => Some(Command::Decline),
             (0..=7, Chair::Placing(_) | Chair::Live(_) | Chair::Answered(_), _) => Some(Command::HangUp),
-            (10..=19, Chair::Idle, Some(friend)) => Some(Command::Call(vec![friend])),
+            (10..=19, Chair::Idle, Some(friend)) => {
+                let mut called = vec![friend];
+                for _ in 0..user.whim.below(3) {
+                    called.extend(pick(&mut user.whim, &friends).filter(|more| !called.contains(more)));
+                }
+                Some(Command::Call(called))
+            }
             (20..=59, _, Some(friend)) => {
                 user.say(friend, now);
                 None
@@ -736,7 +755,7 @@ impl World {
             if let Command::Remove(name) = &command {
                 self.oracle.removed(i, name);
             }
-            self.users[i].command(command, now);
+            self.command(i, command);
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Oracle {
     removed: BTreeSet<(String, String)>,
     /// The highest frame heard, by listener and stream: no frame is ever heard twice.
     heard: BTreeMap<(usize, Ssrc), BTreeSet<u64>>,
+    /// What each speaker had spoken when a listener said yes to a call: nothing of it is theirs to hear.
+    before: BTreeMap<(usize, usize), u64>,
     /// Frames heard, in all.
     pub frames_heard: u64,
     /// Texts shown, in all.
@@ -36,6 +38,12 @@ impl Oracle {
     /// A machine crashed.
     pub fn crashed(&mut self, user: usize) {
         self.heard.retain(|(listener, _), _| *listener != user);
+        self.before.retain(|(_, speaker), _| *speaker != user);
+    }
+
+    /// A human says yes to a call, or calls.
+    pub fn says_yes(&mut self, listener: usize, speaker: usize, spoken: u64) {
+        self.before.insert((listener, speaker), spoken);
     }
 
     /// Whether this listener has heard anything.
@@ -65,18 +73,31 @@ impl Oracle {
         );
     }
 
-    /// A frame is heard by its listener once, spoken by the person the listener talks with.
-    pub fn played(&mut self, listener: &User, chair: Chair, ssrc: Ssrc, frame: &[u8]) {
+    /// A frame is heard by its listener once, spoken by somebody in the listener's call, after the listener's yes.
+    pub fn played(
+        &mut self,
+        listener: &User,
+        chair: &Chair,
+        with: &BTreeSet<String>,
+        ssrc: Ssrc,
+        frame: &[u8],
+    ) {
         let (speaker, n) = spoken(frame).expect("only what was spoken is heard");
         assert_ne!(speaker, listener.index, "nobody hears themselves");
-        let with = match chair {
+        match chair {
             // Their yes reaches a caller a moment before its screen says so.
-            Chair::Live(name) | Chair::Answered(name) | Chair::Placing(name) => name,
-            other @ (Chair::Idle | Chair::Ringing(_)) => {
-                panic!("{} hears user{speaker} while {other:?}", listener.name)
+            Chair::Live(_) | Chair::Answered(_) | Chair::Placing(_) => {}
+            Chair::Idle | Chair::Ringing(_) => {
+                panic!("{} hears user{speaker} while {chair:?}", listener.name)
             }
-        };
-        assert_eq!(with.folded(), format!("user{speaker}"), "no one hears a stranger");
+        }
+        assert!(
+            with.contains(&format!("user{speaker}")),
+            "{} hears user{speaker}, a stranger",
+            listener.name
+        );
+        let before = self.before.get(&(listener.index, speaker)).copied().unwrap_or(0);
+        assert!(n >= before, "{} hears frame {n} of user{speaker}, from before the yes", listener.name);
         let fresh = self.heard.entry((listener.index, ssrc)).or_default().insert(n);
         assert!(fresh, "{} hears frame {n} of user{speaker} twice", listener.name);
         self.frames_heard += 1;

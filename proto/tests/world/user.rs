@@ -2,7 +2,7 @@
 //! was committed, and a script that does what people do.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proto::client::{self, Client, Command, Event, Kind, LinkState, MessageState, Row, Save, ratchet_states};
 use proto::crypto::identity::AccountKey;
@@ -92,6 +92,10 @@ pub struct Machine {
     pub frames: u64,
     /// The call, seen from the chair.
     pub chair: Chair,
+    /// Who may be heard in it, folded: those one called or who are said to be in it.
+    pub with: BTreeSet<String>,
+    /// Those of them who were in and are not out.
+    pub joined: BTreeSet<String>,
     /// When the last call ended.
     pub left_at: Time,
     /// Friends, as events told.
@@ -115,8 +119,8 @@ pub enum Want {
     Stream(Vec<u8>),
     /// Send by UDP.
     Datagram(core::net::SocketAddr, Vec<u8>),
-    /// A frame of this speaker is to be heard, the call being so at that point of the drain.
-    Play(Ssrc, Vec<u8>, Chair),
+    /// A frame of this speaker is to be heard, the call and those in it being so at that point of the drain.
+    Play(Ssrc, Vec<u8>, Chair, BTreeSet<String>),
     /// Something that came in was not used.
     Dropped(proto::Drop),
 }
@@ -179,6 +183,8 @@ impl User {
             next_frame: None,
             frames: 0,
             chair: Chair::Idle,
+            with: BTreeSet::new(),
+            joined: BTreeSet::new(),
             left_at: Time::ZERO,
             friends: Vec::new(),
             requests: Vec::new(),
@@ -242,6 +248,15 @@ impl User {
             }
         }
         self.commit();
+        // What waited for a key is heard a moment before the screen says who joined.
+        let with = self.machine.iter().flat_map(|m| m.with.clone());
+        for name in with.collect::<Vec<_>>() {
+            for want in &mut wants {
+                if let Want::Play(_, _, _, heard) = want {
+                    heard.insert(name.clone());
+                }
+            }
+        }
         (wants, false)
     }
 
@@ -313,12 +328,27 @@ impl User {
             Event::Said { from, text, .. } => {
                 self.shown.push(Line { from, text: text.as_str().into() });
             }
-            Event::Incoming { from: name, .. } => m.chair = Chair::Ringing(name),
+            Event::Incoming { from: name, others, .. } => {
+                m.with = others.iter().chain([&name]).map(Name::folded).collect();
+                m.joined.clear();
+                m.chair = Chair::Ringing(name);
+            }
             Event::Calling { to, .. } => {
+                m.with = to.iter().map(Name::folded).collect();
+                m.joined.clear();
                 m.chair = Chair::Placing(to.into_iter().next().expect("somebody is called"))
             }
-            Event::Joined { who: with, .. } => m.chair = Chair::Live(with),
+            Event::Joined { who: with, .. } => {
+                m.with.insert(with.folded());
+                m.joined.insert(with.folded());
+                m.chair = Chair::Live(with);
+            }
+            Event::Parted { who, .. } => {
+                m.with.remove(&who.folded());
+                m.joined.remove(&who.folded());
+            }
             Event::Ended { .. } => {
+                m.joined.clear();
                 m.chair = Chair::Idle;
                 m.left_at = now.mono;
             }
@@ -333,7 +363,6 @@ impl User {
             | Event::MessageState { .. }
             | Event::Ringing(_)
             | Event::Heard(_)
-            | Event::Parted { .. }
             | Event::PlainUnconfirmed(_)
             | Event::Invite(_)
             | Event::Refused { .. }
@@ -406,7 +435,7 @@ impl User {
                     wants.push(Want::Datagram(to, bytes.to_vec()));
                 }
                 MediaOutput::Play { speaker, frame, .. } => {
-                    wants.push(Want::Play(speaker, frame.to_vec(), m.chair.clone()));
+                    wants.push(Want::Play(speaker, frame.to_vec(), m.chair.clone(), m.with.clone()));
                 }
                 MediaOutput::OpenDevices => {
                     m.devices_open = true;
