@@ -249,11 +249,13 @@ mod tests {
         use proto::wire::datagram::{Bind, Cookie, Payload, PlainVoice, RTP_BYTES, Rtp};
         use std::net::UdpSocket as StdSocket;
 
+        use crate::testing::own_address;
+
         const KEY: [u8; 32] = [5; 32];
         let (room, ssrc, clock) = (RelayId(7), Ssrc(1), Clock::start());
         let expiry = clock.now().wall.as_secs_u32() + 600;
         let native_door = crate::listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let voice_door = crate::listen::bind_plain_voice("127.85.8.1".parse().unwrap()).unwrap();
+        let voice_door = crate::listen::bind_plain_voice(own_address(81).into()).unwrap();
         let relay = Relay::new(KEY, proto::Rng::new([1; 32]), RelayLimits::default());
         let thread =
             RelayThread::start(relay, native_door.udp, Some(voice_door), clock, Stats::default(), || {})
@@ -264,7 +266,7 @@ mod tests {
             socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
             socket
         };
-        let guest = socket(&format!("127.85.8.2:{PLAIN_VOICE_PORT}"));
+        let guest = socket(&format!("{}:{PLAIN_VOICE_PORT}", own_address(82)));
         let address = guest.local_addr().unwrap().ip();
         thread.tell(Change::Seat { relay: room, ssrc: Ssrc(2), address, expiry }).unwrap();
 
@@ -283,7 +285,7 @@ mod tests {
         let rtp = Rtp { payload: Payload::PlainVoice, seq: 1, timestamp: 2, ssrc };
         native.send(&[&rtp.encode()[..], &silence].concat()).unwrap();
         let (count, from) = guest.recv_from(&mut buffer).unwrap();
-        assert_eq!(from.to_string(), "127.85.8.1:8085");
+        assert_eq!(from.to_string(), format!("{}:8085", own_address(81)));
         assert_eq!(PlainVoice::decode(&buffer[..count]).unwrap().opus, silence);
         guest.send_to(&PlainVoice { opus: &silence, sent_ms: 5 }.encode().unwrap(), from).unwrap();
         let count = native.recv(&mut buffer).unwrap();

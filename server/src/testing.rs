@@ -1,5 +1,6 @@
 //! What tests of several rooms need.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -24,4 +25,10 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A loopback address of this process, for ports that cannot be chosen: two runs at once do not meet.
+pub(crate) fn own_address(last: u8) -> Ipv4Addr {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high & 0x7f, low, last)
 }
