@@ -8,33 +8,32 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use audio::{Agent, AgentHandle};
 use mio::{Events, Poll, Registry, Token, Waker};
-use proto::client::{Client, Command, Event, MessageState, Row, Settings, ratchet_states};
-use proto::crypto::olm::Olm;
+use proto::client::{Command, Event, MessageState};
 use proto::id::{Fingerprint, Name};
 use proto::limits::PLAIN_GAP;
 use proto::media::{AgentCommand, AgentEvent, SoundCommand, SoundEvent};
-use proto::plain::{self, PeerId, PeerInput, PeerOutput, PlainClient};
-use proto::{Now, Rng, Time, earliest};
+use proto::plain::{PeerId, PeerInput, PeerOutput};
+use proto::{Now, Time, earliest};
 
 use crate::clock::{Clock, wait_for};
 use crate::identity::{Profile, draw};
-use crate::known::Known;
 use crate::limits::{FAREWELL_TIME_MAX, HISTORY_LINES_MAX, UNSAVED_TEXTS_MAX};
 use crate::peers::{PeerEvent, Peers};
-use crate::server_link::{LinkEvent, ServerLink};
+use crate::server_link::LinkEvent;
 use crate::session::mind::{Act, Mind};
-use crate::store::{ChatLine, Fate, Store};
+use crate::session::spoken::Spoken;
+use crate::store::{ChatLine, Fate};
 use crate::target::{Address, Protocol, Target};
 use crate::visit::Door;
 
 mod mind;
+mod spoken;
 
 /// What a session begins with.
 #[derive(Clone, Debug)]
@@ -83,22 +82,6 @@ pub struct Session {
     unsaved: VecDeque<(u64, String)>,
     in_call: bool,
     profile: Profile,
-}
-
-/// What depends on the protocol that is spoken.
-struct Spoken {
-    mind: Mind,
-    link: ServerLink,
-    store: Store,
-    /// Whether this profile has been here before.
-    is_known: bool,
-    /// The account, the servers it knows, and the door for `tincan invite`: of our own protocol.
-    account: Option<Fingerprint>,
-    known: Option<Known>,
-    expected: Option<Fingerprint>,
-    door: Option<Door>,
-    /// Callers: of seed B.
-    peers: Option<Peers>,
 }
 
 const LINK: Token = Token(0);
@@ -472,109 +455,5 @@ impl Session {
     }
 }
 
-impl Spoken {
-    fn native(
-        profile: &mut Profile,
-        begin: &Begin,
-        registry: &Registry,
-        waker: &Arc<Waker>,
-        now: Now,
-    ) -> anyhow::Result<Self> {
-        let (address, expected) = (&begin.target.address, begin.target.expect);
-        let key = profile.account_key()?;
-        let known = Known::read(profile.dir()).context("reading the known servers")?;
-        let store = Store::open(&profile.server_dir(address)?.join("store.db"))?;
-        let rows = store.rows().context("reading the store")?;
-        let account = key.fingerprint();
-        let settings = Settings {
-            expect: expected.or(known.key_of(address)),
-            trust_first: begin.trust_first,
-            token: begin.target.token,
-            account,
-            software: concat!("tincan ", env!("CARGO_PKG_VERSION")).into(),
-        };
-        let ratchet = Box::new(ratchet(profile, &rows)?);
-        let client = Client::new(settings, ratchet, rows, Rng::new(draw()?), now);
-        Ok(Self {
-            mind: Mind::Native(Box::new(client), Box::new(key)),
-            link: ServerLink::new(address.clone(), LINK, Arc::clone(waker))?,
-            store,
-            is_known: known.key_of(address).is_some(),
-            account: Some(account),
-            known: Some(known),
-            expected,
-            door: open_door(profile, registry),
-            peers: None,
-        })
-    }
-
-    /// No key of the profile is touched: there is nothing it could sign.
-    fn plain(
-        profile: &Profile,
-        begin: &Begin,
-        registry: &Registry,
-        waker: &Arc<Waker>,
-        now: Now,
-    ) -> anyhow::Result<Self> {
-        let Begin { target, protocol, bind, .. } = begin;
-        let store = Store::open(&profile.server_dir(&target.address)?.join("plain.db"))?;
-        let rows = store.rows().context("reading the store")?;
-        let peers = match protocol {
-            Protocol::Native | Protocol::Binary => None,
-            Protocol::Text => Some(Peers::listen(*bind, registry, PEERS)?),
-        };
-        let spoken = match &peers {
-            Some(peers) => plain::Protocol::Text { listen: peers.local() },
-            None => plain::Protocol::Binary { bind: *bind },
-        };
-        let client = PlainClient::new(spoken, &rows, Rng::new(draw()?), now);
-        Ok(Self {
-            mind: Mind::Plain(Box::new(client)),
-            link: ServerLink::plain(target.address.clone(), *bind, LINK, Arc::clone(waker)),
-            store,
-            is_known: !rows.is_empty(),
-            account: None,
-            known: None,
-            expected: None,
-            door: None,
-            peers,
-        })
-    }
-}
-
 /// Two gaps: for what was said just before, and for the last word.
 const PLAIN_FAREWELL: Duration = PLAIN_GAP.saturating_mul(2);
-
-fn ratchet(profile: &Profile, rows: &[Row]) -> anyhow::Result<Olm> {
-    let store_key = profile.store_key()?;
-    let saved = ratchet_states(rows);
-    if saved.is_empty() {
-        return Ok(Olm::new(*store_key));
-    }
-    Olm::restore(*store_key, &saved).context("reading the device's keys")
-}
-
-/// A client without a door works as well; only `tincan invite` beside it does not.
-fn open_door(profile: &mut Profile, registry: &Registry) -> Option<Door> {
-    let path = door_path(profile);
-    let opened = Door::open(&path, registry, DOOR).and_then(|door| {
-        profile.announce(Some(door.path()))?;
-        Ok(door)
-    });
-    match opened {
-        Ok(door) => Some(door),
-        Err(why) => {
-            tracing::warn!(path = %path.display(), %why, "no socket for tincan invite");
-            let _ = profile.announce(None);
-            None
-        }
-    }
-}
-
-/// In the runtime directory, whose paths are short enough for a socket; else in the profile.
-fn door_path(profile: &Profile) -> PathBuf {
-    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_dir()) {
-        Some(dir) => dir.join(format!("tincan-{}.sock", std::process::id())),
-        None => profile.dir().join("socket"),
-    }
-}
