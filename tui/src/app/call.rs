@@ -50,6 +50,8 @@ pub struct Party {
     pub name: Name,
     /// How far they are.
     pub being: Being,
+    /// They were named as a guest, who need not be a contact of ours.
+    pub guest: bool,
     /// Their level.
     pub level: Meter,
     /// How loud they are played, in percent.
@@ -126,7 +128,7 @@ impl Incoming {
 
 impl Party {
     fn new(name: Name) -> Self {
-        Self { name, being: Being::Called, level: Meter::default(), volume: 100 }
+        Self { name, being: Being::Called, guest: false, level: Meter::default(), volume: 100 }
     }
 
     /// Their stream, when they are in.

@@ -226,7 +226,9 @@ impl Model {
 
     /// A name as it is shown: `~gina` for a guest, who is nobody's but today's.
     pub fn shown(&self, name: &Name) -> String {
-        let guest = self.contacts.get(name).is_some_and(is_guest);
+        let party =
+            self.call.iter().flat_map(|call| &call.parties).any(|party| party.guest && party.name == *name);
+        let guest = party || self.contacts.get(name).is_some_and(is_guest);
         if guest { format!("~{name}") } else { name.to_string() }
     }
 

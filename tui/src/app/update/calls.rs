@@ -177,8 +177,11 @@ pub(super) fn plain_unconfirmed(model: &mut Model, names: Vec<Name>) {
         }
         Some(Call { phase: Phase::Answering(incoming), parties, .. }) => {
             let ring = Incoming { window: None, asked: false, ..incoming };
-            let names = parties.into_iter().map(|party| party.name);
-            model.call = Some(Call::new(names, Phase::Incoming(ring), true));
+            let who = parties.into_iter().map(|party| party.name);
+            let mut call = Call::new(who, Phase::Incoming(ring), true);
+            // Some may be guests of others in the call, whom no contact of ours shows as such.
+            call.parties.iter_mut().for_each(|party| party.guest = names.contains(&party.name));
+            model.call = Some(call);
             Wanted::Answer
         }
         other => {

@@ -5,12 +5,15 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::Model;
-use crate::app::call::{Call, Incoming, clock, device, trouble};
+use crate::app::call::{Call, Incoming, among, clock, device, trouble};
 use crate::app::popup::{Consent, Wanted};
 
 use super::super::text;
 use super::super::theme::{NOT_ENCRYPTED, Theme};
 use super::window;
+
+/// Of a yes to somebody else's guest.
+const ONLY_CONTACTS: &str = "A yes is for this call, and remembered for contacts.";
 
 /// Columns of the windows.
 const WIDTH: u16 = 52;
@@ -64,7 +67,10 @@ pub(super) fn incoming(
 }
 
 pub(super) fn consent(model: &Model, consent: &Consent, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let guests = model.among(&consent.names.iter().collect::<Vec<_>>(), NAMES_SHOWN);
+    // Whoever is named here is a guest, known as one or not.
+    let guests = consent.names.iter().map(|name| format!("~{name}")).collect::<Vec<_>>();
+    let guests = among(&guests, NAMES_SHOWN);
+    let known = consent.names.iter().all(|name| model.contacts.get(name).is_some());
     let many = consent.names.len() > 1;
     let group = match &consent.wanted {
         Wanted::Call(names) => names.len() > 1,
@@ -83,7 +89,8 @@ pub(super) fn consent(model: &Model, consent: &Consent, area: Rect, buf: &mut Bu
     };
     rows.push(keys(("y", yes), ("n", "no"), theme));
     rows.push(Vec::new());
-    rows.extend(lines(&format!("A yes is remembered for {guests}."), area, theme.dim()));
+    let kept = if known { format!("A yes is remembered for {guests}.") } else { ONLY_CONTACTS.to_owned() };
+    rows.extend(lines(&kept, area, theme.dim()));
     rows.push(Vec::new());
     draw(rows, "Not encrypted", area, buf, theme);
 }

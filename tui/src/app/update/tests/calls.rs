@@ -299,6 +299,20 @@ fn a_plain_call_is_answered_only_after_a_yes() {
 }
 
 #[test]
+fn somebody_elses_guest_is_marked_once_named() {
+    let mut story = Story::circle();
+    story.tell(Event::Incoming { from: name("bob"), others: names("ivan"), plain: true });
+    story.wait(INCOMING_GUARD);
+    story.keys("y");
+    story.tell(Event::PlainUnconfirmed(names("ivan")));
+    story.wait(CONSENT_GUARD);
+    story.keys("y");
+    story.tell(Event::Joined { who: name("ivan"), ssrc: Ssrc(2) });
+    let call = story.model.call.as_ref().unwrap();
+    assert_eq!(story.model.with(call, 3), "bob and ~ivan");
+}
+
+#[test]
 fn a_guest_is_called_and_not_written_to() {
     let mut story = Story::circle();
     story.keys("jjj Tab");
