@@ -10,6 +10,7 @@ use proto::crypto::ratchet::Ratchet;
 use proto::crypto::standin::Standin;
 use proto::hub::{self, Dialect, Hub, Mem};
 use proto::id::{CallId, ConnId, Fingerprint, Name, Ssrc};
+use proto::limits::PLAIN_FRAME_BYTES;
 use proto::media::{CallCommand, CallEvent, Place};
 use proto::{Drop, Now, Rng, Time, Wall, earliest};
 use zeroize::Zeroizing;
@@ -26,6 +27,7 @@ pub(crate) fn name(text: &str) -> Name {
 pub(crate) struct Agent {
     pub(crate) place: Option<Place>,
     pub(crate) open: bool,
+    pub(crate) plain: bool,
     pub(crate) listens: usize,
     pub(crate) told: Vec<CallCommand>,
     /// The generation and step of our own key, and of each stream's that we have.
@@ -44,6 +46,7 @@ impl Agent {
                 Some(CallEvent::Bound(call))
             }
             CallCommand::Open(call) => {
+                assert!(!self.plain, "a plain call stays one");
                 assert_eq!(self.place.as_ref().map(|p| p.call), Some(call), "only a bound call is opened");
                 self.open = true;
                 self.own = (0, 0);
@@ -68,12 +71,21 @@ impl Agent {
                 self.theirs.remove(&ssrc);
                 None
             }
-            CallCommand::OpenPlain(_)
-            | CallCommand::OpenDirect { .. }
-            | CallCommand::ListenPlain { .. }
-            | CallCommand::Meet { .. } => panic!("not in a sealed call: {command:?}"),
+            CallCommand::OpenPlain(call) => {
+                assert_eq!(self.place.as_ref().map(|p| p.call), Some(call), "only a bound call is opened");
+                (self.open, self.plain) = (true, true);
+                None
+            }
+            CallCommand::ListenPlain { call, ssrc } => {
+                assert!(self.open && self.plain, "a sealed call stays one");
+                self.listens += 1;
+                Some(CallEvent::Heard { call, ssrc })
+            }
+            CallCommand::OpenDirect { .. } | CallCommand::Meet { .. } => {
+                panic!("not in a call of the native protocol: {command:?}")
+            }
             CallCommand::Close(_) => {
-                (self.place, self.open) = (None, false);
+                (self.place, self.open, self.plain) = (None, false, false);
                 self.theirs.clear();
                 None
             }
@@ -138,6 +150,8 @@ pub(crate) struct Pair {
     pub(crate) people: Vec<Person>,
     next_conn: u64,
     hubs: u8,
+    /// Codes that guests of the plain protocol were told.
+    pub(crate) guests_told: Vec<(ConnId, i32)>,
     /// Devices have the real ratchet, which draws its own randomness, instead of the stand-in.
     real_ratchets: bool,
 }
@@ -153,7 +167,8 @@ impl Pair {
 
     fn of(names: &[&str], real_ratchets: bool) -> Self {
         let (now, hub, store, people) = (Time::ZERO, None, Mem::default(), Vec::new());
-        let mut pair = Self { now, hub, store, people, next_conn: 1, hubs: 0, real_ratchets };
+        let guests_told = Vec::new();
+        let mut pair = Self { now, hub, store, people, next_conn: 1, hubs: 0, guests_told, real_ratchets };
         pair.start_server();
         for who in names {
             pair.person(who);
@@ -361,6 +376,11 @@ impl Pair {
                 hub::Output::Stream(conn, bytes) => {
                     if let Some(at) = self.people.iter().position(|p| p.conn == Some(conn)) {
                         self.input(at, Input::Bytes(&bytes));
+                        continue;
+                    }
+                    for frame in bytes.chunks_exact(PLAIN_FRAME_BYTES) {
+                        let code = i32::from_le_bytes(frame[4..8].try_into().expect("four bytes"));
+                        self.guests_told.push((conn, code));
                     }
                 }
                 hub::Output::Close(conn, _) => {
@@ -439,6 +459,46 @@ impl Pair {
         let server_key = self.people[at].server;
         let peer = "198.51.100.1:8462".parse().expect("an address");
         self.input(at, Input::LinkUp(LinkUp { exporter, server_key, peer }));
+    }
+
+    // --- guests ---
+
+    /// Somebody logs in by seed A's protocol.
+    pub(crate) fn guest(&mut self, who: &str) -> ConnId {
+        let conn = ConnId(self.next_conn);
+        self.next_conn += 1;
+        let now = self.wall();
+        if let Some(hub) = &mut self.hub {
+            let opened = hub::Input::Opened {
+                conn,
+                dialect: Dialect::Binary,
+                from: "192.0.2.9:5000".parse().expect("an address"),
+                at: "198.51.100.1:9999".parse().expect("an address"),
+                exporter: None,
+            };
+            hub.handle(opened, now, &mut self.store);
+        }
+        self.guest_says(conn, 0, who);
+        conn
+    }
+
+    pub(crate) fn guest_says(&mut self, conn: ConnId, code: i32, payload: &str) {
+        let mut frame = 753_159_i32.to_le_bytes().to_vec();
+        frame.extend(code.to_le_bytes());
+        frame.extend((payload.len() as u64).to_le_bytes());
+        frame.extend(payload.as_bytes());
+        frame.resize(PLAIN_FRAME_BYTES, 0);
+        let now = self.wall();
+        if let Some(hub) = &mut self.hub {
+            hub.handle(hub::Input::Bytes(conn, &frame), now, &mut self.store);
+        }
+        self.settle();
+        self.run(core::time::Duration::from_millis(500));
+    }
+
+    pub(crate) fn guest_heard(&mut self, conn: ConnId) -> Vec<i32> {
+        let told = core::mem::take(&mut self.guests_told);
+        told.into_iter().filter(|(to, _)| *to == conn).map(|(_, code)| code).collect()
     }
 
     // --- what tests do often ---
