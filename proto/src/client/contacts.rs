@@ -20,6 +20,8 @@ use crate::limits::{CONTACTS_MAX, REQUESTS_PENDING_MAX, REQUESTS_WAITING_MAX, TO
 use crate::time::Wall;
 use crate::wire::record::{Contact, Presence, Standing};
 
+mod yes;
+
 /// What the list wants done.
 #[derive(Debug)]
 pub(crate) enum Effect {
@@ -156,33 +158,6 @@ impl Contacts {
     /// Who stands behind a contact that may be called.
     pub(crate) fn callable(&self, name: &Name) -> Option<Principal> {
         self.friends.get(&name.folded()).filter(|f| f.callable()).map(|f| f.principal.clone())
-    }
-
-    /// Whether a human agreed to calls with this guest.
-    pub(crate) fn allows_plain(&self, name: &Name) -> bool {
-        self.plain_yes.contains(&name.folded())
-    }
-
-    /// A human agrees to calls with this contact that are not encrypted; false when it is no guest who may be called.
-    pub(crate) fn allow_plain(&mut self, name: &Name) -> bool {
-        if !matches!(self.callable(name), Some(Principal::Guest(_))) {
-            return false;
-        }
-        let key = name.folded();
-        self.out.push_back(Effect::Save(Save {
-            kind: Kind::PlainYes,
-            key: key.clone().into_bytes(),
-            value: Some(Vec::new()),
-        }));
-        self.plain_yes.insert(key);
-        true
-    }
-
-    fn forbid_plain(&mut self, name: &Name) {
-        if self.plain_yes.remove(&name.folded()) {
-            let key = name.folded().into_bytes();
-            self.out.push_back(Effect::Save(Save { kind: Kind::PlainYes, key, value: None }));
-        }
     }
 
     /// Whether a principal may go by this name: nobody takes a contact's, and no contact another.
