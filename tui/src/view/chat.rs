@@ -39,8 +39,9 @@ pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, ba
         Some(contact) => match model.chats.get(&contact.name).filter(|chat| chat.lines().next().is_some()) {
             Some(chat) => history(model, contact, chat, lines, buf, theme),
             None if contact.standing == Standing::Asked => {
-                let words =
-                    format!("{} has been asked. You can write and call once they accept.", contact.name);
+                let can = if is_guest(contact) { "call" } else { "write and call" };
+                let shown = model.shown(&contact.name);
+                let words = format!("{shown} has been asked. You can {can} once they accept.");
                 paragraph(&words, lines, buf, theme);
             }
             None if is_guest(contact) => {

@@ -39,7 +39,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
             notice(model, format!("{} asks to be your contact: A accepts, D rejects.", model.shown(&name)));
             effects.push(Effect::Bell);
         }
-        Event::Requested(name) => notice(model, format!("{name} has your request.")),
+        Event::Requested(name) => notice(model, format!("{} has your request.", model.shown(&name))),
         Event::Accepted(name) => {
             let shown = model.shown(&name);
             note(model, &name, format!("{shown} and you are contacts now"));
@@ -48,7 +48,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
             let next = if chosen { model.next_keys(&name) } else { "choose them with j and k." };
             notice(model, format!("{shown} and you are contacts now: {next}"));
         }
-        Event::Rejected(name) => notice(model, format!("{name} dismissed your request.")),
+        Event::Rejected(name) => notice(model, format!("{} dismissed your request.", model.shown(&name))),
         Event::Waiting { to, echo, id } => model.chats.entry(to).or_default().saved(echo, id),
         Event::MessageState { to, id, state } => {
             if let MessageState::Failed(_) = state {
