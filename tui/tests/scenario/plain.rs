@@ -6,8 +6,9 @@ use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::harness::process::{Headless, Server};
+use crate::harness::process::{Headless, Server, tincan};
 use crate::harness::signal::{self, voice_like};
+use crate::harness::terminal::Terminal;
 use crate::harness::{Scratch, my_turn, wait_for};
 use crate::headless::{assert_heard_in_file, let_them_talk};
 use crate::originals::{self, Client, frame, hear_binary};
@@ -122,6 +123,48 @@ fn two_on_the_text_protocol_hear_each_other_by_a_server_like_the_original() {
     let street = Street::new();
     let server = originals::Server::text(street.house(1));
     Pair::meet("text", server.address, &street, Scratch::new("original-text")).call_and_hear(true);
+    server.assert_unharmed();
+}
+
+/// The first run at a terminal, up to a call in which each hears the other's tone.
+#[test]
+fn the_screen_says_not_encrypted_from_the_first_name_to_the_last_word() {
+    let _turn = my_turn();
+    let (street, scratch) = (Street::new(), Scratch::new("plain-screen"));
+    let server = originals::Server::binary(street.house(1));
+    let person = |number: u8, name: &str| {
+        let (bind, server) = (street.house(number).to_string(), server.address.to_string());
+        let profile = scratch.join(name);
+        let profile = profile.to_str().expect("the scratch directory has a plain name");
+        let place =
+            ["--profile", profile, "--device", "tone", "--protocol", "binary", "--bind", &bind, &server];
+        let mut terminal = Terminal::start(name, tincan(), &place, &[]);
+        terminal.see("Nothing is encrypted here");
+        terminal.press(&format!("\x15{name}\r"));
+        terminal.see("CONTACTS");
+        terminal.see("NOT ENCRYPTED");
+        terminal
+    };
+    let (mut alice, mut bob) = (person(2, "alice"), person(3, "bob"));
+    alice.press("abob\r");
+    bob.see("? ~alice");
+    bob.press("GA");
+    alice.see("● ~bob");
+    alice.press("gc");
+    bob.see("~alice is calling");
+    bob.press_until("y", "^T mute");
+    for terminal in [&mut alice, &mut bob] {
+        terminal.see("^T mute");
+        terminal.see("CALL  NOT ENCRYPTED");
+        terminal.see_no("waiting for sound");
+    }
+    for mut terminal in [alice, bob] {
+        // This protocol has no word for leaving: each hangs up.
+        terminal.press("\x18");
+        terminal.see_no("^T mute");
+        terminal.press("q");
+        assert!(terminal.wait_exit().success());
+    }
     server.assert_unharmed();
 }
 
@@ -279,7 +322,7 @@ fn a_name_that_is_in_use_is_told() {
         let place = ["--protocol", protocol, address.as_str()];
         let _first = Headless::start_at(&scratch, &format!("al-{protocol}"), &place, "null", &[]);
         let profile = scratch.join("second");
-        let output = std::process::Command::new(crate::harness::process::tincan())
+        let output = std::process::Command::new(tincan())
             .args(["--headless", "--device", "null", "--name", &format!("al-{protocol}"), "--profile"])
             .arg(&profile)
             .args(place)
