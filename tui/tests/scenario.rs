@@ -4,6 +4,10 @@
 mod harness;
 #[path = "scenario/headless.rs"]
 mod headless;
+#[path = "scenario/many.rs"]
+mod many;
+#[path = "scenario/mixed.rs"]
+mod mixed;
 #[path = "scenario/originals.rs"]
 mod originals;
 #[path = "scenario/plain.rs"]

@@ -14,10 +14,10 @@ use crate::headless::{assert_heard_in_file, let_them_talk};
 use crate::originals::{self, Client, frame, hear_binary};
 
 /// A loopback network of one test: the port of seed A's voice is fixed, so whoever has it has an own address.
-struct Street([u8; 2]);
+pub(crate) struct Street([u8; 2]);
 
 impl Street {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let process = std::process::id().wrapping_mul(2_654_435_761);
         let [_, _, high, low] =
@@ -27,11 +27,11 @@ impl Street {
     }
 
     /// The server is number 1.
-    fn house(&self, number: u8) -> Ipv4Addr {
+    pub(crate) fn house(&self, number: u8) -> Ipv4Addr {
         Ipv4Addr::new(127, self.0[0], self.0[1], number)
     }
 
-    fn free_address(&self) -> SocketAddr {
+    pub(crate) fn free_address(&self) -> SocketAddr {
         let listener = TcpListener::bind((self.house(1), 0)).expect("loopback has many ports");
         listener.local_addr().expect("it is bound")
     }
