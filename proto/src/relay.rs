@@ -73,8 +73,8 @@ pub enum Change {
         /// When its last ticket ends, seconds since 1970.
         expiry: u32,
     },
-    /// A guest of a plain protocol has a place until `expiry`, or until it is removed. Said again it renews. The
-    /// newest place of an address is its only one: such a guest is known by nothing else.
+    /// A guest of a plain protocol has a place until `expiry`, or until it is removed. Said again it renews. An
+    /// address has one place, since such a guest is known by nothing else: a second one is refused.
     Seat {
         /// The room.
         relay: RelayId,
@@ -94,7 +94,7 @@ pub enum Input<'a> {
     Datagram(SocketAddr, &'a [u8]),
     /// A datagram of the plain voice socket and its source, canonical as above.
     Plain(SocketAddr, &'a [u8]),
-    /// The hub says something. Never yields output.
+    /// The hub says something. At most a drop follows.
     Change(Change),
     /// The deadline passed.
     Timeout,
@@ -229,10 +229,7 @@ impl Relay {
         let outcome = match input {
             Input::Datagram(from, bytes) => self.datagram(from, bytes, now),
             Input::Plain(from, bytes) => self.plain(from.ip(), bytes, now.mono),
-            Input::Change(change) => {
-                self.change(&change, now);
-                Ok(())
-            }
+            Input::Change(change) => self.change(&change, now),
             Input::Timeout => Ok(()),
         };
         self.output.extend(outcome.err().map(Output::Drop));
@@ -426,7 +423,7 @@ impl Relay {
         }
     }
 
-    fn change(&mut self, change: &Change, now: Now) {
+    fn change(&mut self, change: &Change, now: Now) -> Result<(), Drop> {
         match *change {
             Change::Remove { relay, ssrc, expiry } => {
                 self.revoke((relay, Some(ssrc)), expiry, now);
@@ -448,33 +445,46 @@ impl Relay {
                 }
             }
             Change::Seat { relay, ssrc, address, expiry } => {
-                self.seat(relay, ssrc, address.to_canonical(), expiry, now);
+                return self.seat(relay, ssrc, address.to_canonical(), expiry, now);
             }
         }
+        Ok(())
     }
 
-    /// The hub bounds its calls by the same limits, so a place that is refused here is one it never gives.
-    fn seat(&mut self, relay: RelayId, ssrc: Ssrc, address: IpAddr, expiry: u32, now: Now) {
+    /// The hub bounds its calls by the same limits and gives no address two places, so a place that is refused here
+    /// is one it never gives.
+    fn seat(
+        &mut self,
+        relay: RelayId,
+        ssrc: Ssrc,
+        address: IpAddr,
+        expiry: u32,
+        now: Now,
+    ) -> Result<(), Drop> {
         let left = expiry.saturating_sub(now.wall.as_secs_u32());
         if left == 0 {
-            return;
+            return Err(Drop::Expired);
         }
         let ends = now.mono + Duration::from_secs(u64::from(left));
-        self.sweep = earliest(self.sweep, Some(ends));
         if self.seats.renew(relay, ssrc, address, ends) {
-            return;
+            self.sweep = earliest(self.sweep, Some(ends));
+            return Ok(());
         }
-        // Out of the place before, whosever it was.
-        self.unseat(address);
+        if self.seats.of(address).is_some() {
+            // What the one says would be heard as the other's, in a room it is not in.
+            return Err(Drop::Impostor);
+        }
         if let Some(old) = self.seat_of(relay, ssrc) {
             self.unseat(old);
         }
         if self.is_full(relay) {
-            return;
+            return Err(Drop::Full);
         }
+        self.sweep = earliest(self.sweep, Some(ends));
         let seat = Seat::new(relay, ssrc, ends, self.limits.per_guest, now.mono, &mut self.rng);
         self.seats.take(address, seat);
         self.rooms.entry(relay).or_default().seated.push((ssrc, address));
+        Ok(())
     }
 
     fn seat_of(&self, relay: RelayId, ssrc: Ssrc) -> Option<IpAddr> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use core::net::IpAddr;
+
 use crate::hub::online::User;
 use crate::hub::refusal::{Done, Refusal};
 use crate::hub::room::{Place, Ring, Room};
@@ -39,6 +41,12 @@ impl Rooms {
                 "you are in a call, or somebody is calling you; end that first",
             ));
         }
+        if caller.voice_at().is_some_and(|address| self.voices.contains(&address)) {
+            // Their voices could not be told apart.
+            let text =
+                "somebody at your address is in a call, and this protocol has one for each; wait for its end";
+            return Err(Refusal::new(Why::InCall, text));
+        }
         if self.rooms.len() >= self.rooms_max {
             return Err(full());
         }
@@ -74,11 +82,13 @@ impl Rooms {
     fn open(&mut self, call: CallId, caller: &User, asked: &Asked, now: Now) -> BTreeSet<Fingerprint> {
         let mut free_places = MEMBERS_MAX - 1;
         let mut rings = Vec::new();
+        let mut voices: BTreeSet<IpAddr> = caller.voice_at().into_iter().collect();
         for (n, callee) in asked.callees.iter().enumerate() {
             // One place is kept for each of those who follow.
             let places = free_places.saturating_sub(asked.callees.len() - n - 1);
-            let users = self.free(callee, places);
+            let users = self.free(callee, places, &voices);
             free_places -= users.len();
+            voices.extend(users.iter().filter_map(User::voice_at));
             if !users.is_empty() {
                 rings.push((callee.account, users));
             }
@@ -110,12 +120,15 @@ impl Rooms {
         }
     }
 
-    fn free(&self, callee: &Callee, places: usize) -> Vec<User> {
+    /// The devices of a callee that can be rung; `voices` are the addresses of guests in the same call.
+    fn free(&self, callee: &Callee, places: usize, voices: &BTreeSet<IpAddr>) -> Vec<User> {
         if self.calls_of(callee.account) >= callee.calls_max {
             return Vec::new();
         }
-        let free = callee.users.iter().filter(|user| !self.seats.contains_key(&user.device));
-        free.take(if callee.one_rings { 1 } else { places }).cloned().collect()
+        let is_taken = |address| self.voices.contains(&address) || voices.contains(&address);
+        let is_free =
+            |user: &&User| !self.seats.contains_key(&user.device) && !user.voice_at().is_some_and(is_taken);
+        callee.users.iter().filter(is_free).take(if callee.one_rings { 1 } else { places }).cloned().collect()
     }
 
     /// A new place with a stream of its own, and the seat that goes with it.
@@ -127,6 +140,7 @@ impl Rooms {
             }
         };
         self.seats.insert(user.device, room.call);
+        self.voices.extend(user.voice_at());
         let expiry = ticket_end(wall);
         room.expiry = room.expiry.max(expiry);
         Place { user, ssrc, expiry, away_until: None, renew_at: None }

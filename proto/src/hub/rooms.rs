@@ -12,10 +12,12 @@
 //! anybody is told, so that all know the same members; nobody is added later. Whoever has a place, ringing or in, hears
 //! who joined, left or did not come.
 //!
-//! A device has at most one place in all calls. An account has at most as many calls as it is allowed, ringing ones
+//! A device has at most one place in all calls, and so has the address of a guest: its voice is known by nothing else. An account has at most as many calls as it is allowed, ringing ones
 //! included. A call that is over is remembered for a while, so that a late 309 does not bring it back.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use core::net::IpAddr;
 
 use crate::hub::online::{Device, User, whole};
 use crate::hub::refusal::{Done, Refusal};
@@ -47,6 +49,8 @@ pub(super) enum Notice {
 pub(super) struct Rooms {
     pub(super) rooms: BTreeMap<CallId, Room>,
     pub(super) seats: BTreeMap<Device, CallId>,
+    /// Where the voice of guests with a place comes from: the relay knows them by nothing else.
+    pub(super) voices: BTreeSet<IpAddr>,
     timers: Timers<CallId>,
     pub(super) over: BTreeSet<CallId>,
     over_order: VecDeque<CallId>,
@@ -61,6 +65,7 @@ impl Rooms {
         Self {
             rooms: BTreeMap::new(),
             seats: BTreeMap::new(),
+            voices: BTreeSet::new(),
             timers: Timers::new(),
             over: BTreeSet::new(),
             over_order: VecDeque::new(),
@@ -276,7 +281,7 @@ impl Rooms {
     }
 
     fn put_out(&mut self, call: CallId, place: &Place, tell_relay: bool) {
-        self.seats.remove(&place.user.device);
+        self.free_seat(&place.user);
         let Some(room) = self.rooms.get_mut(&call) else { return };
         room.remember(place);
         if tell_relay {
@@ -285,10 +290,17 @@ impl Rooms {
         }
     }
 
+    fn free_seat(&mut self, user: &User) {
+        self.seats.remove(&user.device);
+        if let Some(address) = user.voice_at() {
+            self.voices.remove(&address);
+        }
+    }
+
     fn finish(&mut self, call: CallId) {
         let Some(room) = self.rooms.remove(&call) else { return };
         for place in room.places() {
-            self.seats.remove(&place.user.device);
+            self.free_seat(&place.user);
             self.out.push_back(Notice::Presence(place.user.device.account));
         }
         self.out.push_back(Notice::Relay(Change::Close { relay: room.relay, expiry: room.expiry }));
@@ -310,6 +322,7 @@ impl Rooms {
     pub(super) fn forget(&mut self) {
         self.rooms.clear();
         self.seats.clear();
+        self.voices.clear();
         self.timers.clear();
         self.out.clear();
     }
@@ -362,6 +375,10 @@ impl Rooms {
         if places != self.seats.len() || !self.seats.iter().all(seated) {
             return Err("places in calls and seats differ");
         }
+        let voices = || self.rooms.values().flat_map(Room::places).filter_map(|place| place.user.voice_at());
+        if voices().count() != self.voices.len() || !voices().all(|address| self.voices.contains(&address)) {
+            return Err("two guests with one address have places in calls");
+        }
         if self.rooms.values().any(|room| room.is_over() || room.rings.iter().any(|r| r.places.is_empty())) {
             return Err("a call that is over is still there");
         }
@@ -375,7 +392,11 @@ impl Rooms {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.rooms.is_empty() && self.seats.is_empty() && self.timers.is_empty() && self.out.is_empty()
+        self.rooms.is_empty()
+            && self.seats.is_empty()
+            && self.voices.is_empty()
+            && self.timers.is_empty()
+            && self.out.is_empty()
     }
 
     pub(super) fn count(&self) -> usize {

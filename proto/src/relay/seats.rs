@@ -1,6 +1,7 @@
 //! The places of guests. A client of seed A sends its voice to UDP 8085 from any port and expects the others' at its
 //! own port 8085, and its datagrams say nothing of who it is: the address alone tells. So an address has one place,
-//! and the newest wins: a guest whose connection broke and who is back must not wait for its own ghost to end.
+//! and keeps it until that is taken back: if a second one won, the first guest's program would go on sending, and be
+//! heard as the second in a room it was never in.
 //!
 //! The original sends each frame once for every member it was told of, and natives are all told of under the
 //! server's address: it comes as many times as there are natives. One is taken, the others are [`Drop::Replay`],

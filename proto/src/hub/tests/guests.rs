@@ -352,3 +352,42 @@ fn native_words_on_a_plain_door_are_unknown_and_a_name_alone_opens_no_native_one
     w.heard(conn);
     assert_eq!(w.refused(conn, &Request::Login(name("bob"))), Why::Unsupported);
 }
+
+#[test]
+fn guests_behind_one_address_have_one_call_between_them() {
+    let mut w = World::new();
+    let nat = Person::new("nat");
+    let at_nat = w.join(&nat);
+    let (a, b) = (w.guest_a("alice", "10.0.0.1"), w.guest_a("bob", "::ffff:10.0.0.1"));
+    let c = w.guest_a("carol", "10.0.0.3");
+    for (conn, who) in [(a, "alice"), (b, "bob")] {
+        w.say_a(conn, "001 nat");
+        w.send(at_nat, &Request::Accept(name(who)));
+        w.read_a(conn);
+    }
+    w.heard(at_nat);
+    let busy =
+        "400 somebody at your address is in a call, and this protocol has one for each; wait for its end";
+    let nobody = "400 none of them can be called just now";
+    assert_eq!(w.ask_a(a, "100 bob"), [nobody], "nor with each other");
+
+    let heard = w.ask(at_nat, &Request::Call(vec![name("alice"), name("bob")]));
+    assert_eq!(states(&heard), [("alice".into(), MemberState::Ringing), ("bob".into(), MemberState::Busy)]);
+    assert_eq!(w.read_a(b), Vec::<String>::new());
+    assert_eq!(w.ask_a(b, "100 carol"), [busy], "it rings there");
+    w.read_a(a);
+    w.say_a(a, "101");
+    assert_eq!(w.ask_a(b, "100 carol"), [busy], "and is answered there");
+    assert_eq!(w.ask_a(c, "100 bob"), [nobody]);
+    let seats = |w: &World| w.relay.iter().filter(|change| matches!(change, Change::Seat { .. })).count();
+    assert_eq!(seats(&w), 1);
+
+    w.say_a(a, "103");
+    w.heard(at_nat);
+    assert_eq!(w.ask_a(b, "100 carol"), ["208"]);
+    let [.., Change::Remove { .. } | Change::Close { .. }, Change::Seat { .. }] = w.relay[..] else {
+        panic!("{:?}", w.relay)
+    };
+    w.close(b);
+    assert_eq!(w.ask_a(a, "100 carol"), ["208"], "a connection that is gone holds nothing");
+}

@@ -7,8 +7,11 @@ fn guest(n: u8) -> IpAddr {
 }
 
 fn seat(relay: &mut Relay, ssrc: u32, address: IpAddr, expiry: u32, now: Now) {
-    relay.handle(Input::Change(Change::Seat { relay: ROOM, ssrc: Ssrc(ssrc), address, expiry }), now);
-    assert_eq!(relay.poll(), None);
+    assert_eq!(outputs(relay, place(ROOM, ssrc, address, expiry), now), []);
+}
+
+fn place(relay: RelayId, ssrc: u32, address: IpAddr, expiry: u32) -> Input<'static> {
+    Input::Change(Change::Seat { relay, ssrc: Ssrc(ssrc), address, expiry })
 }
 
 #[test]
@@ -22,7 +25,8 @@ fn a_seat_ends_with_its_time_unless_it_is_renewed() {
     assert_eq!((relay.occupancy(), relay.deadline()), ((1, 1), Some(Time::secs(200))));
     relay.handle(Input::Timeout, at(200_000));
     assert_eq!((relay.occupancy(), relay.deadline()), ((0, 0), None));
-    seat(&mut relay, 7, guest(7), 1_200, at(200_000));
+    let over = place(ROOM, 7, guest(7), 1_200);
+    assert_eq!(outputs(&mut relay, over, at(200_000)), [Output::Drop(Drop::Expired)]);
     assert_eq!(relay.occupancy(), (0, 0), "a place that is over is not taken");
 }
 
@@ -41,18 +45,27 @@ fn seats_end_with_the_member_and_with_the_room() {
 }
 
 #[test]
-fn the_newest_seat_of_an_address_and_of_a_stream_is_its_only_one() {
+fn a_guest_behind_the_address_of_another_never_speaks_in_a_room_of_its_own() {
+    const OTHER: RelayId = RelayId(9);
+    let mut relay = mixed();
+    let mapped: IpAddr = "::ffff:198.51.100.7".parse().unwrap();
+    for (room, ssrc, address) in [(OTHER, 1, guest(7)), (OTHER, 7, mapped), (ROOM, 9, guest(7))] {
+        let second = place(room, ssrc, address, EXPIRY);
+        assert_eq!(outputs(&mut relay, second, at(1)), [Output::Drop(Drop::Impostor)]);
+    }
+    assert_eq!((relay.occupancy(), relay.rooms.contains_key(&OTHER)), ((4, 1), false));
+    let heard = hears(&mut relay, of_guest(7), &datagram_of(1, 1), at(2)).unwrap();
+    assert_eq!((heard.ssrc, relay.targets()), (Ssrc(7), &[source(1), source(2)][..]));
+    seat(&mut relay, 7, mapped, EXPIRY, at(3));
+    relay.handle(Input::Change(Change::Remove { relay: ROOM, ssrc: Ssrc(7), expiry: EXPIRY }), at(4));
+    assert_eq!(outputs(&mut relay, place(OTHER, 1, guest(7), EXPIRY), at(5)), [], "the first one is out");
+    assert_eq!(relay.seat_of(OTHER, Ssrc(1)), Some(guest(7)));
+}
+
+#[test]
+fn the_newest_address_of_a_stream_is_its_only_one() {
     let mut relay = relay();
     seat(&mut relay, 7, guest(7), EXPIRY, at(0));
-    let other = Change::Seat { relay: RelayId(9), ssrc: Ssrc(1), address: guest(7), expiry: EXPIRY };
-    relay.handle(Input::Change(other), at(1));
-    assert_eq!((relay.occupancy(), relay.rooms.contains_key(&ROOM)), ((1, 1), false));
-    seat(&mut relay, 7, "::ffff:198.51.100.7".parse().unwrap(), EXPIRY, at(2));
-    assert_eq!(
-        (relay.occupancy(), relay.rooms.contains_key(&ROOM)),
-        ((1, 1), true),
-        "it is the same address"
-    );
     seat(&mut relay, 7, guest(8), EXPIRY, at(3));
     assert_eq!((relay.occupancy(), relay.seat_of(ROOM, Ssrc(7))), ((1, 1), Some(guest(8))));
 }
@@ -64,11 +77,11 @@ fn seats_count_as_members() {
     bind(&mut relay, source(1), 1, at(0));
     seat(&mut relay, 7, guest(7), EXPIRY, at(0));
     assert_eq!(bind(&mut relay, source(2), 2, at(0)), dropped(Drop::Full));
-    seat(&mut relay, 8, guest(8), EXPIRY, at(0));
-    assert_eq!(relay.seat_of(ROOM, Ssrc(8)), None);
-    let other = Change::Seat { relay: RelayId(9), ssrc: Ssrc(1), address: guest(9), expiry: EXPIRY };
-    relay.handle(Input::Change(other), at(0));
-    assert_eq!(relay.occupancy(), (2, 1));
+    for (room, ssrc, address) in [(ROOM, 8, guest(8)), (RelayId(9), 1, guest(9))] {
+        let third = place(room, ssrc, address, EXPIRY);
+        assert_eq!(outputs(&mut relay, third, at(0)), [Output::Drop(Drop::Full)]);
+        assert_eq!((relay.seat_of(room, Ssrc(ssrc)), relay.occupancy()), (None, (2, 1)));
+    }
 }
 
 /// 10 ms of stereo, as the original encodes them (configuration 30), told apart by `mark`.
@@ -363,8 +376,8 @@ proptest! {
                     prop_assert!(!heard || relay.made().len() < bytes.len());
                 }
                 Act::Seat(ssrc, n, expiry) => {
-                    seat(&mut relay, ssrc, guest(n), expiry, at(ms));
-                    if expiry > at(ms).wall.as_secs_u32() {
+                    let out = outputs(&mut relay, place(ROOM, ssrc, guest(n), expiry), at(ms));
+                    if out.is_empty() {
                         seated.insert(guest(n), expiry);
                     }
                 }
