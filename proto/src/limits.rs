@@ -55,6 +55,9 @@ pub const PLAIN_GAP: Duration = Duration::from_millis(100);
 pub const PLAIN_QUEUE_MAX: usize = 64;
 /// Requests to a server of seed A that its next refusal may be about.
 pub const PLAIN_WISHES_MAX: usize = 64;
+/// Times our own name may be taken when we come back: the server may not know yet that our old connection is dead, but
+/// after so many waits, some five minutes, somebody else has it.
+pub const PLAIN_NAME_TRIES_MAX: u32 = 24;
 /// A request to such a server that was not refused within this was done: its servers answer many with silence.
 pub const PLAIN_WISH_TIME_MAX: Duration = Duration::from_secs(5);
 /// A client of seed B logs in when the server has said hello, or after this (seeds, B4).

@@ -3,9 +3,12 @@
 //! ```text
 //!       up            greeted, named           201, or 2
 //! Away ───▶ Greeting ─────────────────▶ Asked ──────────▶ In
-//!                │ greeted              │  ▲ 401, or 3 ends in Nameless
-//!                └──────────▶ Nameless ─┘──┘
+//!                │ greeted              │  ▲               │
+//!                └──────────▶ Nameless ◀┴──┘◀──────────────┘ 401, or 3
 //! ```
+//!
+//! Nobody is ever in under a name that the server gave to somebody else: whoever is put out is asked for a name again,
+//! and their contacts and calls went with the name.
 
 use std::collections::VecDeque;
 
@@ -13,6 +16,7 @@ use crate::Rng;
 use crate::client::{Event, Kind, Row, Save};
 use crate::drop::Drop;
 use crate::id::{CallId, Name};
+use crate::limits::PLAIN_NAME_TRIES_MAX;
 use crate::link::{self, Link};
 use crate::media::CallCommand;
 use crate::plain::Output;
@@ -29,7 +33,7 @@ pub(super) enum Login {
     Away,
     /// The server has not greeted yet.
     Greeting,
-    /// Nobody said who we are.
+    /// Nobody said who we are, with a connection or without.
     Nameless,
     /// The name was sent.
     Asked,
@@ -48,8 +52,8 @@ pub(super) struct Base {
     pub(super) server: Paced,
     /// As the store has it.
     saved: Option<Name>,
-    /// The server let us in under this name before, so that it being taken is our own old connection.
-    was_in: bool,
+    /// Times the name may still be taken by our own old connection, since the server let us in under it before.
+    tries_left: u32,
     rng: Rng,
     pub(super) out: VecDeque<Output>,
 }
@@ -65,7 +69,7 @@ impl Base {
             saved: name.clone(),
             name,
             server: Paced::default(),
-            was_in: false,
+            tries_left: 0,
             rng,
             out: VecDeque::new(),
         }
@@ -119,13 +123,18 @@ impl Base {
     /// The server may be told who we are: the name, if there is one.
     pub(super) fn greeted(&mut self) -> Option<Name> {
         if self.name.is_none() {
-            self.login = Login::Nameless;
-            self.link.hold(true);
-            self.tell(Event::NameWanted);
+            self.want_name();
             return None;
         }
         self.login = Login::Asked;
         self.name.clone()
+    }
+
+    /// Asks a human who we are, for as long as it takes.
+    pub(super) fn want_name(&mut self) {
+        self.login = Login::Nameless;
+        self.link.hold(true);
+        self.tell(Event::NameWanted);
     }
 
     /// A human chose a name; the name if it is to be sent now.
@@ -143,6 +152,13 @@ impl Base {
                 }
                 None
             }
+            Login::Nameless if !self.link.is_up() => {
+                self.name = Some(name);
+                self.login = Login::Away;
+                self.link.hold(false);
+                self.link.handle(link::Act::Go, now);
+                None
+            }
             Login::Nameless => {
                 self.name = Some(name);
                 self.link.hold(false);
@@ -156,7 +172,7 @@ impl Base {
     pub(super) fn logged_in(&mut self, now: Time) {
         let Some(name) = self.name.clone() else { return };
         self.login = Login::In;
-        self.was_in = true;
+        self.tries_left = PLAIN_NAME_TRIES_MAX;
         self.link.handle(link::Act::Settled, now);
         if self.saved.as_ref().is_none_or(|saved| saved.as_str() != name.as_str()) {
             let (key, value) = (Kind::PROFILE_KEY.into(), Some(name.as_str().into()));
@@ -166,21 +182,33 @@ impl Base {
         self.tell(Event::LoggedIn(name));
     }
 
-    /// The server does not take the name.
-    pub(super) fn not_logged_in(&mut self, why: Why, text: &str, now: Time) {
-        if self.was_in {
-            // Our connection of before, of which the server does not know yet that it is dead.
-            return self.link.handle(link::Act::Retry, now);
+    /// Whether a name that is taken may be so by our connection of before, of which the server does not know yet that
+    /// it is dead; then this connection is given up and another made later.
+    pub(super) fn wait_for_old(&mut self, now: Time) -> bool {
+        let may_be_ours = self.tries_left > 0;
+        if may_be_ours {
+            self.tries_left -= 1;
+            self.link.handle(link::Act::Retry, now);
         }
+        may_be_ours
+    }
+
+    /// The server does not take the name, or has given it to somebody else. Whom it knew is no concern of the next.
+    pub(super) fn bar(&mut self, why: Why, text: &str) {
         self.login = Login::Nameless;
         self.name = None;
+        self.tries_left = 0;
+        self.contacts.clear();
+        self.server.forget();
         self.link.hold(true);
         self.tell(Event::LoginRefused { why, text: Safe::line(text) });
     }
 
     /// The connection is gone.
     pub(super) fn disconnected(&mut self) {
-        self.login = Login::Away;
+        if self.login != Login::Nameless {
+            self.login = Login::Away;
+        }
         self.server.clear();
     }
 

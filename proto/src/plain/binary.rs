@@ -5,16 +5,16 @@
 //! refusal is about the oldest that is left.
 
 use core::net::{IpAddr, SocketAddr};
-use std::collections::VecDeque;
 
-use crate::client::Event;
+use crate::client::{EndReason, Event};
 use crate::drop::Drop;
 use crate::id::Name;
-use crate::limits::{CONTACTS_MAX, NAME_CHARS_MAX, PLAIN_PAYLOAD_MAX, PLAIN_WISH_TIME_MAX, PLAIN_WISHES_MAX};
+use crate::limits::{CONTACTS_MAX, NAME_CHARS_MAX, PLAIN_PAYLOAD_MAX, PLAIN_WISH_TIME_MAX};
 use crate::link;
 use crate::media::CallEvent;
 use crate::plain::Wish;
 use crate::plain::base::{Base, Login};
+use crate::plain::binary::asked::{Asked, Known, What};
 use crate::plain::binary::call::Calls;
 use crate::safe::Safe;
 use crate::time::{Time, earliest};
@@ -24,36 +24,21 @@ use crate::wire::record::{Standing, Why};
 use crate::wire::reply::Reply;
 use crate::wire::request::Request;
 
+mod asked;
 mod call;
 
 /// Seed A's part of the client.
 #[derive(Debug)]
 pub(super) struct Binary {
     splitter: PlainSplitter,
-    /// What was asked and neither answered nor settled.
-    asked: VecDeque<Asked>,
+    asked: Asked,
     /// What has come of the contact list that was asked for.
     listing: Vec<Name>,
+    /// A frame of that list came that may not be the last; the next comes by then.
+    more: Option<Time>,
     /// The list has come since the login.
     listed: bool,
     calls: Calls,
-}
-
-#[derive(Debug)]
-struct Asked {
-    what: What,
-    until: Time,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum What {
-    List,
-    Add(Name),
-    Accept(Name),
-    Reject(Name),
-    Remove(Name),
-    Call,
-    Answer,
 }
 
 /// The frame that logs in.
@@ -69,7 +54,7 @@ fn frame(request: &Request) -> Vec<u8> {
 impl Binary {
     pub(super) fn new(bind: Option<IpAddr>) -> Self {
         let (splitter, calls) = (PlainSplitter::new(), Calls::new(bind));
-        Self { splitter, asked: VecDeque::new(), listing: Vec::new(), listed: false, calls }
+        Self { splitter, asked: Asked::default(), listing: Vec::new(), more: None, listed: false, calls }
     }
 
     pub(super) fn link_up(&mut self, local: SocketAddr) {
@@ -79,22 +64,36 @@ impl Binary {
     }
 
     pub(super) fn disconnected(&mut self, base: &mut Base) {
-        self.asked.clear();
-        self.listing.clear();
         self.calls.disconnected(base);
+        self.forget();
     }
 
-    pub(super) fn agent(&mut self, event: CallEvent, base: &mut Base) {
+    pub(super) fn agent(&mut self, event: CallEvent, base: &mut Base, now: Time) {
         self.calls.agent(event, base);
+        self.note_goodbyes(base, now);
     }
 
     pub(super) fn timeout(&mut self, base: &mut Base, now: Time) {
-        self.asked.retain(|asked| asked.until > now);
+        if self.asked.timeout(now) {
+            self.tell_list(base);
+        }
+        if self.more.is_some_and(|until| now >= until) {
+            self.list_ends(base);
+        }
         self.calls.timeout(base, now);
+        self.note_goodbyes(base, now);
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        earliest(self.calls.deadline(), self.asked.iter().map(|asked| asked.until).min())
+        earliest(self.more, earliest(self.calls.deadline(), self.asked.deadline()))
+    }
+
+    /// Nothing that was asked will be answered.
+    fn forget(&mut self) {
+        self.asked.clear();
+        self.listing.clear();
+        self.more = None;
+        self.calls.goodbyes.clear();
     }
 
     // --- what the user wants ---
@@ -118,6 +117,7 @@ impl Binary {
             Wish::Decline => self.calls.decline(base),
             Wish::HangUp => self.calls.hang_up(base),
         }
+        self.note_goodbyes(base, now);
     }
 
     fn add(&mut self, name: Name, base: &mut Base, now: Time) {
@@ -176,22 +176,26 @@ impl Binary {
         let Some(name) = base.name.clone().filter(|_| base.is_in()) else { return };
         base.contacts.expect_list();
         self.listing.clear();
+        self.more = None;
         self.ask(What::List, &Request::List(Some(name)), base, now);
     }
 
     fn ask(&mut self, what: What, request: &Request, base: &mut Base, now: Time) {
-        if self.asked.len() >= PLAIN_WISHES_MAX {
-            self.asked.pop_front();
-        }
         base.send(frame(request));
-        self.asked.push_back(Asked { what, until: base.server.over_at(now) + PLAIN_WISH_TIME_MAX });
+        self.asked.push(what, base.server.over_at(now) + PLAIN_WISH_TIME_MAX);
     }
 
-    /// An answer came: it settles what was asked before, too, since its servers answer in order.
-    fn settle(&mut self, answered: impl Fn(&What) -> bool) {
-        if let Some(at) = self.asked.iter().position(|asked| answered(&asked.what)) {
-            self.asked.drain(..=at);
+    /// Remembers that calls were left or declined, which a server may refuse like anything else.
+    fn note_goodbyes(&mut self, base: &Base, now: Time) {
+        for goodbye in self.calls.goodbyes.drain(..) {
+            self.asked.push(goodbye, base.server.over_at(now) + PLAIN_WISH_TIME_MAX);
         }
+    }
+
+    /// An answer came to what was asked after the list, if to anything.
+    fn settle(&mut self, base: &mut Base, answered: impl Fn(&What) -> bool) {
+        self.asked.settle(answered);
+        self.list_ends(base);
     }
 
     // --- what the server says ---
@@ -211,15 +215,16 @@ impl Binary {
 
     fn frame(&mut self, code: i32, payload: &[u8], base: &mut Base, now: Time) {
         if code == code::CONTACTS && base.is_in() {
-            return self.contacts(payload, base);
+            return self.contacts(payload, base, now);
         }
         match decode_plain_reply(code, payload) {
             Ok(PlainReply::Said(reply)) => self.reply(reply, base, now),
             Ok(PlainReply::Failed { fault, text }) => self.failed(fault, &text, base, now),
             // It says that we left, which we know.
-            Ok(PlainReply::LeftCall) => {}
+            Ok(PlainReply::LeftCall) => self.settle(base, |what| *what == What::Leave),
             Err(_) => base.drop(Drop::Malformed),
         }
+        self.note_goodbyes(base, now);
     }
 
     fn reply(&mut self, reply: Reply, base: &mut Base, now: Time) {
@@ -252,7 +257,7 @@ impl Binary {
                 base.forget(&name);
             }
             Reply::RequestSent(name) => {
-                self.settle(|what| matches!(what, What::Add(asked) if *asked == name));
+                self.settle(base, |what| matches!(what, What::Add(asked) if *asked == name));
                 match base.contacts.standing(&name) {
                     Standing::None | Standing::Asked => {
                         base.stand(&name, Standing::Asked);
@@ -268,11 +273,11 @@ impl Binary {
                 base.asked_by(&name);
             }
             Reply::CallTaken => {
-                self.settle(|what| *what == What::Call);
+                self.settle(base, |what| *what == What::Call);
                 self.calls.taken(base);
             }
             Reply::CallAccepted(parties) => {
-                self.settle(|what| *what == What::Answer);
+                self.settle(base, |what| *what == What::Answer);
                 self.calls.accepted(parties, base);
             }
             Reply::CallJoined(party) => self.calls.joined(party, base, now),
@@ -304,9 +309,10 @@ impl Binary {
     }
 
     /// 206: added to what is known, since a long list comes in several. One bad name costs that name only. A frame
-    /// with room for another name is the last.
-    fn contacts(&mut self, payload: &[u8], base: &mut Base) {
-        self.settle(|what| *what == What::List);
+    /// with room for another name is the last; one without may be, too, which is known by what comes after it, or by
+    /// nothing coming.
+    fn contacts(&mut self, payload: &[u8], base: &mut Base, now: Time) {
+        self.asked.settle(|what| *what == What::List);
         for item in payload.split(|byte| *byte == b';').filter(|item| !item.is_empty()) {
             let name = core::str::from_utf8(item).ok().and_then(|text| Name::parse(text).ok());
             match name {
@@ -317,15 +323,33 @@ impl Binary {
                 None => base.drop(Drop::Malformed),
             }
         }
-        if payload.len() + NAME_CHARS_MAX < PLAIN_PAYLOAD_MAX {
-            let listing = core::mem::take(&mut self.listing);
-            for name in base.contacts.prune(&listing) {
-                base.tell(Event::Gone(name));
-            }
-            if !core::mem::replace(&mut self.listed, true) {
-                let list = base.contacts.list();
-                base.tell(Event::Contacts(list));
-            }
+        let is_full = payload.len() + NAME_CHARS_MAX >= PLAIN_PAYLOAD_MAX;
+        self.more = is_full.then(|| now + PLAIN_WISH_TIME_MAX);
+        if !is_full {
+            self.list_came(base);
+        }
+    }
+
+    /// No more of the list will come, if more was waited for.
+    fn list_ends(&mut self, base: &mut Base) {
+        if self.more.take().is_some() {
+            self.list_came(base);
+        }
+    }
+
+    fn list_came(&mut self, base: &mut Base) {
+        let listing = core::mem::take(&mut self.listing);
+        for name in base.contacts.prune(&listing) {
+            base.tell(Event::Gone(name));
+        }
+        self.tell_list(base);
+    }
+
+    /// Says once after the login whom we know.
+    fn tell_list(&mut self, base: &mut Base) {
+        if !core::mem::replace(&mut self.listed, true) {
+            let list = base.contacts.list();
+            base.tell(Event::Contacts(list));
         }
     }
 
@@ -339,24 +363,31 @@ impl Binary {
     }
 
     fn failed(&mut self, fault: Fault, text: &str, base: &mut Base, now: Time) {
-        if base.login == Login::Asked {
-            return not_logged_in(fault, text, base, now);
+        let taken = fault == Fault::AlreadyLogged;
+        if base.login == Login::Asked && taken && base.wait_for_old(now) {
+            return;
         }
-        let known = Known::of(text);
-        let is_add = |asked: &Asked| matches!(asked.what, What::Add(_));
-        let add = self.asked.iter().position(is_add).filter(|_| known.is_some());
-        let asked = self.asked.remove(add.unwrap_or(0));
-        let Some(Asked { what, .. }) = asked.filter(|_| fault != Fault::AlreadyLogged) else {
+        if base.login == Login::Asked || (base.is_in() && taken) {
+            return self.bar(fault, text, base);
+        }
+        let Some(what) = self.asked.refused(fault, text) else {
             return base.drop(Drop::OutOfTurn);
         };
+        self.list_ends(base);
+        let known = Known::of(text);
         let said = Safe::line(text);
         let (why, because) = match known {
             Some(known) => known.said(),
             None => (why(fault), format!("the server says: {said}")),
         };
         match what {
-            // Asked on our own account: nobody waits for it.
-            What::List => base.drop(Drop::OutOfTurn),
+            // Nobody waits for an answer.
+            What::List => {
+                base.drop(Drop::OutOfTurn);
+                self.tell_list(base);
+            }
+            // What was left or declined is over in any case.
+            What::Decline | What::Leave => base.drop(Drop::NoCall),
             What::Add(name) => base.refuse(why, &format!("cannot add {name}: {because}")),
             What::Accept(name) => {
                 base.forget(&name);
@@ -369,20 +400,30 @@ impl Binary {
             What::Call | What::Answer => self.calls.refused(base),
         }
     }
-}
 
-fn not_logged_in(fault: Fault, text: &str, base: &mut Base, now: Time) {
-    let name = base.name.as_ref().map_or("", Name::as_str);
-    let (why, text) = match fault {
-        Fault::AlreadyLogged => (
-            Why::NameTaken,
-            format!("somebody is logged in as {name} here; choose another name, or wait until they leave"),
-        ),
-        Fault::BadRequest | Fault::NotAuthorized | Fault::NotFound | Fault::Internal => {
-            (why(fault), format!("the server does not take the name {name}: {}", Safe::line(text)))
-        }
-    };
-    base.not_logged_in(why, &text, now);
+    /// The name is none of ours: nothing goes on under it.
+    fn bar(&mut self, fault: Fault, text: &str, base: &mut Base) {
+        let name = base.name.as_ref().map_or("", Name::as_str);
+        let (why, text) = match fault {
+            Fault::AlreadyLogged if base.is_in() => (
+                Why::NameTaken,
+                format!("the name {name} belongs to somebody else now, so you are out; choose another name"),
+            ),
+            Fault::AlreadyLogged => (
+                Why::NameTaken,
+                format!(
+                    "somebody is logged in as {name} here; choose another name, or wait until they leave"
+                ),
+            ),
+            Fault::BadRequest | Fault::NotAuthorized | Fault::NotFound | Fault::Internal => {
+                (why(fault), format!("the server does not take the name {name}: {}", Safe::line(text)))
+            }
+        };
+        self.calls.end(EndReason::Failed, base);
+        self.forget();
+        self.listed = false;
+        base.bar(why, &text);
+    }
 }
 
 fn why(fault: Fault) -> Why {
@@ -392,33 +433,5 @@ fn why(fault: Fault) -> Why {
         Fault::NotAuthorized => Why::NotLoggedIn,
         Fault::NotFound => Why::UnknownCode,
         Fault::Internal => Why::Internal,
-    }
-}
-
-/// The three texts by which the original client knows why 001 failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    Nobody,
-    Oneself,
-    Already,
-}
-
-impl Known {
-    fn of(text: &str) -> Option<Self> {
-        match text {
-            "Doesn't exists" => Some(Self::Nobody),
-            "Impossible to add yourself as contact" => Some(Self::Oneself),
-            "Request or Contact already exist" => Some(Self::Already),
-            _ => None,
-        }
-    }
-
-    fn said(self) -> (Why, String) {
-        let (why, text) = match self {
-            Self::Nobody => (Why::NoSuchUser, "there is nobody of that name"),
-            Self::Oneself => (Why::Oneself, "that is you"),
-            Self::Already => (Why::Already, "there is a request or a contact already"),
-        };
-        (why, text.into())
     }
 }

@@ -78,6 +78,11 @@ impl Contacts {
         self.friends.remove(name).is_some()
     }
 
+    /// Forgets everybody.
+    pub(super) fn clear(&mut self) {
+        self.friends.clear();
+    }
+
     pub(super) fn list(&self) -> Vec<ContactInfo> {
         self.friends.values().map(|friend| self.info(friend)).collect()
     }

@@ -4,10 +4,11 @@
 //!
 //! Nothing here is encrypted and nobody is verified: every contact is a guest, every call is told as plain.
 //!
-//! Three rules keep the original programs well (seeds, "Reading behaviour"):
+//! Four rules keep the original programs well (seeds, "Reading behaviour"):
 //!
 //! * each [`Output::Stream`] is one packet and must be one write; they come [`crate::limits::PLAIN_GAP`] apart;
 //! * nothing but the login goes out before the server has let us in, and no name has a character of SQL;
+//! * nobody connects to a server of seed B without a name to log in with at once;
 //! * what they answer with silence is not waited for.
 //!
 //! [`binary`] and [`text`] are the two protocols, each with its calls; [`base`] is what they share, [`contacts`]
@@ -143,7 +144,7 @@ pub struct PlainClient {
 }
 
 impl PlainClient {
-    /// A client that begins to connect at once. `rows` are all rows it ever saved.
+    /// A client that begins to connect at once, or asks for a name first. `rows` are all rows it ever saved.
     pub fn new(protocol: Protocol, rows: &[Row], mut rng: Rng, now: Now) -> Self {
         let link_rng = rng.child("link");
         let (link, contacts, form) = match protocol {
@@ -156,7 +157,12 @@ impl PlainClient {
             }
         };
         let mut client = Self { base: Base::new(rows, link, contacts, rng), form, clock: now.mono };
-        client.base.link.handle(link::Act::Go, now.mono);
+        // Somebody on seed B's server who is not logged in may be the end of it: there must be a name first.
+        if client.base.name.is_none() && matches!(client.form, Form::Text(_)) {
+            client.base.want_name();
+        } else {
+            client.base.link.handle(link::Act::Go, now.mono);
+        }
         client.settle(now.mono);
         client
     }
@@ -170,7 +176,7 @@ impl PlainClient {
             Input::Command(command) => self.command(command, now),
             Input::Bytes(bytes) => self.bytes(bytes, now),
             Input::Agent(event) => match &mut self.form {
-                Form::Binary(binary) => binary.agent(event, &mut self.base),
+                Form::Binary(binary) => binary.agent(event, &mut self.base, now),
                 Form::Text(text) => text.agent(event, &mut self.base, now),
             },
             Input::LinkUp { local } => self.link_up(local, now),

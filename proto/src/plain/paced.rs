@@ -46,6 +46,11 @@ impl Paced {
         self.free_at.max(now) + PLAIN_GAP.saturating_mul(gaps)
     }
 
+    /// What waits is not to be said any more.
+    pub(super) fn forget(&mut self) {
+        self.waiting.clear();
+    }
+
     /// The connection is gone, and with it what waited.
     pub(super) fn clear(&mut self) {
         *self = Self::default();

@@ -6,14 +6,14 @@
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
-use crate::client::Event;
+use crate::client::{EndReason, Event};
 use crate::drop::Drop;
 use crate::id::Name;
 use crate::limits::{REQUESTS_PENDING_MAX, TEXT_HELLO_WAIT};
 use crate::media::CallEvent;
 use crate::plain::base::{Base, Login};
 use crate::plain::paced::Gathered;
-use crate::plain::text::call::Calls;
+use crate::plain::text::call::{Calls, nobody};
 use crate::plain::text::cut::{FROM_SERVER, cut};
 use crate::plain::{PeerId, PeerInput, Wish};
 use crate::time::{Time, earliest};
@@ -120,7 +120,11 @@ impl Text {
 
     fn add(&mut self, name: &Name, base: &mut Base) {
         let standing = base.contacts.standing(name);
-        if base.is_me(name) {
+        if *name == nobody() {
+            let text =
+                format!("cannot add {name}: callers whom nothing speaks for are shown under that name");
+            base.refuse(Why::BadRequest, &text);
+        } else if base.is_me(name) {
             base.refuse(Why::Oneself, "cannot add yourself: give the name of somebody else");
         } else if standing == Standing::Asking {
             accept(name, base);
@@ -162,12 +166,11 @@ impl Text {
                 base.tell(Event::Contacts(list));
             }
             FromServer::Taken if base.login == Login::Asked => {
-                let name = base.name.as_ref().map_or("", Name::as_str);
-                let text = format!(
-                    "the server does not take the name {name}: somebody is logged in under it; choose another"
-                );
-                base.not_logged_in(Why::NameTaken, &text, now);
+                if !base.wait_for_old(now) {
+                    self.bar("somebody is logged in under it, or a key owns it", base, now);
+                }
             }
+            FromServer::Taken if base.is_in() => self.bar("it belongs to somebody else now", base, now),
             FromServer::Invited(name) if base.is_in() => {
                 if let Some(name) = self.answered(name, base) {
                     self.invited_by_us(&name, base);
@@ -178,6 +181,10 @@ impl Text {
                     let text = format!("cannot add {name}: nobody of that name is here now");
                     base.refuse(Why::NoSuchUser, &text);
                 }
+            }
+            // Whoever is no friend calls under this name, so nobody of it can be one.
+            FromServer::Request(name) | FromServer::Friend { name, .. } if name == nobody() => {
+                base.drop(Drop::Impostor);
             }
             FromServer::Request(name) if base.is_in() => base.asked_by(&name),
             FromServer::Friend { address, port, name } if base.is_in() => {
@@ -190,6 +197,15 @@ impl Text {
             | FromServer::Request(_)
             | FromServer::Friend { .. } => base.drop(Drop::OutOfTurn),
         }
+    }
+
+    /// 3. Nothing goes on under the name.
+    fn bar(&mut self, because: &str, base: &mut Base, now: Time) {
+        let name = base.name.as_ref().map_or("", Name::as_str);
+        let text = format!("the server does not take the name {name}: {because}; choose another");
+        self.invited.clear();
+        self.calls.end(EndReason::Failed, base, now);
+        base.bar(Why::NameTaken, &text);
     }
 
     /// The server has said hello, or will not.

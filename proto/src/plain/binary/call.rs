@@ -20,6 +20,7 @@ use crate::limits::{MEMBERS_MAX, PLACE_TIME_MAX, PLAIN_VOICE_PORT, RING_TIME_MAX
 use crate::media::command::DirectForm;
 use crate::media::{CallCommand, CallEvent};
 use crate::plain::base::Base;
+use crate::plain::binary::asked::What;
 use crate::plain::binary::frame;
 use crate::time::Time;
 use crate::wire::plain::encode_plain_reject;
@@ -35,6 +36,8 @@ pub(super) struct Calls {
     bind: Option<IpAddr>,
     /// Our end of the connection to the server.
     local: IpAddr,
+    /// 102 and 103 that were said and that nobody took note of yet.
+    pub(super) goodbyes: Vec<What>,
 }
 
 #[derive(Debug)]
@@ -81,7 +84,8 @@ struct Member {
 
 impl Calls {
     pub(super) fn new(bind: Option<IpAddr>) -> Self {
-        Self { phase: Phase::Idle, bind, local: IpAddr::V4(Ipv4Addr::UNSPECIFIED) }
+        let local = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Self { phase: Phase::Idle, bind, local, goodbyes: Vec::new() }
     }
 
     /// Voice is spoken from this address, unless another was chosen. It is what 200 tells, except behind a NAT,
@@ -332,37 +336,39 @@ impl Calls {
         base.tell(Event::Parted { who, reason: EndReason::Lost });
     }
 
-    fn end(&mut self, reason: EndReason, base: &mut Base) {
+    pub(super) fn end(&mut self, reason: EndReason, base: &mut Base) {
         let with = match core::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle => return,
             Phase::Placing { to, .. } => {
-                leave(base);
+                self.leave(base);
                 to
             }
             Phase::Ringing { from, .. } => {
                 if base.is_in() {
                     base.send(encode_plain_reject(&from));
+                    self.goodbyes.push(What::Decline);
                 }
                 vec![from]
             }
             Phase::Answering { from, .. } => {
-                leave(base);
+                self.leave(base);
                 vec![from]
             }
             Phase::Live(live) => {
-                leave(base);
+                self.leave(base);
                 base.agent(CallCommand::Close(live.call));
                 live.members.into_iter().map(|member| member.name).collect()
             }
         };
         base.tell(Event::Ended { with, reason });
     }
-}
 
-/// 103. Never before the login, which the original server does not survive with a call under way.
-fn leave(base: &mut Base) {
-    if base.is_in() {
-        base.send(frame(&Request::HangUp(None)));
+    /// 103. Never before the login, which the original server does not survive with a call under way.
+    fn leave(&mut self, base: &mut Base) {
+        if base.is_in() {
+            base.send(frame(&Request::HangUp(None)));
+            self.goodbyes.push(What::Leave);
+        }
     }
 }
 

@@ -124,8 +124,11 @@ fn every_code_of_the_server() {
             ("remove bob; < 404 no", &["refused UnknownCode"]),
             ("remove bob; < 500 no", &["refused Internal"]),
             ("< 400 no", &["drop out_of_turn"]),
-            ("< 401 alice", &["drop out_of_turn"]),
-            ("add dan; < 401 alice", &["drop out_of_turn"]),
+            ("< 401 alice", &["login refused NameTaken"]),
+            ("add dan; < 401 alice", &["login refused NameTaken"]),
+            ("call bob; < 208; wait 100; hangup; < 400 no", &["drop no_call"]),
+            ("call bob; < 208; wait 100; hangup; < 213; < 400 no", &["drop out_of_turn"]),
+            ("< 211 bob:127.0.0.3; decline; < 400 no", &["drop no_call"]),
             ("< 202", &["drop malformed"]),
             ("< 350", &["drop malformed"]),
             ("< 999 junk", &["drop malformed"]),
@@ -252,6 +255,42 @@ fn a_list_in_several_frames_is_one() {
     let last = desk.act(&format!("< 206 {};", names[136..].join(";")));
     assert!(last.len() == 15 && last[14].starts_with("contacts [somebody-with-a-long-name-000"), "{last:?}");
     assert_eq!(last[14].matches("Mutual").count(), 150);
+}
+
+/// Whether the last frame has room for another name is all that tells it from one before; this one has none.
+#[test]
+fn a_list_ends_also_with_a_full_frame() {
+    let names: Vec<String> = (0..70).map(|n| format!("somebody-with-a-long-name-{n:03}")).collect();
+    let full = names[..68].join(";");
+    assert!(full.len() + 32 >= 2_047 && full.len() < 2_047);
+    let first = |then: &str| {
+        let mut desk = Desk::binary();
+        desk.story("up; < 200; join alice; < 201 alice; wait 100");
+        assert_eq!(desk.act(&format!("< 206 {full};")).len(), 68);
+        desk.story(then)
+    };
+    let contacts = |came: &[String]| came.iter().filter(|line| line.starts_with("contacts [")).count();
+    assert_eq!(contacts(&first("wait 4900")), 0, "another frame may come");
+    assert_eq!(contacts(&first("wait 5000")), 1);
+    assert_eq!(contacts(&first("add dan; < 205 dan")), 1);
+    assert_eq!(contacts(&first("add dan; < 400 Doesn't exists")), 1);
+    assert_eq!(contacts(&first("< 207 dan")), 0, "nobody asked for this");
+    // A server that does not answer at all leaves nobody waiting, and takes nobody away.
+    let mut desk = Desk::binary();
+    desk.story("up; < 200; join alice; < 201 alice; < 205 dan");
+    assert_eq!(desk.act("wait 5200"), ["> 005 alice", "contacts [dan Asked]"]);
+}
+
+/// 103 after nobody answered is about no call at our own server. It once made a contact forgotten.
+#[test]
+fn a_refusal_of_leaving_is_of_nothing_else() {
+    let mut desk = logged_in();
+    desk.story("call carol; < 208; < 207 dan; accept dan");
+    let no = "< 400 there is no such call; it may be over already";
+    assert_eq!(desk.act("hangup"), ["ended carol HungUp"]);
+    desk.act("wait 300");
+    assert_eq!(desk.act(no), ["drop no_call"]);
+    assert_eq!(desk.act("contacts"), ["contacts [bob Mutual there, carol Mutual there, dan Mutual there]"]);
 }
 
 #[test]

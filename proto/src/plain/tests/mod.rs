@@ -4,7 +4,7 @@
 use super::*;
 use crate::client::{EndReason, LinkState};
 use crate::id::{CallId, Ssrc};
-use crate::limits::PLAIN_FRAME_BYTES;
+use crate::limits::{PLAIN_FRAME_BYTES, PLAIN_NAME_TRIES_MAX};
 use crate::media::command::DirectForm;
 use crate::time::Wall;
 use crate::wire::record::Presence;
@@ -37,7 +37,7 @@ impl Desk {
 
     fn text() -> Self {
         let mut desk = Self::new(Protocol::Text { listen: "0.0.0.0:4001".parse().unwrap() }, &[]);
-        assert_eq!(desk.drain(), ["connecting", "connect"]);
+        assert_eq!(desk.drain(), ["name wanted"]);
         desk
     }
 
@@ -267,15 +267,14 @@ fn check(start: impl Fn() -> Desk, rows: &[TableRow]) {
 
 #[test]
 fn who_we_are_is_saved_once_and_remembered() {
-    for (protocol, hello) in [
-        (Protocol::Binary { bind: None }, "< 200 127.0.0.2"),
-        (Protocol::Text { listen: "0.0.0.0:4001".parse().unwrap() }, "< 0"),
+    for (protocol, first, hello) in [
+        (Protocol::Binary { bind: None }, "up; < 200; join alice", "< 200 127.0.0.2"),
+        (Protocol::Text { listen: "0.0.0.0:4001".parse().unwrap() }, "join alice; up; < 0", "< 0"),
     ] {
         let ok = if matches!(protocol, Protocol::Text { .. }) { "< 2" } else { "< 201 alice" };
         let mut desk = Desk::new(protocol, &[]);
-        assert_eq!(desk.drain(), ["connecting", "connect"]);
-        assert!(desk.story(&format!("up; {hello}")).contains(&"name wanted".into()));
-        desk.act("join alice");
+        desk.drain();
+        desk.story(first);
         assert!(desk.story(&format!("wait 200; {ok}")).contains(&"save alice".into()));
         let row = Row { kind: crate::client::Kind::Profile, key: b"profile".into(), value: b"alice".into() };
         let mut desk = Desk::new(protocol, &[row]);
@@ -320,4 +319,76 @@ fn whoever_is_asked_for_a_name_takes_their_time() {
     assert_eq!(desk.story("up; < 200; down; wait 60000"), [""; 0]);
     assert_eq!(desk.act("join alice"), ["connecting", "connect"]);
     assert_eq!(desk.story("up; < 200"), ["> 000 alice"]);
+}
+
+/// An original server of seed B does not survive two who are not logged in, when one of them goes.
+#[test]
+fn nobody_connects_to_a_text_server_without_a_name() {
+    let mut desk = Desk::text();
+    for act in ["up", "reconnect", "add bob", "wait 60000"] {
+        assert!(!desk.act(act).contains(&"connect".into()), "{act}");
+    }
+    assert_eq!(desk.act("join alice"), ["connecting", "connect"]);
+    assert_eq!(desk.story("up; < 0; wait 200"), ["> 1 alice"]);
+    // Nor does anybody come back without one.
+    desk.story("< 3; down");
+    for act in ["up", "reconnect", "wait 60000"] {
+        assert!(!desk.act(act).contains(&"connect".into()), "{act}");
+    }
+    assert_eq!(desk.act("join bob"), ["connecting", "connect"]);
+}
+
+/// A key took the name: the server says so once, and refuses everything that is asked afterwards.
+#[test]
+fn whoever_is_put_out_is_told_and_asked_for_a_name_again() {
+    for (mut desk, out, ok, list) in [
+        (binary::logged_in(), "< 401 alice", "< 201 bob", "< 206 alice;"),
+        (text::logged_in(), "< 3", "< 2", "wait 1"),
+    ] {
+        let waiting = ["add dan", "add eve", out].map(|act| desk.act(act));
+        assert_eq!(waiting[2], ["login refused NameTaken"]);
+        assert_eq!(desk.act("contacts"), ["contacts []"]);
+        assert_eq!(desk.act("add dan"), ["refused NotLoggedIn"]);
+        let came = desk.act("wait 70000");
+        assert!(came.iter().all(|line| line == "> 0 4001"), "nothing is asked of it: {came:?}");
+        assert!(desk.act("join bob").contains(&"online".into()));
+        let came = desk.story(&format!("wait 200; {ok}"));
+        assert!(came.contains(&"logged in bob".into()), "{came:?}");
+        let came = [came, desk.act(list)].concat();
+        assert!(came.iter().any(|line| line.starts_with("contacts [")), "the list is told again: {came:?}");
+    }
+}
+
+#[test]
+fn no_call_goes_on_under_a_name_that_is_none_of_ours_any_more() {
+    let (mut binary, mut text) = (binary::logged_in(), text::logged_in());
+    binary.story("call bob; < 208; < 210 bob:127.0.0.3; wait 1000");
+    assert_eq!(binary.act("< 401 alice"), ["close", "ended bob Failed", "login refused NameTaken"]);
+    text.story("@c1 came 127.0.0.3:5; @c1 < 4 bob; wait 200; answer; @c1 < 15; wait 200");
+    assert_eq!(text.act("< 3"), ["close", "ended bob Failed", "login refused NameTaken", "@c1 > 6"]);
+}
+
+/// Our own old connection keeps the name for a while; somebody else keeps it for ever.
+#[test]
+fn whoever_comes_back_waits_for_their_name_but_not_for_ever() {
+    for (mut desk, hello, taken) in
+        [(binary::logged_in(), "< 200", "< 401 alice"), (text::logged_in(), "< 0; wait 200", "< 3")]
+    {
+        desk.act("down");
+        let mut waited = 0;
+        loop {
+            assert!(desk.act("wait 31000").contains(&"connect".into()));
+            let came = desk.story(&format!("up; {hello}; {taken}"));
+            if came == ["login refused NameTaken"] {
+                break;
+            }
+            assert_eq!(came, ["disconnect", "away"]);
+            waited += 1;
+        }
+        assert_eq!(waited, PLAIN_NAME_TRIES_MAX);
+        assert!(!desk.act("wait 60000").contains(&"connect".into()));
+    }
+    let mut desk = binary::logged_in();
+    desk.story("down; wait 31000; up; < 200");
+    assert_eq!(desk.act("< 403 the name belongs to a key"), ["login refused NotLoggedIn"]);
 }

@@ -6,7 +6,7 @@ use crate::limits::{PLAIN_GAP, TEXT_PEERS_MAX};
 /// Alice, with bob for a friend at 127.0.0.3, port 4002.
 pub(super) fn logged_in() -> Desk {
     let mut desk = Desk::text();
-    desk.story("up; < 0; join alice; wait 200; < 2; < 13 127.0.0.3 4002 bob; wait 1000");
+    desk.story("join alice; up; < 0; wait 200; < 2; < 13 127.0.0.3 4002 bob; wait 1000");
     desk
 }
 
@@ -33,19 +33,19 @@ fn every_code_between_client_and_server() {
     check(
         Desk::text,
         &[
-            ("up", &["online", "> 0 4001"]),
-            ("up; wait 199", &[]),
-            ("up; wait 200", &["name wanted"]),
-            ("up; < 0", &["name wanted"]),
-            ("up; < 000", &["name wanted"]),
-            ("up; < 0 +f", &["name wanted"]),
+            ("join alice; up", &["online", "> 0 4001"]),
+            ("join alice; up; wait 199", &[]),
+            ("join alice; up; wait 90; < 0", &["> 1 alice"]),
+            ("join alice; up; wait 90; < 000", &["> 1 alice"]),
+            ("join alice; up; wait 90; < 0 +f", &["> 1 alice"]),
             ("join alice; up; < 0; wait 200", &["> 1 alice"]),
             ("join alice; up; wait 200", &["> 1 alice"]),
             ("join alice; up; wait 200; < 2", &["save alice", "logged in alice", "contacts []"]),
             ("join alice; up; wait 200; < 02", &["save alice", "logged in alice", "contacts []"]),
             ("join alice; up; wait 200; < 3", &["login refused NameTaken"]),
-            ("up; < 2", &["drop out_of_turn"]),
-            ("up; < 10 bob", &["drop out_of_turn"]),
+            ("join alice; up; wait 200; < 3; wait 100; join bob", &["online", "> 1 bob"]),
+            ("join alice; up; < 2", &["drop out_of_turn"]),
+            ("join alice; up; < 10 bob", &["drop out_of_turn"]),
         ],
     );
     check(
@@ -76,7 +76,11 @@ fn every_code_between_client_and_server() {
             ("< 13 127.0.0.4 4003 alice", &["drop malformed"]),
             ("< 13 127.0.0.4 4003", &["drop malformed"]),
             ("< 2", &["drop out_of_turn"]),
-            ("< 3", &["drop out_of_turn"]),
+            ("< 3", &["login refused NameTaken"]),
+            ("add unknown", &["refused BadRequest"]),
+            ("< 10 UNKNOWN", &["drop impostor"]),
+            ("< 13 127.0.0.9 4003 unknown", &["drop impostor"]),
+            ("< 13 127.0.0.9 4003 unknown; call unknown", &["refused NotContact"]),
             ("< 0", &[]),
             ("< 17", &["drop malformed"]),
             ("< 4 bob", &["drop malformed"]),

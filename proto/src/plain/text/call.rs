@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Whoever connects may say any name in 4. It is shown only if they come from the address that the server told for
-//! that contact; anybody else is called [`UNKNOWN`].
+//! that contact; anybody else is called [`UNKNOWN`], which no friend can be.
 
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
@@ -30,6 +30,11 @@ use crate::wire::text::Between;
 const UNKNOWN: &str = "unknown";
 /// The other one in a call; there is only one.
 const FRIEND: Ssrc = Ssrc(1);
+
+/// Whom a caller is shown as whose name nothing speaks for.
+pub(super) fn nobody() -> Name {
+    Name::parse(UNKNOWN).expect("a word is a name")
+}
 
 /// The one call there may be, and the connections of whoever called.
 #[derive(Debug)]
@@ -261,7 +266,7 @@ impl Calls {
         let from = peer.address;
         let known = base.contacts.get(claimed).and_then(|friend| Some((friend.name.clone(), friend.at?)));
         let proven = known.clone().filter(|(_, at)| at.ip() == from.ip());
-        let name = proven.map_or_else(|| Name::parse(UNKNOWN).expect("a word is a name"), |(name, _)| name);
+        let name = proven.map_or_else(nobody, |(name, _)| name);
         // The address is what the connection proves; the port for voice only the server can tell.
         let port = known.map_or(from.port(), |(_, at)| at.port());
         let at = SocketAddr::new(from.ip(), port);
@@ -346,7 +351,7 @@ impl Calls {
     // --- endings ---
 
     /// Ends what is going on; 6 says so where it may be heard, and the connection is closed after it.
-    fn end(&mut self, reason: EndReason, base: &mut Base, now: Time) {
+    pub(super) fn end(&mut self, reason: EndReason, base: &mut Base, now: Time) {
         let (with, live) = match core::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle => return,
             Phase::Dialling(with) => {
