@@ -7,11 +7,11 @@
 
 use crate::frame::SAMPLE_RATE;
 
-/// The most the noise may be, as mean square: -50 dBFS.
-const LOUDEST: f32 = 1.0e-5;
-/// Mean square above which the quietest is no room but a voice or a tone that never pauses: -40 dBFS. The room behind
+/// The most the noise may be, as mean square: -65 dBFS. It says that the line is there; a gap must still be one.
+const LOUDEST: f32 = 3.2e-7;
+/// Mean square above which the quietest is no room but a voice or a tone that never pauses: -55 dBFS. The room behind
 /// it is not known.
-const NO_ROOM: f32 = 1.0e-4;
+const NO_ROOM: f32 = 3.2e-6;
 /// Mean square below which there is nothing worth imitating: -84 dBFS.
 const NOTHING: f32 = 4.0e-9;
 /// Samples after which the older half of the memory is dropped: two seconds.
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_noise_is_as_quiet_and_as_dull_as_the_room() {
-        for (want, dull) in [(1.0e-6, 0.0), (1.0e-6, 0.9), (1.0e-7, 0.5)] {
+        for (want, dull) in [(2.0e-7, 0.0), (2.0e-7, 0.9), (1.0e-7, 0.5)] {
             let mut comfort = Comfort::new();
             for (n, frame) in room(want, dull, 240_000).chunks(480).enumerate() {
                 // A word now and then.
@@ -166,10 +166,10 @@ mod tests {
         let mut out = vec![0.0; 8 * 48_000];
         by(10.0).chunks(480).for_each(|frame| comfort.learn(frame));
         comfort.fill(&mut out, || 0.0);
-        assert_eq!(power(&out), 0.0, "-30 dBFS is no room");
+        assert_eq!(power(&out), 0.0, "-45 dBFS is no room");
         by(2.5).chunks(480).for_each(|frame| comfort.learn(frame));
         comfort.fill(&mut out, || 0.0);
-        assert!(decibels(power(&out[..48_000]), LOUDEST).abs() < 0.5, "a room of -42 dBFS gets -50");
+        assert!(decibels(power(&out[..48_000]), LOUDEST).abs() < 0.5, "a room of -57 dBFS gets -65");
         let second = |n: usize| power(&out[n * 48_000..][..48_000]);
         assert!(decibels(second(4), second(0)).abs() < 0.5);
         assert!(second(5) > second(6) && second(6) > 0.0);
