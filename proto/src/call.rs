@@ -86,6 +86,7 @@ impl Call {
             Act::Said { by, body } => self.said(&by, body, now),
             Act::Met(call, device) => self.met(call, device),
             Act::Unsealed(call, device) => self.unsealed(call, device),
+            Act::Revoked(account, device) => self.revoked(account, device),
             Act::Media(event) => self.media(event, now),
             Act::Online(relay) => self.back(relay),
             Act::Offline => self.offline(),
@@ -114,7 +115,7 @@ impl Call {
         let invited = session.parties.iter().any(Party::is_invited).then_some(session.until);
         let ticket = self.online.then_some(session.room.renew_at);
         let (open, keys) = match &session.sound {
-            Sound::Sealed(keys) => (true, keys.deadline()),
+            Sound::Sealed(keys) => (true, self.online.then(|| keys.deadline())),
             Sound::Closed | Sound::Plain => (false, None),
         };
         let meeting = session.parties.iter().map(|party| {
@@ -163,18 +164,33 @@ impl Call {
         self.cross(now);
     }
 
-    /// They rang us when we called them: their room is the one that counts, and their offer is on its way.
+    /// They rang us when we called them: their room is the one that counts, and their offer is on its way. Not when
+    /// others are in it whom we did not call: to be heard by those is a yes of its own, and it rings.
     fn cross(&mut self, now: Time) {
         let Phase::Placing { to, .. } = &self.phase else { return };
-        let theirs = |room: &Room| {
-            self.caller_in(room).is_some_and(|caller| to.iter().any(|callee| callee.name == caller))
-        };
+        let theirs = |room: &Room| self.is_crossing(room, to);
         let Some(call) = self.announced.iter().find(|(_, a)| theirs(&a.room)).map(|(call, _)| *call) else {
             return;
         };
         if let Some(Announced { room, .. }) = self.announced.remove(&call) {
             self.called(room, now);
         }
+    }
+
+    /// Whether somebody we call rings us from this room, and nobody else is in it than those we call.
+    fn is_crossing(&self, room: &Room, to: &[Callee]) -> bool {
+        let called = |principal: &Principal| to.iter().any(|callee| callee.principal == *principal);
+        self.caller_in(room).is_some_and(|caller| to.iter().any(|callee| callee.name == caller))
+            && room.grant.members.iter().all(|member| called(&member.principal))
+    }
+
+    /// Whether nothing is heard yet of this account in this call, since it waits for the offer of its caller: until
+    /// that is held against the room, who is in the room is a word of the server's.
+    pub(crate) fn waits_for_another(&self, call: CallId, account: &Fingerprint) -> bool {
+        let Phase::Up(session) = &self.phase else { return false };
+        let Role::Crossed { caller } = &session.role else { return false };
+        let calls = |p: &Party| p.name == *caller && p.account() == Some(*account);
+        session.call() == call && !session.parties.iter().any(calls)
     }
 
     fn answer(&mut self, now: Time) {
@@ -282,8 +298,13 @@ impl Call {
         }
     }
 
-    /// Asks the media machine for what joiners and leavers make necessary.
+    /// Asks the media machine for what joiners, leavers and time make necessary. While we are away nobody could be
+    /// told of a new key, and what we say with it would be opened by nobody: it waits until we are back. Until then
+    /// who left can open what we say, if the server that took them off its relay lets them have it.
     fn make_keys(&mut self, now: Time) {
+        if !self.online {
+            return;
+        }
         let Phase::Up(session) = &mut self.phase else { return };
         let call = session.room.call();
         let Sound::Sealed(keys) = &mut session.sound else { return };

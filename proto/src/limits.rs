@@ -228,6 +228,8 @@ pub const CALLS_PER_ACCOUNT_MAX: usize = 1;
 pub const ECHO_CALLS_MAX: usize = 8;
 /// Members of one call.
 pub const MEMBERS_MAX: usize = 32;
+/// The media machine answers a question for our key at once; after so long it is asked anew.
+pub const KEY_ANSWER_MAX: Duration = Duration::from_secs(2);
 /// A sender key is used for so long (security.md section 4).
 pub const SENDER_KEY_LIFE: Duration = Duration::from_secs(3600);
 /// Former members of one call who may still be told that it went on without them.
@@ -263,6 +265,9 @@ pub const OLD_KEY_LIFE: Duration = Duration::from_secs(5);
 /// Generations of one speaker's key known at once: the one in use, the one to come, and those of members who left in
 /// quick succession.
 pub const GENERATIONS_KEPT_MAX: usize = 4;
+/// Generations of one speaker's key that are known again when they are told once more, and not taken for new: all
+/// numbers twice.
+pub const GENERATIONS_REMEMBERED_MAX: usize = 64;
 /// Datagrams of one member of a call without relay that are known again when they come twice.
 pub const DIRECT_REPEATS_KEPT: usize = 8;
 /// A sender emits a sealed packet at least so often, muted or not.

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use crate::call::Call;
 use crate::call::party::{Party, Stage};
-use crate::call::phase::{Effect, EndReason, Phase, Role, Room, Session, Sound, Tell, names};
+use crate::call::phase::{Announced, Effect, EndReason, Phase, Role, Room, Session, Sound, Tell, names};
 use crate::crypto::envelope::Body;
-use crate::id::{CallId, Name};
+use crate::id::{CallId, DeviceId, Fingerprint, Name};
 use crate::limits::ANNOUNCED_MAX;
 use crate::media::CallCommand;
 use crate::wire::request::Request;
@@ -34,6 +34,30 @@ impl Call {
             }
         }
         self.tell(Tell::Parted { who, reason });
+    }
+
+    /// A device speaks for its account no longer: it is out, gets no key of what follows, and its offer is nobody's.
+    pub(super) fn revoked(&mut self, account: Fingerprint, device: DeviceId) {
+        let by = Some((account, device));
+        let stands = |a: &Announced| a.offer.as_ref().is_none_or(|caller| caller.by != by);
+        self.announced.retain(|_, announced| stands(announced));
+        match &mut self.phase {
+            Phase::Idle | Phase::Placing { .. } => {}
+            Phase::Ringing { caller, .. } if caller.by == by => self.end(EndReason::Missed),
+            Phase::Ringing { parties, .. } => {
+                parties.iter_mut().for_each(|party| party.seats.retain(|seat| seat.device != Some(device)));
+            }
+            Phase::Up(session) => {
+                let has = |p: &Party| p.account() == Some(account) && p.seat_of(Some(device)).is_some();
+                let Some(at) = session.parties.iter().position(has) else { return };
+                let party = &mut session.parties[at];
+                let was_in = party.seat().is_some_and(|seat| seat.device == Some(device));
+                party.seats.retain(|seat| seat.device != Some(device));
+                if was_in || party.seats.is_empty() {
+                    self.part(at, EndReason::Gone);
+                }
+            }
+        }
     }
 
     /// Ends what is going on, and says so to whoever does not know yet.

@@ -2,11 +2,12 @@
 //!
 //! One question to the media machine is under way at a time. Who joins waits for the next step of the key, so that
 //! they open nothing of before; when somebody left, everybody waits for the next generation. Several who leave while
-//! one is being made make one more.
+//! one is being made make one more. A question that is not answered in time is asked anew, so that one which was dropped
+//! never stops those that follow.
 
 use crate::crypto::envelope::STEP_MAX;
 use crate::id::DeviceId;
-use crate::limits::{MEMBERS_MAX, SENDER_KEY_LIFE};
+use crate::limits::{KEY_ANSWER_MAX, MEMBERS_MAX, SENDER_KEY_LIFE};
 use crate::time::Time;
 
 /// For whom a key is that is being made.
@@ -34,7 +35,8 @@ pub(super) enum Want {
 
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
-    asked: Option<Batch>,
+    /// The question under way, and until when an answer is waited for.
+    asked: Option<(Batch, Time)>,
     joiners: Vec<DeviceId>,
     /// Somebody left since the last generation was asked for.
     stale: bool,
@@ -47,7 +49,7 @@ impl Keys {
     /// The first key was asked for, for `first`.
     pub(super) fn opened(first: Vec<DeviceId>, now: Time) -> Self {
         Self {
-            asked: Some(Batch::For(first)),
+            asked: Some((Batch::For(first), now + KEY_ANSWER_MAX)),
             joiners: Vec::new(),
             stale: false,
             generation: 0,
@@ -66,7 +68,7 @@ impl Keys {
     /// This device had our key, or waited for it, and is out.
     pub(super) fn leave(&mut self, device: Option<DeviceId>) {
         self.joiners.retain(|joiner| Some(*joiner) != device);
-        if let Some(Batch::For(devices)) = &mut self.asked {
+        if let Some((Batch::For(devices), _)) = &mut self.asked {
             devices.retain(|waits| Some(*waits) != device);
         }
         self.stale = true;
@@ -74,36 +76,44 @@ impl Keys {
 
     /// What to ask now, if anything.
     pub(super) fn next(&mut self, now: Time) -> Option<Want> {
+        match self.asked.take_if(|(_, until)| *until <= now) {
+            Some((Batch::For(devices), _)) => devices.into_iter().for_each(|device| self.join(device)),
+            Some((Batch::Everybody, _)) => self.stale = true,
+            None => {}
+        }
         if self.asked.is_some() {
             return None;
         }
         if self.stale || self.renew_at <= now || (!self.joiners.is_empty() && self.step >= STEP_MAX) {
             self.stale = false;
             self.joiners.clear();
-            self.asked = Some(Batch::Everybody);
+            self.asked = Some((Batch::Everybody, now + KEY_ANSWER_MAX));
             return Some(Want::Renew);
         }
         if self.joiners.is_empty() {
             return None;
         }
-        self.asked = Some(Batch::For(core::mem::take(&mut self.joiners)));
+        let joiners = core::mem::take(&mut self.joiners);
+        self.asked = Some((Batch::For(joiners), now + KEY_ANSWER_MAX));
         Some(Want::Step)
     }
 
-    /// A key is here: for whom? None when none was asked for.
+    /// A key is here: for whom? None when none was asked for. A new generation is for everybody even then: it answers
+    /// a question that was asked anew meanwhile, and will be sent with.
     pub(super) fn made(&mut self, generation: u8, step: u8, now: Time) -> Option<Batch> {
-        let mut batch = self.asked.take()?;
+        self.step = step;
         if generation != self.generation {
-            batch = Batch::Everybody;
+            self.asked = None;
             self.generation = generation;
             self.renew_at = now + SENDER_KEY_LIFE;
+            return Some(Batch::Everybody);
         }
-        self.step = step;
-        Some(batch)
+        // A late step is no answer to the question for a generation.
+        self.asked.take_if(|(batch, _)| *batch != Batch::Everybody).map(|(batch, _)| batch)
     }
 
-    pub(super) fn deadline(&self) -> Option<Time> {
-        self.asked.is_none().then_some(self.renew_at)
+    pub(super) fn deadline(&self) -> Time {
+        self.asked.as_ref().map_or(self.renew_at, |(_, until)| *until)
     }
 }
 
@@ -167,6 +177,28 @@ mod tests {
     }
 
     #[test]
+    fn a_question_that_is_not_answered_is_asked_anew() {
+        let late = Time::ZERO + KEY_ANSWER_MAX;
+        let mut keys = Keys::opened(vec![A], Time::ZERO);
+        keys.join(B);
+        assert_eq!((keys.next(Time::ZERO), keys.deadline()), (None, late));
+        assert_eq!(keys.next(late), Some(Want::Step));
+        // The first answer comes late, and is for both; the second is nobody's, who step by themselves.
+        assert_eq!(keys.made(0, 0, late), Some(Batch::For(vec![B, A])));
+        assert_eq!(keys.made(0, 1, late), None);
+
+        keys.leave(Some(B));
+        assert_eq!(keys.next(late), Some(Want::Renew));
+        let later = late + KEY_ANSWER_MAX;
+        assert_eq!(keys.next(later), Some(Want::Renew));
+        assert_eq!(keys.made(0, 2, later), None, "a step is not what was asked for");
+        for generation in [1, 2] {
+            assert_eq!(keys.made(generation, 0, later), Some(Batch::Everybody), "both are sent with");
+        }
+        assert_eq!(keys.next(later), None);
+    }
+
+    #[test]
     fn after_the_last_step_and_after_an_hour_comes_a_generation() {
         let mut keys = open();
         for step in 1..=STEP_MAX {
@@ -180,7 +212,7 @@ mod tests {
         let hour = Time::ZERO + SENDER_KEY_LIFE;
         assert_eq!(
             (keys.deadline(), keys.next(Time::ZERO), keys.next(hour)),
-            (Some(hour), None, Some(Want::Renew))
+            (hour, None, Some(Want::Renew))
         );
     }
 }

@@ -78,6 +78,8 @@ pub(crate) enum Act {
     Met(CallId, DeviceId),
     /// None came in time.
     Unsealed(CallId, DeviceId),
+    /// This device is taken off its account's list.
+    Revoked(Fingerprint, DeviceId),
     /// The media machine.
     Media(CallEvent),
     /// Logged in; the relay is there.

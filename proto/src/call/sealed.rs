@@ -55,7 +55,7 @@ impl Call {
         };
         // They called us while we called them, and their call is the one that counts: our call is our yes.
         if let Phase::Up(session) = &self.phase
-            && let Role::Crossed { caller: crossed } = &session.role
+            && let (Role::Crossed { caller: crossed }, Sound::Closed) = (&session.role, &session.sound)
             && session.room.call() == offer.call
             && *crossed == caller.name
         {
@@ -88,7 +88,7 @@ impl Call {
     }
 
     fn rings(&mut self, by: &Speaker, call: CallId) {
-        let calls = |s: &&mut Session| !matches!(s.role, Role::Callee { .. }) && !s.room.is_plain();
+        let calls = |s: &&mut Session| matches!(s.role, Role::Caller) && !s.room.is_plain();
         let Some(session) = self.session(call).filter(calls) else { return self.drop(Drop::OutOfTurn) };
         let Some(party) = session.party_of(by.account) else { return self.drop(Drop::OutOfTurn) };
         if let Stage::Invited { rings } = &mut party.stage
@@ -101,6 +101,9 @@ impl Call {
 
     /// A human said yes: only here does the callee's side ask for a key and a microphone.
     pub(super) fn accept(&mut self, caller: Caller, mut parties: Vec<Party>, room: Room, now: Time) {
+        if self.session(room.call()).is_some_and(|session| !matches!(session.sound, Sound::Closed)) {
+            return self.drop(Drop::OutOfTurn);
+        }
         let (device, until) = (caller.device(), now + RING_TIME_MAX);
         self.out.push_back(Effect::Settled(None));
         self.out.push_back(Effect::Media(CallCommand::Open(room.call())));
@@ -141,7 +144,7 @@ impl Call {
     /// There is a session with a device: an offer for who is called, our key for who is in.
     pub(super) fn met(&mut self, call: CallId, device: DeviceId) {
         let Phase::Up(session) = &self.phase else { return };
-        let calls = !matches!(session.role, Role::Callee { .. });
+        let calls = matches!(session.role, Role::Caller);
         let offer = Offer {
             call,
             codecs: vec![CODEC_OPUS],
@@ -190,7 +193,8 @@ impl Call {
     // --- keys ---
 
     /// Somebody's yes: listen, and give them our key as soon as it is made. The first opens our sound, if it was we
-    /// who called.
+    /// who called: then those in the room are those we named. Where somebody else called, their offer says who they
+    /// are, and before it nobody's yes is one.
     fn accepted(&mut self, by: &Speaker, call: CallId, said: Said, now: Time) {
         if !matches!(self.phase, Phase::Up(_)) {
             return self.drop(Drop::OutOfTurn);
@@ -198,7 +202,10 @@ impl Call {
         let Some(session) = self.session(call).filter(|s| !s.room.is_plain()) else {
             return self.drop(Drop::NoCall);
         };
-        let calls = !matches!(session.role, Role::Callee { .. });
+        if matches!(session.role, Role::Crossed { .. }) {
+            return self.drop(Drop::OutOfTurn);
+        }
+        let calls = matches!(session.role, Role::Caller);
         let Some(party) = session.party_of(by.account) else { return self.drop(Drop::NoCall) };
         let Some(seat) = party.seat_of(Some(by.device)) else { return self.drop(Drop::Malformed) };
         if party.seat().is_some_and(|known| known != seat) {

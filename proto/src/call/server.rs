@@ -23,7 +23,7 @@ impl Call {
         let mut fresh = Room { grant, renew_at: now + TICKET_LIFE / 2 };
         if let Phase::Placing { to, .. } = &self.phase {
             let ours = to.iter().any(|c| fresh.holds(&c.principal));
-            let theirs = self.caller_in(&fresh).is_some_and(|caller| to.iter().all(|c| c.name != caller));
+            let theirs = self.caller_in(&fresh).is_some() && !self.is_crossing(&fresh, to);
             return if ours && !theirs { self.called(fresh, now) } else { self.announce(fresh, now) };
         }
         let known = match &mut self.phase {

@@ -31,6 +31,8 @@ pub(crate) enum Effect {
     Listed(Fingerprint),
     /// A session with one of its devices is there.
     Keyed(Fingerprint),
+    /// This device speaks for the account no longer.
+    Revoked(Fingerprint, DeviceId),
     Drop(Drop),
 }
 
@@ -243,6 +245,7 @@ impl Peers {
         for device in self.devices(&account).into_iter().filter(|d| list.get(*d).is_none()) {
             ratchet.forget(device);
             self.keys_asked.remove(&device);
+            self.out.push_back(Effect::Revoked(account, device));
         }
         let value = minicbor::to_vec(&told.entries).expect("a record of ours always encodes");
         let key = account.0.into();

@@ -105,15 +105,26 @@ impl Client {
     }
 
     /// The label of a member is the server's to give only for those we do not know: nobody else goes by a contact's
-    /// name, and no contact by another.
+    /// name, and no contact by another. We are not among the others, and each of them has a stream and a device of
+    /// their own: else what somebody says could be taken for another's.
     fn granted(&mut self, grant: Grant, now: Time) {
         let members = &grant.members;
         let labelled = |m: &Member| match &m.principal {
             Principal::Guest(name) => *name == m.name && self.contacts.may_be(&m.name, &m.principal),
             Principal::Key(_) => self.contacts.may_be(&m.name, &m.principal),
         };
-        let shared = |m: &Member| members.iter().any(|n| n.name == m.name && n.principal != m.principal);
-        if members.iter().all(|m| labelled(m) && !shared(m)) {
+        let own_name = self.login.profile.name.as_ref();
+        let is_us = |m: &Member| {
+            m.principal == Principal::Key(self.account) || Some(&m.name) == own_name || m.ssrc == grant.ssrc
+        };
+        let clash = |m: &Member, n: &Member| {
+            let same_device = m.device.is_some() && m.device == n.device;
+            same_device || m.ssrc == n.ssrc || (n.name == m.name && n.principal != m.principal)
+        };
+        let apart = |(at, m): (usize, &Member)| {
+            labelled(m) && !is_us(m) && !members[..at].iter().any(|n| clash(m, n))
+        };
+        if members.iter().enumerate().all(apart) {
             self.call.handle(call::Act::Granted(grant), now);
         } else {
             self.drop(Drop::Impostor);
@@ -316,6 +327,10 @@ impl Client {
             peers::Effect::Ask(want) => self.send(want.request(), Asked::Peer(want)),
             peers::Effect::Listed(account) => self.release(account, now),
             peers::Effect::Keyed(account) => self.keyed(account, now),
+            peers::Effect::Revoked(account, device) => {
+                self.forget_kept(Some(device));
+                self.call.handle(call::Act::Revoked(account, device), now.mono);
+            }
             peers::Effect::Drop(why) => self.drop(why),
         }
     }

@@ -245,6 +245,10 @@ impl Client {
     /// 357.
     pub(super) fn call_mail(&mut self, mail: CallMailFrom, now: Now) {
         let Some(account) = self.caller(&mail.from) else { return };
+        if self.call.waits_for_another(mail.call, &account) {
+            // Not opened, so that it can be when it is said again.
+            return self.drop(Drop::OutOfTurn);
+        }
         let end = End { account, device: mail.device };
         let mut hash = [0; 32];
         hash.copy_from_slice(

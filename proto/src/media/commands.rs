@@ -107,7 +107,7 @@ impl Media {
                 Introduced::Key { generation, step, base_key } if !live.outgoing.is_plain() => {
                     let speaker = live.speakers.get_or_add(ssrc, || Cover::Keys(Box::default()), now)?;
                     let keys = speaker.keys().ok_or(Drop::OutOfTurn)?;
-                    keys.listen(generation, step, &base_key);
+                    keys.listen(generation, step, &base_key)?;
                     self.keyless.clear_past(speaker);
                 }
                 Introduced::Plain | Introduced::Key { .. } => return Err(Drop::OutOfTurn),

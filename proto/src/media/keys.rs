@@ -21,6 +21,7 @@
 //! with an opened packet; those before it are forgotten [`OLD_KEY_LIFE`] later.
 
 use core::fmt;
+use std::collections::VecDeque;
 
 use aws_lc_rs::digest;
 use zeroize::Zeroizing;
@@ -31,7 +32,8 @@ use crate::crypto::sframe::{
 use crate::crypto::window::Window;
 use crate::drop::Drop;
 use crate::limits::{
-    GENERATIONS_KEPT_MAX, OLD_KEY_LIFE, RENEW_LEAD_MIN, RENEW_SWITCH_AFTER, RENEW_SWITCH_MAX,
+    GENERATIONS_KEPT_MAX, GENERATIONS_REMEMBERED_MAX, OLD_KEY_LIFE, RENEW_LEAD_MIN, RENEW_SWITCH_AFTER,
+    RENEW_SWITCH_MAX,
 };
 use crate::media::command::BaseKey;
 use crate::rng::Rng;
@@ -143,6 +145,8 @@ pub(super) struct TheirKeys {
     generations: [Option<Generation>; GENERATIONS_KEPT_MAX],
     /// Generations that came so far.
     came: u32,
+    /// [`Generation::base`] of the latest that came.
+    past: VecDeque<[u8; 32]>,
     /// Of the newest key that opened something.
     in_use: Option<Place>,
     /// When the first of the keys is to be forgotten.
@@ -186,8 +190,13 @@ pub(super) struct Unsealed<'a> {
 
 impl TheirKeys {
     /// Takes the base key of a generation at a step. The same generation again changes nothing, or its replay windows
-    /// would start anew; another base key of that number replaces it, since the speaker must have begun anew.
-    pub(super) fn listen(&mut self, number: u8, step: u8, base_key: &BaseKey) {
+    /// would start anew; another base key of the newest's number, or of number 0, means that the speaker has begun
+    /// anew.
+    ///
+    /// # Errors
+    /// [`Drop::Replay`] for a generation that is forgotten, or from behind the newest: taken for the newest, it would
+    /// open again what was heard long ago.
+    pub(super) fn listen(&mut self, number: u8, step: u8, base_key: &BaseKey) -> Result<(), Drop> {
         let mut keys = [const { None }; STEPS as usize];
         let mut base = base_key.clone();
         for at in step..STEPS {
@@ -201,14 +210,23 @@ impl TheirKeys {
         end.copy_from_slice(digest::digest(&digest::SHA256, &base[..]).as_ref());
         let same = |kept: &&Generation| kept.number == number && kept.base == end;
         if self.generations.iter().flatten().any(|kept| same(&kept)) {
-            return;
+            return Ok(());
         }
         let newest = self.generations.iter().flatten().max_by_key(|kept| kept.came).map(|kept| kept.number);
         let follows = newest.is_some_and(|newest| is_after(number, newest));
+        let behind = newest.is_some_and(|newest| number != newest) && !follows;
+        if self.past.contains(&end) || (behind && number != 0) {
+            return Err(Drop::Replay);
+        }
+        if self.past.len() >= GENERATIONS_REMEMBERED_MAX {
+            self.past.pop_front();
+        }
+        self.past.push_back(end);
         let came = self.came;
         self.came += 1;
         let generation = Generation { number, came, base: end, follows, voice: None, keys };
         *self.room_for(number) = Some(generation);
+        Ok(())
     }
 
     /// Where a generation goes: over its namesake, else to a free place, else over the oldest that is not in use.

@@ -42,7 +42,11 @@ impl Ear {
     }
 
     fn listen(&mut self, key: &Made) {
-        self.speaker().keys().unwrap().listen(key.generation, key.step, &key.base_key);
+        self.told(key).unwrap();
+    }
+
+    fn told(&mut self, key: &Made) -> Result<(), Drop> {
+        self.speaker().keys().unwrap().listen(key.generation, key.step, &key.base_key)
     }
 
     fn open(&mut self, packet: &Packet, now: Time) -> Result<Opened, Drop> {
@@ -121,6 +125,38 @@ fn after_a_crash_a_new_key_goes_on_above_the_old_one() {
     assert!(ear.hears(&says(&mut new, Time::ZERO), Time::ZERO) > before + 65_535);
     let late = says(&mut old, Time::ZERO);
     assert_eq!(ear.refuses(&late, Time::ZERO), Drop::Forged, "the key of the same identifier is replaced");
+}
+
+#[test]
+fn a_key_that_is_forgotten_or_behind_is_never_the_newest_again() {
+    let mut out = outgoing(1);
+    let mut told = vec![out.keys().unwrap().told()];
+    let mut ear = Ear::with(&told[0]);
+    let old = says(&mut out, Time::ZERO);
+    ear.hears(&old, Time::ZERO);
+    told.push(out.keys().unwrap().renew(Time::ZERO));
+    ear.listen(&told[1]);
+    let now = Time::ZERO + RENEW_SWITCH_AFTER;
+    ear.hears(&says(&mut out, now), now);
+    let later = now + OLD_KEY_LIFE;
+    assert_eq!(ear.refuses(&old, later), Drop::NoKey, "forgotten");
+    assert_eq!(ear.told(&told[0]), Err(Drop::Replay));
+    assert_eq!(ear.refuses(&old, later), Drop::NoKey);
+    // Two more were made in quick succession, and come the wrong way round.
+    told.extend([out.keys().unwrap().renew(later), out.keys().unwrap().renew(later)]);
+    ear.listen(&told[3]);
+    assert_eq!(ear.told(&told[2]), Err(Drop::Replay));
+    let switched = later + RENEW_SWITCH_AFTER;
+    ear.hears(&says(&mut out, switched), switched);
+    // After a crash it begins again with generation 0, and nothing of before comes back.
+    let mut new = outgoing(2);
+    ear.listen(&new.keys().unwrap().told());
+    ear.hears(&says(&mut new, switched), switched);
+    let end = switched + OLD_KEY_LIFE;
+    ear.hears(&says(&mut new, end), end);
+    let again = [0, 1, 3].map(|at: usize| ear.told(&told[at]));
+    assert_eq!(again, [Err(Drop::Replay); 3]);
+    ear.hears(&says(&mut new, end), end);
 }
 
 #[test]

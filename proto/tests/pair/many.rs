@@ -231,10 +231,40 @@ fn a_program_that_was_killed_is_out_after_a_while() {
 }
 
 #[test]
-fn two_who_call_each_other_and_others_at_once_get_one_call() {
+fn who_calls_somebody_that_calls_them_and_others_is_asked_about_the_others() {
+    let mut pair = circle(3);
+    pair.people[1].told();
+    pair.input(0, Input::Command(Command::Call(vec![name("bob"), name("carol")])));
+    pair.input(1, Input::Command(Command::Call(vec![name("alice")])));
+    pair.settle();
+    pair.run(SOON);
+    assert!(!pair.people[0].agent.open && !pair.people[1].agent.open, "bob did not call carol");
+    let incoming = Event::Incoming { from: name("alice"), others: vec![name("carol")], plain: false };
+    assert_eq!(pair.people[1].told().last(), Some(&incoming));
+    pair.say(1, Command::Answer);
+    pair.run(SOON);
+    all_hear(&pair, &[0, 1]);
+    pair.say(2, Command::Answer);
+    pair.run(SOON);
+    all_hear(&pair, &[0, 1, 2]);
+    // And a no leaves the call to the others.
     let mut pair = circle(3);
     pair.input(0, Input::Command(Command::Call(vec![name("bob"), name("carol")])));
     pair.input(1, Input::Command(Command::Call(vec![name("alice")])));
+    pair.settle();
+    pair.say(1, Command::Decline);
+    pair.say(2, Command::Answer);
+    pair.run(SOON);
+    all_hear(&pair, &[0, 2]);
+    assert!(parted(&mut pair, 0).iter().any(|(who, _)| *who == name("bob")));
+}
+
+#[test]
+fn two_who_call_each_other_and_the_same_others_at_once_get_one_call() {
+    let mut pair = circle(3);
+    pair.befriend(1, 2);
+    pair.input(0, Input::Command(Command::Call(vec![name("bob"), name("carol")])));
+    pair.input(1, Input::Command(Command::Call(vec![name("alice"), name("carol")])));
     pair.settle();
     pair.run(SOON);
     all_hear(&pair, &[0, 1]);
@@ -248,6 +278,21 @@ fn an_hour_makes_new_keys_for_all() {
     let mut pair = talk(3);
     pair.run(SENDER_KEY_LIFE + SOON);
     assert!(pair.people.iter().all(|p| p.agent.own == (1, 0)), "{:?}", pair.people[0].agent.own);
+    all_hear(&pair, &[0, 1, 2]);
+}
+
+#[test]
+fn an_hour_that_ends_while_one_is_away_leaves_everybody_heard() {
+    let mut pair = talk(3);
+    let before = pair.people[1].agent.own;
+    pair.run(SENDER_KEY_LIFE - Duration::from_secs(20));
+    pair.people[1].reachable = false;
+    pair.cut(1);
+    pair.run(Duration::from_secs(25));
+    assert_eq!(pair.people[1].agent.own, before, "nobody could be told of another");
+    pair.people[1].reachable = true;
+    pair.run(RECONNECT_MAX_IN_CALL + SOON);
+    assert_eq!(pair.people[1].agent.own.0, 1);
     all_hear(&pair, &[0, 1, 2]);
 }
 

@@ -3,6 +3,10 @@
 use zeroize::Zeroizing;
 
 use super::*;
+
+mod keys;
+mod strangers;
+
 use crate::limits::{CALL_RESEND_AFTER, MEDIA_SILENCE_MAX, RING_TIME_MAX, SENDER_KEY_LIFE};
 
 /// Alice's client with bob as a contact, and carol: a contact too when alice calls, a stranger when bob does.
@@ -86,11 +90,16 @@ impl Crowd {
     }
 
     fn carol_says(&mut self, body: Body) {
+        let mail = self.carol_mail(body);
+        self.stage.hear(&Reply::CallMail(mail));
+    }
+
+    fn carol_mail(&mut self, body: Body) -> CallMailFrom {
         let (from, to) = (self.carol.end(), self.stage.own_end());
         let envelope = Envelope { from, ..self.stage.envelope(0x79, body) };
         let sealed = self.carol.device.seal(to.device, &envelope.encode().unwrap()).unwrap();
         let (from, device) = (self.carol.principal(), from.device);
-        self.stage.hear(&Reply::CallMail(CallMailFrom { call: CALL, from, device, sealed, held_ms: 0 }));
+        CallMailFrom { call: CALL, from, device, sealed, held_ms: 0 }
     }
 
     fn agent_key(&mut self, generation: u8, step: u8) {
@@ -294,40 +303,6 @@ fn who_is_not_met_in_time_is_out_and_the_call_goes_on() {
 }
 
 #[test]
-fn a_yes_of_somebody_whom_nobody_called_is_dropped() {
-    // In carol's place a stranger whom the server put into bob's room.
-    let mut crowd = Crowd::new();
-    let rung = crowd.stage.rung();
-    crowd.stage.hear(&rung);
-    crowd.hear_grant();
-    let offer = crowd.stage.offer();
-    crowd.stage.bob_says(offer);
-    assert_eq!(crowd.stage.drops(), [Drop::Impostor], "bob's roster has only the two of us");
-    assert!(!crowd.stage.events().iter().any(|e| matches!(e, Event::Incoming { .. })));
-
-    let mut crowd = Crowd::new();
-    crowd.stage.input(Input::Command(Command::Call(vec![name("bob")])));
-    crowd.hear_grant();
-    crowd.stage.bob_says(accept(1));
-    crowd.agent_key(0, 0);
-    crowd.stage.forget();
-    crowd.start_carols_session();
-    crowd.carol_says(accept(2));
-    crowd.meet_carol();
-    crowd.state("carol", MemberState::Joined);
-    assert_eq!(crowd.told(), [], "we called bob alone");
-}
-
-#[test]
-fn a_member_cannot_go_by_the_name_of_a_contact() {
-    let mut crowd = Crowd::new();
-    let Reply::Grant(mut grant) = crowd.stage.grant() else { unreachable!() };
-    grant.members = vec![crowd.member("bob"), Member { name: name("bob"), ..crowd.member("carol") }];
-    crowd.stage.hear(&Reply::Grant(grant));
-    assert_eq!(crowd.stage.drops(), [Drop::Impostor]);
-}
-
-#[test]
 fn a_leaver_makes_a_new_generation_for_those_who_stay() {
     for goodbye in 0..3 {
         let mut crowd = Crowd::of_three();
@@ -370,26 +345,12 @@ fn a_member_who_falls_silent_is_out_and_told_so() {
 }
 
 #[test]
-fn keys_are_renewed_every_hour() {
-    let mut crowd = Crowd::of_three();
-    crowd.sealed();
-    crowd.told();
-    crowd.pass(SENDER_KEY_LIFE);
-    assert!(crowd.told().contains(&CallCommand::Renew(CALL)));
-    crowd.agent_key(1, 0);
-    assert_eq!(crowd.sealed(), [("bob", keyed(1, 0, 0xa0)), ("carol", keyed(1, 0, 0xa0))]);
-}
-
-#[test]
 fn a_repeated_yes_is_answered_with_what_was_sealed_for_that_device() {
     let mut crowd = Crowd::answered();
     crowd.start_carols_session();
     crowd.state("carol", MemberState::Joined);
-    let (from, to) = (crowd.carol.end(), crowd.stage.own_end());
-    let envelope = Envelope { from, ..crowd.stage.envelope(0x79, accept(2)) };
-    let sealed = crowd.carol.device.seal(to.device, &envelope.encode().unwrap()).unwrap();
-    let (principal, device) = (crowd.carol.principal(), from.device);
-    let mail = CallMailFrom { call: CALL, from: principal, device, sealed, held_ms: 0 };
+    let mail = crowd.carol_mail(accept(2));
+    let device = mail.device;
     crowd.stage.hear(&Reply::CallMail(mail.clone()));
     crowd.meet_carol();
     crowd.agent_key(0, 1);
@@ -462,26 +423,4 @@ fn a_caller_who_leaves_lets_the_others_ring_on() {
     // And when she leaves as well, before they have met, it is over.
     crowd.state("carol", MemberState::Left);
     assert!(crowd.stage.events().iter().any(|e| matches!(e, Event::Ended { .. })));
-}
-
-#[test]
-fn calling_somebody_in_a_call_that_rings_is_no_yes_to_it() {
-    // Alice calls bob; carol, a contact too, has just called both, and the server takes our 100 for a yes.
-    let mut crowd = Crowd::new();
-    crowd.befriend_carol();
-    crowd.stage.forget();
-    crowd.stage.input(Input::Command(Command::Call(vec![name("bob")])));
-    let party = |who: &str| Party { name: name(who), address: "198.51.100.1".into() };
-    crowd.stage.hear(&Reply::CallRequest(party("carol")));
-    crowd.hear_grant();
-    let offer = crowd.offer();
-    crowd.carol_says(offer);
-    crowd.stage.hear(&Reply::CallAccepted(vec![party("carol"), party("bob")]));
-    let others = vec![name("bob")];
-    assert_eq!(
-        crowd.stage.events().last(),
-        Some(&Event::Incoming { from: name("carol"), others, plain: false })
-    );
-    let told = crowd.told();
-    assert!(told.iter().all(|c| matches!(c, CallCommand::Bind(_))), "{told:?}");
 }
