@@ -367,7 +367,7 @@ fn ring(pair: &mut Pair) {
     );
     assert_eq!(
         pair.people[B].told(),
-        [Event::Incoming { from: name("alice"), others: Vec::new(), plain: false }]
+        [Event::Incoming { from: name("alice"), others: Vec::new(), guests: Vec::new(), plain: false }]
     );
 }
 
@@ -617,7 +617,12 @@ fn the_device_that_answers_takes_the_call_from_the_others() {
         for at in [B, second] {
             assert_eq!(
                 pair.people[at].told(),
-                [Event::Incoming { from: name("alice"), others: Vec::new(), plain: false }]
+                [Event::Incoming {
+                    from: name("alice"),
+                    others: Vec::new(),
+                    guests: Vec::new(),
+                    plain: false
+                }]
             );
         }
         pair.say(takes, Command::Answer);

@@ -133,10 +133,10 @@ pub(crate) enum Effect {
 /// What people are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tell {
-    Incoming { from: Name, others: Vec<Name>, plain: bool },
+    Incoming { from: Name, others: Vec<Name>, guests: Vec<Name>, plain: bool },
     Calling { to: Vec<Name>, plain: bool },
     Ringing(Name),
-    Joined { who: Name, ssrc: Ssrc },
+    Joined { who: Name, ssrc: Ssrc, plain: bool },
     Heard(Name),
     Parted { who: Name, reason: EndReason },
     Ended { with: Vec<Name>, reason: EndReason },

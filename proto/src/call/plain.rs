@@ -81,7 +81,7 @@ impl Call {
                     self.out.push_back(Effect::Media(CallCommand::OpenPlain(call)));
                 }
                 self.out.push_back(Effect::Media(CallCommand::ListenPlain { call, ssrc: seat.ssrc }));
-                self.tell(Tell::Joined { who, ssrc: seat.ssrc });
+                self.tell(Tell::Joined { who, ssrc: seat.ssrc, plain: true });
                 true
             }
             (

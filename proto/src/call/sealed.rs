@@ -242,7 +242,7 @@ impl Call {
             self.out.push_back(Effect::Media(CallCommand::Open(call)));
         }
         self.listen(call, seat, said);
-        self.tell(Tell::Joined { who: name, ssrc: seat.ssrc });
+        self.tell(Tell::Joined { who: name, ssrc: seat.ssrc, plain: false });
     }
 
     /// A member's key: the answer to our yes, or a newer one. It opens nothing before there is a yes.
@@ -266,7 +266,7 @@ impl Call {
             keys.join(by.device);
         }
         self.listen(call, seat, said);
-        self.tell(Tell::Joined { who: name, ssrc: seat.ssrc });
+        self.tell(Tell::Joined { who: name, ssrc: seat.ssrc, plain: false });
     }
 
     fn listen(&mut self, call: CallId, seat: Seat, said: Said) {

@@ -139,8 +139,10 @@ impl Call {
             self.seal(call, account, device, Body::Ringing(call), false);
         }
         let others = names(&parties).into_iter().filter(|name| *name != caller.name).collect();
-        self.tell(Tell::Incoming { from: caller.name.clone(), others, plain: room.is_plain() });
+        let (from, plain) = (caller.name.clone(), room.is_plain());
         self.phase = Phase::Ringing { caller, parties, room, until: now + RING_TIME_MAX };
+        let guests = self.guests_ringing();
+        self.tell(Tell::Incoming { from, others, guests, plain });
     }
 
     // --- members ---

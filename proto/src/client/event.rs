@@ -82,6 +82,8 @@ pub enum Event {
         from: Name,
         /// Who else is in the call or invited to it.
         others: Vec<Name>,
+        /// Which of all these are guests. They need not be contacts of ours.
+        guests: Vec<Name>,
         /// It is not encrypted.
         plain: bool,
     },
@@ -94,12 +96,15 @@ pub enum Event {
     },
     /// A device of theirs rings.
     Ringing(Name),
-    /// Somebody is in the call, which is up from the first of these on; `ssrc` is whose level and volume are whose.
+    /// Somebody is in the call, which is up from the first of these on, whatever was known of it before; `ssrc` is whose
+    /// level and volume are whose.
     Joined {
         /// Who.
         who: Name,
         /// Their stream.
         ssrc: Ssrc,
+        /// The call is not encrypted: the same for everybody in it, and what people must be shown.
+        plain: bool,
     },
     /// The first packet of theirs was opened.
     Heard(Name),

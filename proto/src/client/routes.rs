@@ -378,10 +378,12 @@ impl Client {
 
     fn call_tell(&mut self, tell: call::Tell) {
         self.tell(match tell {
-            call::Tell::Incoming { from, others, plain } => Event::Incoming { from, others, plain },
+            call::Tell::Incoming { from, others, guests, plain } => {
+                Event::Incoming { from, others, guests, plain }
+            }
             call::Tell::Calling { to, plain } => Event::Calling { to, plain },
             call::Tell::Ringing(name) => Event::Ringing(name),
-            call::Tell::Joined { who, ssrc } => Event::Joined { who, ssrc },
+            call::Tell::Joined { who, ssrc, plain } => Event::Joined { who, ssrc, plain },
             call::Tell::Heard(name) => Event::Heard(name),
             call::Tell::Parted { who, reason } => Event::Parted { who, reason },
             call::Tell::Ended { with, reason } => Event::Ended { with, reason },

@@ -49,8 +49,8 @@ fn a_native_user_calls_a_guest_and_a_contact_together() {
     let told = pair.people[0].told();
     assert_eq!(told[0], Event::Calling { to: vec![name("bob"), name("gwen")], plain: true });
     assert_eq!(pair.guest_heard(gwen), [211]);
-    let others = vec![name("gwen")];
-    assert_eq!(pair.people[1].told(), [Event::Incoming { from: name("alice"), others, plain: true }]);
+    let (others, guests) = (vec![name("gwen")], vec![name("gwen")]);
+    assert_eq!(pair.people[1].told(), [Event::Incoming { from: name("alice"), others, guests, plain: true }]);
     pair.guest_says(gwen, 101, "");
     assert!(pair.people[0].agent.plain && pair.people[0].agent.listens == 1);
     assert_eq!(joined(&pair.people[0].told()), ["gwen"]);
@@ -75,7 +75,8 @@ fn a_native_user_calls_a_guest_and_a_contact_together() {
 fn a_guest_calls_a_native_user() {
     let (mut pair, gwen) = with_gwen();
     pair.guest_says(gwen, 100, "alice;");
-    let incoming = Event::Incoming { from: name("gwen"), others: Vec::new(), plain: true };
+    let guests = vec![name("gwen")];
+    let incoming = Event::Incoming { from: name("gwen"), others: Vec::new(), guests, plain: true };
     assert_eq!(pair.people[0].told(), [incoming]);
     pair.say(0, Command::Answer);
     assert_eq!(joined(&pair.people[0].told()), ["gwen"]);

@@ -239,7 +239,12 @@ fn who_calls_somebody_that_calls_them_and_others_is_asked_about_the_others() {
     pair.settle();
     pair.run(SOON);
     assert!(!pair.people[0].agent.open && !pair.people[1].agent.open, "bob did not call carol");
-    let incoming = Event::Incoming { from: name("alice"), others: vec![name("carol")], plain: false };
+    let incoming = Event::Incoming {
+        from: name("alice"),
+        others: vec![name("carol")],
+        guests: Vec::new(),
+        plain: false,
+    };
     assert_eq!(pair.people[1].told().last(), Some(&incoming));
     pair.say(1, Command::Answer);
     pair.run(SOON);

@@ -30,7 +30,12 @@ fn call(caller: &mut Friend, callee: &mut Friend) {
     caller.say(Command::Call(vec![callee.name.clone()]));
     let who = caller.name.clone();
     together("ringing", &mut [caller, callee], |p| {
-        p[1].events.contains(&Event::Incoming { from: who.clone(), others: Vec::new(), plain: false })
+        p[1].events.contains(&Event::Incoming {
+            from: who.clone(),
+            others: Vec::new(),
+            guests: Vec::new(),
+            plain: false,
+        })
     });
     callee.say(Command::Answer);
     together("the call", &mut [caller, callee], |p| live(p[0]) && live(p[1]) && p[0].live && p[1].live);

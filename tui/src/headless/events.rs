@@ -44,7 +44,7 @@ impl Reporter {
             Told::Client(event) => {
                 let first = matches!(event, Event::Joined { .. }) && !self.is_live();
                 self.remember(event);
-                let up = first.then(|| self.call_live(event)).flatten();
+                let up = first.then(|| Self::call_live(event)).flatten();
                 up.into_iter().chain(self.client(event)).collect()
             }
             Told::Sound(event) => self.sound(event).into_iter().collect(),
@@ -69,9 +69,8 @@ impl Reporter {
     }
 
     /// The first who is in makes it a call.
-    fn call_live(&self, event: &Event) -> Option<Value> {
-        let Event::Joined { who, .. } = event else { return None };
-        let plain = self.call.as_ref().is_some_and(|call| call.plain);
+    fn call_live(event: &Event) -> Option<Value> {
+        let Event::Joined { who, plain, .. } = event else { return None };
         Some(json!({ "event": "call_live", "with": who.as_str(), "plain": plain }))
     }
 
@@ -105,8 +104,9 @@ impl Reporter {
             Event::Said { from, id, sent, text } => json!({
                 "event": "message", "from": from.as_str(), "text": text.as_str(), "id": id.hex(), "sent_ms": sent.0,
             }),
-            Event::Incoming { from, others, plain } => json!({
-                "event": "incoming_call", "from": from.as_str(), "others": list(others), "plain": plain,
+            Event::Incoming { from, others, guests, plain } => json!({
+                "event": "incoming_call", "from": from.as_str(), "others": list(others), "guests": list(guests),
+                "plain": plain,
             }),
             Event::Ringing(to) => json!({ "event": "call_ringing", "to": to.as_str() }),
             Event::Joined { who, .. } => json!({ "event": "call_joined", "who": who.as_str() }),
@@ -143,7 +143,7 @@ impl Reporter {
             }
             Event::Link(state) => self.link = Some(*state),
             Event::Calling { to, plain } => self.call = Some(Call::new(to.clone(), "calling", *plain)),
-            Event::Incoming { from, others, plain } => {
+            Event::Incoming { from, others, plain, .. } => {
                 let with = core::iter::once(from).chain(others).cloned().collect();
                 self.call = Some(Call::new(with, "incoming", *plain));
             }
@@ -152,8 +152,9 @@ impl Reporter {
                     call.state = "ringing";
                 }
             }
-            Event::Joined { who, ssrc } => {
-                let call = self.call.get_or_insert_with(|| Call::new(Vec::new(), LIVE, false));
+            Event::Joined { who, ssrc, plain } => {
+                let call = self.call.get_or_insert_with(|| Call::new(Vec::new(), LIVE, *plain));
+                call.plain = *plain;
                 if !call.with.contains(who) {
                     call.with.push(who.clone());
                 }
@@ -360,8 +361,8 @@ mod tests {
             (Event::Accepted(bob()), r#"{"event":"accepted","name":"bob"}"#),
             (Event::Rejected(bob()), r#"{"event":"rejected","name":"bob"}"#),
             (
-                Event::Incoming { from: bob(), others: vec![carol()], plain: true },
-                r#"{"event":"incoming_call","from":"bob","others":["carol"],"plain":true}"#,
+                Event::Incoming { from: bob(), others: vec![carol()], guests: vec![carol()], plain: true },
+                r#"{"event":"incoming_call","from":"bob","others":["carol"],"guests":["carol"],"plain":true}"#,
             ),
             (
                 Event::Parted { who: bob(), reason: EndReason::Busy },
@@ -435,15 +436,16 @@ mod tests {
     fn the_first_who_joins_makes_the_call_and_each_is_told() {
         let mut reporter = Reporter::default();
         let mut told = |event| reporter.report(&Told::Client(event));
-        told(Event::Calling { to: vec![bob(), carol()], plain: true });
+        // Whether it is encrypted says who joins, whatever was said before.
+        told(Event::Calling { to: vec![bob(), carol()], plain: false });
         assert_eq!(
-            told(Event::Joined { who: carol(), ssrc: Ssrc(9) }),
+            told(Event::Joined { who: carol(), ssrc: Ssrc(9), plain: true }),
             [
                 json!({ "event": "call_live", "with": "carol", "plain": true }),
                 json!({ "event": "call_joined", "who": "carol" }),
             ]
         );
-        let joined = told(Event::Joined { who: bob(), ssrc: Ssrc(7) });
+        let joined = told(Event::Joined { who: bob(), ssrc: Ssrc(7), plain: true });
         assert_eq!(joined, [json!({ "event": "call_joined", "who": "bob" })]);
         told(Event::Parted { who: carol(), reason: EndReason::TheyHungUp });
         assert_eq!((reporter.ssrc(&bob()), reporter.ssrc(&carol())), (Some(Ssrc(7)), None));

@@ -48,7 +48,7 @@ impl Story {
         story.keys("c");
         story.tell(Event::Calling { to: vec![name("bob")], plain: false });
         story.tell(Event::Ringing(name("bob")));
-        story.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(7) });
+        story.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(7), plain: false });
         story.tell(Event::Heard(name("bob")));
         story.hear(SoundEvent::Microphone(open("USB Headset")));
         story.hear(SoundEvent::Speaker(open("USB Headset")));
@@ -177,14 +177,14 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     page("help", story);
 
     let mut story = Story::morning(look);
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
     story.wait(Duration::from_secs(7));
     page("incoming", story);
 
     let mut story = Story::morning(look);
     story.keys("Tab");
     story.type_in("on my w");
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
     story.wait(Duration::from_secs(7));
     page("incoming_while_writing", story);
 

@@ -212,14 +212,18 @@ fn the_first_who_accepts_opens_the_callers_sound_and_the_next_gets_a_stepped_key
     crowd.state("bob", MemberState::Joined);
     assert_eq!(crowd.told(), [], "a word of the server's opens nothing");
     crowd.stage.bob_says(accept(1));
-    assert!(crowd.stage.events().contains(&Event::Joined { who: name("bob"), ssrc: Ssrc(2) }));
+    assert!(crowd.stage.events().contains(&Event::Joined { who: name("bob"), ssrc: Ssrc(2), plain: false }));
     let told = crowd.told();
     assert_eq!((&told[0], listens(&told)), (&CallCommand::Open(CALL), vec![(2, 0, 0)]));
     crowd.agent_key(0, 0);
     assert_eq!(crowd.sealed(), [("bob", keyed(0, 0, 0xa0))], "nothing for carol, who only rings");
 
     crowd.carol_says(accept(2));
-    assert!(crowd.stage.events().contains(&Event::Joined { who: name("carol"), ssrc: Ssrc(3) }));
+    assert!(crowd.stage.events().contains(&Event::Joined {
+        who: name("carol"),
+        ssrc: Ssrc(3),
+        plain: false
+    }));
     let told = crowd.told();
     assert_eq!((told.last(), listens(&told)), (Some(&CallCommand::Step(CALL)), vec![(3, 0, 0)]));
     crowd.agent_key(0, 1);
@@ -229,7 +233,8 @@ fn the_first_who_accepts_opens_the_callers_sound_and_the_next_gets_a_stepped_key
 #[test]
 fn a_member_who_is_no_contact_is_met_and_given_a_stepped_key() {
     let mut crowd = Crowd::ringing();
-    let incoming = Event::Incoming { from: name("bob"), others: vec![name("carol")], plain: false };
+    let incoming =
+        Event::Incoming { from: name("bob"), others: vec![name("carol")], guests: Vec::new(), plain: false };
     assert!(crowd.stage.events().contains(&incoming));
     crowd.stage.input(Input::Command(Command::Answer));
     crowd.agent_key(0, 0);
@@ -248,7 +253,11 @@ fn a_member_who_is_no_contact_is_met_and_given_a_stepped_key() {
     crowd.start_carols_session();
     crowd.carol_says(keyed(2, 3, 2));
     assert_eq!(listens(&crowd.stage.told_agent()), [(3, 2, 3)]);
-    assert!(crowd.stage.events().contains(&Event::Joined { who: name("carol"), ssrc: Ssrc(3) }));
+    assert!(crowd.stage.events().contains(&Event::Joined {
+        who: name("carol"),
+        ssrc: Ssrc(3),
+        plain: false
+    }));
 
     // A text of hers is refused as ever, and after the call she is a stranger of whom nothing is kept.
     crowd.stage.forget();

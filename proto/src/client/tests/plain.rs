@@ -80,7 +80,7 @@ fn a_guest_is_called_after_a_yes_and_heard_when_they_are_in() {
     stage.state_of("bob", MemberState::Joined);
     let listen = |ssrc| CallCommand::ListenPlain { call: CALL, ssrc: Ssrc(ssrc) };
     assert_eq!(stage.told_agent()[1..], [CallCommand::OpenPlain(CALL), listen(3), listen(2)]);
-    let joined = |who, ssrc| Event::Joined { who: name(who), ssrc: Ssrc(ssrc) };
+    let joined = |who, ssrc| Event::Joined { who: name(who), ssrc: Ssrc(ssrc), plain: true };
     assert_eq!(stage.events()[1..], [Event::Ringing(name("gwen")), joined("gwen", 3), joined("bob", 2)]);
     stage.out.clear();
     stage.state_of("gwen", MemberState::Left);
@@ -140,7 +140,8 @@ fn a_guest_who_calls_rings_and_is_answered_after_a_yes() {
     let mut stage = Stage::with_a_guest();
     stage.rung_by("gwen");
     stage.hear_room(&["gwen"], true);
-    let incoming = Event::Incoming { from: name("gwen"), others: Vec::new(), plain: true };
+    let guests = vec![name("gwen")];
+    let incoming = Event::Incoming { from: name("gwen"), others: Vec::new(), guests, plain: true };
     assert_eq!(stage.events(), [incoming]);
     stage.forget();
     for answer in [Command::Answer, Command::Call(vec![name("gwen")])] {
@@ -155,7 +156,7 @@ fn a_guest_who_calls_rings_and_is_answered_after_a_yes() {
     assert_eq!(stage.told_agent(), [CallCommand::OpenPlain(CALL)]);
     stage.state_of("gwen", MemberState::Joined);
     assert_eq!(stage.told_agent().last(), Some(&CallCommand::ListenPlain { call: CALL, ssrc: Ssrc(3) }));
-    assert!(stage.events().contains(&Event::Joined { who: name("gwen"), ssrc: Ssrc(3) }));
+    assert!(stage.events().contains(&Event::Joined { who: name("gwen"), ssrc: Ssrc(3), plain: true }));
 }
 
 #[test]

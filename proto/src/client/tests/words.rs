@@ -178,7 +178,10 @@ fn an_offer_needs_its_room_its_roster_and_the_211() {
     let rung = stage.rung();
     stage.hear(&rung);
     assert!(matches!(stage.told_agent().as_slice(), [CallCommand::Bind(_)]));
-    assert_eq!(stage.events(), [Event::Incoming { from: name("bob"), others: Vec::new(), plain: false }]);
+    assert_eq!(
+        stage.events(),
+        [Event::Incoming { from: name("bob"), others: Vec::new(), guests: Vec::new(), plain: false }]
+    );
     stage.bob_says(offer);
     assert_eq!(stage.drops().last(), Some(&Drop::NoCall));
 }
@@ -227,7 +230,7 @@ fn nothing_is_listened_to_before_our_key_was_asked_for_and_theirs_is_sealed() {
     assert!(matches!(stage.asked.last(), Some(Request::CallMail(_))), "the sealed ACCEPT");
     assert!(!stage.events().iter().any(|e| matches!(e, Event::Joined { .. })));
     stage.bob_says(Body::Key { call: CALL, generation: 0, step: 0, base_key: Zeroizing::new([2; 32]) });
-    assert!(stage.events().contains(&Event::Joined { who: name("bob"), ssrc: Ssrc(2) }));
+    assert!(stage.events().contains(&Event::Joined { who: name("bob"), ssrc: Ssrc(2), plain: false }));
 }
 
 #[test]

@@ -211,7 +211,8 @@ impl Calls {
             return base.drop(Drop::OutOfTurn);
         }
         self.phase = Phase::Ringing { from: party.name.clone(), until: now + RING_TIME_MAX };
-        base.tell(Event::Incoming { from: party.name, others: Vec::new(), plain: true });
+        let guests = vec![party.name.clone()];
+        base.tell(Event::Incoming { from: party.name, others: Vec::new(), guests, plain: true });
     }
 
     /// 209: we are in, and so are these.
@@ -283,7 +284,7 @@ impl Calls {
         live.awaited.retain(|name| *name != party.name);
         live.members.push(Member { name: party.name.clone(), ssrc, at: ip });
         base.agent(CallCommand::Meet { call: live.call, ssrc, at });
-        base.tell(Event::Joined { who: party.name, ssrc });
+        base.tell(Event::Joined { who: party.name, ssrc, plain: true });
     }
 
     /// What the server knew of the call is lost with the connection; voice needs no server.

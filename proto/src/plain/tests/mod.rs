@@ -225,10 +225,14 @@ fn told(event: &Event) -> String {
         Event::Requested(name) => format!("requested {name}"),
         Event::Accepted(name) => format!("accepted {name}"),
         Event::Rejected(name) => format!("rejected {name}"),
-        Event::Incoming { from, others, plain: true } if others.is_empty() => format!("incoming {from}"),
+        Event::Incoming { from, others, guests, plain: true }
+            if others.is_empty() && *guests == [from.clone()] =>
+        {
+            format!("incoming {from}")
+        }
         Event::Calling { to, plain: true } => format!("calling {}", names(to)),
         Event::Ringing(name) => format!("ringing {name}"),
-        Event::Joined { who, ssrc } => format!("joined {who} {}", ssrc.0),
+        Event::Joined { who, ssrc, plain: true } => format!("joined {who} {}", ssrc.0),
         Event::Heard(name) => format!("heard {name}"),
         Event::Parted { who, reason } => format!("parted {who} {}", reason_name(*reason)),
         Event::Ended { with, reason } => format!("ended {} {}", names(with), reason_name(*reason)),

@@ -270,7 +270,8 @@ impl Calls {
         // The address is what the connection proves; the port for voice only the server can tell.
         let port = known.map_or(from.port(), |(_, at)| at.port());
         let at = SocketAddr::new(from.ip(), port);
-        base.tell(Event::Incoming { from: name.clone(), others: Vec::new(), plain: true });
+        let guests = vec![name.clone()];
+        base.tell(Event::Incoming { from: name.clone(), others: Vec::new(), guests, plain: true });
         self.phase = Phase::Ringing(With { peer: id, name, at, until: now + RING_TIME_MAX });
     }
 
@@ -294,7 +295,7 @@ impl Calls {
         let local = SocketAddr::new(ip, self.listen.port());
         base.agent(CallCommand::OpenDirect { call, form: DirectForm::Text, local });
         base.agent(CallCommand::Meet { call, ssrc: FRIEND, at: with.at });
-        base.tell(Event::Joined { who: with.name.clone(), ssrc: FRIEND });
+        base.tell(Event::Joined { who: with.name.clone(), ssrc: FRIEND, plain: true });
         self.phase = Phase::Live { with, call, heard: false, since: now };
     }
 

@@ -20,9 +20,8 @@ const VOLUME_STEP: u16 = 10;
 
 /// Calls all that are marked, or else the selected contact.
 pub(super) fn call(model: &mut Model, effects: &mut Vec<Effect>) {
-    if let Some(call) = &model.call {
-        let with = model.with(call, NAMES_SHOWN);
-        return notice(model, format!("You are in a call with {with}: ^X hangs up."));
+    if is_taken(model) {
+        return;
     }
     let marked: Vec<Name> = model.contacts.marked().into_iter().cloned().collect();
     if !marked.is_empty() {
@@ -38,6 +37,22 @@ pub(super) fn call(model: &mut Model, effects: &mut Vec<Effect>) {
             notice(model, words);
         }
     }
+}
+
+/// Whether there is a call already, which is said: no other takes its place on the screen, and least of all one that
+/// rings, since the client machine would take a call to whoever rings for an answer.
+fn is_taken(model: &mut Model) -> bool {
+    let Some(call) = &model.call else { return false };
+    let words = match (&call.phase, call.first()) {
+        (Phase::Incoming(_), Some(caller)) => {
+            format!("{} is calling you: answer or decline that call first.", model.shown(&caller.name))
+        }
+        (Phase::Incoming(_) | Phase::Answering(_) | Phase::Placing { .. } | Phase::Live { .. }, _) => {
+            format!("You are in a call with {}: ^X hangs up.", model.with(call, NAMES_SHOWN))
+        }
+    };
+    notice(model, words);
+    true
 }
 
 fn place(model: &mut Model, names: Vec<Name>, effects: &mut Vec<Effect>) {
@@ -121,12 +136,16 @@ pub(super) fn silence(model: &mut Model) {
     incoming.window = None;
 }
 
-/// Yes: said for each of them, and what was wanted is done again.
+/// Yes: said for each of them, and what was wanted is done again. Who rings meanwhile is not called over.
 pub(super) fn consent(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(Popup::Consent(Consent { names, wanted, .. })) = model.popups.pop() else { return };
     effects.extend(names.into_iter().map(|name| Effect::Send(Command::AllowPlain(name))));
     match wanted {
-        Wanted::Call(names) => place(model, names, effects),
+        Wanted::Call(names) => {
+            if !is_taken(model) {
+                place(model, names, effects);
+            }
+        }
         Wanted::Answer => answer(model, model.sound.muted, effects),
     }
 }

@@ -15,13 +15,22 @@ use super::notice;
 /// Names in a sentence over the footer or a line of a chat; of more, only how many.
 pub(super) const NAMES_SHOWN: usize = 3;
 
-pub(super) fn incoming(model: &mut Model, from: Name, others: Vec<Name>, plain: bool) {
+pub(super) fn incoming(model: &mut Model, from: Name, others: Vec<Name>, guests: &[Name], plain: bool) {
     let now = model.now.mono;
     let ring = Incoming { since: now, window: None, asked: false, silent: false, bell_at: now };
     let own = model.name.clone();
     let with = core::iter::once(from).chain(others).filter(|name| own.as_ref() != Some(name));
-    model.call = Some(Call::new(with, Phase::Incoming(ring), plain));
+    let mut call = Call::new(with, Phase::Incoming(ring), plain);
+    mark_guests(&mut call, guests);
+    model.call = Some(call);
     show_incoming(model, false);
+}
+
+/// Some may be guests of others in the call, whom no contact of ours shows as such.
+fn mark_guests(call: &mut Call, guests: &[Name]) {
+    for party in &mut call.parties {
+        party.guest |= guests.contains(&party.name);
+    }
 }
 
 /// Opens the window of an incoming call where it steals no keys, or because it was asked for.
@@ -67,15 +76,16 @@ pub(super) fn ringing(model: &mut Model, name: &Name) {
     }
 }
 
-pub(super) fn joined(model: &mut Model, who: Name, ssrc: Ssrc) {
+/// Somebody is in the call with us: we are heard from now on, so that this is believed whatever was shown before, and
+/// whether it is encrypted is never a guess.
+pub(super) fn joined(model: &mut Model, who: Name, ssrc: Ssrc, plain: bool) {
     let since = model.now.mono;
-    let live = Phase::Live { since };
     let late = model.call.as_ref().is_some_and(|call| matches!(call.phase, Phase::Live { .. }));
-    let call = model.call.get_or_insert_with(|| Call::new([], live.clone(), false));
-    // A call that rings here stays one that rings, whoever is in it: only our own yes changes that.
-    if matches!(call.phase, Phase::Answering(_) | Phase::Placing { .. }) {
-        call.phase = live;
+    let call = model.call.get_or_insert_with(|| Call::new([], Phase::Live { since }, plain));
+    if !late {
+        call.phase = Phase::Live { since };
     }
+    call.plain = plain;
     let Some(party) = call.enter(who.clone()) else { return };
     party.being = Being::In { ssrc, since, heard: false };
     if late {
@@ -177,10 +187,9 @@ pub(super) fn plain_unconfirmed(model: &mut Model, names: Vec<Name>) {
         }
         Some(Call { phase: Phase::Answering(incoming), parties, .. }) => {
             let ring = Incoming { window: None, asked: false, ..incoming };
-            let who = parties.into_iter().map(|party| party.name);
-            let mut call = Call::new(who, Phase::Incoming(ring), true);
-            // Some may be guests of others in the call, whom no contact of ours shows as such.
-            call.parties.iter_mut().for_each(|party| party.guest = names.contains(&party.name));
+            let mut call = Call::new([], Phase::Incoming(ring), true);
+            call.parties = parties;
+            mark_guests(&mut call, &names);
             model.call = Some(call);
             Wanted::Answer
         }

@@ -60,10 +60,12 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
             let line = Line { id: Some(id), when: sent, from: From::Them, text };
             said(model, from, line, effects);
         }
-        Event::Incoming { from, others, plain } => calls::incoming(model, from, others, plain),
+        Event::Incoming { from, others, guests, plain } => {
+            calls::incoming(model, from, others, &guests, plain)
+        }
         Event::Calling { to, plain } => calls::calling(model, to, plain),
         Event::Ringing(name) => calls::ringing(model, &name),
-        Event::Joined { who, ssrc } => calls::joined(model, who, ssrc),
+        Event::Joined { who, ssrc, plain } => calls::joined(model, who, ssrc, plain),
         Event::Heard(name) => calls::heard(model, &name),
         Event::Parted { who, reason } => calls::parted(model, &who, reason),
         Event::Ended { with, reason } => calls::ended(model, with, reason, effects),

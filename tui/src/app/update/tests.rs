@@ -31,7 +31,7 @@ impl Story {
     }
 
     fn live(&mut self) {
-        self.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(7) });
+        self.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(7), plain: false });
     }
 
     /// What was asked of the world since the last look, beside older lines to show.
@@ -256,7 +256,7 @@ fn every_end_of_a_call_is_said_by_name() {
 #[test]
 fn a_call_over_the_list_ignores_keys_that_were_meant_for_the_list() {
     let mut story = Story::friends();
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
     assert_eq!(story.asked(), [Effect::Bell]);
     story.keys("yn Enter q");
     assert!(story.model.incoming().is_some());
@@ -271,7 +271,7 @@ fn a_call_over_the_list_ignores_keys_that_were_meant_for_the_list() {
 fn a_call_while_writing_takes_no_key() {
     let mut story = Story::friends();
     story.keys("Tab on");
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
     story.wait(INCOMING_GUARD * 2);
     story.keys("ny Enter");
     let text = "onny".to_owned();
@@ -286,7 +286,7 @@ fn a_call_while_writing_takes_no_key() {
 fn leaving_the_line_brings_the_call_to_the_front() {
     let mut story = Story::friends();
     story.keys("Tab");
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
     story.keys("Esc");
     assert!(story.model.incoming().is_some_and(|(_, incoming)| incoming.window.is_some()));
     story.keys("n");
@@ -299,7 +299,7 @@ fn leaving_the_line_brings_the_call_to_the_front() {
 #[test]
 fn a_silenced_call_rings_no_more_and_can_still_be_answered() {
     let mut story = Story::friends();
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
     story.wait(INCOMING_GUARD);
     story.keys("i");
     story.asked();
@@ -313,7 +313,7 @@ fn a_silenced_call_rings_no_more_and_can_still_be_answered() {
 #[test]
 fn the_bell_rings_every_few_seconds() {
     let mut story = Story::friends();
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), plain: false });
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
     let mut bells = 0;
     while story.now.mono < Time::secs(110) {
         let due = story.model.deadline().expect("something is shown that changes");

@@ -16,7 +16,8 @@ impl Story {
     }
 
     fn join(&mut self, who: &str, ssrc: u32) {
-        self.tell(Event::Joined { who: name(who), ssrc: Ssrc(ssrc) });
+        let plain = self.model.call.as_ref().is_some_and(|call| call.plain);
+        self.tell(Event::Joined { who: name(who), ssrc: Ssrc(ssrc), plain });
         self.tell(Event::Heard(name(who)));
     }
 
@@ -44,7 +45,7 @@ impl Story {
         story.wait(Duration::from_secs(185));
         story.join("carol", 2);
         story.tell(Event::Ringing(name("erin")));
-        story.tell(Event::Joined { who: name(last), ssrc: Ssrc(3) });
+        story.tell(Event::Joined { who: name(last), ssrc: Ssrc(3), plain });
         story.tell(Event::Parted { who: name("dave"), reason: EndReason::Declined });
         story.wait(Duration::from_secs(7));
         story.figures();
@@ -106,7 +107,7 @@ pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
 
     let mut story = Story::morning(look);
     let others = vec![name("bob"), name("dave")];
-    story.tell(Event::Incoming { from: name("carol"), others, plain: false });
+    story.tell(Event::Incoming { from: name("carol"), others, guests: Vec::new(), plain: false });
     story.wait(Duration::from_secs(7));
     page("group_incoming", story);
     list
@@ -140,23 +141,39 @@ fn plain_pages(look: Look) -> Vec<(&'static str, Story)> {
     page("plain_view", story);
 
     let mut story = Story::morning_with_gina(look);
-    story.tell(Event::Incoming { from: name("gina"), others: vec![], plain: true });
+    story.tell(Event::Incoming {
+        from: name("gina"),
+        others: vec![],
+        guests: vec![name("gina")],
+        plain: true,
+    });
     story.wait(Duration::from_secs(7));
     page("plain_incoming", story);
 
     let mut story = Story::morning_with_gina(look);
-    let others = vec![name("bob"), name("dave"), name("erin")];
-    story.tell(Event::Incoming { from: name("gina"), others, plain: true });
+    let others = vec![name("bob"), name("dave"), name("ivan")];
+    let guests = vec![name("gina"), name("ivan")];
+    story.tell(Event::Incoming { from: name("gina"), others, guests, plain: true });
     page("plain_group_incoming", story);
 
     let mut story = Story::morning_with_gina(look);
     story.keys("Tab");
     story.type_in("on my w");
-    story.tell(Event::Incoming { from: name("gina"), others: vec![name("dave")], plain: true });
+    story.tell(Event::Incoming {
+        from: name("gina"),
+        others: vec![name("dave")],
+        guests: vec![name("gina")],
+        plain: true,
+    });
     page("plain_incoming_while_writing", story);
 
     let mut story = Story::morning_with_gina(look);
-    story.tell(Event::Incoming { from: name("gina"), others: vec![], plain: true });
+    story.tell(Event::Incoming {
+        from: name("gina"),
+        others: vec![],
+        guests: vec![name("gina")],
+        plain: true,
+    });
     story.wait(Duration::from_secs(1));
     story.keys("y");
     page("plain_answering", story);

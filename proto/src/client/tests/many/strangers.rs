@@ -69,7 +69,7 @@ fn calling_somebody_in_a_call_that_rings_is_no_yes_to_it() {
     let others = vec![name("bob")];
     assert_eq!(
         crowd.stage.events().last(),
-        Some(&Event::Incoming { from: name("carol"), others, plain: false })
+        Some(&Event::Incoming { from: name("carol"), others, guests: Vec::new(), plain: false })
     );
     let told = crowd.told();
     assert!(told.iter().all(|c| matches!(c, CallCommand::Bind(_))), "{told:?}");
@@ -128,7 +128,12 @@ fn calling_whoever_calls_us_and_strangers_is_no_yes_to_the_strangers() {
         crowd.stage.hear(&Reply::CallAccepted(vec![party("bob")]));
         let offer = crowd.offer();
         crowd.stage.bob_says(offer);
-        let incoming = Event::Incoming { from: name("bob"), others: vec![name("carol")], plain: false };
+        let incoming = Event::Incoming {
+            from: name("bob"),
+            others: vec![name("carol")],
+            guests: Vec::new(),
+            plain: false,
+        };
         assert_eq!(crowd.stage.events().last(), Some(&incoming));
         let told = crowd.told();
         assert!(told.iter().all(|c| matches!(c, CallCommand::Bind(_))), "{told:?}");

@@ -23,7 +23,7 @@ impl Story {
         let to: Vec<Name> = who.iter().map(|who| name(who)).collect();
         self.tell(Event::Calling { to: to.clone(), plain: false });
         for (ssrc, who) in (1..).zip(to) {
-            self.tell(Event::Joined { who: who.clone(), ssrc: Ssrc(ssrc) });
+            self.tell(Event::Joined { who: who.clone(), ssrc: Ssrc(ssrc), plain: false });
             self.tell(Event::Heard(who));
         }
         self.asked();
@@ -65,7 +65,7 @@ fn three_are_marked_and_called_with_one_key() {
     story.tell(Event::Calling { to: names("bob carol dave"), plain: false });
     story.tell(Event::Ringing(name("carol")));
     assert_eq!((story.being("bob"), story.being("carol")), (Being::Called, Being::Ringing));
-    story.tell(Event::Joined { who: name("carol"), ssrc: Ssrc(2) });
+    story.tell(Event::Joined { who: name("carol"), ssrc: Ssrc(2), plain: false });
     let call = story.model.call.as_ref().unwrap();
     assert_eq!((call.count(), call.is_group()), ((2, 4), true));
     story.keys("c");
@@ -103,10 +103,10 @@ fn a_member_joins_late_and_another_leaves() {
     let mut story = Story::circle();
     story.keys("Space j Space j Space c");
     story.tell(Event::Calling { to: names("bob carol dave"), plain: false });
-    story.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(1) });
+    story.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(1), plain: false });
     assert_eq!(story.notice(), "", "the first makes the call, which is seen");
     story.wait(Duration::from_secs(60));
-    story.tell(Event::Joined { who: name("carol"), ssrc: Ssrc(2) });
+    story.tell(Event::Joined { who: name("carol"), ssrc: Ssrc(2), plain: false });
     assert_eq!(story.notice(), "carol is in the call now.");
     story.tell(Event::Parted { who: name("dave"), reason: EndReason::Declined });
     assert_eq!(story.notice(), "dave declined.");
@@ -152,19 +152,18 @@ fn each_member_has_a_meter_and_a_volume() {
 fn a_call_of_several_is_answered() {
     let mut story = Story::circle();
     let others = names("alice carol dave");
-    story.tell(Event::Incoming { from: name("bob"), others, plain: false });
+    story.tell(Event::Incoming { from: name("bob"), others, guests: Vec::new(), plain: false });
     let (call, _) = story.model.incoming().unwrap();
     assert_eq!(call.names(), [&name("bob"), &name("carol"), &name("dave")], "oneself is no party");
-    // Who comes and goes while it rings here neither answers it nor makes news.
-    story.tell(Event::Joined { who: name("carol"), ssrc: Ssrc(2) });
+    // Who goes while it rings here makes no news.
     story.tell(Event::Parted { who: name("dave"), reason: EndReason::Declined });
     assert_eq!((story.notice(), story.last_note("dave")), ("", ""));
     story.wait(INCOMING_GUARD);
     story.asked();
     story.keys("y");
     assert_eq!(story.asked(), [send(Command::Answer)]);
-    story.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(1) });
-    story.tell(Event::Joined { who: name("carol"), ssrc: Ssrc(2) });
+    story.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(1), plain: false });
+    story.tell(Event::Joined { who: name("carol"), ssrc: Ssrc(2), plain: false });
     assert_eq!(story.model.call.as_ref().unwrap().count(), (3, 3));
     assert_eq!(story.selected(), "bob");
 }
@@ -172,7 +171,12 @@ fn a_call_of_several_is_answered() {
 #[test]
 fn a_missed_call_of_several_names_its_caller_and_the_others() {
     let mut story = Story::circle();
-    story.tell(Event::Incoming { from: name("dave"), others: names("bob carol"), plain: false });
+    story.tell(Event::Incoming {
+        from: name("dave"),
+        others: names("bob carol"),
+        guests: Vec::new(),
+        plain: false,
+    });
     story.tell(Event::Ended { with: names("dave bob carol"), reason: EndReason::Missed });
     let said = "dave, with bob and carol, called and stopped before you answered. Call back with c.";
     assert_eq!(story.notice(), said);
@@ -264,7 +268,12 @@ fn typing_never_says_yes_to_a_plain_call() {
 #[test]
 fn a_plain_call_is_answered_only_after_a_yes() {
     let ring = |story: &mut Story| {
-        story.tell(Event::Incoming { from: name("gina"), others: names("bob"), plain: true });
+        story.tell(Event::Incoming {
+            from: name("gina"),
+            others: names("bob"),
+            guests: names("gina"),
+            plain: true,
+        });
         story.wait(INCOMING_GUARD);
         story.keys("m");
         story.tell(Event::PlainUnconfirmed(names("gina")));
@@ -299,17 +308,64 @@ fn a_plain_call_is_answered_only_after_a_yes() {
 }
 
 #[test]
-fn somebody_elses_guest_is_marked_once_named() {
+fn somebody_elses_guest_is_marked_from_the_ring_to_the_end() {
+    let with = |story: &Story| {
+        let call = story.model.call.as_ref().expect("there is a call");
+        story.model.with(call, 3)
+    };
     let mut story = Story::circle();
-    story.tell(Event::Incoming { from: name("bob"), others: names("ivan"), plain: true });
+    let (others, guests) = (names("ivan judy"), names("ivan judy"));
+    story.tell(Event::Incoming { from: name("bob"), others, guests, plain: true });
+    assert_eq!(with(&story), "bob, ~ivan and ~judy", "one sees it when one decides");
     story.wait(INCOMING_GUARD);
     story.keys("y");
     story.tell(Event::PlainUnconfirmed(names("ivan")));
+    assert_eq!(with(&story), "bob, ~ivan and ~judy");
     story.wait(CONSENT_GUARD);
     story.keys("y");
-    story.tell(Event::Joined { who: name("ivan"), ssrc: Ssrc(2) });
-    let call = story.model.call.as_ref().unwrap();
-    assert_eq!(story.model.with(call, 3), "bob and ~ivan");
+    story.tell(Event::Joined { who: name("ivan"), ssrc: Ssrc(2), plain: true });
+    assert_eq!(with(&story), "bob, ~ivan and ~judy");
+}
+
+#[test]
+fn who_rings_while_a_plain_call_is_asked_about_is_not_called_over() {
+    for (caller, shown, plain) in [("gina", "~gina", true), ("bob", "bob", false)] {
+        let mut story = ask_about_gina();
+        let guests = if plain { names(caller) } else { Vec::new() };
+        story.tell(Event::Incoming { from: name(caller), others: vec![], guests, plain });
+        story.wait(CONSENT_GUARD);
+        story.asked();
+        story.keys("y");
+        assert_eq!(story.asked(), [send(Command::AllowPlain(name("gina")))], "no call, and no answer");
+        assert_eq!(story.notice(), format!("{shown} is calling you: answer or decline that call first."));
+        story.tell(Event::Refused { why: Why::InCall, text: Safe::line("of something else") });
+        let (call, ring) = story.model.incoming().expect("it rings on");
+        assert!(call.plain == plain && call.is_with(&name(caller)) && ring.window.is_some());
+        story.keys("y");
+        assert_eq!(story.asked(), [], "the window has its guard");
+        story.wait(INCOMING_GUARD);
+        story.keys("y");
+        assert_eq!(story.asked(), [send(Command::Answer)]);
+    }
+}
+
+#[test]
+fn whether_a_call_is_encrypted_says_who_joins_and_nothing_before() {
+    let ring = |plain| Event::Incoming { from: name("gina"), others: vec![], guests: vec![], plain };
+    for plain in [true, false] {
+        let calling = Event::Calling { to: names("gina"), plain: !plain };
+        for before in [None, Some(calling), Some(ring(plain)), Some(ring(!plain))] {
+            let mut story = Story::circle();
+            before.into_iter().for_each(|event| story.tell(event));
+            story.tell(Event::Joined { who: name("gina"), ssrc: Ssrc(1), plain });
+            assert_eq!(story.model.call.as_ref().map(|call| call.plain), Some(plain));
+            // We are heard: what was a ring is none any more, and the keys are those of a call.
+            assert!(story.model.incoming().is_none());
+            story.asked();
+            story.keys("^x");
+            assert_eq!(story.asked(), [send(Command::HangUp)]);
+        }
+    }
 }
 
 #[test]
@@ -321,7 +377,7 @@ fn a_guest_is_called_and_not_written_to() {
     assert_eq!((story.model.focus, story.asked()), (Focus::List, vec![]));
     // Called while writing to somebody else, the line is theirs all of a sudden.
     story.keys("g Tab");
-    story.tell(Event::Incoming { from: name("gina"), others: vec![], plain: true });
+    story.tell(Event::Incoming { from: name("gina"), others: vec![], guests: names("gina"), plain: true });
     story.keys("^g y");
     story.asked();
     story.keys("hello Enter");
