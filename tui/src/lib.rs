@@ -11,6 +11,7 @@ pub mod invite;
 pub mod keys;
 pub mod known;
 pub mod limits;
+pub mod parting;
 pub mod peers;
 pub mod run;
 pub mod screen;

@@ -16,6 +16,14 @@ pub const ADDRESSES_MAX: usize = 8;
 pub const FIRST_TRIES_MAX: u32 = 3;
 /// How long the end of the program waits for what is still to be written to the server.
 pub const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long a plain connection that we closed may take to be closed at the other end, before it is reset.
+pub const PARTING_TIME_MAX: Duration = Duration::from_millis(500);
+/// Between two looks at such connections.
+pub const PARTING_LOOK: Duration = Duration::from_millis(20);
+/// Such connections at once; the oldest makes room.
+pub const PARTINGS_MAX: usize = 16;
+/// Callers are let in again so long after the system had no room for them.
+pub const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// How long `tincan invite` waits for a server that answers slowly.
 pub const INVITE_TIME_MAX: Duration = Duration::from_secs(20);
 /// Bytes after which the log of the screen is put aside.

@@ -6,13 +6,14 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use anyhow::{Context as _, bail};
-use mio::net::TcpListener;
+use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
-use proto::Time;
 use proto::limits::TEXT_PEERS_MAX;
 use proto::plain::PeerId;
+use proto::{Time, earliest};
 
-use crate::limits::PORTS_TRIED_MAX;
+use crate::limits::{ACCEPT_AGAIN_AFTER, PORTS_TRIED_MAX};
+use crate::parting::Partings;
 use crate::socket::Socket;
 
 /// What happened to a connection, in order.
@@ -38,6 +39,10 @@ pub struct Peers {
     peers: BTreeMap<Token, Peer>,
     came: u32,
     told: VecDeque<PeerEvent>,
+    /// Connections of before.
+    partings: Partings,
+    /// Somebody waits whom the system had no room for.
+    accept_at: Option<Time>,
 }
 
 struct Peer {
@@ -66,8 +71,17 @@ impl Peers {
         registry
             .register(&mut listener, Token(first), Interest::READABLE)
             .context("listening for callers")?;
-        let (peers, told) = (BTreeMap::new(), VecDeque::new());
-        Ok(Self { listener, local, from: bind, first, peers, came: 0, told })
+        Ok(Self {
+            listener,
+            local,
+            from: bind,
+            first,
+            peers: BTreeMap::new(),
+            came: 0,
+            told: VecDeque::new(),
+            partings: Partings::default(),
+            accept_at: None,
+        })
     }
 
     /// Where others reach us.
@@ -100,17 +114,33 @@ impl Peers {
     /// Closes a connection, of which nothing more is told.
     pub fn close(&mut self, id: PeerId, registry: &Registry) {
         if let Some(token) = self.peers.iter().find(|(_, peer)| peer.id == id).map(|(token, _)| *token)
-            && let Some(mut peer) = self.peers.remove(&token)
+            && let Some(peer) = self.peers.remove(&token)
         {
-            peer.socket.deregister(registry);
+            self.partings.push(peer.socket.into_stream(registry));
         }
     }
 
-    /// The listener or a connection is ready for something.
-    pub fn ready(&mut self, registry: &Registry, token: Token) {
-        if token.0 == self.first {
-            return self.let_in(registry);
+    /// Closes all connections, of which nothing more is told.
+    pub fn disconnect(&mut self, registry: &Registry) {
+        for peer in core::mem::take(&mut self.peers).into_values() {
+            self.partings.push(peer.socket.into_stream(registry));
         }
+    }
+
+    /// Whether every connection is closed at both ends, or was waited for long enough.
+    pub fn is_closed(&self) -> bool {
+        self.peers.is_empty() && self.partings.is_empty()
+    }
+
+    /// The listener or a connection is ready for something.
+    pub fn ready(&mut self, registry: &Registry, token: Token, now: Time) {
+        if token.0 == self.first {
+            return self.let_in(registry, now, TcpListener::accept);
+        }
+        self.go_on(registry, token);
+    }
+
+    fn go_on(&mut self, registry: &Registry, token: Token) {
         let Some(peer) = self.peers.get_mut(&token) else { return };
         match peer.go_on(&mut self.told) {
             Ok(true) => {}
@@ -118,18 +148,23 @@ impl Peers {
         }
     }
 
-    /// Goes on reading where the last turn stopped.
-    pub fn timeout(&mut self, registry: &Registry) {
+    /// Goes on reading where the last turn stopped, and looks after callers and connections of before.
+    pub fn timeout(&mut self, registry: &Registry, now: Time) {
+        self.partings.timeout(now);
+        if self.accept_at.is_some_and(|at| now >= at) {
+            self.let_in(registry, now, TcpListener::accept);
+        }
         let unread: Vec<Token> =
             self.peers.iter().filter(|(_, peer)| peer.socket.is_unread()).map(|(token, _)| *token).collect();
         for token in unread {
-            self.ready(registry, token);
+            self.go_on(registry, token);
         }
     }
 
     /// When [`Peers::timeout`] is due.
     pub fn deadline(&self) -> Option<Time> {
-        self.peers.values().any(|peer| peer.socket.is_unread()).then_some(Time::ZERO)
+        let unread = self.peers.values().any(|peer| peer.socket.is_unread()).then_some(Time::ZERO);
+        earliest(unread, earliest(self.accept_at, self.partings.deadline()))
     }
 
     /// What happened.
@@ -137,18 +172,39 @@ impl Peers {
         self.told.pop_front()
     }
 
-    fn let_in(&mut self, registry: &Registry) {
-        while let Ok((stream, from)) = self.listener.accept() {
-            // Beyond the limit the stream is dropped, which the caller reads as the end.
-            let Some(token) = self.free_token() else { continue };
-            let Ok(socket) = Socket::accepted(stream, registry, token) else { continue };
-            let id = PeerId::Came(self.came);
-            self.came = self.came.wrapping_add(1);
-            self.peers.insert(token, Peer { id, socket, up: true });
-            self.told.push_back(PeerEvent::Came(id, from));
-            // They may have spoken before the registration, and readiness is told once.
-            self.ready(registry, token);
+    /// Lets in whoever waits. Readiness is told once, so it must go on until nobody does.
+    fn let_in(
+        &mut self,
+        registry: &Registry,
+        now: Time,
+        accept: impl Fn(&TcpListener) -> io::Result<(TcpStream, SocketAddr)>,
+    ) {
+        self.accept_at = None;
+        loop {
+            match accept(&self.listener) {
+                Ok((stream, from)) => self.let_one_in(stream, from, registry),
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => return,
+                // About the one who was next, and is not any more.
+                Err(why) if is_theirs(&why) => {}
+                Err(why) => {
+                    tracing::warn!(%why, "cannot let callers in just now");
+                    self.accept_at = Some(now + ACCEPT_AGAIN_AFTER);
+                    return;
+                }
+            }
         }
+    }
+
+    fn let_one_in(&mut self, stream: TcpStream, from: SocketAddr, registry: &Registry) {
+        // Beyond the limit they are turned away.
+        let Some(token) = self.free_token() else { return self.partings.push(stream) };
+        let Ok(socket) = Socket::accepted(stream, registry, token) else { return };
+        let id = PeerId::Came(self.came);
+        self.came = self.came.wrapping_add(1);
+        self.peers.insert(token, Peer { id, socket, up: true });
+        self.told.push_back(PeerEvent::Came(id, from));
+        // They may have spoken before the registration, and readiness is told once.
+        self.go_on(registry, token);
     }
 
     fn free_token(&self) -> Option<Token> {
@@ -157,8 +213,8 @@ impl Peers {
     }
 
     fn fail(&mut self, token: Token, registry: &Registry) {
-        if let Some(mut peer) = self.peers.remove(&token) {
-            peer.socket.deregister(registry);
+        if let Some(peer) = self.peers.remove(&token) {
+            self.partings.push(peer.socket.into_stream(registry));
             self.told.push_back(PeerEvent::Down(peer.id));
         }
     }
@@ -187,6 +243,25 @@ impl Peer {
     }
 }
 
+/// Whether letting somebody in failed by their doing, or by that of the network between: accept(2) hands on what
+/// became of a connection before it was taken.
+fn is_theirs(why: &io::Error) -> bool {
+    let network = [
+        libc::ECONNABORTED,
+        libc::ECONNRESET,
+        libc::EINTR,
+        libc::EPROTO,
+        libc::ENETDOWN,
+        libc::ENOPROTOOPT,
+        libc::EHOSTDOWN,
+        libc::EHOSTUNREACH,
+        libc::EOPNOTSUPP,
+        libc::ENETUNREACH,
+        libc::ETIMEDOUT,
+    ];
+    why.raw_os_error().is_some_and(|code| network.contains(&code))
+}
+
 /// Connections at once.
 const PEERS_MAX: usize = TEXT_PEERS_MAX + 2;
 
@@ -208,9 +283,11 @@ fn port_for_both(ip: IpAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use mio::{Events, Poll};
+    use std::cell::Cell;
     use std::io::{Read as _, Write as _};
-    use std::net::TcpStream;
+    use std::net::TcpStream as StdStream;
     use std::time::Duration;
 
     const FIRST: usize = 7;
@@ -218,6 +295,7 @@ mod tests {
     struct Loop {
         poll: Poll,
         peers: Peers,
+        clock: Clock,
     }
 
     impl Loop {
@@ -225,7 +303,7 @@ mod tests {
             let poll = Poll::new().unwrap();
             let bind = bind.map(|ip| ip.parse().unwrap());
             let peers = Peers::listen(bind, poll.registry(), FIRST).unwrap();
-            Self { poll, peers }
+            Self { poll, peers, clock: Clock::start() }
         }
 
         fn next(&mut self) -> PeerEvent {
@@ -236,9 +314,9 @@ mod tests {
                 }
                 self.poll.poll(&mut events, Some(Duration::from_millis(20))).unwrap();
                 for event in &events {
-                    self.peers.ready(self.poll.registry(), event.token());
+                    self.peers.ready(self.poll.registry(), event.token(), self.clock.now().mono);
                 }
-                self.peers.timeout(self.poll.registry());
+                self.peers.timeout(self.poll.registry(), self.clock.now().mono);
             }
             panic!("nothing happened");
         }
@@ -247,7 +325,7 @@ mod tests {
     #[test]
     fn callers_come_and_go() {
         let mut it = Loop::new(None);
-        let mut caller = TcpStream::connect(("127.0.0.1", it.peers.local().port())).unwrap();
+        let mut caller = StdStream::connect(("127.0.0.1", it.peers.local().port())).unwrap();
         let PeerEvent::Came(id, from) = it.next() else { panic!("nobody came") };
         assert_eq!(from.port(), caller.local_addr().unwrap().port());
         it.peers.send(id, b"0".to_vec(), it.poll.registry());
@@ -287,7 +365,7 @@ mod tests {
     fn strangers_do_not_pile_up() {
         let mut it = Loop::new(Some("127.0.0.1"));
         let crowd: Vec<_> =
-            (0..PEERS_MAX + 3).map(|_| TcpStream::connect(it.peers.local()).unwrap()).collect();
+            (0..PEERS_MAX + 3).map(|_| StdStream::connect(it.peers.local()).unwrap()).collect();
         for _ in 0..PEERS_MAX {
             assert!(matches!(it.next(), PeerEvent::Came(..)));
         }
@@ -296,15 +374,59 @@ mod tests {
         assert_eq!(it.peers.peers.len(), PEERS_MAX);
     }
 
+    /// Readiness is told once: whoever waits behind an error must not wait for the next caller.
+    #[test]
+    fn an_error_about_one_caller_does_not_keep_the_next_one_out() {
+        let mut it = Loop::new(Some("127.0.0.1"));
+        let failing = |code: i32| {
+            let failed = Cell::new(false);
+            move |listener: &TcpListener| {
+                if failed.replace(true) { listener.accept() } else { Err(io::Error::from_raw_os_error(code)) }
+            }
+        };
+        let _caller = StdStream::connect(it.peers.local()).unwrap();
+        it.peers.let_in(it.poll.registry(), Time::ZERO, failing(libc::ECONNABORTED));
+        assert!(matches!(it.peers.poll(), Some(PeerEvent::Came(..))));
+        assert_eq!(it.peers.deadline(), None);
+        // Errors about ourselves last a while; then somebody looks again.
+        let _caller = StdStream::connect(it.peers.local()).unwrap();
+        it.peers.let_in(it.poll.registry(), Time::ZERO, failing(libc::EMFILE));
+        assert_eq!(it.peers.poll(), None);
+        let again = it.peers.deadline().unwrap();
+        assert_eq!(again, Time::ZERO + ACCEPT_AGAIN_AFTER);
+        it.peers.timeout(it.poll.registry(), again);
+        assert!(matches!(it.peers.poll(), Some(PeerEvent::Came(..))));
+        assert_eq!(it.peers.deadline(), None);
+    }
+
+    #[test]
+    fn whoever_has_spoken_is_left_without_a_reset() {
+        let mut it = Loop::new(Some("127.0.0.1"));
+        let mut caller = StdStream::connect(it.peers.local()).unwrap();
+        let PeerEvent::Came(id, _) = it.next() else { panic!("nobody came") };
+        caller.write_all(b"4 bob").unwrap();
+        it.peers.close(id, it.poll.registry());
+        assert!(!it.peers.is_closed());
+        assert_eq!(caller.read(&mut [0]).unwrap(), 0, "the end, and no reset");
+        for _ in 0..2 {
+            caller.write_all(b"6").unwrap();
+            it.peers.timeout(it.poll.registry(), it.peers.deadline().unwrap());
+        }
+        drop(caller);
+        it.peers.timeout(it.poll.registry(), it.peers.deadline().unwrap());
+        assert!(it.peers.is_closed());
+        assert_eq!(it.peers.poll(), None);
+    }
+
     #[test]
     fn callers_who_reset_do_no_harm() {
         let mut it = Loop::new(Some("127.0.0.1"));
         for _ in 0..50 {
-            let caller = socket2::Socket::from(TcpStream::connect(it.peers.local()).unwrap());
+            let caller = socket2::Socket::from(StdStream::connect(it.peers.local()).unwrap());
             caller.set_linger(Some(Duration::ZERO)).unwrap();
             drop(caller);
         }
-        let _still_there = TcpStream::connect(it.peers.local()).unwrap();
+        let _still_there = StdStream::connect(it.peers.local()).unwrap();
         let (mut came, mut gone) = (0, 0);
         while came < 51 {
             match it.next() {

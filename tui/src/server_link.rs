@@ -16,11 +16,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 use mio::{Registry, Token, Waker};
-use proto::Time;
 use proto::client::LinkUp;
 use proto::tls::{ClientConfig, Pipe, client_config};
+use proto::{Time, earliest};
 
 use crate::limits::{ADDRESSES_MAX, CONNECT_TIME_MAX};
+use crate::parting::Partings;
 use crate::socket::Socket;
 use crate::target::Address;
 
@@ -45,6 +46,8 @@ pub struct ServerLink {
     waker: Arc<Waker>,
     state: State,
     told: VecDeque<LinkEvent>,
+    /// Connections of before, without TLS.
+    partings: Partings,
 }
 
 /// How connections are made.
@@ -88,7 +91,15 @@ impl ServerLink {
     }
 
     fn by(way: Way, address: Address, token: Token, waker: Arc<Waker>) -> Self {
-        Self { address, way, token, waker, state: State::Idle, told: VecDeque::new() }
+        Self {
+            address,
+            way,
+            token,
+            waker,
+            state: State::Idle,
+            told: VecDeque::new(),
+            partings: Partings::default(),
+        }
     }
 
     /// Makes a new connection; an old one is closed without a word.
@@ -118,9 +129,17 @@ impl ServerLink {
                 pipe.close();
             }
             let _ = open.flush();
-            open.socket.deregister(registry);
+            self.part(registry, *open);
         }
         self.told.clear();
+    }
+
+    /// Closes a socket, in plain protocols as their originals need it.
+    fn part(&mut self, registry: &Registry, mut open: Open) {
+        if open.pipe.is_some() {
+            return open.socket.deregister(registry);
+        }
+        self.partings.push(open.socket.into_stream(registry));
     }
 
     /// Says something to the server; without TLS, in a write of its own.
@@ -160,6 +179,7 @@ impl ServerLink {
 
     /// Goes on reading where the last turn stopped, and gives up what takes too long.
     pub fn timeout(&mut self, registry: &Registry, now: Time) {
+        self.partings.timeout(now);
         let State::Open(open) = &self.state else { return };
         if open.until.is_some_and(|until| now >= until) {
             self.fail_at(registry, now, "no answer in time".into());
@@ -170,11 +190,12 @@ impl ServerLink {
 
     /// When [`ServerLink::timeout`] is due.
     pub fn deadline(&self) -> Option<Time> {
-        match &self.state {
+        let open = match &self.state {
             State::Idle | State::Resolving(_) => None,
             State::Open(open) if open.socket.is_unread() => Some(Time::ZERO),
             State::Open(open) => open.until,
-        }
+        };
+        earliest(self.partings.deadline(), open)
     }
 
     /// What happened.
@@ -190,6 +211,11 @@ impl ServerLink {
         }
     }
 
+    /// Whether every connection is closed at both ends, or was waited for long enough.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Idle) && self.partings.is_empty()
+    }
+
     fn down(&mut self, why: String) {
         self.state = State::Idle;
         self.told.push_back(LinkEvent::Down(why));
@@ -202,18 +228,24 @@ impl ServerLink {
             return self.fail(registry, why);
         }
         let rest = core::mem::take(&mut open.rest);
-        open.socket.deregister(registry);
+        self.close(registry);
         self.try_next(registry, rest, now, why);
     }
 
     fn fail(&mut self, registry: &Registry, why: String) {
         let State::Open(open) = &mut self.state else { return };
-        open.socket.deregister(registry);
         let sentence = match open.until {
             Some(_) => format!("cannot reach the server {}: {why}", self.address),
             None => format!("lost the connection to {}: {why}", self.address),
         };
+        self.close(registry);
         self.down(sentence);
+    }
+
+    fn close(&mut self, registry: &Registry) {
+        if let State::Open(open) = core::mem::replace(&mut self.state, State::Idle) {
+            self.part(registry, *open);
+        }
     }
 
     fn try_next(&mut self, registry: &Registry, mut rest: VecDeque<SocketAddr>, now: Time, why: String) {
@@ -320,7 +352,6 @@ mod tests {
     use super::*;
     use crate::clock::{Clock, wait_for};
     use mio::{Events, Poll};
-    use proto::earliest;
     use proto::tls::{server_config, server_key_pkcs8};
     use std::io::{Read as _, Write as _};
     use std::net::{Ipv4Addr, TcpListener};
@@ -446,6 +477,27 @@ mod tests {
         assert_eq!(server.join().unwrap(), (local, *b"0 2298"));
         assert_eq!(local.ip(), from);
         assert!(matches!(it.next(), LinkEvent::Down(why) if why.contains("closed")));
+    }
+
+    /// What an original server of seed B does not survive (seeds, "sending to a reset client").
+    #[test]
+    fn without_tls_a_server_is_left_without_a_reset_though_it_has_spoken() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut it = Loop::by(port, |address, waker| ServerLink::plain(address, None, LINK, waker));
+        assert!(matches!(it.next(), LinkEvent::UpPlain(_)));
+        let mut server = listener.accept().unwrap().0;
+        server.write_all(b"10 bob").unwrap();
+        it.link.disconnect(it.poll.registry());
+        assert!(!it.link.is_closed());
+        assert_eq!(server.read(&mut [0]).unwrap(), 0);
+        for _ in 0..2 {
+            server.write_all(b"10 carol").unwrap();
+            it.link.timeout(it.poll.registry(), it.link.deadline().unwrap());
+        }
+        drop(server);
+        it.link.timeout(it.poll.registry(), it.link.deadline().unwrap());
+        assert!(it.link.is_closed());
     }
 
     #[test]

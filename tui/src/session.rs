@@ -204,7 +204,7 @@ impl Session {
         }
         self.spoken.link.timeout(self.poll.registry(), self.now.mono);
         if let Some(peers) = &mut self.spoken.peers {
-            peers.timeout(self.poll.registry());
+            peers.timeout(self.poll.registry(), self.now.mono);
         }
         self.take_in()?;
         Ok(foreign)
@@ -217,7 +217,7 @@ impl Session {
             WAKE => self.spoken.link.woken(registry, self.now.mono),
             peer if peer.0 >= PEERS => {
                 if let Some(peers) = &mut self.spoken.peers {
-                    peers.ready(registry, peer);
+                    peers.ready(registry, peer, self.now.mono);
                 }
             }
             visitor => {
@@ -441,6 +441,14 @@ impl Session {
             self.wait(Some(end))?;
         }
         self.spoken.link.disconnect(self.poll.registry());
+        if let Some(peers) = &mut self.spoken.peers {
+            peers.disconnect(self.poll.registry());
+        }
+        // The end of the program would reset what is not closed at both ends.
+        while !self.spoken.is_closed() && self.clock.now().mono < end {
+            self.told.clear();
+            self.wait(Some(end))?;
+        }
         self.profile.announce(None).context("leaving the profile")
     }
 

@@ -170,6 +170,12 @@ impl Socket {
         self.outgoing.is_empty()
     }
 
+    /// Takes it out of the poll, for a farewell of its own.
+    pub fn into_stream(mut self, registry: &Registry) -> TcpStream {
+        self.deregister(registry);
+        self.stream
+    }
+
     /// Takes it out of the poll; dropping it then closes it.
     pub fn deregister(&mut self, registry: &Registry) {
         // A socket that is not registered is closed just as well.

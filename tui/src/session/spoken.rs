@@ -74,6 +74,11 @@ impl Spoken {
         })
     }
 
+    /// Whether every connection to the server and to other people is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.link.is_closed() && self.peers.as_ref().is_none_or(Peers::is_closed)
+    }
+
     /// No key of the profile is touched: there is nothing it could sign.
     pub(super) fn plain(
         profile: &Profile,
