@@ -44,9 +44,9 @@ impl Call {
         }
     }
 
-    /// A human said yes to the ringing call.
+    /// A human said yes to the ringing call. The server answers with a ticket, and then with who is in: that opens
+    /// the sound.
     pub(super) fn accept_plain(&mut self, caller: Caller, mut parties: Vec<Party>, room: Room, now: Time) {
-        self.out.push_back(Effect::Media(CallCommand::OpenPlain(room.call())));
         if let Some(party) = parties.iter_mut().find(|p| p.name == caller.name && !p.is_out())
             && let Some(seat) = party.seats.first().copied()
         {
@@ -54,7 +54,7 @@ impl Call {
             party.stage = Stage::Meeting(Meeting::new(seat, false, now));
         }
         let (role, until) = (Role::Callee { caller }, now + RING_TIME_MAX);
-        let sound = Sound::Plain;
+        let sound = Sound::Closed;
         self.phase = Phase::Up(Box::new(Session { room, role, parties, sound, before: Vec::new(), until }));
     }
 

@@ -58,7 +58,21 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
 
 /// The room of a call: the first 8 bytes of SHA-256 of the call id, big-endian, so that a ticket names one call.
 pub fn relay_id(call: CallId) -> RelayId {
-    let hash = digest::digest(&digest::SHA256, &call.0);
+    first_of(&call.0)
+}
+
+/// The same of a call that is not encrypted: of `"tincan-plain-v1\0"` and the call id, so that a ticket also says what
+/// kind of call it is for.
+pub fn plain_relay_id(call: CallId) -> RelayId {
+    let mut bytes = *b"tincan-plain-v1\0________________";
+    bytes[PLAIN_LABEL..].copy_from_slice(&call.0);
+    first_of(&bytes)
+}
+
+const PLAIN_LABEL: usize = 16;
+
+fn first_of(bytes: &[u8]) -> RelayId {
+    let hash = digest::digest(&digest::SHA256, bytes);
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_ref()[..8]);
     RelayId(u64::from_be_bytes(first))
@@ -114,5 +128,6 @@ mod tests {
     #[test]
     fn a_room_is_named_after_its_call() {
         assert_eq!(relay_id(CallId([0; 16])).0, 0x374708fff7719dd5);
+        assert_eq!(plain_relay_id(CallId([0; 16])).0, 0xbfcfab64f248873f);
     }
 }

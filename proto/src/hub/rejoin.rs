@@ -4,7 +4,7 @@
 use crate::crypto::mac;
 use crate::hub::online::{Device, User};
 use crate::hub::refusal::{Done, Refusal};
-use crate::hub::room::{Awaited, Place, Room};
+use crate::hub::room::{Awaited, Place, Room, relay_of};
 use crate::hub::rooms::{Notice, Rooms, full, no_call, ticket_end};
 use crate::id::CallId;
 use crate::limits::{MEMBER_AWAY_MAX, MEMBERS_MAX};
@@ -38,8 +38,12 @@ impl Rooms {
     /// Takes a place again, or makes the call again that a restart forgot. The ticket is the proof.
     pub(super) fn rejoin(&mut self, user: &User, calls_max: usize, grant: &Grant, now: Now) -> Done {
         let call = grant.call;
+        if self.rings_plain(user.device, call) {
+            return self.come_back(user.device, grant, now);
+        }
         let ticket = mac::ticket(&self.relay_key, grant.relay, grant.ssrc, grant.expiry);
-        let holds = grant.relay == mac::relay_id(call) && mac::equal(&ticket, grant.ticket.as_slice());
+        let holds =
+            grant.relay == relay_of(call, grant.plain) && mac::equal(&ticket, grant.ticket.as_slice());
         if !holds || grant.expiry <= now.wall.as_secs_u32() || self.over.contains(&call) {
             return Err(no_call());
         }
@@ -53,7 +57,7 @@ impl Rooms {
         match self.rooms.get(&call) {
             // Nobody is new to a call that goes on.
             Some(room) if room.awaited.is_none() || room.is_taken(grant.ssrc) => return Err(no_call()),
-            // Whether it is encrypted is what its members were granted, never what one of them says later.
+            // It is encrypted or not as it was made, whatever one of its members says later.
             Some(room) if room.plain != grant.plain => return Err(no_call()),
             Some(room) if room.members.len() >= MEMBERS_MAX => return Err(full()),
             // Nobody else can come back: a plain client has no ticket.
@@ -68,6 +72,11 @@ impl Rooms {
         }
         self.rebuild(user, grant, now);
         Ok(())
+    }
+
+    /// Who is rung by a call that is not encrypted has no ticket yet. Its login is proof enough that it is back.
+    fn rings_plain(&self, device: Device, call: CallId) -> bool {
+        self.seats.get(&device) == Some(&call) && self.rooms[&call].plain && self.rings(device)
     }
 
     fn come_back(&mut self, device: Device, grant: &Grant, now: Now) -> Done {
@@ -85,8 +94,7 @@ impl Rooms {
     fn rebuild(&mut self, user: &User, grant: &Grant, now: Now) {
         let call = grant.call;
         let room = self.rooms.entry(call).or_insert_with(|| {
-            let mut room = Room::new(call);
-            room.plain = grant.plain;
+            let mut room = Room::new(call, grant.plain);
             room.awaited = Some(Awaited { until: now.mono + MEMBER_AWAY_MAX, members: Vec::new() });
             room
         });

@@ -96,9 +96,9 @@ impl Rooms {
         if rings.is_empty() {
             return BTreeSet::new();
         }
-        let mut room = Room::new(call);
         // Plain from its first moment to its last: nobody who was told of keys is ever without.
-        room.plain = caller.is_guest() || rings.iter().any(|(_, users)| users.iter().any(User::is_guest));
+        let plain = caller.is_guest() || rings.iter().any(|(_, users)| users.iter().any(User::is_guest));
+        let mut room = Room::new(call, plain);
         let place = self.place(&mut room, caller.clone(), now.wall);
         room.members.push(place);
         let until = now.mono + RING_TIME_MAX;

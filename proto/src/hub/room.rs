@@ -62,11 +62,11 @@ impl Awaited {
 }
 
 impl Room {
-    pub(super) fn new(call: CallId) -> Self {
+    pub(super) fn new(call: CallId, plain: bool) -> Self {
         Self {
             call,
-            relay: mac::relay_id(call),
-            plain: false,
+            relay: relay_of(call, plain),
+            plain,
             members: Vec::new(),
             rings: Vec::new(),
             past: Vec::new(),
@@ -169,12 +169,15 @@ impl Room {
     pub(super) fn grant(&self, device: Device, relay_key: &[u8; 32]) -> Option<Grant> {
         let own = self.place(device)?;
         let others = self.places().filter(|place| place.user.device != device);
+        // What is said in a call that is not encrypted reaches whoever is bound: a ticket is for those who are in.
+        let admits = !self.plain || self.is_member(device);
+        let ticket = mac::ticket(relay_key, self.relay, own.ssrc, own.expiry);
         Some(Grant {
             call: self.call,
             relay: self.relay,
             ssrc: own.ssrc,
             expiry: own.expiry,
-            ticket: mac::ticket(relay_key, self.relay, own.ssrc, own.expiry).into(),
+            ticket: if admits { ticket } else { [0; 32] }.into(),
             members: others.filter(|p| p.user.device.account != device.account).map(Place::member).collect(),
             plain: self.plain,
         })
@@ -187,6 +190,11 @@ impl Room {
         let rings = self.rings.iter().map(|ring| Some(ring.until)).fold(None, earliest);
         earliest(earliest(earliest(away, rings), seats), self.awaited.as_ref().map(|awaited| awaited.until))
     }
+}
+
+/// A call's room at the relay.
+pub(super) fn relay_of(call: CallId, plain: bool) -> RelayId {
+    if plain { mac::plain_relay_id(call) } else { mac::relay_id(call) }
 }
 
 impl Place {

@@ -131,6 +131,7 @@ impl Rooms {
         let room = self.rooms.get_mut(&call).expect("a seat is in a room");
         let Some(ring) = room.take_ring(device) else {
             // In already: it took its place again after a restart, while it rang.
+            self.say_ticket(call, device);
             self.say_joined(call, device);
             return Ok(());
         };
@@ -145,6 +146,8 @@ impl Rooms {
         self.out.push_back(Notice::Presence(device.account));
         if self.rooms[&call].place(device).is_some_and(|place| place.user.is_guest()) {
             self.admit(call, device, now);
+        } else {
+            self.say_ticket(call, device);
         }
         self.say_joined(call, device);
         self.rearm(call);
@@ -350,6 +353,13 @@ impl Rooms {
         room.expiry = room.expiry.max(expiry);
         self.out.push_back(Notice::Relay(Change::Seat { relay, ssrc, address, expiry }));
         self.rearm(call);
+    }
+
+    /// In a call that is not encrypted the ticket comes with the yes.
+    fn say_ticket(&mut self, call: CallId, device: Device) {
+        if self.rooms[&call].plain {
+            self.say_grant(call, device);
+        }
     }
 
     pub(super) fn say_grant(&mut self, call: CallId, to: Device) {

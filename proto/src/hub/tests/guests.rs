@@ -289,10 +289,13 @@ fn a_plain_call_of_natives_is_still_plain_after_a_restart_and_a_sealed_one_never
     w.say_a(a, "001 nat");
     w.send(at_nat, &Request::Accept(name("alice")));
     let own = grant(&w.ask(at_nat, &Request::Call(vec![name("tina"), name("alice")])));
-    let theirs = grant(&w.heard(at_tina));
-    w.send(at_tina, &Request::AcceptCall(None));
+    let theirs = grant(&w.ask(at_tina, &Request::AcceptCall(None)));
     w.restart();
     let (at_nat, at_tina) = (w.login(&nat), w.login(&tina));
+    for lie in [own.clone(), theirs.clone()] {
+        let lie = Request::Rejoin(Box::new(Grant { plain: false, ..lie }));
+        assert_eq!(w.refused(at_nat, &lie), Why::NoCall, "also of the first one who comes back");
+    }
     assert!(grant(&w.ask(at_nat, &Request::Rejoin(Box::new(own.clone())))).plain);
     let sealed = Grant { plain: false, ..theirs.clone() };
     assert_eq!(w.refused(at_tina, &Request::Rejoin(Box::new(sealed))), Why::NoCall);
@@ -390,4 +393,53 @@ fn guests_behind_one_address_have_one_call_between_them() {
     };
     w.close(b);
     assert_eq!(w.ask_a(a, "100 carol"), ["208"], "a connection that is gone holds nothing");
+}
+
+#[test]
+fn who_only_rings_in_a_plain_call_is_not_let_in_at_the_relay_before_the_yes() {
+    let mut w = World::new();
+    let (nat, tina) = (Person::new("nat"), Person::new("tina"));
+    let (at_nat, at_tina) = w.friends(&nat, &tina);
+    let a = w.guest_a("alice", "10.0.0.1");
+    w.say_a(a, "001 nat");
+    w.send(at_nat, &Request::Accept(name("alice")));
+    w.heard(at_nat);
+    let admits = |grant: &Grant| {
+        let ticket = crate::crypto::mac::ticket(&[9; 32], grant.relay, grant.ssrc, grant.expiry);
+        let none = *grant.ticket == [0; 32];
+        assert_ne!(none, *grant.ticket == ticket, "a ticket, or none");
+        !none
+    };
+    let own = grant(&w.ask(at_nat, &Request::Call(vec![name("tina"), name("alice")])));
+    assert!(admits(&own), "the caller is in");
+    let rung = grant(&w.heard(at_tina));
+    assert!(!admits(&rung));
+    let call = rung.call;
+    assert!(!admits(&grant(&w.ask(at_tina, &Request::Renew(Renew { call })))));
+    w.close(at_tina);
+    let at_tina = w.login(&tina);
+    w.heard(at_tina);
+    let back = Request::Rejoin(Box::new(rung.clone()));
+    assert!(!admits(&grant(&w.ask(at_tina, &back))), "it still rings");
+    let another = Request::Rejoin(Box::new(Grant { ssrc: own.ssrc, ..rung.clone() }));
+    assert_eq!(w.refused(at_tina, &another), Why::NoCall);
+    w.heard(at_nat);
+    let heard = w.ask(at_tina, &Request::AcceptCall(Some(call)));
+    let [Reply::Grant(ticket), Reply::CallAccepted(_), Reply::CallState(_)] = &heard[..] else {
+        panic!("{heard:?}")
+    };
+    assert!(admits(ticket));
+    assert_eq!((ticket.relay, ticket.ssrc), (rung.relay, rung.ssrc));
+    assert!(grant(&w.ask(at_tina, &Request::AcceptCall(Some(call)))).plain, "said twice, told twice");
+    w.read_a(a);
+    w.say_a(a, "100 nat");
+    w.heard(at_nat);
+    w.send(at_tina, &Request::HangUp(None));
+    w.send(at_nat, &Request::HangUp(None));
+    w.read_a(a);
+    w.say_a(a, "100 nat");
+    let rung = grant(&w.heard(at_nat));
+    assert!(!admits(&rung), "nor when a guest calls");
+    let crossed = w.ask(at_nat, &Request::Call(vec![name("alice")]));
+    assert!(admits(&grant(&crossed)), "calling the caller is a yes");
 }

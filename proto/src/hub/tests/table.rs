@@ -222,7 +222,7 @@ const ACROSS: &[Row] = &[
     ]),
     row(&["nat add alice", "alice 002 nat", "alice 100 nat;bob;", "bob 101"], "nat take", &[
         "alice 210 nat:192.0.2.1", "bob 210 nat:192.0.2.1", "nat 209 alice:192.0.2.1;bob:192.0.2.1",
-        "nat 359 alice Joined", "nat 359 bob Joined",
+        "nat 358 plain alice;bob", "nat 359 alice Joined", "nat 359 bob Joined",
     ]),
     row(&["nat add alice", "alice 002 nat"], "nat call alice", &[
         "alice 211 nat:192.0.2.1", "nat 208", "nat 358 plain alice", "nat 359 alice Ringing",
