@@ -123,6 +123,8 @@ pub const CALLS_PER_ACCOUNT: Bucket = Bucket { burst: 10, per_second: 1 };
 pub const ASKS_PER_ACCOUNT: Bucket = Bucket { burst: 60, per_second: 1 };
 /// Accounts created from one prefix.
 pub const REGISTRATIONS_PER_PREFIX: Bucket = Bucket { burst: 16, per_second: 1 };
+/// New names of plain users from one prefix: they are no accounts with keys, and must not keep those from being made.
+pub const GUEST_NAMES_PER_PREFIX: Bucket = Bucket { burst: 32, per_second: 1 };
 /// Accounts whose buckets are remembered; the one not seen for longest goes first.
 pub const ACCOUNTS_METERED_MAX: usize = 16_384;
 /// Changes of one account's presence are told at least this far apart.

@@ -10,7 +10,7 @@ use crate::hub::refusal::Refusal;
 use crate::id::Name;
 use crate::time::Time;
 use crate::wire::text::FromServer;
-use crate::wire::{Reply, Request, Splitter, decode_request};
+use crate::wire::{Reply, Request, Splitter, code, decode_request};
 
 mod binary;
 mod pace;
@@ -88,10 +88,11 @@ impl Door {
     }
 
     /// Somebody logged in.
-    pub(super) const fn admit(&mut self) {
+    pub(super) fn admit(&mut self) {
         match self {
             Self::Native(native) => native.splitter.admit(),
-            Self::Binary(_) | Self::Text(_) => {}
+            Self::Binary(_) => {}
+            Self::Text(text) => text.admit(),
         }
     }
 
@@ -119,6 +120,14 @@ impl Door {
             Self::Native(_) => {}
             Self::Binary(binary) => binary.put_out(name),
             Self::Text(text) => text.put_out(),
+        }
+    }
+
+    /// Whoever can ask this is not being asked about a call, unless one rings.
+    pub(super) fn asked_unasked(&mut self, re: &Re) {
+        match (self, re) {
+            (Self::Binary(binary), Re::Code(code::CALL | code::HANG_UP, _)) => binary.pace.release(),
+            (Self::Native(_) | Self::Binary(_) | Self::Text(_), _) => {}
         }
     }
 

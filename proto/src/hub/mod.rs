@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use crate::drop::Drop;
 use crate::id::{ConnId, Fingerprint};
-use crate::limits::{ACCOUNTS_METERED_MAX, PLAIN_LOGIN_TIME_MAX, PREFIXES_MAX};
+use crate::limits::{ACCOUNTS_METERED_MAX, GUEST_NAMES_PER_PREFIX, PLAIN_LOGIN_TIME_MAX, PREFIXES_MAX};
 use crate::relay::Change;
 use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
@@ -128,6 +128,7 @@ pub struct Hub {
     asks: Buckets<Fingerprint>,
     call_starts: Buckets<Fingerprint>,
     registrations: Buckets<Prefix>,
+    leases: Buckets<Prefix>,
     house_is_known: bool,
     /// Plain connections to be closed when this input is done.
     slow: Vec<ConnId>,
@@ -150,6 +151,7 @@ impl Hub {
             asks: Buckets::new(limits.asks, ACCOUNTS_METERED_MAX),
             call_starts: Buckets::new(limits.call_starts, ACCOUNTS_METERED_MAX),
             registrations: Buckets::new(limits.registrations, PREFIXES_MAX),
+            leases: Buckets::new(GUEST_NAMES_PER_PREFIX, PREFIXES_MAX),
             house_is_known: false,
             slow: Vec::new(),
             rng: rng.child("hub"),
@@ -234,10 +236,11 @@ impl Hub {
     fn bytes<S: Store>(&mut self, conn: ConnId, mut bytes: &[u8], turn: &mut Turn<'_, S>) {
         // A connection that was closed may still have had bytes on the way.
         while let Some(guest) = self.guests.get_mut(&conn) {
-            let port = guest.door.call_port();
+            let was_callable = guest.door.call_port().is_some();
             let next = guest.next(&mut bytes, turn.now.mono);
             if let Phase::User(user) = &guest.phase
-                && guest.door.call_port() != port
+                && !was_callable
+                && guest.door.call_port().is_some()
             {
                 // Friends were not told of one who could not be called; now they are.
                 self.presences.came(user.device.account, turn.now.mono);
@@ -254,6 +257,11 @@ impl Hub {
             });
             if let Err(refusal) = request.and_then(|request| self.request(conn, request, turn)) {
                 self.refuse(conn, &asked.re, refusal);
+            }
+            if let Some(guest) = self.guests.get_mut(&conn)
+                && !matches!(&guest.phase, Phase::User(user) if self.rooms.rings(user.device))
+            {
+                guest.door.asked_unasked(&asked.re);
             }
             self.tell_calls(turn.now.mono);
         }

@@ -56,7 +56,7 @@ impl Hub {
         if self.is_reserved(name) {
             return Err(name_taken(name));
         }
-        if !self.registrations.take(prefix, turn.now.mono) {
+        if !self.leases.take(prefix, turn.now.mono) {
             return Err(Refusal::too_fast());
         }
         let is_full = turn.store.guest_count() >= GUEST_ACCOUNTS_MAX

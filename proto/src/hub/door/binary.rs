@@ -25,8 +25,7 @@ impl Binary {
 
     pub(super) fn next(&mut self, input: &mut &[u8], is_user: bool) -> Result<Option<Asked>, Drop> {
         let Some(frame) = self.splitter.next(input).map_err(|e| e.reason())? else { return Ok(None) };
-        let answers_a_ring = (code::CALL..=code::HANG_UP).contains(&frame.code);
-        if answers_a_ring {
+        if matches!(frame.code, code::ACCEPT_CALL | code::REJECT_CALL) {
             self.pace.release();
         }
         Ok(Some(read(&frame, is_user)))

@@ -39,6 +39,11 @@ impl Text {
         }
     }
 
+    /// Somebody logged in: nobody was told of under this name.
+    pub(super) fn admit(&mut self) {
+        self.told.clear();
+    }
+
     /// All of `input` is one read.
     pub(super) fn next(&mut self, input: &mut &[u8], is_user: bool) -> Option<Asked> {
         let read = core::mem::take(input);
@@ -46,6 +51,8 @@ impl Text {
             // Whoever was told that our address is a friend's calls it. No is all there is to say.
             self.is_a_call = !is_user;
             self.push(&Between::Closed.encode());
+            // Asks nothing more, but is counted like everything that does.
+            return Some(Asked { re: Re::Packet(None), request: Ok(Request::Ping) });
         } else if !read.is_empty() {
             self.packets.extend(text::packets(read, is_user));
         }

@@ -3,8 +3,8 @@
 use super::plain::frame;
 use super::*;
 use crate::limits::{
-    GUEST_ACCOUNTS_MAX, GUEST_QUEUE_MAX, PLAIN_LOGIN_TIME_MAX, RING_HOLD_MAX, RING_TIME_MAX, SILENT_AFTER,
-    TICKET_LIFE,
+    GUEST_ACCOUNTS_MAX, GUEST_NAMES_PER_PREFIX, GUEST_QUEUE_MAX, PLAIN_LOGIN_TIME_MAX, RING_HOLD_MAX,
+    RING_TIME_MAX, SILENT_AFTER, TICKET_LIFE,
 };
 use core::net::IpAddr;
 
@@ -56,6 +56,21 @@ fn nothing_is_said_to_one_who_is_asked_about_a_call_until_the_answer() {
     assert_eq!(w.read_a(b), Vec::<String>::new(), "its question is still on the screen");
     w.wait(RING_HOLD_MAX - RING_TIME_MAX);
     assert_eq!(w.read_a(b), ["207 carol"]);
+}
+
+#[test]
+fn a_question_about_a_call_is_answered_by_a_yes_or_a_no_only() {
+    let mut w = World::new();
+    let (a, b) = (w.guest_a("alice", "10.0.0.1"), w.guest_a("bob", "10.0.0.2"));
+    w.say_a(a, "100 bob");
+    assert_eq!(w.read_a(b), ["211 alice:10.0.0.1"]);
+    assert_eq!(w.ask_a(b, "100 nobody"), Vec::<String>::new(), "the question is still on the screen");
+    w.say_a(b, "102");
+    assert_eq!(w.read_a(b), ["400 nobody is called nobody here; check the spelling"]);
+    w.say_a(a, "100 bob");
+    w.read_a(b);
+    w.say_a(a, "103");
+    assert_eq!(w.ask_a(b, "100 alice"), ["208"], "nothing rings, so it does something else");
 }
 
 #[test]
@@ -147,6 +162,65 @@ fn friends_are_told_once_in_a_session_also_after_a_restart() {
     w.say_b(b, "1 ben");
     assert_eq!(w.read_b(b), ["0", "2", "13 10.0.1.1 4001 ann"]);
     assert_eq!(w.read_b(a), ["13 10.0.1.2 4002 ben"]);
+}
+
+#[test]
+fn a_port_that_changes_without_end_bothers_nobody() {
+    let mut w = World::new();
+    let nat = Person::new("nat");
+    let at_nat = w.join(&nat);
+    let a = w.guest_b("ann", "10.0.1.1", 4001);
+    w.say_b(a, "7 nat");
+    w.send(at_nat, &Request::Accept(name("ann")));
+    w.wait(Duration::from_secs(5));
+    w.heard(at_nat);
+    for port in 4002..4006 {
+        w.say_b(a, &format!("0 {port}"));
+    }
+    w.wait(Duration::from_secs(5));
+    assert_eq!(w.heard(at_nat), []);
+}
+
+#[test]
+fn another_name_on_the_same_connection_is_told_of_its_friends_anew() {
+    let mut w = World::new();
+    let (a, b) = (w.guest_b("ann", "10.0.1.1", 4001), w.guest_b("ben", "10.0.1.2", 4002));
+    w.say_b(a, "7 ben");
+    w.say_b(b, "11 ann");
+    assert!(w.read_b(a).contains(&"13 10.0.1.2 4002 ben".to_owned()));
+    w.say_b(a, "1 amy");
+    w.say_b(a, "7 ben");
+    w.read_b(a);
+    w.say_b(b, "11 amy");
+    assert_eq!(w.read_b(a), ["13 10.0.1.2 4002 ben"]);
+}
+
+#[test]
+fn calls_that_take_the_server_for_somebody_are_metered() {
+    let mut w = World::new();
+    let conn = w.open_plain(Dialect::Text, "10.0.1.1");
+    for _ in 0..2 * GUEST_QUEUE_MAX {
+        if w.closed.contains_key(&conn) {
+            break;
+        }
+        w.say_b(conn, "4 x");
+    }
+    assert_eq!(w.closed.get(&conn), Some(&Drop::Flood));
+}
+
+#[test]
+fn new_names_of_guests_do_not_keep_keys_from_registering() {
+    let mut w = World::new();
+    // The tests' native connections come from networks of their own; this one is of the first's.
+    let last = (0..=GUEST_NAMES_PER_PREFIX.burst).map(|n| {
+        let conn = w.open_plain(Dialect::Binary, "10.1.99.7");
+        w.say_a(conn, &format!("000 guest{n}"));
+        conn
+    });
+    let last = last.last().unwrap();
+    w.next = 99;
+    w.join(&Person::new("nat"));
+    assert_eq!(w.read_a(last)[1], "400 too many requests; wait a few seconds and try again");
 }
 
 #[test]
