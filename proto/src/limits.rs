@@ -70,6 +70,9 @@ pub const TEXT_GATHERED_BYTES_MAX: usize = 4 << 10;
 pub const TEXT_PEERS_MAX: usize = 8;
 /// A friend's program answers a connection within this, or is not there.
 pub const TEXT_DIAL_TIME_MAX: Duration = Duration::from_secs(5);
+/// Sound that a friend sends by TCP goes ahead of the clock by no more than this: what a stalled connection delivers at
+/// once. More would only be late, and fill the way to the agent.
+pub const TEXT_VOICE_AHEAD_MAX: Duration = Duration::from_millis(320);
 /// The connection of a call is closed so long after 6 was said (seeds, B8).
 pub const TEXT_CLOSE_AFTER: Duration = Duration::from_millis(200);
 

@@ -230,6 +230,7 @@ impl Voice {
             | CallCommand::OpenPlain(_)
             | CallCommand::OpenDirect { .. }
             | CallCommand::Meet { .. }
+            | CallCommand::Arrived { .. }
             | CallCommand::Deafen { .. }
             | CallCommand::Step(_)
             | CallCommand::Renew(_)

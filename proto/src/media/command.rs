@@ -70,6 +70,16 @@ pub enum CallCommand {
         /// Where they listen.
         at: SocketAddr,
     },
+    /// Sound of a member that was met, which came by the TCP connection of a seed B call: it is played as if it had come
+    /// in a datagram of theirs. Only in a call of [`DirectForm::Text`].
+    Arrived {
+        /// The call.
+        call: CallId,
+        /// The member's stream.
+        ssrc: Ssrc,
+        /// One Opus packet of 10 ms, 1 to [`crate::limits::TEXT_OPUS_BYTES_MAX`] bytes. Anything else is dropped.
+        opus: Vec<u8>,
+    },
     /// The member is out: its keys are forgotten, and nothing of it is played.
     Deafen {
         /// The call.
@@ -103,6 +113,9 @@ impl core::fmt::Debug for CallCommand {
             }
             Self::ListenPlain { call, ssrc } => write!(f, "ListenPlain({call:?}, {ssrc:?})"),
             Self::Meet { call, ssrc, at } => write!(f, "Meet({call:?}, {ssrc:?}, {at})"),
+            Self::Arrived { call, ssrc, opus } => {
+                write!(f, "Arrived({call:?}, {ssrc:?}, {} bytes)", opus.len())
+            }
             Self::Deafen { call, ssrc } => write!(f, "Deafen({call:?}, {ssrc:?})"),
             Self::Step(call) => write!(f, "Step({call:?})"),
             Self::Renew(call) => write!(f, "Renew({call:?})"),

@@ -32,6 +32,7 @@ impl Media {
             CallCommand::Close(call) => self.close(call, now),
             CallCommand::OpenDirect { call, form, local: _ } => self.open_direct(call, form, now),
             CallCommand::Meet { call, ssrc, at } => self.direct(call)?.meet(ssrc, at, now),
+            CallCommand::Arrived { call, ssrc, opus } => self.arrived(call, ssrc, &opus, now),
         }
     }
 
@@ -179,6 +180,14 @@ impl Media {
         self.phase = Phase::Direct(Box::new(Direct::new(call, form, now)));
         self.out.push_back(MediaOutput::OpenDevices);
         Ok(())
+    }
+
+    fn arrived(&mut self, call: CallId, ssrc: Ssrc, opus: &[u8], now: Time) -> Result<(), Drop> {
+        self.direct(call)?;
+        match &mut self.phase {
+            Phase::Direct(direct) => direct.arrived(ssrc, opus, now, &mut self.out),
+            Phase::Idle | Phase::Bound(_) | Phase::Live(_) => Err(Drop::NoCall),
+        }
     }
 
     fn direct(&mut self, call: CallId) -> Result<&mut Direct, Drop> {

@@ -30,7 +30,7 @@ use crate::media::figures::Reception;
 use crate::media::speakers::Silence;
 use crate::media::streams::{OpusFrame, PLAIN_FRAME, Packet, SILENCE, modulo, plain_frame};
 use crate::time::{Time, earliest};
-use crate::wire::datagram::{PlainVoice, decode_text_voice, encode_text_voice};
+use crate::wire::datagram::{PlainVoice, decode_text_voice, encode_text_voice, text_opus};
 
 /// An open call.
 pub(super) struct Direct {
@@ -121,7 +121,6 @@ impl Direct {
         now: Time,
         out: &mut Outputs,
     ) -> Result<(), Drop> {
-        let call = self.call;
         let member = self.member_at(from).ok_or(Drop::Stranger)?;
         let (frame, sent_ms) = match self.form {
             DirectForm::Binary => {
@@ -130,7 +129,35 @@ impl Direct {
             }
             DirectForm::Text => (OpusFrame::copy_of(&decode_text_voice(bytes)?), None),
         };
-        let frame = frame.ok_or(Drop::Oversized)?;
+        self.opened(member, frame.ok_or(Drop::Oversized)?, sent_ms, now, out)
+    }
+
+    /// Takes what came of a member by the TCP connection of the call, which only seed B has.
+    pub(super) fn arrived(
+        &mut self,
+        ssrc: Ssrc,
+        opus: &[u8],
+        now: Time,
+        out: &mut Outputs,
+    ) -> Result<(), Drop> {
+        match self.form {
+            DirectForm::Binary => return Err(Drop::OutOfTurn),
+            DirectForm::Text => {}
+        }
+        let member = self.members.iter().position(|member| member.ssrc == ssrc).ok_or(Drop::Stranger)?;
+        let frame = OpusFrame::copy_of(&text_opus(opus)?).ok_or(Drop::Oversized)?;
+        self.opened(member, frame, None, now, out)
+    }
+
+    fn opened(
+        &mut self,
+        member: usize,
+        frame: OpusFrame,
+        sent_ms: Option<u64>,
+        now: Time,
+        out: &mut Outputs,
+    ) -> Result<(), Drop> {
+        let call = self.call;
         let member = &mut self.members[member];
         let ssrc = member.ssrc;
         let seq = if frame[..] == SILENCE { None } else { Some(member.numbers.take(&frame, sent_ms)?) };

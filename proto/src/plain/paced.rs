@@ -84,6 +84,16 @@ impl Gathered {
         (now >= self.due).then(|| self.rest())?
     }
 
+    /// What was gathered so far.
+    pub(super) fn so_far(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The first bytes of what was gathered, because it is certain that they are whole packets.
+    pub(super) fn first(&mut self, count: usize) -> Option<Vec<u8>> {
+        (count > 0).then(|| self.bytes.drain(..count.min(self.bytes.len())).collect())
+    }
+
     /// What was gathered, because nothing more can come.
     pub(super) fn rest(&mut self) -> Option<Vec<u8>> {
         (!self.bytes.is_empty()).then(|| core::mem::take(&mut self.bytes))

@@ -39,7 +39,7 @@ use core::ops::{Deref, DerefMut};
 use crate::id::{RelayId, Ssrc};
 use crate::limits::MEMBERS_MAX;
 
-pub use crate::wire::plain_voice::{OpusBytes, PlainVoice, decode_text_voice, encode_text_voice};
+pub use crate::wire::plain_voice::{OpusBytes, PlainVoice, decode_text_voice, encode_text_voice, text_opus};
 
 /// Bytes held in place: what the media path passes around without allocating.
 #[derive(Clone, PartialEq, Eq)]

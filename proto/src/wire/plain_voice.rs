@@ -101,8 +101,16 @@ pub fn decode_text_voice(bytes: &[u8]) -> Result<OpusBytes, Drop> {
     let mut room = [0; TEXT_OPUS_BYTES_MAX];
     let decoded = BASE64.decode_len(data.len()).ok().and_then(|len| room.get_mut(..len));
     let len = BASE64.decode_mut(data, decoded.ok_or(Drop::Malformed)?).map_err(|_| Drop::Malformed)?;
-    let opus = room.get(..len).filter(|opus| is_frame(opus, TEXT_OPUS_BYTES_MAX)).ok_or(Drop::Malformed)?;
-    OpusBytes::copy_of(opus).ok_or(Drop::Oversized)
+    text_opus(room.get(..len).ok_or(Drop::Malformed)?)
+}
+
+/// The Opus packet of a 014, however it came.
+///
+/// # Errors
+/// It is longer than such a packet, or not one whole Opus packet of 10 ms.
+pub fn text_opus(opus: &[u8]) -> Result<OpusBytes, Drop> {
+    let bytes = OpusBytes::copy_of(opus).ok_or(Drop::Oversized)?;
+    if is_frame(opus, TEXT_OPUS_BYTES_MAX) { Ok(bytes) } else { Err(Drop::Malformed) }
 }
 
 /// One whole Opus packet of 10 ms that is no longer than its field.

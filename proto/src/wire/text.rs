@@ -146,7 +146,8 @@ pub enum Between {
     Closed,
     /// 015: the caller's answer to 005.
     CalledBack,
-    /// 014: sound, one Opus packet of 1 to [`TEXT_OPUS_BYTES_MAX`] bytes. Ours sends it by UDP, in the same words.
+    /// 014: sound, one Opus packet of 1 to [`TEXT_OPUS_BYTES_MAX`] bytes. Ours sends it by UDP, in the same words,
+    /// and plays both.
     Data(Vec<u8>),
 }
 

@@ -81,7 +81,7 @@ impl Agent {
                 self.listens += 1;
                 Some(CallEvent::Heard { call, ssrc })
             }
-            CallCommand::OpenDirect { .. } | CallCommand::Meet { .. } => {
+            CallCommand::OpenDirect { .. } | CallCommand::Meet { .. } | CallCommand::Arrived { .. } => {
                 panic!("not in a call of the native protocol: {command:?}")
             }
             CallCommand::Close(_) => {

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use proto::id::Ssrc;
+use proto::id::{CallId, Ssrc};
 use proto::limits::MEDIA_SILENCE_MAX;
 use proto::media::{CallCommand, CallEvent, DirectForm, Media, MediaInput, MediaOutput, Statistics};
 use proto::wire::datagram::{PlainVoice, decode_text_voice, encode_text_voice};
@@ -236,6 +236,47 @@ fn the_text_form_says_the_same_in_base64() {
     assert_eq!(end.out.played.iter().map(|(_, seq, _)| *seq).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(end.hears(home(2), b"14 ????"), Some(Drop::Malformed));
     assert_eq!(end.hears(home(2), &original(1)), Some(Drop::Malformed), "the other form");
+}
+
+#[test]
+fn what_came_by_tcp_is_played_among_what_came_by_udp() {
+    let arrived =
+        |n: u8, opus: &[u8]| CallCommand::Arrived { call: CALL, ssrc: ssrc(n), opus: opus.to_vec() };
+    let mut end = End::new(DirectForm::Text);
+    end.meet(2);
+    end.command(arrived(2, &SOUND));
+    assert_eq!(end.out.events, [CallEvent::Heard { call: CALL, ssrc: ssrc(2) }]);
+    assert_eq!(end.hears(home(2), &encode_text_voice(&SOUND).unwrap()), None);
+    end.command(arrived(2, &SOUND));
+    let expected: Vec<_> = (0..3).map(|seq| (ssrc(2), seq, SOUND.to_vec())).collect();
+    assert_eq!(end.out.played, expected);
+    // It is a sign of life, too.
+    for _ in 0..20 {
+        end.wait(MEDIA_SILENCE_MAX / 2);
+        end.command(arrived(2, &SOUND));
+    }
+    assert_eq!(end.out.events.len(), 1, "{:?}", end.out.events);
+
+    let twenty_ms = [31 << 3, 1, 2];
+    for (command, why) in [
+        (arrived(3, &SOUND), Drop::Stranger),
+        (arrived(2, &[]), Drop::Malformed),
+        (arrived(2, &twenty_ms), Drop::Malformed),
+        (arrived(2, &[30 << 3; 382]), Drop::Oversized),
+        (CallCommand::Arrived { call: CallId([9; 16]), ssrc: ssrc(2), opus: SOUND.to_vec() }, Drop::NoCall),
+    ] {
+        let shown = format!("{command:?}");
+        end.command(command);
+        assert_eq!(end.out.drops.pop(), Some(why), "{shown}");
+    }
+    assert_eq!((end.out.played.len(), end.out.drops.len()), (23, 0));
+    end.command(CallCommand::Deafen { call: CALL, ssrc: ssrc(2) });
+    end.command(arrived(2, &SOUND));
+    assert_eq!(end.out.drops, [Drop::Stranger], "they are out");
+    let mut other = End::new(DirectForm::Binary);
+    other.meet(2);
+    other.command(arrived(2, &SOUND));
+    assert_eq!(other.out.drops, [Drop::OutOfTurn], "seed A has no such packet");
 }
 
 #[test]

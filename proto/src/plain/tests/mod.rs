@@ -4,7 +4,7 @@
 use super::*;
 use crate::client::{EndReason, LinkState};
 use crate::id::{CallId, Ssrc};
-use crate::limits::{PLAIN_FRAME_BYTES, PLAIN_NAME_TRIES_MAX};
+use crate::limits::{PLAIN_FRAME_BYTES, PLAIN_GAP, PLAIN_NAME_TRIES_MAX};
 use crate::media::command::DirectForm;
 use crate::time::Wall;
 use crate::wire::record::Presence;
@@ -19,6 +19,8 @@ struct Desk {
     now: Time,
     call: Option<CallId>,
     binary: bool,
+    /// When the server was last told something on this connection.
+    sent_at: Option<Time>,
 }
 
 impl Desk {
@@ -26,7 +28,7 @@ impl Desk {
         let now = Time::secs(1);
         let wall = Now { mono: now, wall: Wall(0) };
         let client = PlainClient::new(protocol, rows, Rng::new([7; 32]), wall);
-        Self { client, now, call: None, binary: matches!(protocol, Protocol::Binary { .. }) }
+        Self { client, now, call: None, binary: matches!(protocol, Protocol::Binary { .. }), sent_at: None }
     }
 
     fn binary() -> Self {
@@ -144,7 +146,20 @@ impl Desk {
         lines
     }
 
+    /// Packets to the server keep their distance, whatever happens.
+    fn watch(&mut self, output: &Output) {
+        if matches!(output, Output::Connect | Output::Disconnect | Output::Event(Event::Link(_))) {
+            self.sent_at = None;
+        }
+        if matches!(output, Output::Stream(_)) {
+            let early = self.sent_at.is_some_and(|at| self.now.since(at) < PLAIN_GAP);
+            assert!(!early, "{output:?} comes too soon");
+            self.sent_at = Some(self.now);
+        }
+    }
+
     fn shown(&mut self, output: Output) -> String {
+        self.watch(&output);
         match output {
             Output::Save(save) => format!("save {}", String::from_utf8(save.value.unwrap()).unwrap()),
             Output::Stream(packet) if self.binary => format!("> {}", unpadded(&packet)),
@@ -178,6 +193,9 @@ impl Desk {
             }
             CallCommand::Meet { call, ssrc, at } if self.call == Some(call) => {
                 format!("meet {} {at}", ssrc.0)
+            }
+            CallCommand::Arrived { call, ssrc, opus } if self.call == Some(call) => {
+                format!("sound of {} {opus:x?}", ssrc.0)
             }
             CallCommand::Deafen { call, ssrc } if self.call == Some(call) => format!("deafen {}", ssrc.0),
             CallCommand::Close(call) if self.call == Some(call) => "close".into(),

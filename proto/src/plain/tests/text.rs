@@ -1,7 +1,7 @@
 //! Seed B's document from its client's side, one row per code, towards the server and towards other clients.
 
 use super::*;
-use crate::limits::{PLAIN_GAP, TEXT_PEERS_MAX};
+use crate::limits::{TEXT_PEERS_MAX, TEXT_VOICE_AHEAD_MAX};
 
 /// Alice, with bob for a friend at 127.0.0.3, port 4002.
 pub(super) fn logged_in() -> Desk {
@@ -140,6 +140,8 @@ fn every_code_between_clients() {
             ("@c1 < 6", &["ended bob Missed", "@c1 > 6"]),
             ("@c1 down", &["ended bob Missed"]),
             ("@c1 < 15", &["drop out_of_turn"]),
+            ("@c1 < 14 8P/+", &["drop out_of_turn"]),
+            ("answer; @c1 < 14 8P/+", &["drop out_of_turn"]),
             ("call bob", &["refused InCall"]),
         ],
     );
@@ -149,7 +151,10 @@ fn every_code_between_clients() {
             ("@c1 < 6", &["close", "ended bob TheyHungUp", "@c1 > 6"]),
             ("@c1 < 6; wait 300", &["@c1 close"]),
             ("@c1 down", &["close", "ended bob Lost"]),
-            ("@c1 < 14 8P/+", &[]),
+            ("@c1 < 14 8P/+", &["sound of 1 [f0, ff, fe]"]),
+            ("@c1 < 014 8P/+", &["sound of 1 [f0, ff, fe]"]),
+            ("@c1 < 14 8P/+6", &["sound of 1 [f0, ff, fe]", "close", "ended bob TheyHungUp", "@c1 > 6"]),
+            ("@c2 came 127.0.0.3:6; wait 100; @c2 < 14 8P/+", &["drop out_of_turn"]),
             ("@c1 < 14 not-base64", &["drop malformed"]),
             ("hangup", &["close", "ended bob HungUp", "@c1 > 6"]),
             ("heard 1", &["heard bob"]),
@@ -160,6 +165,44 @@ fn every_code_between_clients() {
             ("down", &["away"]),
         ],
     );
+}
+
+/// A packet of sound every 10 ms never pauses, wherever the bytes are cut.
+#[test]
+fn sound_by_tcp_is_handed_on_while_it_comes() {
+    let sound = "sound of 1 [f0, ff, fe]";
+    for cut in 0..7 {
+        let mut desk = live();
+        let mut came = Vec::new();
+        for _ in 0..300 {
+            let (first, second) = "14 8P/+".split_at(cut);
+            for piece in [first, second] {
+                let input = PeerInput::Bytes(piece.as_bytes());
+                came.extend(desk.handle(Input::Peer(PeerId::Came(1), input)));
+            }
+            came.extend(desk.wait(10));
+        }
+        assert!(came.len() >= 298, "{} of 300 at once, cut at {cut}", came.len());
+        came.extend(desk.wait(15));
+        assert_eq!(came, [sound; 300], "cut at {cut}");
+    }
+}
+
+#[test]
+fn no_more_sound_comes_by_tcp_than_can_be_played() {
+    let mut desk = live();
+    let mut pour = |packets: usize| {
+        let poured = desk.peer("c1", &format!("< {}", "14 8P/+".repeat(packets)));
+        let full = poured.iter().filter(|line| *line == "drop full").count();
+        desk.wait(1_000);
+        (poured.len() - full, full)
+    };
+    let most = usize::try_from(TEXT_VOICE_AHEAD_MAX.as_millis() / 10).unwrap();
+    for (packets, played) in [(most, most), (500, most), (1, 1)] {
+        let (came, full) = pour(packets);
+        assert!((played..=played + 2).contains(&came), "{came} of {packets}");
+        assert_eq!(came + full, packets);
+    }
 }
 
 #[test]

@@ -11,12 +11,16 @@
 //! that contact; anybody else is called [`UNKNOWN`], which no friend can be.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use crate::client::{EndReason, Event};
 use crate::drop::Drop;
 use crate::id::{CallId, Name, Ssrc};
-use crate::limits::{MEDIA_SILENCE_MAX, PLACE_TIME_MAX, RING_TIME_MAX, TEXT_DIAL_TIME_MAX, TEXT_PEERS_MAX};
+use crate::limits::{
+    MEDIA_SILENCE_MAX, PLACE_TIME_MAX, RING_TIME_MAX, TEXT_DIAL_TIME_MAX, TEXT_PEERS_MAX,
+    TEXT_VOICE_AHEAD_MAX,
+};
 use crate::media::command::DirectForm;
 use crate::media::{CallCommand, CallEvent};
 use crate::plain::base::Base;
@@ -30,6 +34,8 @@ use crate::wire::text::Between;
 const UNKNOWN: &str = "unknown";
 /// The other one in a call; there is only one.
 const FRIEND: Ssrc = Ssrc(1);
+/// What one packet of sound lasts.
+const FRAME: Duration = Duration::from_millis(10);
 
 /// Whom a caller is shown as whose name nothing speaks for.
 pub(super) fn nobody() -> Name {
@@ -64,6 +70,8 @@ enum Phase {
         /// Something of theirs was heard. No original program ever sends voice.
         heard: bool,
         since: Time,
+        /// What they said by TCP lasts so long.
+        spoken_until: Time,
     },
 }
 
@@ -192,6 +200,7 @@ impl Calls {
                 if !peer.take(bytes, now) {
                     base.drop(Drop::Oversized);
                 }
+                self.listen_to(id, false, base, now);
             }
             PeerInput::Down => {
                 self.listen_to(id, true, base, now);
@@ -247,12 +256,26 @@ impl Calls {
                 self.go_live(base, now)
             }
             Between::Closed if about => self.closed(base, now),
-            // Voice by TCP is allowed and discarded, as the original programs do.
-            Between::Data(_) => {}
-            Between::Call(_) | Between::Accepted | Between::CalledBack | Between::Closed => {
-                base.drop(Drop::OutOfTurn);
-            }
+            Between::Data(opus) if about => self.sound(opus, base, now),
+            Between::Data(_)
+            | Between::Call(_)
+            | Between::Accepted
+            | Between::CalledBack
+            | Between::Closed => base.drop(Drop::OutOfTurn),
         }
+    }
+
+    /// 014 by TCP: voice as by UDP, but from nobody else.
+    fn sound(&mut self, opus: Vec<u8>, base: &mut Base, now: Time) {
+        let Phase::Live { call, spoken_until, .. } = &mut self.phase else {
+            return base.drop(Drop::OutOfTurn);
+        };
+        let until = (*spoken_until).max(now) + FRAME;
+        if until > now + TEXT_VOICE_AHEAD_MAX {
+            return base.drop(Drop::Full);
+        }
+        *spoken_until = until;
+        base.agent(CallCommand::Arrived { call: *call, ssrc: FRIEND, opus });
     }
 
     /// 4.
@@ -296,7 +319,7 @@ impl Calls {
         base.agent(CallCommand::OpenDirect { call, form: DirectForm::Text, local });
         base.agent(CallCommand::Meet { call, ssrc: FRIEND, at: with.at });
         base.tell(Event::Joined { who: with.name.clone(), ssrc: FRIEND, plain: true });
-        self.phase = Phase::Live { with, call, heard: false, since: now };
+        self.phase = Phase::Live { with, call, heard: false, since: now, spoken_until: now };
     }
 
     /// 6.
@@ -325,7 +348,7 @@ impl Calls {
     // --- what the agent says ---
 
     pub(super) fn agent(&mut self, event: CallEvent, base: &mut Base, now: Time) {
-        let Phase::Live { with, call: live, heard, since } = &mut self.phase else { return };
+        let Phase::Live { with, call: live, heard, since, .. } = &mut self.phase else { return };
         match event {
             CallEvent::Heard { call, .. } if call == *live => {
                 *heard = true;

@@ -23,15 +23,32 @@ pub(super) const BETWEEN: Codes =
 /// terminal may have typed.
 pub(super) fn cut(gathered: &[u8], codes: Codes) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
-    for line in gathered.split(|byte| matches!(byte, 0 | b'\r' | b'\n')).filter(|line| !line.is_empty()) {
-        let mut rest = line.to_vec();
-        while let Some(at) = codes.seam(&rest) {
-            let next = rest.split_off(at);
-            packets.push(core::mem::replace(&mut rest, next));
+    for line in gathered.split(|byte| is_end(*byte)).filter(|line| !line.is_empty()) {
+        let mut rest = line;
+        while let Some(at) = codes.seam(rest) {
+            let (packet, next) = rest.split_at(at);
+            codes.push(packet, &mut packets);
+            rest = next;
         }
-        packets.push(rest);
+        codes.push(rest, &mut packets);
     }
     packets
+}
+
+/// How many of the first bytes of `gathered` are whole packets whatever comes next: those before the end of a line, and
+/// those before a code that a space follows. A stream of voice does not pause, and is not waited for.
+pub(super) fn whole(gathered: &[u8], codes: Codes) -> usize {
+    let mut at = gathered.iter().rposition(|byte| is_end(*byte)).map_or(0, |end| end + 1);
+    while gathered[at..].contains(&b' ')
+        && let Some(seam) = codes.seam(&gathered[at..])
+    {
+        at += seam;
+    }
+    at
+}
+
+fn is_end(byte: u8) -> bool {
+    matches!(byte, 0 | b'\r' | b'\n')
 }
 
 impl Codes {
@@ -49,12 +66,27 @@ impl Codes {
         let Some((_, _, most)) = self.find(first) else { return self.merged_codes(first) };
         // One more word than the code takes: the next packet begins in the last of its own.
         let last = words.get(*most).filter(|_| words.len() > most + 1)?;
-        let begins = |row: &&(&str, usize, usize)| {
-            row.2 > 0 && last.len() > row.0.len() && last.ends_with(row.0.as_bytes())
-        };
-        let (code, ..) = self.table.iter().find(begins)?;
+        let padded = first.len() == PADDED_DIGITS && first.starts_with(b"0");
+        let with_words = self.table.iter().filter(|row| row.2 > 0);
+        let code = with_words.filter_map(|row| code_behind(last, row.0, padded)).next()?;
         let end: usize = words[..=*most].iter().map(|word| word.len() + 1).sum::<usize>() - 1;
-        Some(end - code.len())
+        Some(end - code)
+    }
+
+    /// Adds a packet, and what follows one of sound without a space: base64 has whole groups of four characters.
+    fn push(&self, packet: &[u8], packets: &mut Vec<Vec<u8>>) {
+        let mut words = packet.split(|byte| *byte == b' ');
+        let (code, data) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let bare = self.table.iter().filter(|row| row.1 == 0);
+        let behind = bare.flat_map(|row| [code_behind(data, row.0, false), code_behind(data, row.0, true)]);
+        let whole = |code: &usize| (data.len() - code).is_multiple_of(BASE64_GROUP);
+        let is_sound = self.find(code).is_some_and(|row| row.0 == SOUND) && words.next().is_none();
+        let behind = behind.flatten().find(whole).filter(|_| is_sound);
+        let (packet, next) = packet.split_at(packet.len() - behind.unwrap_or(0));
+        packets.push(packet.to_vec());
+        if !next.is_empty() {
+            packets.push(next.to_vec());
+        }
     }
 
     /// Codes without words, and then perhaps one with words, written without a space: the length of the first.
@@ -70,6 +102,22 @@ impl Codes {
     }
 }
 
+/// How many last characters of `word` are the code, if there is something before it. Whoever pads one code is taken to
+/// pad them all.
+fn code_behind(word: &[u8], code: &str, padded: bool) -> Option<usize> {
+    let bare = word.strip_suffix(code.as_bytes())?;
+    let zeros = &b"00"[..(PADDED_DIGITS - code.len()).min(2)];
+    let padded_code = if padded { bare.strip_suffix(zeros) } else { None };
+    let before = padded_code.filter(|before| !before.is_empty()).unwrap_or(bare);
+    (!before.is_empty()).then(|| word.len() - before.len())
+}
+
+/// Digits of a code as the document has it.
+const PADDED_DIGITS: usize = 3;
+/// The code of sound.
+const SOUND: &str = "14";
+/// Characters of base64 that belong together.
+const BASE64_GROUP: usize = 4;
 /// Digits of merged codes that are looked at: each may be cut in two ways.
 const MERGED_DIGITS_MAX: usize = 12;
 
@@ -118,8 +166,34 @@ mod tests {
             ("04 bob", &["04 bob"]),
             ("1514 8P/+", &["15", "14 8P/+"]),
             ("14 8P/+14 8P/+", &["14 8P/+", "14 8P/+"]),
+            ("14 8P/014 8P/+", &["14 8P/0", "14 8P/+"]),
+            ("014 8P/0014 8P/+", &["014 8P/0", "014 8P/+"]),
+            ("14 8P/66", &["14 8P/6", "6"]),
+            ("14 8P/+006", &["14 8P/+", "006"]),
+            ("14 8P/+1514 8P/6", &["14 8P/+", "15", "14 8P/6"]),
+            ("14 8P/+ 6", &["14 8P/+ 6"]),
+            ("4 bob6", &["4 bob6"]),
         ] {
             assert_eq!(cuts(gathered, BETWEEN), packets, "{gathered:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_stream_that_does_not_pause_all_but_the_last_packet_is_whole() {
+        for (gathered, whole_bytes) in [
+            ("", 0),
+            ("14 8P/+", 0),
+            ("14 8P/+1", 0),
+            ("14 8P/+14", 0),
+            ("14 8P/+14 ", 7),
+            ("014 8P/0014 8P", 8),
+            ("1514 8P/+14 8", 9),
+            ("14 8P/+6", 0),
+            ("556", 0),
+            ("5\n", 2),
+            ("14 8P/+\n14 8P/+14 8P", 15),
+        ] {
+            assert_eq!(whole(gathered.as_bytes(), BETWEEN), whole_bytes, "{gathered:?}");
         }
     }
 
@@ -129,6 +203,7 @@ mod tests {
             for codes in [FROM_SERVER, BETWEEN] {
                 let whole: String = junk.split(['\u{0}', '\n']).collect();
                 prop_assert_eq!(cuts(&junk, codes).concat(), whole);
+                prop_assert!(super::whole(junk.as_bytes(), codes) <= junk.len());
             }
         }
 

@@ -6,7 +6,7 @@ use crate::drop::Drop;
 use crate::limits::{LOGIN_TIME_MAX, TEXT_CLOSE_AFTER};
 use crate::plain::base::Base;
 use crate::plain::paced::{Gathered, Paced};
-use crate::plain::text::cut::{BETWEEN, cut};
+use crate::plain::text::cut::{BETWEEN, cut, whole};
 use crate::plain::{Output, PeerId, PeerOutput};
 use crate::time::{Time, earliest};
 use crate::wire::text::Between;
@@ -63,9 +63,10 @@ impl Peer {
         self.gathered.take(bytes, now)
     }
 
-    /// What they said, once they paused; at the end, what is left.
+    /// What they said, once they paused or went on; at the end, what is left.
     pub(super) fn heard(&mut self, now: Time, at_end: bool, base: &mut Base) -> Vec<Between> {
         let gathered = if at_end { self.gathered.rest() } else { self.gathered.paused(now) };
+        let gathered = gathered.or_else(|| self.gathered.first(whole(self.gathered.so_far(), BETWEEN)));
         let mut said = Vec::new();
         for packet in cut(&gathered.unwrap_or_default(), BETWEEN) {
             match Between::decode(&packet) {
