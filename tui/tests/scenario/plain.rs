@@ -204,28 +204,48 @@ fn a_client_like_the_original_of_the_binary_protocol_is_called_and_calls() {
     server.assert_unharmed();
 }
 
+/// Alice, and bob whose client is like the original of seed B; contacts of each other.
+struct Neighbours {
+    server: originals::Server,
+    alice: Headless,
+    /// Where alice listens for callers.
+    alices: SocketAddr,
+    _bob: Client,
+    /// Where bob does.
+    listener: TcpListener,
+}
+
+impl Neighbours {
+    fn meet(street: &Street, scratch: &Scratch, sound: &str) -> Self {
+        let server = originals::Server::text(street.house(1));
+        let (here, there) = (street.house(2), street.house(3));
+        let (bind, address) = (here.to_string(), server.address.to_string());
+        let place = ["--protocol", "text", "--bind", &bind, &address];
+        let mut alice = Headless::start_at(scratch, "alice", &place, sound, &[]);
+        let listener = TcpListener::bind((there, 0)).expect("loopback has many ports");
+        let mut bob = Client::connect(there, server.address);
+        let port = listener.local_addr().expect("it is bound").port();
+        bob.say(format!("0 {port}").as_bytes());
+        bob.expect_packet("0");
+        bob.say(b"1 bob");
+        bob.expect_packet("2");
+        alice.say("add bob");
+        bob.expect_packet("10 alice");
+        bob.say(b"11 alice");
+        alice.expect_where("accepted", |event| event["name"] == "bob");
+        let friend = originals::read_packet(&mut bob.stream).expect("the server tells where alice is");
+        let port = friend.strip_prefix(&format!("13 {here} ")).and_then(|rest| rest.strip_suffix(" alice"));
+        let alices = SocketAddr::from((here, port.and_then(|port| port.parse().ok()).expect("a port")));
+        Self { server, alice, alices, _bob: bob, listener }
+    }
+}
+
 #[test]
 fn a_client_like_the_original_of_the_text_protocol_is_called_and_calls() {
     let (street, scratch) = (Street::new(), Scratch::new("original-text-client"));
-    let server = originals::Server::text(street.house(1));
     let (here, there) = (street.house(2), street.house(3));
-    let (bind, address) = (here.to_string(), server.address.to_string());
-    let place = ["--protocol", "text", "--bind", &bind, &address];
-    let mut alice = Headless::start_at(&scratch, "alice", &place, "tone", &[]);
-    let listener = TcpListener::bind((there, 0)).expect("loopback has many ports");
-    let mut bob = Client::connect(there, server.address);
-    let port = listener.local_addr().expect("it is bound").port();
-    bob.say(format!("0 {port}").as_bytes());
-    bob.expect_packet("0");
-    bob.say(b"1 bob");
-    bob.expect_packet("2");
-    alice.say("add bob");
-    bob.expect_packet("10 alice");
-    bob.say(b"11 alice");
-    alice.expect_where("accepted", |event| event["name"] == "bob");
-    let friend = originals::read_packet(&mut bob.stream).expect("the server tells where alice is");
-    let port = friend.strip_prefix(&format!("13 {here} ")).and_then(|rest| rest.strip_suffix(" alice"));
-    let alices = SocketAddr::from((here, port.and_then(|port| port.parse().ok()).expect("a port")));
+    let Neighbours { server, mut alice, alices, _bob, listener } =
+        Neighbours::meet(&street, &scratch, "tone");
 
     alice.say("call bob");
     let (stream, from) = listener.accept().expect("alice connects");
@@ -257,6 +277,34 @@ fn a_client_like_the_original_of_the_text_protocol_is_called_and_calls() {
         assert_eq!(originals::read_packet(&mut call.stream), None, "closed after 6");
         alice.expect("call_ended");
     }
+    server.assert_unharmed();
+}
+
+#[test]
+fn sound_by_tcp_of_a_client_like_the_original_of_the_text_protocol_is_heard() {
+    let _turn = my_turn();
+    let (street, scratch) = (Street::new(), Scratch::new("original-text-sound"));
+    let speaker = scratch.join("alice-out.wav");
+    let microphone = scratch.join("alice-in.wav");
+    signal::write_wav(&microphone, &voice_like(1, SECONDS));
+    let sound = format!("wav:{},{}", microphone.display(), speaker.display());
+    let Neighbours { server, mut alice, alices, _bob, listener: _listener } =
+        Neighbours::meet(&street, &scratch, &sound);
+    let said = voice_like(2, SECONDS);
+    let mut call = Client::connect(street.house(3), alices);
+    call.expect_packet("0");
+    call.say(b"4 bob");
+    alice.expect_where("incoming_call", |event| event["from"] == "bob");
+    alice.say("answer");
+    call.expect_packet("5");
+    call.say(b"15");
+    alice.expect_where("call_live", |event| event["with"] == "bob" && event["plain"] == true);
+    originals::speak_by_tcp(&mut call, &said);
+    let_them_talk(0.5);
+    call.say(b"6");
+    alice.expect_where("call_ended", |event| event["reason"] == "they_hung_up");
+    assert!(alice.quit().success());
+    assert_heard_in_file("alice", &said, &signal::read_wav(&speaker));
     server.assert_unharmed();
 }
 
