@@ -68,7 +68,7 @@ fn tell(client: &mut Client, packets: &[Vec<u8>], way: Way) {
             for packet in packets {
                 let (head, tail) = packet.split_at(at.min(packet.len()));
                 write(head, 1);
-                write(tail, 1);
+                write(tail, 0);
             }
         }
     }
@@ -226,7 +226,7 @@ fn serve_text(mut client: Client, way: Way, session: char) -> Client {
     // 31 20 61 6c 69 63 65.
     client.expect_packet("1 alice");
     let (bob, carol) = (of("bob", session), of("carol", session));
-    let packets = ["2".into(), format!("10 {bob}"), format!("13 127.0.0.4 4001 {carol}"), "0".into()];
+    let packets = ["2".into(), format!("10 {bob}"), format!("13 127.0.0.4 4001 {carol}")];
     tell(&mut client, &packets.map(String::into_bytes), way);
     client
 }
@@ -242,7 +242,7 @@ fn expect_text(alice: &mut Headless, client: &mut Client, way: Way, session: cha
     alice.expect_where("accepted", |event| event["name"] == *eve);
 }
 
-/// It has no lengths and no ends of packets, so that only whole packets can be told apart.
+/// It has no lengths and no ends of packets, so that packets cannot be cut, and a name takes bare digits behind it.
 #[test]
 fn the_transcript_of_the_text_original_is_understood_however_it_arrives() {
     let (street, scratch) = (Street::new(), Scratch::new("transcript-text"));
