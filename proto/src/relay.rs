@@ -303,7 +303,7 @@ impl Relay {
         if voice.opus.len() > PLAIN_OPUS_BYTES_MAX {
             return Err(Drop::Oversized);
         }
-        let datagram = voice.encode().ok_or(Drop::Malformed)?;
+        let datagram = voice.encode_of(rtp.ssrc).ok_or(Drop::Malformed)?;
         self.made = Made::copy_of(&datagram).ok_or(Drop::Oversized)?;
         self.plain_targets.extend(room.seated.iter().map(|(_, ip)| SocketAddr::new(*ip, PLAIN_VOICE_PORT)));
         self.output.push_back(Output::ToGuests);

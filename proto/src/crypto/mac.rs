@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use aws_lc_rs::{constant_time, digest, hmac};
 
-use crate::id::{CallId, RelayId, Ssrc};
+use crate::id::{CallId, Name, RelayId, Ssrc};
 
 /// The ticket of one member of one room until `expiry` (seconds since 1970):
 /// `HMAC(relay key, relay_id u64 || ssrc u32 || expiry u32)`, integers big-endian.
@@ -70,6 +70,18 @@ pub fn plain_relay_id(call: CallId) -> RelayId {
 }
 
 const PLAIN_LABEL: usize = 16;
+
+/// The stream of whoever has this name in a call that is not encrypted: the first 4 bytes, big-endian, of SHA-256 of
+/// `"tincan-stream-v1\0"` and the name in lower case. A plain client, which is told names and addresses only, finds by
+/// it who speaks.
+pub fn named_stream(name: &Name) -> Ssrc {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(b"tincan-stream-v1\0");
+    hash.update(name.folded().as_bytes());
+    let mut first = [0; 4];
+    first.copy_from_slice(&hash.finish().as_ref()[..4]);
+    Ssrc(u32::from_be_bytes(first).max(1))
+}
 
 fn first_of(bytes: &[u8]) -> RelayId {
     let hash = digest::digest(&digest::SHA256, bytes);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use core::net::IpAddr;
 
+use crate::crypto::mac;
 use crate::hub::online::User;
 use crate::hub::refusal::{Done, Refusal};
 use crate::hub::room::{Place, Ring, Room};
@@ -133,12 +134,16 @@ impl Rooms {
 
     /// A new place with a stream of its own, and the seat that goes with it.
     fn place(&mut self, room: &mut Room, user: User, wall: Wall) -> Place {
-        let ssrc = loop {
-            let ssrc = Ssrc(self.rng.u32());
-            if ssrc.0 != 0 && !room.is_taken(ssrc) {
-                break ssrc;
+        // Guests know a stream by its name only, since all natives have the server's address there.
+        let named = room.plain.then(|| mac::named_stream(&user.name)).filter(|ssrc| !room.is_taken(*ssrc));
+        let ssrc = named.unwrap_or_else(|| {
+            loop {
+                let ssrc = Ssrc(self.rng.u32());
+                if ssrc.0 != 0 && !room.is_taken(ssrc) {
+                    break ssrc;
+                }
             }
-        };
+        });
         self.seats.insert(user.device, room.call);
         self.voices.extend(user.voice_at());
         let expiry = ticket_end(wall);

@@ -1,5 +1,6 @@
 //! A call of a plain protocol, which has no relay and no keys: one datagram to each member's own address, and what
-//! comes from a member's address is theirs. Whose it is, only the network knows.
+//! comes from a member's address is theirs. Whose it is, only the network knows; of several at one address, which is
+//! how natives are reached through a server, the datagram may say which.
 //!
 //! The datagrams have no sequence number, so a member's frames are numbered as they come. Seed A's have the sender's
 //! clock, to the millisecond:
@@ -122,12 +123,13 @@ impl Direct {
         out: &mut Outputs,
     ) -> Result<(), Drop> {
         let member = self.member_at(from).ok_or(Drop::Stranger)?;
-        let (frame, sent_ms) = match self.form {
+        let (member, frame, sent_ms) = match self.form {
             DirectForm::Binary => {
                 let voice = PlainVoice::decode(bytes)?;
-                (OpusFrame::copy_of(voice.opus), Some(voice.sent_ms))
+                let named = PlainVoice::stream(bytes).and_then(|stream| self.member_named(stream, from));
+                (named.unwrap_or(member), OpusFrame::copy_of(voice.opus), Some(voice.sent_ms))
             }
-            DirectForm::Text => (OpusFrame::copy_of(&decode_text_voice(bytes)?), None),
+            DirectForm::Text => (member, OpusFrame::copy_of(&decode_text_voice(bytes)?), None),
         };
         self.opened(member, frame.ok_or(Drop::Oversized)?, sent_ms, now, out)
     }
@@ -181,6 +183,13 @@ impl Direct {
         let exact = self.members.iter().position(|member| member.at == from);
         let host = from.ip().to_canonical();
         exact.or_else(|| self.members.iter().position(|member| member.at.ip().to_canonical() == host))
+    }
+
+    /// The member of this stream, if that host is theirs: a server speaks for many from one address.
+    fn member_named(&self, stream: Ssrc, from: SocketAddr) -> Option<usize> {
+        let host = from.ip().to_canonical();
+        let is = |member: &Member| member.ssrc == stream && member.at.ip().to_canonical() == host;
+        self.members.iter().position(is)
     }
 
     /// When to call [`Self::on_time`].

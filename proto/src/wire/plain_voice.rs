@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! seed A  272  i32le 4269 | Opus 256, zeros behind | i32le its length, 1 to 256 | u64le ms since 1970
+//!              behind up to 248 bytes of Opus, in the last 8: "tin1" | u32le stream, or zeros as the originals
 //! seed B       "14 " and base64 of 1 to 381 bytes of Opus: at most 511
 //! ```
 //!
@@ -14,6 +15,7 @@ use core::time::Duration;
 use data_encoding::BASE64;
 
 use crate::drop::Drop;
+use crate::id::Ssrc;
 use crate::limits::{PLAIN_OPUS_BYTES_MAX, PLAIN_VOICE_BYTES, TEXT_OPUS_BYTES_MAX, TEXT_VOICE_BYTES_MAX};
 use crate::wire::datagram::Inline;
 use crate::wire::opus::{duration, is_whole};
@@ -40,6 +42,25 @@ impl<'a> PlainVoice<'a> {
         out[LEN_AT..SENT_AT].copy_from_slice(&u32::try_from(self.opus.len()).ok()?.to_le_bytes());
         out[SENT_AT..].copy_from_slice(&self.sent_ms.to_le_bytes());
         Some(out)
+    }
+
+    /// The same, and behind the sound, where the originals do not look, whose it is: a server has one address for all
+    /// it speaks for. Where there is no room for it, it is not said.
+    pub fn encode_of(&self, stream: Ssrc) -> Option<[u8; PLAIN_VOICE_BYTES]> {
+        let mut out = self.encode()?;
+        if OPUS_AT + self.opus.len() <= STREAM_AT {
+            out[STREAM_AT..STREAM_AT + 4].copy_from_slice(STREAM_MAGIC);
+            out[STREAM_AT + 4..LEN_AT].copy_from_slice(&stream.0.to_le_bytes());
+        }
+        Some(out)
+    }
+
+    /// Whose it says it is. What [`Self::decode`] read; nobody has to believe it.
+    pub fn stream(datagram: &[u8]) -> Option<Ssrc> {
+        let (_, field, len, _) = parts(datagram).ok()?;
+        let (_, rest) = field.split_at_checked(usize::try_from(len).ok()?)?;
+        let (magic, stream) = rest.last_chunk::<8>()?.split_at(4);
+        (magic == STREAM_MAGIC).then_some(Ssrc(u32::from_le_bytes(stream.try_into().ok()?)))
     }
 
     /// Reads a datagram. What stands behind the Opus packet in its field is not looked at.
@@ -125,6 +146,8 @@ const VOICE_MAGIC: i32 = 4_269;
 const OPUS_AT: usize = 4;
 const LEN_AT: usize = OPUS_AT + PLAIN_OPUS_BYTES_MAX;
 const SENT_AT: usize = LEN_AT + 4;
+const STREAM_AT: usize = LEN_AT - 8;
+const STREAM_MAGIC: &[u8; 4] = b"tin1";
 const TEXT_DATA: &[u8] = b"14 ";
 
 const _: () = assert!(SENT_AT + 8 == PLAIN_VOICE_BYTES);
@@ -156,6 +179,24 @@ mod tests {
         assert_eq!(encode_text_voice(MONO).unwrap()[..], *b"14 8P/+");
         assert_eq!(decode_text_voice(b"14 8P/+").unwrap()[..], *MONO);
         assert_eq!(decode_text_voice(b"014 8P/+").unwrap()[..], *MONO);
+    }
+
+    #[test]
+    fn whose_it_is_stands_where_the_originals_do_not_look() {
+        let (plain, voice) = (voice(STEREO, 7), PlainVoice { opus: STEREO, sent_ms: 7 });
+        let named = voice.encode_of(Ssrc(0x0102_0304)).unwrap();
+        assert_eq!(HEXLOWER.encode(&named[252..260]), "74696e3104030201");
+        assert_eq!((&named[..252], &named[260..]), (&plain[..252], &plain[260..]));
+        assert_eq!(PlainVoice::decode(&named), Ok(voice));
+        assert_eq!((PlainVoice::stream(&named), PlainVoice::stream(&plain)), (Some(Ssrc(0x0102_0304)), None));
+        for (len, told) in [(248, true), (249, false), (256, false)] {
+            // The sound itself ends as a name would begin.
+            let opus = [&[0xf0], &vec![b't'; len - 1][..]].concat();
+            let sent = PlainVoice { opus: &opus, sent_ms: 0 }.encode_of(Ssrc(5)).unwrap();
+            assert_eq!(PlainVoice::decode(&sent).unwrap().opus, opus);
+            assert_eq!(PlainVoice::stream(&sent), told.then_some(Ssrc(5)), "{len}");
+        }
+        assert_eq!(PlainVoice::stream(&named[..271]), None);
     }
 
     #[test]
@@ -246,6 +287,7 @@ mod tests {
 
         #[test]
         fn junk_is_read_without_a_panic(junk in prop::collection::vec(any::<u8>(), 0..600)) {
+            let _ = PlainVoice::stream(&junk);
             let _ = (PlainVoice::decode(&junk).is_ok(), decode_text_voice(&junk).is_ok());
             let _ = decode_text_voice(&[b"14 ", junk.as_slice()].concat()).is_ok();
         }

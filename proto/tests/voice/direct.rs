@@ -123,6 +123,33 @@ fn voice_goes_to_each_address_once_as_the_original_sends_it() {
 }
 
 #[test]
+fn several_behind_one_address_are_told_apart_by_what_their_datagrams_say() {
+    let mut end = End::new(DirectForm::Binary);
+    for n in [4, 5] {
+        end.command(CallCommand::Meet { call: CALL, ssrc: ssrc(n), at: home(3) });
+    }
+    end.meet(6);
+    let of = |stream: u8, n: u64| {
+        let opus = [&SOUND[..], &[stream], &n.to_be_bytes()].concat();
+        PlainVoice { opus: &opus, sent_ms: EPOCH.0 + n * 10 }.encode_of(ssrc(stream)).unwrap()
+    };
+    for n in 0..20 {
+        for stream in [4, 5] {
+            assert_eq!(end.hears(home(3), &of(stream, n)), None);
+        }
+    }
+    let numbers = |of: u8| -> Vec<u64> {
+        end.out.played.iter().filter(|(who, ..)| *who == ssrc(of)).map(|(_, seq, _)| *seq).collect()
+    };
+    let all: Vec<u64> = (0..20).collect();
+    assert_eq!((numbers(4), numbers(5)), (all.clone(), all), "each is a stream of its own, without a gap");
+    assert!(end.out.played.iter().all(|(who, _, opus)| *who == ssrc(opus[4])));
+    let before = end.out.played.len();
+    assert_eq!(end.hears(home(3), &of(6, 30)), None);
+    assert_eq!(end.out.played[before].0, ssrc(4), "whose host is another is not spoken for");
+}
+
+#[test]
 fn nothing_leaves_that_kills_an_original_or_goes_to_who_was_not_met() {
     let mut end = End::new(DirectForm::Binary);
     end.says(&SOUND);

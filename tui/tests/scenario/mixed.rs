@@ -88,6 +88,39 @@ fn two_plain_people_and_a_native_one_hear_each_other() {
 }
 
 #[test]
+fn a_plain_person_hears_each_of_two_natives_though_the_server_speaks_for_both() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("plain-two-natives");
+    let doors = Doors::open(&scratch);
+    let parts = [
+        Part { name: "ann", voice: 31, begins: 2.0 },
+        Part { name: "ben", voice: 32, begins: 5.0 },
+        Part { name: "cat", voice: 33, begins: 8.0 },
+    ];
+    let sounds = parts.map(|part| part.write_microphone(&scratch, 30.0));
+    let mut ann = doors.client(&scratch, Kind::Binary, "ann", 2, &sounds[0]);
+    let mut ben = doors.client(&scratch, Kind::Native, "ben", 3, &sounds[1]);
+    let mut cat = doors.client(&scratch, Kind::Native, "cat", 4, &sounds[2]);
+    for native in [&mut ben, &mut cat] {
+        ann.befriend(native);
+        native.say("allow-plain ann");
+    }
+    ann.say("call ben cat");
+    for native in [&mut ben, &mut cat] {
+        native.expect("incoming_call");
+        native.say("answer");
+        native.expect("call_live");
+    }
+    let_them_talk(12.0);
+    for mut person in [ann, ben, cat] {
+        person.say("hangup");
+        person.expect("call_ended");
+        assert!(person.quit().success());
+    }
+    assert_who_hears_whom(&scratch, &parts, &[".bc", "a.c", "ab."]);
+}
+
+#[test]
 fn everybody_befriends_everybody_whatever_they_speak() {
     let scratch = Scratch::new("plain-friends");
     let doors = Doors::open(&scratch);

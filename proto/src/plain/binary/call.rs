@@ -14,6 +14,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::client::{EndReason, Event};
+use crate::crypto::mac;
 use crate::drop::Drop;
 use crate::id::{CallId, Name, Ssrc};
 use crate::limits::{MEMBERS_MAX, PLACE_TIME_MAX, PLAIN_VOICE_PORT, RING_TIME_MAX};
@@ -279,7 +280,9 @@ impl Calls {
             Some(first) if first.is_ipv4() != ip.is_ipv4() => return base.drop(Drop::Malformed),
             Some(_) => {}
         }
-        let ssrc = Ssrc(live.next);
+        let named = mac::named_stream(&party.name);
+        let is_free = live.members.iter().all(|member| member.ssrc != named);
+        let ssrc = if is_free { named } else { Ssrc(live.next) };
         live.next += 1;
         live.awaited.retain(|name| *name != party.name);
         live.members.push(Member { name: party.name.clone(), ssrc, at: ip });

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::client::{EndReason, LinkState};
+use crate::crypto::mac;
 use crate::id::{CallId, Ssrc};
 use crate::limits::{PLAIN_FRAME_BYTES, PLAIN_GAP, PLAIN_NAME_TRIES_MAX};
 use crate::media::command::DirectForm;
@@ -110,7 +111,8 @@ impl Desk {
     }
 
     fn agent(&mut self, word: &str, ssrc: u32) -> Vec<String> {
-        let (call, ssrc) = (self.call.unwrap(), Ssrc(ssrc));
+        let ssrc = if self.binary { stream(ssrc) } else { Ssrc(ssrc) };
+        let call = self.call.unwrap();
         self.handle(Input::Agent(match word {
             "heard" => CallEvent::Heard { call, ssrc },
             _ => CallEvent::Quiet { call, ssrc },
@@ -192,12 +194,14 @@ impl Desk {
                 format!("open {form} at {local}")
             }
             CallCommand::Meet { call, ssrc, at } if self.call == Some(call) => {
-                format!("meet {} {at}", ssrc.0)
+                format!("meet {} {at}", number(ssrc))
             }
             CallCommand::Arrived { call, ssrc, opus } if self.call == Some(call) => {
                 format!("sound of {} {opus:x?}", ssrc.0)
             }
-            CallCommand::Deafen { call, ssrc } if self.call == Some(call) => format!("deafen {}", ssrc.0),
+            CallCommand::Deafen { call, ssrc } if self.call == Some(call) => {
+                format!("deafen {}", number(ssrc))
+            }
             CallCommand::Close(call) if self.call == Some(call) => "close".into(),
             other => panic!("{other:?} is not for a plain call"),
         }
@@ -225,6 +229,18 @@ fn unpadded(frame: &[u8]) -> String {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else there is or will be must not come")]
+/// Streams are told by names; the stories count people.
+const PEOPLE: [&str; 3] = ["bob", "carol", "dan"];
+
+fn stream(number: u32) -> Ssrc {
+    let name = usize::try_from(number).ok().and_then(|number| PEOPLE.get(number.checked_sub(1)?));
+    name.map_or(Ssrc(number), |name| mac::named_stream(&Name::parse(name).unwrap()))
+}
+
+fn number(ssrc: Ssrc) -> u32 {
+    (1..=3).find(|number| stream(*number) == ssrc).unwrap_or(ssrc.0)
+}
+
 fn told(event: &Event) -> String {
     let names = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join("+");
     match event {
@@ -250,7 +266,7 @@ fn told(event: &Event) -> String {
         }
         Event::Calling { to, plain: true } => format!("calling {}", names(to)),
         Event::Ringing(name) => format!("ringing {name}"),
-        Event::Joined { who, ssrc, plain: true } => format!("joined {who} {}", ssrc.0),
+        Event::Joined { who, ssrc, plain: true } => format!("joined {who} {}", number(*ssrc)),
         Event::Heard(name) => format!("heard {name}"),
         Event::Parted { who, reason } => format!("parted {who} {}", reason_name(*reason)),
         Event::Ended { with, reason } => format!("ended {} {}", names(with), reason_name(*reason)),

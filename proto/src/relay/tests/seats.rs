@@ -135,7 +135,10 @@ fn what_a_native_says_in_the_clear_is_heard_by_natives_and_guests() {
     assert_eq!(out, [Output::Fan, Output::ToGuests]);
     assert_eq!(relay.targets(), [source(2)]);
     assert_eq!(relay.plain_targets(), [guest(7), guest(8)].map(|ip| SocketAddr::new(ip, 8_085)));
-    assert_eq!(relay.made(), datagram_of(5, 1_000_020), "272 bytes, and the time by our clock");
+    let made = relay.made().to_vec();
+    assert_eq!(PlainVoice::stream(&made), Some(Ssrc(1)), "many natives have one address, so each is named");
+    let voice = PlainVoice { opus: &opus(5), sent_ms: 1_000_020 };
+    assert_eq!(made, voice.encode_of(Ssrc(1)).unwrap(), "272 bytes, and the time by our clock");
     bind(&mut relay, source(2), 9, at(21));
     relay.handle(Input::Change(Change::Remove { relay: ROOM, ssrc: Ssrc(9), expiry: EXPIRY }), at(22));
     let out = outputs(&mut relay, Input::Datagram(source(1), &packet), at(30));
