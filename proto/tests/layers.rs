@@ -91,7 +91,7 @@ const CRATES: &[Crate] = &[
             &["keys", "limits", "target", "exit"],
             &["app", "clock"],
             &["view", "args"],
-            &["signals", "terminal", "identity", "config", "socket"],
+            &["signals", "terminal", "identity", "config", "socket", "parting"],
             &["known", "store", "server_link", "peers"],
             &["visit"],
             &["session", "screen"],
