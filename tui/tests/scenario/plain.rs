@@ -360,6 +360,78 @@ fn what_kills_the_originals_does_not_kill_us() {
 }
 
 #[test]
+fn what_a_hostile_server_and_friend_of_the_binary_protocol_say_harms_nobody() {
+    let (street, scratch) = (Street::new(), Scratch::new("plain-hostile"));
+    let listener = TcpListener::bind((street.house(1), 0)).expect("loopback has many ports");
+    let (here, there) = (street.house(2), street.house(3));
+    let (bind, address) = (here.to_string(), listener.local_addr().expect("it is bound").to_string());
+    let welcome = std::thread::spawn(move || {
+        let mut server = Client { stream: listener.accept().expect("alice connects").0 };
+        server.say(&frame(200, &here.to_string()));
+        server.expect_frame(0, "alice");
+        server.say(&frame(201, "alice"));
+        server.expect_frame(5, "alice");
+        server
+    });
+    let place = ["--protocol", "binary", "--bind", &bind, &address];
+    let mut alice = Headless::start_at(&scratch, "alice", &place, "null", &[]);
+    let mut server = welcome.join().expect("alice logs in");
+    for (code, payload) in [
+        (17, "x"),
+        (206, ";;o'brien;"),
+        (209, "bob"),
+        (210, ":"),
+        (210, "bob:localhost"),
+        (211, "e\x1b[2J:127.0.0.1"),
+        (205, ""),
+        (500, "\x1b]0;x\x07"),
+        (-1, "'"),
+        (207, "eve"),
+    ] {
+        server.say(&frame(code, payload));
+    }
+    alice.expect_where("request", |event| event["from"] == "eve");
+
+    server.say(&frame(211, &format!("bob:{there}")));
+    alice.expect_where("incoming_call", |event| event["from"] == "bob");
+    alice.say("answer");
+    server.expect_frame(101, "");
+    server.say(&frame(209, &format!("bob:{there}")));
+    alice.expect_where("call_live", |event| event["with"] == "bob");
+    let bob = std::net::UdpSocket::bind((there, 8085)).expect("nobody else is at this address");
+    let voice = |opus: &[u8], length: i32, magic: i32, ms: u64| {
+        let mut field = [0; 256];
+        field[..opus.len()].copy_from_slice(opus);
+        [&magic.to_le_bytes()[..], &field, &length.to_le_bytes(), &ms.to_le_bytes()].concat()
+    };
+    let silence = [0xf4, 0xff, 0xfe];
+    for (length, magic) in [(0, 4269), (-1, 4269), (257, 4269), (i32::MAX, 4269), (i32::MIN, 4269), (3, 17)] {
+        bob.send_to(&voice(&silence, length, magic, 1), (here, 8085)).expect("loopback takes it");
+    }
+    // 20 ms, 60 ms of SILK, two frames, and lengths inside that lead outside.
+    for opus in [[0xfc, 1, 2], [0x18, 1, 2], [0xf5, 1, 2], [0xf6, 250, 2], [0xf7, 63, 255]] {
+        bob.send_to(&voice(&opus, 3, 4269, 2), (here, 8085)).expect("loopback takes it");
+    }
+    for junk in [&b""[..], &[0; 271], &[0xff; 273], &[0xad; 1_500]] {
+        bob.send_to(junk, (here, 8085)).expect("loopback takes it");
+    }
+    for n in 0..20 {
+        bob.send_to(&voice(&silence, 3, 4269, 1_000 + n * 10), (here, 8085)).expect("loopback takes it");
+    }
+    wait_for("bob's voice to be counted and nothing else", || {
+        alice.say("status");
+        let status = alice.expect("status");
+        assert_eq!(status["call"]["state"], "live", "{status}");
+        (status["call"]["joined"] == serde_json::json!(["bob"]) && status["statistics"]["opened"] == 20)
+            .then_some(())
+    });
+    alice.say("hangup");
+    server.expect_frame(103, "");
+    alice.expect_where("call_ended", |event| event["reason"] == "hung_up");
+    assert!(alice.quit().success());
+}
+
+#[test]
 fn a_name_that_is_in_use_is_told() {
     let (street, scratch) = (Street::new(), Scratch::new("plain-name"));
     for (protocol, server) in [
