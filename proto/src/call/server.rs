@@ -299,7 +299,11 @@ impl Call {
     pub(super) fn refused(&mut self, asked: Asked, why: Why, text: String) {
         let met = |s: &Session| s.parties.iter().any(|party| matches!(party.stage, Stage::In(_)));
         match (asked, &self.phase) {
-            (Asked::Call, Phase::Placing { .. }) if why == Why::NobodyRung => self.end(EndReason::Gone),
+            // They are there, but their program cannot be called: the reason is the last word.
+            (Asked::Call, Phase::Placing { .. }) if why == Why::NobodyRung => {
+                self.end(EndReason::Failed);
+                self.refuse(why, text);
+            }
             (Asked::Call, Phase::Placing { .. }) => {
                 self.refuse(why, text);
                 self.end(EndReason::Failed);

@@ -250,6 +250,24 @@ fn an_accept_without_a_key_is_said_again_as_it_was() {
 }
 
 #[test]
+fn who_is_there_but_cannot_be_called_is_not_said_to_be_away() {
+    let mut stage = Stage::logged_in();
+    stage.befriend();
+    let re = u32::try_from(stage.asked.len()).unwrap();
+    stage.input(Input::Command(Command::Call(vec![name("bob")])));
+    stage.forget();
+    for re in 0..=re + 8 {
+        let text = "bob uses a program that cannot be called from here".into();
+        stage.hear(&Reply::Refused(Refused { re, why: Why::NobodyRung, text }));
+    }
+    let told = stage.events();
+    let at = told.iter().position(|e| matches!(e, Event::Ended { reason: EndReason::Failed, .. }));
+    let after = at.and_then(|at| told.get(at + 1));
+    let Some(Event::Refused { why: Why::NobodyRung, text }) = after else { panic!("{told:?}") };
+    assert!(text.as_str().contains("cannot be called from here"), "{text:?}");
+}
+
+#[test]
 fn a_call_without_a_session_fails_in_time() {
     let mut stage = Stage::logged_in();
     stage.befriend();
