@@ -11,7 +11,7 @@ use proto::{Safe, Time};
 
 mod words;
 
-pub use words::{among, clock, ended, ended_note, parted, parted_word, trouble};
+pub use words::{Whom, among, clock, ended, ended_note, parted, parted_word, trouble};
 
 /// Keys are ignored for so long after the window of an incoming call opens over the list: what was meant for the
 /// list must not answer a call.

@@ -115,7 +115,7 @@ pub enum Act {
     },
     /// Play the chosen one louder.
     Louder,
-    /// Play the chosen one less loud.
+    /// Play the chosen one quieter.
     Quieter,
     /// Do what was asked for although it is not encrypted, now and later.
     Consent,
@@ -163,6 +163,11 @@ pub fn hints(places: &[Place]) -> Vec<(&'static str, &'static str)> {
         }
     }
     hints
+}
+
+/// The row of a place that the footer names by this key.
+pub fn hinted(place: Place, key: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.place == place && !row.hint.is_empty() && first_key(row.shown) == key)
 }
 
 fn first_key(shown: &'static str) -> &'static str {
@@ -234,7 +239,6 @@ pub const TABLE: &[Row] = &{
         row(&[code(Code::PageUp)], "PgUp", List, Act::Scroll { up: true }, "", ""),
         row(&[code(Code::PageDown)], "PgDn", List, Act::Scroll { up: false }, "", ""),
         row(&[ch('q')], "q", List, Act::Quit, "quit (asks in a call)", ""),
-        row(&[code(Code::Esc)], "Esc", List, Act::OtherPane, "", ""),
         row(&[ch('?')], "?", List, Act::Help, "", ""),
         //
         row(&[code(Code::Enter)], "Enter", Message, Act::Go, "send", "send"),
@@ -272,7 +276,7 @@ pub const TABLE: &[Row] = &{
         row(&[ch('t')], "t", Call, Act::Mute, "mute, unmute", "mute"),
         row(&[ch('j'), code(Code::Down)], "j or k", Call, Act::Choose { down: true }, "choose a member", ""),
         row(&[ch('k'), code(Code::Up)], "k", Call, Act::Choose { down: false }, "", ""),
-        row(&[ch('+'), ch('=')], "+ or -", Call, Act::Louder, "louder, less loud", "louder"),
+        row(&[ch('+'), ch('=')], "+ or -", Call, Act::Louder, "louder, quieter", "louder"),
         row(&[ch('-')], "-", Call, Act::Quieter, "", "quieter"),
         row(
             &[ch('m'), code(Code::Esc), code(Code::Tab)],

@@ -148,6 +148,8 @@ pub struct Welcome {
     pub chosen: Option<Name>,
     /// What is wrong.
     pub problem: Option<String>,
+    /// The name is still the one that was proposed: the first letter replaces it.
+    pub proposed: bool,
 }
 
 /// The connection, as the title shows it.
@@ -192,7 +194,14 @@ impl Welcome {
         let proposed: String = name.chars().filter(fits).take(NAME_CHARS_MAX).collect();
         let proposed = if Name::parse(&proposed).is_ok() { proposed } else { String::new() };
         let editor = Editor::with(&proposed, NAME_CHARS_MAX);
-        Self { name: editor, unknown_key: None, name_wanted: false, chosen: None, problem: None }
+        Self {
+            name: editor,
+            unknown_key: None,
+            name_wanted: false,
+            chosen: None,
+            problem: None,
+            proposed: true,
+        }
     }
 }
 
@@ -224,18 +233,30 @@ impl Model {
         }
     }
 
-    /// A name as it is shown: `~gina` for a guest, who is nobody's but today's.
-    pub fn shown(&self, name: &Name) -> String {
+    /// Whether this is a guest: a contact of ours, or somebody else's in the call.
+    pub fn guest(&self, name: &Name) -> bool {
         let party =
             self.call.iter().flat_map(|call| &call.parties).any(|party| party.guest && party.name == *name);
-        let guest = party || self.contacts.get(name).is_some_and(is_guest);
-        if guest { format!("~{name}") } else { name.to_string() }
+        party || self.contacts.get(name).is_some_and(is_guest)
+    }
+
+    /// A name as it is shown: `~gina` for a guest, who is nobody's but today's.
+    pub fn shown(&self, name: &Name) -> String {
+        if self.guest(name) { format!("~{name}") } else { name.to_string() }
     }
 
     /// What the keys do with a contact: a guest has no texts.
     pub fn next_keys(&self, name: &Name) -> &'static str {
         let guest = self.contacts.get(name).is_some_and(is_guest);
         if guest { "c calls." } else { "c calls, Enter writes." }
+    }
+
+    /// Why a guest cannot be written to, in a sentence without its end.
+    pub fn no_texts(&self, name: &Name) -> String {
+        match self.settings.plain_server {
+            Some(_) => "This server's protocol has no texts".to_owned(),
+            None => format!("The program of {} has no texts", self.shown(name)),
+        }
     }
 
     /// Names as they are shown, at most so many of them.

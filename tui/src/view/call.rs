@@ -30,7 +30,7 @@ pub(super) fn bar(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let (top, bottom) = (text::row(area, 0), text::row(area, 1));
     let x = headline(model, call, top, buf, theme);
     let keys = match &call.phase {
-        Phase::Incoming(_) => "^G answer  ^X decline",
+        Phase::Incoming(_) => "^G show  ^X decline",
         Phase::Answering(_) | Phase::Placing { .. } => "^X stop",
         Phase::Live { .. } => {
             figures_in_a_row(call, top, x + 2, buf, theme);
@@ -69,7 +69,7 @@ fn figures_in_a_row(call: &Call, area: Rect, x: u16, buf: &mut Buffer, theme: Th
         pieces.push(("waiting for sound".to_owned(), theme.warn()));
     }
     if let Some(figures) = &call.statistics {
-        let trip = figures.round_trip.map(|trip| format!("rtt {}", trip.as_millis()));
+        let trip = figures.round_trip.map(|trip| format!("rtt {:<6}", figures::millis(trip)));
         pieces.extend(trip.map(|trip| (trip, theme.plain())));
         let loss = format!("loss {}", figures::percent(figures.loss_in));
         pieces.push((loss, figures::loss_style(figures.loss_in, theme)));
@@ -132,14 +132,20 @@ fn speaks(party: &Party) -> bool {
 /// How far somebody is, in a word or two; nothing while they are simply there.
 fn being(call: &Call, party: &Party) -> &'static str {
     match party.being {
-        Being::Called if matches!(call.phase, Phase::Placing { .. }) => "called",
-        Being::Called => "invited",
+        Being::Called if calls_us(call, party) => "calls you",
+        Being::Called => "calling",
         Being::Ringing => "ringing",
         Being::In { heard: false, .. } => "no sound yet",
         Being::In { heard: true, .. } if speaks(party) => "speaking",
         Being::In { heard: true, .. } => "",
         Being::Out { reason, .. } => parted_word(reason),
     }
+}
+
+/// Whether it is they who call us, and no answer of ours was heard yet.
+fn calls_us(call: &Call, party: &Party) -> bool {
+    let rings = matches!(call.phase, Phase::Incoming(_) | Phase::Answering(_));
+    rings && call.first().is_some_and(|first| first.name == party.name)
 }
 
 /// One's own meter, or the word that replaces it.
@@ -168,7 +174,7 @@ pub(super) fn panel(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let words = text::fit(&words, area.width.saturating_sub(x), theme.glyphs.more);
     text::left(buf, text::row(area, 0), x, &words, theme.plain());
     let keys = match &call.phase {
-        Phase::Incoming(_) => "^G answer   ^X decline",
+        Phase::Incoming(_) => "^G show   ^X decline",
         Phase::Answering(_) | Phase::Placing { .. } => "^X stop calling",
         Phase::Live { .. } => "^T mute   ^X hang up   ^G full view",
     };

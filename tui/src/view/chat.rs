@@ -45,7 +45,8 @@ pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, ba
                 paragraph(&words, lines, buf, theme);
             }
             None if is_guest(contact) => {
-                let words = format!("{} {GUEST}", model.shown(&contact.name));
+                let about = if model.settings.plain_server.is_some() { UNPROVED } else { GUEST };
+                let words = format!("{} {about}", model.shown(&contact.name));
                 paragraph(&words, lines, buf, theme);
             }
             None => {}
@@ -59,7 +60,9 @@ pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, ba
     let contact = contact?;
     let chat = model.chats.get(&contact.name);
     if is_guest(contact) && chat.is_none_or(|chat| chat.draft.text().is_empty()) {
-        text::left(buf, input, x, "their program has no texts: c calls them", theme.dim());
+        let plain = model.settings.plain_server.is_some();
+        let why = if plain { "this server's protocol has no texts" } else { "their program has no texts" };
+        text::left(buf, input, x, &format!("{why}: c calls them"), theme.dim());
         return None;
     }
     let place = Rect { x: input.x + x, width: input.width - x, ..input };
@@ -74,6 +77,10 @@ const NOBODY: &str = "This is where you talk. Press a to add a contact by name, 
 /// After the name of somebody on a plain door.
 const GUEST: &str = "is a guest, known by this name and nothing else: whoever takes it next looks the same. \
     Calls with a guest are not encrypted, and a guest's program has no texts.";
+
+/// The same where nobody is known by anything else.
+const UNPROVED: &str = "is a name that is not proved here: this server's protocol proves none, and whoever takes it \
+    next looks the same. Calls are not encrypted, and there are no texts.";
 
 fn head(model: &Model, contact: Option<&ContactInfo>, area: Rect, buf: &mut Buffer, theme: Theme) {
     let Some(contact) = contact else { return };

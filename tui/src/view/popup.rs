@@ -72,11 +72,16 @@ fn add_contact(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme: Th
     let own = own_link(model, add, width.saturating_sub(8));
     let problem = add.problem.as_deref().unwrap_or_default();
     let problem = text::wrap(problem, width.saturating_sub(8));
-    let hints: &[&str] = if model.own_link.is_some() { &[] } else { &HINTS };
+    let links = model.settings.plain_server.is_none();
+    let hints: &[&str] = match (links, model.own_link.is_some()) {
+        (true, true) => &[],
+        (true, false) => &HINTS,
+        (false, _) => &HINTS[..1],
+    };
     let height = 6 + u16::try_from(own.len() + problem.len() + hints.len()).unwrap_or(0);
     let inside = window(area, width, height, "Add a contact", buf, theme);
     let row = |y| text::row(inside, y);
-    let x = text::left(buf, row(1), 1, "name or link  ", theme.dim());
+    let x = text::left(buf, row(1), 1, if links { "name or link  " } else { "name  " }, theme.dim());
     let field = Rect { x: inside.x + x, width: inside.width.saturating_sub(x), ..row(1) };
     let cursor = line::line(&add.who, field, buf, theme);
     let mut y = 2;
@@ -102,6 +107,9 @@ const HINTS: [&str; 2] = [
 ];
 
 fn own_link(model: &Model, add: &Add, room: u16) -> Vec<String> {
+    if model.settings.plain_server.is_some() {
+        return Vec::new();
+    }
     match (&model.own_link, add.link_wanted) {
         (Some(link), _) => {
             let mut rows = vec!["Your own link, for one person (also: tincan invite):".to_owned()];

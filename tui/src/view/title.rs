@@ -117,7 +117,7 @@ pub(super) fn state(model: &Model) -> Option<String> {
             format!("{} is calling {}", caller(model, call), clock(now - incoming.since))
         }
         Phase::Answering(_) => format!("{} connecting", with()),
-        Phase::Placing { since, .. } => format!("{} {} {}", with(), placing(call), clock(now - *since)),
+        Phase::Placing { since, .. } => format!("{} {}", placing(call, &with()), clock(now - *since)),
         Phase::Live { since } => {
             let muted = if model.sound.muted { " muted" } else { "" };
             let who = if call.is_group() { here(call) } else { with() };
@@ -142,9 +142,9 @@ pub(super) fn here(call: &Call) -> String {
     }
 }
 
-/// How far a call being placed got, in a word.
-pub(super) fn placing(call: &Call) -> &'static str {
-    if call.rings() { "ringing" } else { "calling" }
+/// How far a call being placed to these got. That we call them, and not they us, is seen from the order of the words.
+pub(super) fn placing(call: &Call, with: &str) -> String {
+    if call.rings() { format!("{with} ringing") } else { format!("calling {with}") }
 }
 
 /// `14:32` where the user is.

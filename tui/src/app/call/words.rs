@@ -21,22 +21,40 @@ pub fn among(names: &[String], most: usize) -> String {
     }
 }
 
-/// What happened to a call with these (of which there are `many`), and what to do next, in a sentence.
-pub fn ended(with: &str, many: bool, reason: EndReason, lasted: Option<Duration>) -> String {
+/// Those whom the end of a call is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Whom<'a> {
+    /// Their names, as they are shown.
+    pub names: &'a str,
+    /// There is more than one.
+    pub many: bool,
+    /// A text can be written to each of them; not to a guest.
+    pub texts: bool,
+}
+
+/// What happened to a call with these, and what to do next, in a sentence.
+pub fn ended(whom: Whom<'_>, reason: EndReason, lasted: Option<Duration>) -> String {
+    let Whom { names: with, many, texts } = whom;
     let talked = lasted.map(|lasted| format!(" You talked {}.", clock(lasted))).unwrap_or_default();
     let are = if many { "are" } else { "is" };
+    let write_or = if texts { "Write a message, or c" } else { "C" };
     match reason {
+        EndReason::HungUp if many && lasted.is_some() => format!("You left the call with {with}.{talked}"),
         EndReason::HungUp => format!("The call with {with} is over.{talked}"),
         EndReason::TheyHungUp if many => format!("Everybody else left the call with {with}.{talked}"),
         EndReason::TheyHungUp => format!("{with} hung up.{talked}"),
-        EndReason::Declined => format!("{with} declined. Write a message, or call again later with c."),
+        EndReason::Declined => format!("{with} declined. {write_or}all again later with c."),
         EndReason::Busy => {
             let calls = if many { "other calls" } else { "another call" };
-            format!("{with} {are} in {calls}. Write a message, or call again later with c.")
+            format!("{with} {are} in {calls}. {write_or}all again later with c.")
         }
         EndReason::NoAnswer => {
             let rang = RING_TIME_MAX.as_secs();
-            format!("{with} did not answer in {rang} s. Call again with c, or write a message: it waits.")
+            let waits = if texts { ", or write a message: it waits" } else { "" };
+            format!("{with} did not answer in {rang} s. Call again with c{waits}.")
+        }
+        EndReason::Gone if !texts => {
+            format!("{with} {are} not connected. Call with c once they are.")
         }
         EndReason::Gone => format!("{with} {are} not connected. Write a message: it waits until they are."),
         EndReason::Taken => format!("Another device of yours took the call with {with}."),
@@ -136,16 +154,30 @@ mod tests {
         EndReason::Failed,
     ];
 
+    const BOB: Whom<'_> = Whom { names: "bob", many: false, texts: true };
+    const BOTH: Whom<'_> = Whom { names: "bob and carol", many: true, texts: true };
+
+    #[test]
+    fn nobody_is_sent_to_write_to_a_guest() {
+        for reason in REASONS {
+            let words = ended(Whom { names: "~gina", many: false, texts: false }, reason, None);
+            assert!(words.contains("~gina") && !words.contains("essage"), "{words}");
+        }
+        for reason in [EndReason::Declined, EndReason::Busy, EndReason::NoAnswer, EndReason::Gone] {
+            assert!(ended(BOB, reason, None).contains("rite a message"), "{reason:?}");
+        }
+    }
+
     #[test]
     fn every_end_names_the_person() {
         for reason in REASONS {
-            assert!(ended("bob", false, reason, None).contains("bob"), "{reason:?}");
-            assert!(ended("bob and carol", true, reason, None).contains("bob and carol"), "{reason:?}");
+            assert!(ended(BOB, reason, None).contains("bob"), "{reason:?}");
+            assert!(ended(BOTH, reason, None).contains("bob and carol"), "{reason:?}");
             assert!(parted("bob", reason).contains("bob"), "{reason:?}");
         }
-        let talked = ended("bob", false, EndReason::TheyHungUp, Some(Duration::from_secs(3 * 60 + 12)));
+        let talked = ended(BOB, EndReason::TheyHungUp, Some(Duration::from_secs(3 * 60 + 12)));
         assert_eq!(talked, "bob hung up. You talked 03:12.");
-        let busy = ended("bob and carol", true, EndReason::Busy, None);
+        let busy = ended(BOTH, EndReason::Busy, None);
         assert!(busy.starts_with("bob and carol are in other calls."), "{busy}");
     }
 

@@ -1,12 +1,14 @@
 //! What the client machine tells of calls, in the words of the screen.
 
+use std::time::Duration;
+
 use proto::Time;
 use proto::client::EndReason;
 use proto::id::{Name, Ssrc};
 use proto::media::SoundCommand;
 use proto::wire::record::Standing;
 
-use super::super::call::{self, BELL_EVERY, Being, Call, Incoming, Phase};
+use super::super::call::{self, BELL_EVERY, Being, Call, Incoming, Phase, Whom};
 use super::super::model::{Focus, Model};
 use super::super::msg::Effect;
 use super::super::popup::{Consent, Popup, Wanted};
@@ -136,7 +138,7 @@ pub(super) fn ended(model: &mut Model, with: Vec<Name>, reason: EndReason, effec
     if !known {
         // Nothing is on the screen of it: the names are all there is.
         let names: Vec<&Name> = with.iter().collect();
-        let text = call::ended(&model.among(&names, NAMES_SHOWN), names.len() > 1, reason, None);
+        let text = said(model, &names, reason, None);
         return notice(model, text);
     }
     let text = end_of_call(model, reason);
@@ -150,6 +152,9 @@ fn end_of_call(model: &mut Model, reason: EndReason) -> String {
     let Some(call) = model.call.clone() else { return String::new() };
     let group = call.is_group();
     let rang = matches!(call.phase, Phase::Incoming(_) | Phase::Answering(_));
+    // We end a call that still rings here by declining it.
+    let declined = matches!(call.phase, Phase::Incoming(_)) && reason == EndReason::HungUp;
+    let reason_noted = if declined { EndReason::Declined } else { reason };
     // Whoever called is who did not reach us; the others did not call. Who left before has their line already.
     let noted = call
         .parties
@@ -158,24 +163,37 @@ fn end_of_call(model: &mut Model, reason: EndReason) -> String {
         .filter(|(at, party)| if rang { *at == 0 } else { !group || !party.is_out() });
     for (_, party) in noted {
         let others = others(model, &party.name);
-        note(model, &party.name, call::ended_note(reason, party.lasted(now), &others));
+        note(model, &party.name, call::ended_note(reason_noted, party.lasted(now), &others));
     }
     let Some(first) = call.first().map(|party| party.name.clone()) else { return String::new() };
     if reason == EndReason::Missed && model.chatting() != Some(&first) {
         model.chats.entry(first.clone()).or_default().unread += 1;
+    }
+    if declined {
+        return format!("You declined the call of {}.", model.shown(&first));
     }
     if rang {
         let caller = match (reason, others(model, &first)) {
             (EndReason::Missed, others) if group => format!("{}, with {others},", model.shown(&first)),
             _ => model.shown(&first),
         };
-        return call::ended(&caller, false, reason, None);
+        return call::ended(Whom { names: &caller, many: false, texts: !model.guest(&first) }, reason, None);
     }
     // Who hung up ended it for all who were ever in it; any other reason is of those who were left.
     let lasted = call.lasted(now);
     let of_all = matches!(reason, EndReason::HungUp | EndReason::TheyHungUp) && lasted.is_some();
     let names = if of_all { call.parties.iter().map(|party| &party.name).collect() } else { call.names() };
-    call::ended(&model.among(&names, NAMES_SHOWN), names.len() > 1, reason, lasted)
+    // Whoever leaves a call leaves those who are in it.
+    let there = call.parties.iter().filter(|party| party.ssrc().is_some()).map(|party| &party.name);
+    let there: Vec<&Name> = there.filter(|_| reason == EndReason::HungUp).collect();
+    said(model, if there.is_empty() { &names } else { &there }, reason, lasted)
+}
+
+/// The end of a call with these in a sentence.
+fn said(model: &Model, names: &[&Name], reason: EndReason, lasted: Option<Duration>) -> String {
+    let texts = !names.iter().any(|name| model.guest(name));
+    let among = model.among(names, NAMES_SHOWN);
+    call::ended(Whom { names: &among, many: names.len() > 1, texts }, reason, lasted)
 }
 
 /// What was wanted needs a yes first, because of these.

@@ -118,8 +118,12 @@ fn say_trouble(model: &mut Model, what: &str, half: &HalfState) {
 pub(super) fn trouble(model: &mut Model, why: Safe) {
     let words = why.to_string();
     if let Stage::Welcome(welcome) = &mut model.stage {
-        welcome.problem = Some(words);
-        model.dirty = true;
+        // A server hangs up on whoever has no name yet after a while, and is there again when a name is given. That
+        // it cannot be reached at all is another matter.
+        if model.link != Link::Online {
+            welcome.problem = Some(words);
+            model.dirty = true;
+        }
     } else if model.trouble.as_ref() != Some(&words) {
         notice(model, words.clone());
         model.trouble = Some(words);

@@ -61,6 +61,11 @@ fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
 }
 
 fn write(model: &mut Model, text: &str) {
+    if let Stage::Welcome(welcome) = &mut model.stage
+        && core::mem::take(&mut welcome.proposed)
+    {
+        welcome.name.take();
+    }
     let Some(editor) = model.editor() else { return };
     if !editor.insert(text) {
         notice(model, format!("That is too long: a message has at most {TEXT_BYTES_MAX} bytes."));
@@ -81,6 +86,9 @@ fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Interrupt => quit(model, true, effects),
         Act::Quit => quit(model, model.call.is_some(), effects),
         Act::Edit(edit) => {
+            if let Stage::Welcome(welcome) = &mut model.stage {
+                welcome.proposed = false;
+            }
             if let Some(editor) = model.editor() {
                 editor.edit(edit);
             }
@@ -138,7 +146,7 @@ fn other_pane(model: &mut Model) {
 fn write_to_selected(model: &mut Model) {
     let Some(contact) = model.contacts.selected() else { return };
     if is_guest(contact) {
-        return notice(model, format!("The program of ~{} has no texts: c calls them.", contact.name));
+        return notice(model, format!("{}: c calls them.", model.no_texts(&contact.name)));
     }
     model.focus = Focus::Message;
 }
@@ -200,6 +208,9 @@ fn undo(model: &mut Model) {
 }
 
 fn own_link(model: &mut Model, effects: &mut Vec<Effect>) {
+    if model.settings.plain_server.is_some() {
+        return notice(model, "This server's protocol has no links.");
+    }
     let Some(Popup::Add(add)) = model.popups.last_mut() else { return };
     if model.own_link.is_none() && !add.link_wanted {
         add.link_wanted = true;
@@ -219,6 +230,7 @@ fn go(model: &mut Model, effects: &mut Vec<Effect>) {
 /// Enter on the first-run screen: trusts the key that is shown and takes the name that is shown, in one.
 fn join(model: &mut Model, effects: &mut Vec<Effect>) {
     let Stage::Welcome(welcome) = &mut model.stage else { return };
+    welcome.proposed = false;
     match Name::parse(welcome.name.text()) {
         Err(wrong) => welcome.problem = Some(format!("Choose another name: {wrong}.")),
         Ok(name) => {
@@ -274,7 +286,7 @@ fn redeem(link: &str, server: Option<Fingerprint>) -> Result<(String, Command), 
 fn say(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(contact) = model.contacts.selected() else { return };
     if is_guest(contact) {
-        return notice(model, format!("The program of ~{} has no texts: c calls them.", contact.name));
+        return notice(model, format!("{}: c calls them.", model.no_texts(&contact.name)));
     }
     let (to, standing, blocked) = (contact.name.clone(), contact.standing, contact.blocked);
     if standing != Standing::Mutual || blocked {

@@ -444,3 +444,55 @@ fn the_next_key_that_is_named_reaches_the_contact_that_is_named() {
     assert_eq!(story.selected(), "alice2");
     assert_eq!(story.notice(), "alice2 is your contact now: c calls, Enter writes.");
 }
+
+#[test]
+fn a_server_that_hangs_up_on_the_nameless_is_no_trouble() {
+    let mut story = Story::new(None, UNICODE);
+    let problem = |story: &Story| match &story.model.stage {
+        Stage::Welcome(welcome) => welcome.problem.clone(),
+        Stage::Main | Stage::Stop { .. } => panic!("still on the first run"),
+    };
+    story.event(Msg::Trouble(Safe::line("connection refused")));
+    assert_eq!(problem(&story).as_deref(), Some("connection refused"), "it was never reached");
+    story.tell(Event::Link(LinkState::Online));
+    assert_eq!(problem(&story), None);
+    story.tell(Event::NameWanted);
+    story.event(Msg::Trouble(Safe::line("lost the connection")));
+    assert_eq!(problem(&story), None);
+    story.tell(Event::Link(LinkState::Away { retry_in: Duration::from_secs(1) }));
+    story.keys("Enter");
+    story.tell(Event::Link(LinkState::Online));
+    story.tell(Event::NameWanted);
+    assert_eq!(story.asked().last(), Some(&send(Command::Join(name("alice")))));
+}
+
+#[test]
+fn the_first_letter_replaces_the_proposed_name() {
+    let mut story = Story::new(None, UNICODE);
+    let typed = |story: &Story| match &story.model.stage {
+        Stage::Welcome(welcome) => welcome.name.text().to_owned(),
+        Stage::Main | Stage::Stop { .. } => panic!("still on the first run"),
+    };
+    story.keys("bob");
+    assert_eq!(typed(&story), "bob");
+    let mut story = Story::new(None, UNICODE);
+    story.keys("^e 2");
+    assert_eq!(typed(&story), "alice2", "whoever edits it keeps it");
+}
+
+#[test]
+fn escape_in_the_list_is_not_the_way_to_the_message_line() {
+    let mut story = Story::friends();
+    story.keys("Esc");
+    assert_eq!(story.model.focus, Focus::List);
+    story.keys("Space Esc");
+    assert!(story.model.contacts.marked().is_empty() && story.model.focus == Focus::List);
+}
+
+#[test]
+fn a_plain_server_has_no_links_to_hand_out() {
+    let mut story = Story::friends();
+    story.model.settings.plain_server = Some("binary");
+    story.keys("a ^o");
+    assert_eq!(story.asked(), []);
+}

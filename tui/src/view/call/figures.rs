@@ -16,6 +16,9 @@ use super::super::theme::Theme;
 /// What a call that is not encrypted means.
 pub(super) const OVERHEARD: &str = "The server and the network can hear this call.";
 
+/// Columns of a figure in a row: `9999 ms`, `100.0 %`.
+const FIGURE_COLUMNS: u16 = 7;
+
 /// What is wrong, and the figures of a call, one in a row, with the details beside them where there is room.
 pub(super) fn figures(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme, wide: bool) {
     let mut y = 0;
@@ -54,7 +57,8 @@ pub(super) fn in_one_row(call: &Call, area: Rect, buf: &mut Buffer, theme: Theme
             return;
         }
         x = text::left(buf, area, x, label, theme.dim());
-        x = text::left(buf, area, x + 1, &value, style) + 3;
+        // As wide whatever the value is, so that what stands behind it does not jump.
+        x = (x + 1 + FIGURE_COLUMNS).max(text::left(buf, area, x + 1, &value, style)) + 2;
     }
 }
 
@@ -106,8 +110,8 @@ pub(super) fn devices(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme)
     text::left(buf, area, x, muted, theme.warn());
 }
 
-fn millis(time: Duration) -> String {
-    if time < Duration::from_millis(1) { "under 1 ms".to_owned() } else { format!("{} ms", time.as_millis()) }
+pub(super) fn millis(time: Duration) -> String {
+    if time < Duration::from_millis(1) { "<1 ms".to_owned() } else { format!("{} ms", time.as_millis()) }
 }
 
 pub(super) fn percent(share: f32) -> String {

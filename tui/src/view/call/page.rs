@@ -39,13 +39,18 @@ pub(in crate::view) fn page(model: &Model, area: Rect, buf: &mut Buffer, theme: 
 /// With whom, how far, and whether it is encrypted.
 fn head(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
     let group = call.is_group();
-    let with = if group { "group call".to_owned() } else { model.with(call, 1) };
+    let with = match &call.phase {
+        Phase::Placing { .. } if group => title::placing(call, "group call"),
+        Phase::Placing { .. } => title::placing(call, &model.with(call, 1)),
+        Phase::Incoming(_) | Phase::Answering(_) | Phase::Live { .. } if group => "group call".to_owned(),
+        Phase::Incoming(_) | Phase::Answering(_) | Phase::Live { .. } => model.with(call, 1),
+    };
     let x = text::left(buf, area, 2, &with, theme.strong());
     let now = model.now.mono;
     let words = match &call.phase {
         Phase::Live { since } if group => format!("{}  {}", clock(now - *since), title::here(call)),
         Phase::Live { since } => format!("in call  {}", clock(now - *since)),
-        Phase::Placing { since, .. } => format!("{}  {}", title::placing(call), clock(now - *since)),
+        Phase::Placing { since, .. } => clock(now - *since),
         Phase::Incoming(incoming) => format!("is calling  {}", clock(now - incoming.since)),
         Phase::Answering(_) => "connecting".to_owned(),
     };

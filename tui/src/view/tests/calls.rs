@@ -187,6 +187,16 @@ fn plain_pages(look: Look) -> Vec<(&'static str, Story)> {
     let mut story = Story::morning_with_gina(look);
     story.model.settings.plain_server = Some("binary");
     page("plain_server", story);
+
+    let mut story = Story::morning_with_gina(look);
+    story.model.settings.plain_server = Some("binary");
+    story.model.contacts.select(&name("gina"));
+    page("plain_server_contact", story);
+
+    let mut story = Story::morning_with_gina(look);
+    story.model.settings.plain_server = Some("binary");
+    story.keys("a");
+    page("plain_server_add", story);
     list
 }
 
@@ -289,4 +299,22 @@ fn a_call_of_five_over_a_network_is_at_most_800_bytes_a_second() {
         bytes += tty.show(&story).len();
     }
     assert!(bytes / 10 <= 800, "{} bytes a second", bytes / 10);
+}
+
+#[test]
+fn figures_stand_still_whatever_they_are() {
+    let places = |micros: u64| {
+        let mut story = Story::group(UNICODE, false);
+        story.keys("^g");
+        story.hear(SoundEvent::Statistics(Box::new(Statistics {
+            round_trip: Some(Duration::from_micros(micros)),
+            jitter: Duration::from_micros(micros),
+            ..Statistics::default()
+        })));
+        let (buffer, _) = story.buffer(80, 24);
+        ["loss", "jitter", "buffer"].map(|label| find(&buffer, label))
+    };
+    assert!(places(900).iter().all(Option::is_some));
+    assert_eq!(places(900), places(1000));
+    assert_eq!(places(900), places(1_234_000));
 }

@@ -384,3 +384,35 @@ fn a_guest_is_called_and_not_written_to() {
     assert_eq!(story.asked(), []);
     assert_eq!(story.notice(), "The program of ~gina has no texts: c calls them.");
 }
+
+#[test]
+fn whoever_leaves_is_told_whom_and_a_declined_call_is_called_that() {
+    let mut story = Story::circle();
+    story.tell(Event::Calling { to: names("bob carol dave"), plain: false });
+    story.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(1), plain: false });
+    story.tell(Event::Joined { who: name("carol"), ssrc: Ssrc(2), plain: false });
+    story.wait(Duration::from_secs(60));
+    story.tell(Event::Ended { with: names("bob carol dave"), reason: EndReason::HungUp });
+    assert_eq!(story.notice(), "You left the call with bob and carol. You talked 01:00.");
+    story.tell(Event::Incoming { from: name("dave"), others: Vec::new(), guests: Vec::new(), plain: false });
+    story.tell(Event::Ended { with: names("dave"), reason: EndReason::HungUp });
+    assert_eq!(story.notice(), "You declined the call of dave.");
+    assert_eq!(story.last_note("dave"), "call, declined");
+}
+
+#[test]
+fn nobody_is_sent_to_write_to_a_guest_who_did_not_answer() {
+    let mut story = Story::circle();
+    story.tell(Event::Calling { to: names("gina"), plain: true });
+    story.tell(Event::Ended { with: names("gina"), reason: EndReason::Gone });
+    assert_eq!(story.notice(), "~gina is not connected. Call with c once they are.");
+}
+
+#[test]
+fn the_volume_of_somebody_who_is_not_in_is_said_to_be_none() {
+    let mut story = Story::circle();
+    story.tell(Event::Calling { to: names("bob"), plain: false });
+    story.keys("^g +");
+    assert_eq!(story.asked(), []);
+    assert_eq!(story.notice(), "bob is not in the call: there is nothing to play.");
+}
