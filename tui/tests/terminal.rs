@@ -200,7 +200,7 @@ fn idle_writes_nothing_and_a_typed_letter_is_at_most_twenty_bytes() {
         let bytes = screen.settle();
         assert!((1..=40).contains(&bytes), "{bytes} bytes for a letter, and at most a minute of the clock");
     }
-    screen.see("name      alicebcd");
+    screen.see("name      bcd ");
 }
 
 /// While the terminal takes nothing, keys are still read and no bytes pile up; then the newest state is shown.
