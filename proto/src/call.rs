@@ -420,8 +420,7 @@ impl Call {
 
     fn bind(&mut self, room: &Room) {
         let Some(relay_addr) = self.relay else { return };
-        if *room.grant.ticket == [0; 32] {
-            // Rung by a call that is not encrypted: the ticket comes with the yes.
+        if !room.is_seated() {
             return;
         }
         let place = Place {

@@ -241,6 +241,11 @@ impl Room {
         self.grant.call
     }
 
+    /// Whether we have a ticket. Rung by a call that is not encrypted, it comes with the yes.
+    pub(super) fn is_seated(&self) -> bool {
+        *self.grant.ticket != [0; 32]
+    }
+
     /// Whether a call in it is not encrypted.
     pub(super) fn is_plain(&self) -> bool {
         self.grant.plain || self.has_guest()

@@ -61,9 +61,12 @@ impl Call {
     /// 359 in such a call: true when it says that somebody rings or is in.
     pub(super) fn plain_state(&mut self, at: usize, state: MemberState, device: Option<DeviceId>) -> bool {
         let Phase::Up(session) = &mut self.phase else { return false };
-        let call = session.room.call();
+        let (call, seated) = (session.room.call(), session.room.is_seated());
         let party = &mut session.parties[at];
         match (state, &mut party.stage) {
+            // We said yes, and the server has not heard it. It will say who is in again, after our ticket: until then
+            // there is no place to open sound at.
+            (MemberState::Joined, _) if !seated => true,
             (MemberState::Ringing, Stage::Invited { rings }) => {
                 if !core::mem::replace(rings, true) {
                     let name = party.name.clone();

@@ -175,6 +175,26 @@ fn a_guest_who_calls_rings_and_is_answered_after_a_yes() {
 }
 
 #[test]
+fn who_joins_between_our_yes_and_our_ticket_opens_no_sound_and_is_heard_afterwards() {
+    let mut stage = Stage::with_a_guest();
+    stage.wishes(Command::AllowPlain(name("gwen")));
+    stage.rung_by("gwen");
+    stage.hear_ringing_room(&["gwen", "bob"]);
+    stage.wishes(Command::Answer);
+    stage.state_of("bob", MemberState::Joined);
+    assert_eq!(stage.told_agent(), [], "there is no place yet");
+    stage.hear_room(&["gwen", "bob"], true);
+    stage.state_of("gwen", MemberState::Joined);
+    stage.state_of("bob", MemberState::Joined);
+    let told = stage.told_agent();
+    let [CallCommand::Bind(_), CallCommand::OpenPlain(CALL), heard @ ..] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    let listen = |ssrc| CallCommand::ListenPlain { call: CALL, ssrc: Ssrc(ssrc) };
+    assert_eq!(heard, [listen(3), listen(2)]);
+}
+
+#[test]
 fn a_guest_of_somebody_else_is_agreed_to_for_one_call() {
     let mut stage = Stage::with_bob();
     for _ in 0..2 {
