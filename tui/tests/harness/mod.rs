@@ -1,6 +1,7 @@
 //! What a scenario needs around the real programs: a server that can be killed, clients with and without a screen,
 //! a private sound world, and numbers for what was heard. Everything a scenario started ends with it.
 
+pub(crate) mod chord;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod sound;
@@ -58,6 +59,9 @@ impl Drop for Scratch {
     #[expect(clippy::print_stderr, reason = "whoever looks into the failure wants to know where")]
     fn drop(&mut self) {
         if std::thread::panicking() {
+            for (who, story) in stories(&self.0) {
+                eprintln!("{who}:\n{story}");
+            }
             eprintln!("left for a look: {}", self.0.display());
         } else {
             // Leftovers in a temporary directory do no harm.
@@ -65,6 +69,17 @@ impl Drop for Scratch {
         }
     }
 }
+
+/// What those who were asked to quit were told and said, by their name.
+fn stories(scratch: &Path) -> Vec<(String, String)> {
+    let files = std::fs::read_dir(scratch).into_iter().flatten().flatten().map(|entry| entry.path());
+    let told = files.filter(|path| path.extension().is_some_and(|e| e == STORY));
+    told.map(|path| (path.display().to_string(), std::fs::read_to_string(&path).unwrap_or_default()))
+        .collect()
+}
+
+/// What the file of a story ends with.
+const STORY: &str = "story";
 
 /// The workspace's folder.
 pub(crate) fn house() -> PathBuf {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use super::{PATIENCE, Scratch, house, wait_for};
+use super::{PATIENCE, STORY, Scratch, house, wait_for};
 
 /// The client: the one this test was built with, unless `TINCAN_PROGRAMS` names a folder of others.
 pub(crate) fn tincan() -> &'static Path {
@@ -166,6 +166,7 @@ fn lines_of(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
 /// `tincan --headless`: lines in, events out.
 pub(crate) struct Headless {
     name: String,
+    profile: PathBuf,
     child: Ward,
     stdin: Option<ChildStdin>,
     events: Receiver<String>,
@@ -207,7 +208,8 @@ impl Headless {
             .expect("tincan starts");
         let events = lines_of(child.stdout.take().expect("stdout is piped"));
         let stdin = child.stdin.take();
-        let mut client = Self { name: name.into(), child: Ward(child), stdin, events, story: String::new() };
+        let (name, story) = (name.into(), String::new());
+        let mut client = Self { name, profile, child: Ward(child), stdin, events, story };
         client.expect("login");
         client
     }
@@ -270,7 +272,10 @@ impl Headless {
     pub(crate) fn quit(mut self) -> ExitStatus {
         self.say("quit");
         self.stdin = None;
-        wait_for("the client to end", || self.child.0.try_wait().ok().flatten())
+        let status = wait_for("the client to end", || self.child.0.try_wait().ok().flatten());
+        while self.next(Duration::ZERO).is_some() {}
+        std::fs::write(self.profile.with_extension(STORY), &self.story).expect("the disk takes the story");
+        status
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -186,7 +186,7 @@ pub(crate) fn to_i16(sample: f32) -> i16 {
     (sample.clamp(-1.0, 1.0) * 32767.0) as i16
 }
 
-fn energy(samples: &[f32]) -> f64 {
+pub(crate) fn energy(samples: &[f32]) -> f64 {
     samples.iter().map(|&s| f64::from(s) * f64::from(s)).sum()
 }
 

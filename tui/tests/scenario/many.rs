@@ -2,39 +2,37 @@
 
 use std::time::{Duration, Instant};
 
+use crate::harness::chord::{chord, seconds_of};
 use crate::harness::process::{Headless, Server};
-use crate::harness::signal::{self, RATE, find, voice_like};
+use crate::harness::signal::{self, RATE};
 use crate::harness::{Scratch, my_turn};
 
-/// Said by one person: which voice, and when it speaks, in seconds since the own microphone opened.
+/// Said by one person: which chord, and when it begins, in seconds since the own microphone opened.
 #[derive(Clone, Copy)]
 pub(crate) struct Part {
     pub(crate) name: &'static str,
-    pub(crate) voice: u64,
+    pub(crate) chord: usize,
     pub(crate) begins: f64,
 }
 
 /// How long everybody speaks.
 const SPEECH: f64 = 2.0;
+/// Of that, what is heard of whoever is heard, and of whoever is not.
+const HEARD: (f64, f64) = (1.4, 0.1);
 
 impl Part {
-    /// Silence, then the voice, then silence.
+    /// Silence, then the chord, then silence.
     pub(crate) fn write_microphone(self, scratch: &Scratch, seconds: f64) -> String {
         let mut samples = vec![0.0; (self.begins * RATE as f64) as usize];
-        samples.extend(voice_like(self.voice, SPEECH));
+        samples.extend(chord(self.chord, SPEECH));
         samples.resize((seconds * RATE as f64) as usize, 0.0);
         let microphone = scratch.join(&format!("{}-in.wav", self.name));
         signal::write_wav(&microphone, &samples);
         format!("wav:{},{}", microphone.display(), scratch.join(&format!("{}-out.wav", self.name)).display())
     }
 
-    /// How much what `listener` recorded is like what was said: over 0.7 when it was heard, well below 0.5 when not.
-    pub(crate) fn likeness(self, scratch: &Scratch, listener: &str) -> f64 {
-        let heard = signal::read_wav(&scratch.join(&format!("{listener}-out.wav")));
-        let said = voice_like(self.voice, SPEECH);
-        let piece = RATE / 2;
-        let pieces = said.chunks_exact(piece).skip(1).map(|piece| find(piece, &heard).likeness);
-        signal::median(pieces)
+    fn seconds_heard_by(self, scratch: &Scratch, listener: &str) -> f64 {
+        seconds_of(self.chord, &signal::read_wav(&scratch.join(&format!("{listener}-out.wav"))))
     }
 }
 
@@ -44,19 +42,14 @@ impl Part {
 pub(crate) fn assert_who_hears_whom(scratch: &Scratch, parts: &[Part], expected: &[&str]) {
     let mut seen = Vec::new();
     for speaker in parts {
-        let row: Vec<(char, f64)> = parts
-            .iter()
-            .map(|listener| {
-                let likeness = speaker.likeness(scratch, listener.name);
-                let letter = listener.name.chars().next().expect("a name is not empty");
-                (if listener.name != speaker.name && likeness >= 0.7 { letter } else { '.' }, likeness)
-            })
-            .collect();
-        let figures: Vec<String> = row.iter().map(|(_, likeness)| format!("{likeness:.2}")).collect();
-        println!("{:>6} is heard: {}", speaker.name, figures.join(" "));
-        let unclear = row.iter().any(|(_, likeness)| (0.5..0.7).contains(likeness));
-        assert!(!unclear, "neither heard nor unheard: {}: {figures:?}", speaker.name);
-        seen.push(row.iter().map(|(letter, _)| *letter).collect::<String>());
+        let seconds: Vec<f64> = parts.iter().map(|l| speaker.seconds_heard_by(scratch, l.name)).collect();
+        println!("{:>6} is heard for seconds: {seconds:.1?}", speaker.name);
+        let letter = |(listener, seconds): (&Part, &f64)| match *seconds {
+            enough if enough >= HEARD.0 => listener.name.chars().next().expect("a name is not empty"),
+            nothing if nothing <= HEARD.1 => '.',
+            _ => '?',
+        };
+        seen.push(parts.iter().zip(&seconds).map(letter).collect::<String>());
     }
     assert_eq!(seen, expected);
 }
@@ -75,11 +68,11 @@ fn of_five_one_comes_late_and_one_leaves_and_each_hears_what_was_said_while_they
     let server = Server::start(&scratch);
     // Eve answers 5 s late, and dan leaves after 11 s.
     let parts = [
-        Part { name: "ann", voice: 11, begins: 1.5 },
-        Part { name: "ben", voice: 12, begins: 8.0 },
-        Part { name: "cat", voice: 13, begins: 13.0 },
-        Part { name: "dan", voice: 14, begins: 5.8 },
-        Part { name: "eve", voice: 15, begins: 11.5 },
+        Part { name: "ann", chord: 0, begins: 1.5 },
+        Part { name: "ben", chord: 1, begins: 8.0 },
+        Part { name: "cat", chord: 2, begins: 13.0 },
+        Part { name: "dan", chord: 3, begins: 5.8 },
+        Part { name: "eve", chord: 4, begins: 11.5 },
     ];
     let start = |part: &Part| {
         let sound = part.write_microphone(&scratch, 40.0);

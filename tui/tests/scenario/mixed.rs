@@ -53,9 +53,9 @@ fn two_plain_people_and_a_native_one_hear_each_other() {
     let scratch = Scratch::new("plain-three");
     let doors = Doors::open(&scratch);
     let parts = [
-        Part { name: "ann", voice: 21, begins: 2.0 },
-        Part { name: "ben", voice: 22, begins: 5.0 },
-        Part { name: "cat", voice: 23, begins: 8.0 },
+        Part { name: "ann", chord: 0, begins: 2.0 },
+        Part { name: "ben", chord: 1, begins: 5.0 },
+        Part { name: "cat", chord: 2, begins: 8.0 },
     ];
     let sounds = parts.map(|part| part.write_microphone(&scratch, 30.0));
     let mut ann = doors.client(&scratch, Kind::Binary, "ann", 2, &sounds[0]);
@@ -93,9 +93,9 @@ fn a_plain_person_hears_each_of_two_natives_though_the_server_speaks_for_both() 
     let scratch = Scratch::new("plain-two-natives");
     let doors = Doors::open(&scratch);
     let parts = [
-        Part { name: "ann", voice: 31, begins: 2.0 },
-        Part { name: "ben", voice: 32, begins: 5.0 },
-        Part { name: "cat", voice: 33, begins: 8.0 },
+        Part { name: "ann", chord: 0, begins: 2.0 },
+        Part { name: "ben", chord: 1, begins: 5.0 },
+        Part { name: "cat", chord: 2, begins: 8.0 },
     ];
     let sounds = parts.map(|part| part.write_microphone(&scratch, 30.0));
     let mut ann = doors.client(&scratch, Kind::Binary, "ann", 2, &sounds[0]);
