@@ -8,9 +8,11 @@
 //! it: invented sound fades into the speaker's own quiet and back, and a cut is bridged. Nothing here allocates after
 //! construction.
 
+use std::time::Duration;
+
 use crate::codec::{self, CodecError, Decode, Decoder};
 use crate::comfort::Comfort;
-use crate::frame::{FRAME_SAMPLES_MAX, FrameDuration};
+use crate::frame::{FRAME_SAMPLES_MAX, FrameDuration, SAMPLE_RATE};
 use crate::jitter::{Jitter, Step};
 pub use crate::jitter::{PlayoutCounters, Unplaced};
 use crate::level::{Level, Meter};
@@ -45,6 +47,13 @@ pub struct PlayoutStats {
     pub target: u32,
     /// Delay as it is, samples at 48 kHz; zero while nothing plays.
     pub delay: u32,
+}
+
+impl PlayoutStats {
+    /// Delay as it is; zero while nothing plays.
+    pub fn delay(&self) -> Duration {
+        Duration::from_micros(u64::from(self.delay) * 1_000_000 / u64::from(SAMPLE_RATE))
+    }
 }
 
 /// The buffer, decoder and meter of one speaker.

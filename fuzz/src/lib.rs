@@ -5,12 +5,13 @@ use proto::Safe;
 use proto::crypto::envelope::Envelope;
 use proto::invite::Invite;
 use proto::wire::datagram::{
-    Bind, Bound, Cookie, Kind, PlainVoice, Report, Rtp, decode_text_voice, encode_text_voice,
+    Bind, Bound, Cookie, Kind, PlainVoice, Rtp, decode_text_voice, encode_text_voice,
 };
 use proto::wire::plain::{
     PlainReply, PlainSplitter, decode_plain_reply, decode_plain_request, encode_fault, encode_plain_reply,
     encode_plain_request,
 };
+use proto::wire::report::{REPORT_BYTES_MAX, Report};
 use proto::wire::text::{Between, FromServer, ToServer, answer};
 use proto::wire::{Frame, Splitter, decode_reply, decode_request, encode_reply, encode_request};
 
@@ -23,6 +24,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("request", request),
     ("reply", reply),
     ("datagram", datagram),
+    ("report", report),
     ("envelope", envelope),
     ("text", text),
     ("plain", plain),
@@ -88,9 +90,16 @@ pub fn datagram(data: &[u8]) {
     if let Some(rtp) = Rtp::decode(data) {
         assert_eq!(&rtp.encode()[..], &data[..12]);
     }
-    if let Some(report) = Report::decode(data) {
-        assert!(report.heard().count() <= usize::from(u8::MAX));
-    }
+}
+
+/// A report: what can be read can be written, and reads the same.
+pub fn report(data: &[u8]) {
+    let Some(report) = Report::decode(data) else { return };
+    let mut again = [0; REPORT_BYTES_MAX];
+    let len = Report::encode(report.flags, report.sent, report.heard(), &mut again);
+    let again = Report::decode(&again[..len]).expect("our own report");
+    assert_eq!((again.flags, again.sent), (report.flags, report.sent));
+    assert!(again.heard().eq(report.heard()));
 }
 
 /// What was opened, before anybody believes it.

@@ -137,7 +137,10 @@ impl Line {
                 MediaOutput::Datagram { bytes, .. } => self.carry(end, &bytes),
                 MediaOutput::Play { .. } => self.played[end] += 1,
                 MediaOutput::Event(event @ CallEvent::Key { .. }) => self.keys[end] = Some(event),
-                MediaOutput::Event(_) | MediaOutput::OpenDevices | MediaOutput::CloseDevices => {}
+                MediaOutput::Event(_)
+                | MediaOutput::Member(_)
+                | MediaOutput::OpenDevices
+                | MediaOutput::CloseDevices => {}
                 // While the others still open, what a plain call hears of them has nobody to be told to.
                 MediaOutput::Drop(drop) => assert!(drop == Drop::Forged || drop == Drop::Stranger, "{drop}"),
             }

@@ -24,6 +24,7 @@ use proto::wire::record::{
     CallState, Claim, Contact, DeviceAct, DeviceEntry, Grant, Hello, Member, MemberState, Presence, Refused,
     ServerHello, Standing, Why,
 };
+use proto::wire::report::{Heard, REPORT_BYTES_MAX, Report, ReportFlags};
 use proto::wire::text::{Between, FromServer, ToServer};
 use proto::wire::{Party, Reply, Request, encode_reply, encode_request};
 
@@ -88,6 +89,27 @@ fn guest_voice() -> Vec<u8> {
     let (seq, timestamp, ssrc) = (0x1000, 0x2000, Ssrc(0x0506_0708));
     let rtp = Rtp { payload: Payload::PlainVoice, seq, timestamp, ssrc };
     [&rtp.encode()[..], &[0xf4, 0xff, 0xfe]].concat()
+}
+
+fn report() -> Vec<u8> {
+    let heard = Heard {
+        ssrc: Ssrc(0x0506_0708),
+        highest: 0x200,
+        opened: 0x180,
+        lost: 0x1999,
+        jitter: 1_500,
+        echo: 0x0011_2233,
+        held: 250,
+        burst: 20,
+        concealed: 0,
+        depth: 600,
+        returns_voice: false,
+    };
+    let flags = ReportFlags { reads_copies: true, muted: true, ..ReportFlags::default() };
+    let mut out = vec![0; REPORT_BYTES_MAX];
+    let len = Report::encode(flags, 0x0044_5566, [heard].into_iter(), &mut out);
+    out.truncate(len);
+    out
 }
 
 /// A padded frame up to its last byte that is not zero, and never less than its header.
@@ -187,6 +209,7 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
         ("BIND", bind(mac::relay_id(CALL)).encode(|b| mac::bind_mac(&ticket, b)).to_vec()),
         ("voice", voice()),
         ("guest voice", guest_voice()),
+        ("report", report()),
     ]);
     all
 }

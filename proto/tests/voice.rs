@@ -14,8 +14,9 @@ mod voice_net;
 use core::time::Duration;
 
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
+use proto::id::Ssrc;
 use proto::limits::{MEDIA_SILENCE_MAX, REPORT_EVERY};
-use proto::media::{CallCommand, CallEvent, MediaInput, Statistics};
+use proto::media::{CallCommand, CallEvent, Condition, MediaInput, MediaOutput, MemberState, Statistics};
 use proto::relay::Change;
 use proto::{Drop, Time};
 use voice_net::{ALICE, BOB, CALL, Net, ONE_WAY, ROOM, Sent, marked, place};
@@ -188,6 +189,50 @@ fn muted_is_not_silent() {
     assert!(reports >= 20_000 / u32::try_from(REPORT_EVERY.as_millis()).unwrap() - 1);
     assert!(net.ends.iter().all(|end| !end.events.contains(&CallEvent::Silent(CALL))));
     assert_eq!(net.relay.occupancy(), (2, 1));
+}
+
+#[test]
+fn what_one_says_of_oneself_is_told_at_once_and_once() {
+    let mut net = Net::new(3);
+    in_call(&mut net);
+    net.talk(Duration::from_secs(2));
+    assert_eq!(net.ends[BOB].members, [], "nothing to say is nothing new");
+    let at = net.now;
+    let say = |net: &mut Net, condition| {
+        net.ends[ALICE].media.handle(MediaInput::Condition(condition), net.now);
+        net.drain(ALICE);
+        net.talk(Duration::from_secs(2));
+    };
+    say(&mut net, Condition { muted: true, ..Condition::default() });
+    say(&mut net, Condition { muted: true, speaker_trouble: true, ..Condition::default() });
+    say(&mut net, Condition { recording: true, ..Condition::default() });
+    let ssrc = place(ALICE).ssrc;
+    let states: Vec<_> = net.ends[BOB].members.iter().map(|(state, _)| *state).collect();
+    let told = |muted, recording| MemberState { ssrc, muted, recording };
+    assert_eq!(states, [told(true, false), told(false, true)]);
+    assert_eq!(net.ends[BOB].members[0].1, at + 2 * ONE_WAY);
+    assert_eq!(net.ends[ALICE].members, []);
+}
+
+#[test]
+fn what_ones_ears_say_reaches_the_speaker() {
+    let mut net = Net::new(3);
+    in_call(&mut net);
+    let ears = |ssrc| MediaInput::Ears { ssrc, concealed: 0.5, depth: Duration::from_millis(40), echo: true };
+    net.ends[BOB].media.handle(ears(place(ALICE).ssrc), net.now);
+    net.ends[BOB].media.handle(ears(Ssrc(99)), net.now);
+    assert!(matches!(net.ends[BOB].media.poll(), Some(MediaOutput::Drop(Drop::Stranger))));
+    net.talk(Duration::from_secs(2));
+    let figures = |net: &Net, end: usize| {
+        let mut figures = Statistics::default();
+        net.ends[end].media.fill(&mut figures, net.now);
+        figures.members.remove(0)
+    };
+    let (alice, bob) = (figures(&net, ALICE), figures(&net, BOB));
+    assert!((alice.concealed_out - 0.5).abs() < 0.001 && alice.concealed_in == 0.0);
+    assert_eq!((alice.buffer_out, alice.echo_from_us), (Duration::from_millis(40), true));
+    assert_eq!((bob.concealed_in, bob.buffer_in, bob.echo_from_them), (0.5, Duration::from_millis(40), true));
+    assert!(!alice.echo_from_them && !bob.echo_from_us);
 }
 
 #[test]

@@ -319,14 +319,24 @@ impl Instruments {
         self.speakers.iter().map(|speaker| speaker.playout.stats()).max_by_key(|stats| stats.counters.lost)
     }
 
+    /// How each member's buffer does.
+    pub(super) fn playouts(&self) -> impl Iterator<Item = (Ssrc, PlayoutStats)> + '_ {
+        self.speakers.iter().map(|speaker| (speaker.ssrc, speaker.playout.stats()))
+    }
+
+    /// Samples that the microphone and the speaker in use have lost.
+    pub(super) fn lost_samples(&self) -> (u64, u64) {
+        let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::overruns);
+        (microphone, self.speaker.as_ref().map_or(0, SpeakerLine::underruns))
+    }
+
     pub(super) fn encoder(&self) -> EncoderSettings {
         self.encoder
     }
 
     /// Samples lost between callbacks and rings, both ways, and frames lost between the halves.
     pub(super) fn overruns(&self) -> u64 {
-        let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::overruns);
-        let speaker = self.speaker.as_ref().map_or(0, SpeakerLine::underruns);
+        let (microphone, speaker) = self.lost_samples();
         self.overruns + microphone + speaker
     }
 

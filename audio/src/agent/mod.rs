@@ -13,6 +13,7 @@ use crate::codec::EncoderSettings;
 use crate::device::{Choice, DeviceError};
 use voice::Voice;
 
+mod ears;
 mod instruments;
 mod lines;
 mod socket;

@@ -22,13 +22,14 @@ use proto::media::{
 use proto::time::earliest;
 use proto::{Rng, Safe, Time};
 
+use super::ears::{Devices, Ears};
 use super::instruments::Instruments;
 use super::socket::{Buffer, CallSocket, DATAGRAM_MAX};
 use super::{SOCKET, Settings};
 use crate::clock::Clock;
 use crate::device::Choice;
 use crate::device::opener::Opener;
-use crate::frame::{FrameDuration, SAMPLE_RATE};
+use crate::frame::FrameDuration;
 
 /// Datagrams taken before sound has its chance.
 const DATAGRAMS_PER_TURN: usize = 64;
@@ -45,6 +46,8 @@ pub(super) struct Voice {
     clock: Clock,
     media: Media,
     instruments: Instruments,
+    ears: Ears,
+    devices: Devices,
     socket: CallSocket,
     buffer: Box<Buffer>,
     commanded: Receiver<AgentCommand>,
@@ -77,6 +80,8 @@ impl Voice {
             clock,
             media: Media::new(Rng::new(seed).child("media"), clock.now().mono),
             instruments,
+            ears: Ears::new(),
+            devices: Devices::default(),
             socket,
             buffer: Box::new([0; DATAGRAM_MAX]),
             commanded,
@@ -177,6 +182,7 @@ impl Voice {
                     self.statistics_at = None;
                 }
                 MediaOutput::Event(event) => self.put_up(AgentEvent::Call(event)),
+                MediaOutput::Member(state) => self.put_up(AgentEvent::Sound(SoundEvent::Member(state))),
                 // Counted where it was decided; nobody is told about one packet.
                 MediaOutput::Drop(_) => {}
             }
@@ -254,7 +260,11 @@ impl Voice {
 
     fn instrument(&mut self, command: SoundCommand, now: Time) {
         match command {
-            SoundCommand::Mute(muted) => self.instruments.mute(muted),
+            SoundCommand::Mute(muted) => {
+                self.instruments.mute(muted);
+                self.devices.mute(muted);
+                self.tell_condition(now);
+            }
             SoundCommand::Device(text) => match Choice::parse(&text) {
                 Ok(choice) => self.instruments.choose(choice, now),
                 Err(error) => {
@@ -282,9 +292,26 @@ impl Voice {
             return;
         }
         self.statistics_at = Some(now + STATISTICS_EVERY);
+        self.tell_ears(now);
         let statistics = self.statistics(now);
         self.instruments.expect_loss(statistics.loss_out);
         self.put_up(AgentEvent::Sound(SoundEvent::Statistics(Box::new(statistics))));
+    }
+
+    /// What only this side of the media machine knows: how the others sound, and how it is with our devices.
+    fn tell_ears(&mut self, now: Time) {
+        self.ears.keep(|ssrc| self.instruments.playouts().any(|(known, _)| known == ssrc));
+        for (ssrc, playout) in self.instruments.playouts() {
+            self.media.handle(self.ears.tell(ssrc, &playout, false), now);
+        }
+        let (microphone, speaker) = self.instruments.lost_samples();
+        self.devices.count(microphone, speaker, now);
+        self.tell_condition(now);
+    }
+
+    fn tell_condition(&mut self, now: Time) {
+        self.media.handle(self.devices.condition(), now);
+        self.drain(now);
     }
 
     fn statistics(&self, now: Time) -> Statistics {
@@ -297,11 +324,14 @@ impl Voice {
         };
         self.media.fill(&mut statistics, now);
         if let Some(playout) = self.instruments.playout() {
-            let micros = u64::from(playout.delay) * 1_000_000 / u64::from(SAMPLE_RATE);
-            statistics.buffer = Duration::from_micros(micros);
+            statistics.buffer = playout.delay();
             statistics.repaired = playout.counters.recovered;
             statistics.concealed = playout.counters.concealed;
             statistics.late = playout.counters.late;
+        }
+        for (ssrc, playout) in self.instruments.playouts() {
+            let member = statistics.members.iter_mut().find(|member| member.ssrc == ssrc);
+            member.into_iter().for_each(|member| member.repaired = playout.counters.recovered);
         }
         statistics
     }
@@ -317,6 +347,7 @@ impl Voice {
 
     fn tell_all(&mut self) {
         while let Some(event) = self.instruments.poll() {
+            self.devices.notice(&event);
             self.put_up(AgentEvent::Sound(event));
         }
         let mut told = false;

@@ -7,6 +7,7 @@ use core::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::id::{CallId, RelayId, Ssrc};
+use crate::wire::report::ReportFlags;
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +158,28 @@ impl core::fmt::Debug for Place {
             "Place({:?} at {} room {:x} ssrc {:x})",
             self.call, self.relay_addr, self.relay.0, self.ssrc.0
         )
+    }
+}
+
+/// How it is with ourselves, as the others should know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Our voice is stopped at its source.
+    pub muted: bool,
+    /// We keep what is said.
+    pub recording: bool,
+    /// Our microphone fails, or gives less than it should.
+    pub microphone_trouble: bool,
+    /// Our speaker fails, or is not fed as it should be.
+    pub speaker_trouble: bool,
+}
+
+impl Condition {
+    /// As a report says it.
+    pub(super) fn flags(self) -> ReportFlags {
+        let Self { muted, recording, microphone_trouble, speaker_trouble } = self;
+        let (hung_up, reads_copies) = (false, false);
+        ReportFlags { hung_up, reads_copies, muted, recording, microphone_trouble, speaker_trouble }
     }
 }
 

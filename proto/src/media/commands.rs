@@ -15,6 +15,7 @@ use crate::media::streams::{Outgoing, Packet};
 use crate::media::{Bound, Introduced, Live, Media, MediaOutput, Phase};
 use crate::rng::Rng;
 use crate::time::Time;
+use crate::wire::report::ReportFlags;
 
 impl Media {
     pub(super) fn command(&mut self, command: CallCommand, now: Time) -> Result<(), Drop> {
@@ -164,7 +165,8 @@ impl Media {
             Phase::Idle | Phase::Bound(_) => {}
             Phase::Live(mut live) => {
                 let to = live.binding.relay_addr();
-                let goodbyes = core::array::from_fn(|_| live.report(true, now).ok());
+                let flags = ReportFlags { hung_up: true, ..self.condition.flags() };
+                let goodbyes = core::array::from_fn(|_| live.report(flags, now).ok());
                 self.leaving = Some(Leaving::new(to, goodbyes, now));
                 self.out.push_back(MediaOutput::CloseDevices);
             }

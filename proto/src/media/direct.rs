@@ -222,9 +222,14 @@ impl Direct {
         }
     }
 
+    /// How a member arrives.
+    pub(super) fn reception_of(&mut self, ssrc: Ssrc) -> Option<&mut Reception> {
+        self.members.iter_mut().find(|member| member.ssrc == ssrc).map(|member| &mut member.reception)
+    }
+
     /// Adds what is known of how the others arrive.
     pub(super) fn fill(&self, statistics: &mut Statistics, now: Time) {
-        self.members.iter().for_each(|member| member.reception.fill(statistics, now));
+        self.members.iter().for_each(|member| member.reception.fill(member.ssrc, statistics, now));
     }
 }
 

@@ -84,6 +84,19 @@ pub enum SoundEvent {
     Levels(Levels),
     /// How well it goes, once a second while a call is open.
     Statistics(Box<Statistics>),
+    /// A member says something new of itself.
+    Member(MemberState),
+}
+
+/// What a member says of itself. Nothing is known before it is told: then neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberState {
+    /// Who.
+    pub ssrc: Ssrc,
+    /// Sends no voice, on purpose.
+    pub muted: bool,
+    /// Keeps what is said.
+    pub recording: bool,
 }
 
 /// The state of one half of the sound.
@@ -143,4 +156,45 @@ pub struct Statistics {
     pub frame: Duration,
     /// Samples lost between callbacks and rings, both ways.
     pub overruns: u64,
+    /// Of each member.
+    pub members: Vec<MemberStatistics>,
+}
+
+/// Figures of one member: `in` is their voice here, `out` is ours there, as they say. What they never told is zero.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemberStatistics {
+    /// Who.
+    pub ssrc: Ssrc,
+    /// Round trip by reports; none before the first answer.
+    pub round_trip: Option<Duration>,
+    /// Share of packets that did not come, 0 to 1, over the last 10 s.
+    pub loss_in: f32,
+    /// The same of ours.
+    pub loss_out: f32,
+    /// Mean length of the runs of lost packets over the last 10 s, in packets; 0 for none.
+    pub burst_in: f32,
+    /// The same of ours.
+    pub burst_out: f32,
+    /// Mean deviation of arrivals (RFC 3550 section 6.4.1).
+    pub jitter_in: Duration,
+    /// The same of ours.
+    pub jitter_out: Duration,
+    /// Share of frames over the last 10 s that were invented although everything was tried, 0 to 1.
+    pub concealed_in: f32,
+    /// The same of ours.
+    pub concealed_out: f32,
+    /// Delay of the playout buffer.
+    pub buffer_in: Duration,
+    /// The same there.
+    pub buffer_out: Duration,
+    /// Frames repaired here since the call began, by copies of any kind.
+    pub repaired: u64,
+    /// Our own voice comes back from them.
+    pub echo_from_them: bool,
+    /// They say that their voice comes back from us.
+    pub echo_from_us: bool,
+    /// They say that their microphone gives less than it should.
+    pub microphone_trouble: bool,
+    /// They say that their speaker is not fed as it should be.
+    pub speaker_trouble: bool,
 }

@@ -4,10 +4,11 @@
 use core::time::Duration;
 
 use crate::id::Ssrc;
-use crate::media::event::Statistics;
+use crate::media::bursts::Bursts;
+use crate::media::event::{MemberStatistics, Statistics};
 use crate::media::streams::{clock, modulo};
 use crate::time::Time;
-use crate::wire::datagram::{Heard, Report};
+use crate::wire::report::{Heard, Report, ReportFlags};
 
 /// Seconds that the loss looks back over.
 const SECONDS: usize = 10;
@@ -15,6 +16,20 @@ const SECONDS: usize = 10;
 const NOTHING: Duration = Duration::from_secs(1);
 /// A round trip longer than this is a broken clock, not a network.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(30);
+
+/// A report that is older than the newest one by no more than this was overtaken; by more, their clock began anew.
+const OVERTAKEN: Duration = Duration::from_secs(2);
+
+/// What only the playout of a speaker knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ears {
+    /// Share of frames invented over the last 10 s, 0 to 1.
+    pub(super) concealed: f32,
+    /// Delay of the buffer.
+    pub(super) depth: Duration,
+    /// Our own voice comes back.
+    pub(super) echo: bool,
+}
 
 /// The figures of one speaker.
 #[derive(Debug, Default)]
@@ -32,12 +47,25 @@ pub(super) struct Reception {
     /// The other clock's newest reading, and when it came.
     echo: Option<(u32, Time)>,
     round_trip: Option<Duration>,
-    /// What they say they lose of ours.
-    lost_there: u16,
-    /// (expected, opened) at the end of each of the last seconds.
-    seconds: [(u64, u64); SECONDS],
+    bursts: Bursts,
+    ears: Ears,
+    /// What they say of themselves, and of us.
+    flags: ReportFlags,
+    of_us: Option<Heard>,
+    /// The counts at the end of each of the last seconds.
+    seconds: [Counts; SECONDS],
     second: usize,
     counted_at: Time,
+}
+
+/// What is counted, since the call began.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    expected: u64,
+    opened: u64,
+    /// Lost for good, and in how many runs.
+    lost: u64,
+    runs: u64,
 }
 
 impl Reception {
@@ -45,6 +73,7 @@ impl Reception {
     pub(super) fn new_key(&mut self) {
         self.expected_before = self.expected();
         self.span = None;
+        self.bursts.new_key();
         self.voice = None;
     }
 
@@ -55,6 +84,7 @@ impl Reception {
         if newest_key {
             let (first, highest) = self.span.unwrap_or((counter, counter));
             self.span = Some((first.min(counter), highest.max(counter)));
+            self.bursts.came(counter);
         }
     }
 
@@ -71,9 +101,14 @@ impl Reception {
 
     /// It was a report.
     pub(super) fn report(&mut self, report: &Report<'_>, own: Ssrc, now: Time) {
+        let ago = self.echo.map_or(0, |(sent, _)| sent.wrapping_sub(report.sent).cast_signed());
+        if ago > 0 && Duration::from_micros(u64::from(ago.unsigned_abs())) < OVERTAKEN {
+            return;
+        }
         self.echo = Some((report.sent, now));
-        let Some(of_us) = report.heard().find(|heard| heard.ssrc == own) else { return };
-        self.lost_there = of_us.lost;
+        self.flags = report.flags;
+        self.of_us = report.heard().find(|heard| heard.ssrc == own).or(self.of_us);
+        let Some(of_us) = self.of_us else { return };
         if of_us.echo == 0 || of_us.held == u16::MAX {
             return;
         }
@@ -88,7 +123,7 @@ impl Reception {
             return;
         }
         self.counted_at = now;
-        self.seconds[self.second] = (self.expected(), self.opened);
+        self.seconds[self.second] = self.counts();
         self.second = (self.second + 1) % SECONDS;
     }
 
@@ -104,17 +139,70 @@ impl Reception {
             jitter: u32::try_from(self.jitter / 16).unwrap_or(u32::MAX),
             echo: self.echo.map_or(0, |(sent, _)| sent),
             held: self.echo.map_or(0, |(_, at)| held(at)),
+            burst: saturated(self.burst() * 8.0),
+            concealed: share((self.ears.concealed * f32::from(u16::MAX)).round()),
+            depth: u16::try_from(self.ears.depth.as_micros() / 100).unwrap_or(u16::MAX),
+            returns_voice: self.ears.echo,
         }
     }
 
     /// Adds these figures; of several speakers the worst counts.
-    pub(super) fn fill(&self, all: &mut Statistics, now: Time) {
-        all.round_trip = all.round_trip.max(self.round_trip);
-        all.loss_in = all.loss_in.max(self.loss(now));
-        all.loss_out = all.loss_out.max(f32::from(self.lost_there) / f32::from(u16::MAX));
-        all.jitter = all.jitter.max(Duration::from_micros(self.jitter / 16));
+    pub(super) fn fill(&self, ssrc: Ssrc, all: &mut Statistics, now: Time) {
+        let member = self.member(ssrc, now);
+        all.round_trip = all.round_trip.max(member.round_trip);
+        all.loss_in = all.loss_in.max(member.loss_in);
+        all.loss_out = all.loss_out.max(member.loss_out);
+        all.jitter = all.jitter.max(member.jitter_in);
         all.opened += self.opened;
         all.lost = all.lost.saturating_add(self.expected().saturating_sub(self.opened));
+        all.members.push(member);
+    }
+
+    fn member(&self, ssrc: Ssrc, now: Time) -> MemberStatistics {
+        let of_us = |said: fn(&Heard) -> f32| self.of_us.as_ref().map_or(0.0, said);
+        let us = |said: fn(&Heard) -> u64| Duration::from_micros(self.of_us.as_ref().map_or(0, said));
+        MemberStatistics {
+            ssrc,
+            round_trip: self.round_trip,
+            loss_in: self.loss(now),
+            loss_out: of_us(|heard| f32::from(heard.lost) / f32::from(u16::MAX)),
+            burst_in: self.burst(),
+            burst_out: of_us(|heard| f32::from(heard.burst) / 8.0),
+            jitter_in: Duration::from_micros(self.jitter / 16),
+            jitter_out: us(|heard| u64::from(heard.jitter)),
+            concealed_in: self.ears.concealed,
+            concealed_out: of_us(|heard| f32::from(heard.concealed) / f32::from(u16::MAX)),
+            buffer_in: self.ears.depth,
+            buffer_out: us(|heard| u64::from(heard.depth) * 100),
+            repaired: 0,
+            echo_from_them: self.ears.echo,
+            echo_from_us: self.of_us.is_some_and(|heard| heard.returns_voice),
+            microphone_trouble: self.flags.microphone_trouble,
+            speaker_trouble: self.flags.speaker_trouble,
+        }
+    }
+
+    /// What the playout knows.
+    pub(super) fn ears(&mut self, ears: Ears) {
+        self.ears = Ears { concealed: ears.concealed.clamp(0.0, 1.0), ..ears };
+    }
+
+    /// What they say of themselves; nothing before they said anything.
+    pub(super) fn flags(&self) -> ReportFlags {
+        self.flags
+    }
+
+    fn counts(&self) -> Counts {
+        let (lost, runs) = self.bursts.counts();
+        Counts { expected: self.expected(), opened: self.opened, lost, runs }
+    }
+
+    /// Mean length of the runs lost over the last seconds, in packets; 0 for none.
+    #[expect(clippy::cast_precision_loss, reason = "a mean of at most some thousand packets")]
+    fn burst(&self) -> f32 {
+        let (then, (lost, runs)) = (self.seconds[self.second], self.bursts.counts());
+        let (lost, runs) = (lost.saturating_sub(then.lost), runs.saturating_sub(then.runs));
+        if lost == 0 { 0.0 } else { lost as f32 / runs.max(1) as f32 }
     }
 
     fn expected(&self) -> u64 {
@@ -129,9 +217,9 @@ impl Reception {
         if self.opened > 0 && now - self.opened_at > NOTHING {
             return 1.0;
         }
-        let (expected, opened) = self.seconds[self.second];
-        let expected = self.expected().saturating_sub(expected);
-        let opened = self.opened.saturating_sub(opened).min(expected);
+        let then = self.seconds[self.second];
+        let expected = self.expected().saturating_sub(then.expected);
+        let opened = self.opened.saturating_sub(then.opened).min(expected);
         if expected == 0 { 0.0 } else { 1.0 - opened as f32 / expected as f32 }
     }
 }
@@ -139,6 +227,11 @@ impl Reception {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range first")]
 fn share(lost: f32) -> u16 {
     lost.clamp(0.0, f32::from(u16::MAX)) as u16
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range first")]
+fn saturated(eighths: f32) -> u8 {
+    eighths.round().clamp(0.0, f32::from(u8::MAX)) as u8
 }
 
 #[cfg(test)]
@@ -162,7 +255,7 @@ mod tests {
         (20..31).for_each(|second| second_of(&mut reception, second, |_| true));
         assert!(reception.loss(Time::secs(31)) < 0.01);
         let mut all = Statistics::default();
-        reception.fill(&mut all, Time::secs(31));
+        reception.fill(Ssrc(1), &mut all, Time::secs(31));
         assert!((199..=200).contains(&all.lost), "and the count is of the whole call: {}", all.lost);
         assert!((reception.loss(Time::secs(33)) - 1.0).abs() < f32::EPSILON, "silence is loss");
     }
@@ -191,16 +284,71 @@ mod tests {
             jitter: 0,
             echo: clock(Time::ms(100)),
             held: 500,
+            burst: 20,
+            concealed: 13_107,
+            depth: 305,
+            returns_voice: true,
         };
-        let len = Report::encode(false, 9, [block].into_iter(), &mut out);
+        let len = Report::encode(
+            ReportFlags { speaker_trouble: true, ..Default::default() },
+            9,
+            [block].into_iter(),
+            &mut out,
+        );
         let mut reception = Reception::default();
         reception.report(&Report::decode(&out[..len]).unwrap(), us, Time::ms(190));
         let mut all = Statistics::default();
-        reception.fill(&mut all, Time::ms(190));
+        reception.fill(Ssrc(1), &mut all, Time::ms(190));
         assert_eq!(all.round_trip, Some(Duration::from_millis(40)));
         assert!((all.loss_out - 0.1).abs() < 0.001);
+        let member = &all.members[0];
+        assert_eq!((member.burst_out, member.buffer_out), (2.5, Duration::from_micros(30_500)));
+        assert!((member.concealed_out - 0.2).abs() < 0.001 && member.echo_from_us && member.speaker_trouble);
+        assert!(!member.echo_from_them && !member.microphone_trouble);
         let told = reception.heard(Ssrc(1), Time::ms(200));
         assert_eq!((told.echo, told.held), (9, 100));
+    }
+
+    #[test]
+    fn what_the_ears_say_is_told_and_kept() {
+        let mut reception = Reception::default();
+        reception.ears(Ears { concealed: 0.25, depth: Duration::from_micros(41_250), echo: true });
+        let told = reception.heard(Ssrc(1), Time::secs(1));
+        assert_eq!((told.concealed, told.depth, told.returns_voice), (16_384, 412, true));
+        let mut all = Statistics::default();
+        reception.fill(Ssrc(1), &mut all, Time::secs(1));
+        assert_eq!(all.members[0].buffer_in, Duration::from_micros(41_250));
+        assert!(all.members[0].echo_from_them && all.members[0].concealed_in == 0.25);
+        reception.ears(Ears { concealed: f32::INFINITY, depth: Duration::from_secs(60), echo: false });
+        let told = reception.heard(Ssrc(1), Time::secs(1));
+        assert_eq!((told.concealed, told.depth), (u16::MAX, u16::MAX));
+    }
+
+    #[test]
+    fn runs_of_loss_are_of_the_last_ten_seconds() {
+        let mut reception = Reception::default();
+        (0..12).for_each(|second| second_of(&mut reception, second, |n| n % 20 >= 4));
+        assert!((reception.burst() - 4.0).abs() < 0.1, "{}", reception.burst());
+        assert!((31..=33).contains(&reception.heard(Ssrc(1), Time::secs(12)).burst));
+        (12..24).for_each(|second| second_of(&mut reception, second, |n| n % 5 != 0));
+        assert!((reception.burst() - 1.0).abs() < 0.1, "{}", reception.burst());
+        (24..36).for_each(|second| second_of(&mut reception, second, |_| true));
+        assert_eq!(reception.heard(Ssrc(1), Time::secs(36)).burst, 0);
+    }
+
+    #[test]
+    fn an_overtaken_report_says_nothing_and_a_new_clock_does() {
+        let mut reception = Reception::default();
+        let mut say = |muted: bool, sent: Time, at: Time| {
+            let mut out = [0; 64];
+            let flags = ReportFlags { muted, ..Default::default() };
+            let len = Report::encode(flags, clock(sent), core::iter::empty(), &mut out);
+            reception.report(&Report::decode(&out[..len]).unwrap(), Ssrc(7), at);
+            reception.flags().muted
+        };
+        assert!(say(true, Time::secs(100), Time::secs(1)));
+        assert!(say(false, Time::secs(99), Time::secs(2)), "the older one came later");
+        assert!(!say(false, Time::secs(1), Time::secs(3)), "a clock begun anew is believed");
     }
 
     #[test]
@@ -213,7 +361,7 @@ mod tests {
         }
         reception.count(Time::secs(2));
         let mut all = Statistics::default();
-        (0..2).for_each(|_| reception.fill(&mut all, Time::secs(2)));
+        (0..2).for_each(|_| reception.fill(Ssrc(1), &mut all, Time::secs(2)));
         assert_eq!((all.opened, all.lost), (8, u64::MAX));
     }
 
@@ -224,7 +372,7 @@ mod tests {
         reception.new_key();
         second_of(&mut reception, 0, |n| n < 10);
         let mut all = Statistics::default();
-        reception.fill(&mut all, Time::secs(1));
+        reception.fill(Ssrc(1), &mut all, Time::secs(1));
         assert_eq!((all.opened, all.lost), (60, 0));
     }
 }

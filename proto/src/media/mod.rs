@@ -25,8 +25,10 @@ use crate::id::{CallId, Ssrc};
 use crate::limits::{KEYLESS_PACKETS_MAX, KEYLESS_SENDERS_MAX, MEMBERS_MAX, REBIND_AFTER};
 use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
+use crate::wire::report::ReportFlags;
 
 mod bind;
+mod bursts;
 pub mod command;
 mod commands;
 mod direct;
@@ -41,12 +43,15 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-pub use command::{AgentCommand, BaseKey, CallCommand, DirectForm, Place, SoundCommand};
-pub use event::{AgentEvent, CallEvent, HalfState, Levels, SoundEvent, Statistics};
+pub use command::{AgentCommand, BaseKey, CallCommand, Condition, DirectForm, Place, SoundCommand};
+pub use event::{
+    AgentEvent, CallEvent, HalfState, Levels, MemberState, MemberStatistics, SoundEvent, Statistics,
+};
 pub use streams::{OpusFrame, Packet};
 
 use bind::Binding;
 use direct::Direct;
+use figures::Ears;
 use keyless::Keyless;
 use leaving::Leaving;
 use speakers::{Silence, Speakers};
@@ -66,6 +71,19 @@ pub enum MediaInput<'a> {
     },
     /// A datagram and its source.
     Datagram(SocketAddr, &'a [u8]),
+    /// How it is with ourselves, told whenever it changes: the others hear of it at once.
+    Condition(Condition),
+    /// What became of one speaker's packets, which only their playout knows. Told about once a second.
+    Ears {
+        /// The speaker.
+        ssrc: Ssrc,
+        /// Share of their frames over the last 10 s that were invented although everything was tried, 0 to 1.
+        concealed: f32,
+        /// Delay of their playout buffer.
+        depth: Duration,
+        /// Our own voice comes back from them.
+        echo: bool,
+    },
     /// The deadline passed.
     Timeout,
 }
@@ -101,6 +119,8 @@ pub enum MediaOutput {
     CloseDevices,
     /// For the client.
     Event(CallEvent),
+    /// A member says something new of itself.
+    Member(MemberState),
     /// Something that came in was not used.
     Drop(Drop),
 }
@@ -111,6 +131,7 @@ pub struct Media {
     phase: Phase,
     keyless: Keyless,
     leaving: Option<Leaving>,
+    condition: Condition,
     /// The wall's clock when ours read zero, milliseconds since 1970.
     wall_at_zero_ms: u64,
     out: VecDeque<MediaOutput>,
@@ -155,6 +176,7 @@ impl Media {
             phase: Phase::Idle,
             keyless: Keyless::new(),
             leaving: None,
+            condition: Condition::default(),
             wall_at_zero_ms: 0,
             out: VecDeque::with_capacity(OUTPUTS_MAX),
         }
@@ -171,6 +193,10 @@ impl Media {
             MediaInput::Command(command) => self.command(command, now),
             MediaInput::Frame { opus, duration } => self.frame(opus, duration, now),
             MediaInput::Datagram(from, bytes) => self.datagram(from, bytes, now),
+            MediaInput::Condition(condition) => self.condition(condition, now),
+            MediaInput::Ears { ssrc, concealed, depth, echo } => {
+                self.ears(ssrc, Ears { concealed, depth, echo })
+            }
             MediaInput::Timeout => Ok(()),
         };
         if let Err(drop) = done {
@@ -214,12 +240,14 @@ impl Media {
         }
     }
 
-    /// Writes the network's share of the figures: round trip, loss, jitter, packets opened and lost.
+    /// Writes the network's share of the figures, of the call and of each member. Allocates.
     pub fn fill(&self, statistics: &mut Statistics, now: Time) {
         match &self.phase {
             Phase::Idle | Phase::Bound(_) => {}
             Phase::Live(live) => {
-                live.speakers.iter().for_each(|speaker| speaker.reception.fill(statistics, now))
+                let fill =
+                    |speaker: &speakers::Speaker| speaker.reception.fill(speaker.ssrc, statistics, now);
+                live.speakers.iter().for_each(fill)
             }
             Phase::Direct(direct) => direct.fill(statistics, now),
         }
@@ -277,9 +305,28 @@ impl Media {
         }
     }
 
+    fn condition(&mut self, condition: Condition, now: Time) -> Result<(), Drop> {
+        let news = self.condition != condition;
+        self.condition = condition;
+        match &self.phase {
+            Phase::Live(_) if news => self.report(now),
+            Phase::Live(_) | Phase::Idle | Phase::Bound(_) | Phase::Direct(_) => Ok(()),
+        }
+    }
+
+    fn ears(&mut self, ssrc: Ssrc, ears: Ears) -> Result<(), Drop> {
+        let reception = match &mut self.phase {
+            Phase::Idle | Phase::Bound(_) => return Err(Drop::NoCall),
+            Phase::Live(live) => live.speakers.get_mut(ssrc).map(|speaker| &mut speaker.reception),
+            Phase::Direct(direct) => direct.reception_of(ssrc),
+        };
+        reception.ok_or(Drop::Stranger)?.ears(ears);
+        Ok(())
+    }
+
     fn report(&mut self, now: Time) -> Result<(), Drop> {
         let Phase::Live(live) = &mut self.phase else { return Err(Drop::OutOfTurn) };
-        let bytes = live.report(false, now)?;
+        let bytes = live.report(self.condition.flags(), now)?;
         let to = live.binding.relay_addr();
         self.out.push_back(MediaOutput::Datagram { to, bytes });
         Ok(())
@@ -320,8 +367,8 @@ impl Live {
         Some(since + REBIND_AFTER)
     }
 
-    fn report(&mut self, hung_up: bool, now: Time) -> Result<Packet, Drop> {
-        self.outgoing.report(hung_up, self.speakers.iter().map(|speaker| speaker.heard(now)), now)
+    fn report(&mut self, flags: ReportFlags, now: Time) -> Result<Packet, Drop> {
+        self.outgoing.report(flags, self.speakers.iter().map(|speaker| speaker.heard(now)), now)
     }
 }
 

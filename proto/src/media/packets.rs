@@ -131,10 +131,11 @@ impl Media {
         let opened = opened?;
         live.silence.end(now);
         match opened {
-            None | Some(Opened::Report { hung_up: false }) => {}
-            Some(Opened::Report { hung_up: true }) => {
+            None => {}
+            Some(Opened::Report { hung_up, news }) => {
+                self.out.extend(news.map(MediaOutput::Member));
                 let told = live.speakers.get_mut(ssrc).is_none_or(|speaker| speaker.hung_up);
-                if let Some(speaker) = live.speakers.get_mut(ssrc).filter(|_| !told) {
+                if let Some(speaker) = live.speakers.get_mut(ssrc).filter(|_| hung_up && !told) {
                     speaker.hung_up = true;
                     self.tell(CallEvent::HungUp { call, ssrc });
                 }

@@ -6,11 +6,13 @@ use crate::crypto::window::Window;
 use crate::drop::Drop;
 use crate::id::Ssrc;
 use crate::limits::{MEDIA_SILENCE_MAX, MEMBERS_MAX, REPLAY_WINDOW};
+use crate::media::event::MemberState;
 use crate::media::figures::Reception;
 use crate::media::keys::TheirKeys;
 use crate::media::streams::{OpusFrame, Packet, SILENCE, plain_frame};
 use crate::time::{Time, earliest};
-use crate::wire::datagram::{Heard, Payload, Report, Rtp};
+use crate::wire::datagram::{Payload, Rtp};
+use crate::wire::report::{Heard, Report, ReportFlags};
 
 /// What was in a packet.
 #[derive(Debug)]
@@ -18,8 +20,8 @@ use crate::wire::datagram::{Heard, Payload, Report, Rtp};
 pub(super) enum Opened {
     /// One Opus packet.
     Voice { seq: u64, timestamp: u32, frame: OpusFrame },
-    /// A report.
-    Report { hung_up: bool },
+    /// A report: whether they hung up, and what else is new of them.
+    Report { hung_up: bool, news: Option<MemberState> },
 }
 
 /// One member's stream, as it arrives.
@@ -116,8 +118,7 @@ impl Speaker {
             }
             Payload::Report => {
                 let report = Report::decode(unsealed.plain).ok_or(Drop::Malformed)?;
-                self.reception.report(&report, own, now);
-                Ok(Opened::Report { hung_up: report.hung_up })
+                Ok(self.reception.told(self.ssrc, &report, own, now))
             }
             Payload::PlainVoice | Payload::PlainReport => Err(Drop::Forged),
         }
@@ -148,8 +149,7 @@ impl Speaker {
             Payload::PlainReport => {
                 let report = Report::decode(content).ok_or(Drop::Malformed)?;
                 numbers.reports.take(rtp.seq)?;
-                self.reception.report(&report, own, now);
-                Some(Opened::Report { hung_up: report.hung_up })
+                Some(self.reception.told(self.ssrc, &report, own, now))
             }
             Payload::Voice | Payload::Report => return Err(Drop::Forged),
         };
@@ -161,6 +161,18 @@ impl Speaker {
     /// What our report tells of them.
     pub(super) fn heard(&self, now: Time) -> Heard {
         self.reception.heard(self.ssrc, now)
+    }
+}
+
+impl Reception {
+    /// Takes a report of `ssrc`.
+    fn told(&mut self, ssrc: Ssrc, report: &Report<'_>, own: Ssrc, now: Time) -> Opened {
+        let state = |flags: ReportFlags| (flags.muted, flags.recording);
+        let before = state(self.flags());
+        self.report(report, own, now);
+        let (muted, recording) = state(self.flags());
+        let news = (before != (muted, recording)).then_some(MemberState { ssrc, muted, recording });
+        Opened::Report { hung_up: report.flags.hung_up, news }
     }
 }
 

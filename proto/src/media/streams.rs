@@ -9,8 +9,9 @@ use crate::limits::{DATAGRAM_BYTES_MAX, OPUS_BYTES_MAX, PLAIN_OPUS_BYTES_MAX, RE
 use crate::media::keys::OwnKeys;
 use crate::rng::Rng;
 use crate::time::Time;
-use crate::wire::datagram::{Heard, Inline, Payload, REPORT_BYTES_MAX, RTP_BYTES, Report, Rtp};
+use crate::wire::datagram::{Inline, Payload, RTP_BYTES, Rtp};
 use crate::wire::opus::{duration, is_whole};
+use crate::wire::report::{Heard, REPORT_BYTES_MAX, Report, ReportFlags};
 
 /// A datagram held in place.
 pub type Packet = Inline<DATAGRAM_BYTES_MAX>;
@@ -116,13 +117,13 @@ impl Outgoing {
     /// Seals a report.
     pub(super) fn report(
         &mut self,
-        hung_up: bool,
+        flags: ReportFlags,
         heard: impl Iterator<Item = Heard>,
         now: Time,
     ) -> Result<Packet, Drop> {
         let sent = clock(now);
         let packet =
-            self.send(Content::Report, self.report_seq, now, |out| Report::encode(hung_up, sent, heard, out));
+            self.send(Content::Report, self.report_seq, now, |out| Report::encode(flags, sent, heard, out));
         self.report_seq = self.report_seq.wrapping_add(1);
         self.report_at = now;
         packet

@@ -14,6 +14,7 @@ use crate::limits::{OLD_KEY_LIFE, OPUS_BYTES_MAX, RENEW_LEAD_MIN, RENEW_SWITCH_A
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::datagram::Rtp;
+use crate::wire::report::ReportFlags;
 
 const FRAME: Duration = Duration::from_millis(20);
 const SAYER: Ssrc = Ssrc(1);
@@ -375,7 +376,7 @@ fn the_largest_report_and_frame_fit_a_datagram() {
     }
     assert_eq!(speakers.get_or_add(Ssrc(99), sealed, Time::ZERO).err(), Some(Drop::Full));
     let heard = speakers.iter().map(|speaker| speaker.heard(Time::ZERO));
-    assert!(out.report(false, heard, Time::ZERO).is_ok());
+    assert!(out.report(ReportFlags::default(), heard, Time::ZERO).is_ok());
     assert!(out.frame(&[0; OPUS_BYTES_MAX], FRAME, Time::ZERO).is_ok());
     assert_eq!(out.frame(&[0; OPUS_BYTES_MAX + 1], FRAME, Time::ZERO).err(), Some(Drop::Oversized));
     assert_eq!(out.frame(&[], FRAME, Time::ZERO).err(), Some(Drop::Malformed));

@@ -18,18 +18,7 @@
 //! voice packets and reports are two sequences of their own, so that a gap in the voice is a lost frame. The
 //! timestamp counts samples at 48 kHz; a report repeats that of the voice packet before it.
 //!
-//! The plaintext of a voice packet is one Opus packet. The plaintext of a report:
-//!
-//! ```text
-//! flags 1 (bit 0: hung up; others zero, ignored) | sent 4 | blocks 1 | blocks * 24
-//! block: ssrc 4 | highest 4 | opened 4 | lost 2 | jitter 4 | echo 4 | held 2
-//! ```
-//!
-//! `sent` is the sender's clock in microseconds modulo 2^32, never 0. A block tells one speaker what arrived:
-//! the highest SFrame counter and how many frames were opened (both modulo 2^32, of the newest key), the share lost
-//! over the last 10 s in 1/65535, the interarrival jitter in microseconds (RFC 3550 section 6.4.1), and for the
-//! round trip the `sent` of the speaker's newest report (0 for none) and how long it was held, in tenths of a
-//! millisecond (65535 for longer than can be told). Bytes after the blocks are ignored.
+//! The plaintext of a voice packet is one Opus packet, that of a report is in [`super::report`].
 //!
 //! Voice of the two plain protocols travels by sockets of its own, in [`PlainVoice`] and [`encode_text_voice`].
 
@@ -37,7 +26,6 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 use crate::id::{RelayId, Ssrc};
-use crate::limits::MEMBERS_MAX;
 
 pub use crate::wire::plain_voice::{OpusBytes, PlainVoice, decode_text_voice, encode_text_voice, text_opus};
 
@@ -323,92 +311,8 @@ impl Rtp {
     }
 }
 
-/// What one speaker's packets look like where they arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// The speaker.
-    pub ssrc: Ssrc,
-    /// Highest SFrame counter opened, modulo 2^32.
-    pub highest: u32,
-    /// Frames opened, modulo 2^32.
-    pub opened: u32,
-    /// Share lost over the last 10 s, in 1/65535.
-    pub lost: u16,
-    /// Interarrival jitter, microseconds.
-    pub jitter: u32,
-    /// `sent` of the speaker's newest report; 0 for none.
-    pub echo: u32,
-    /// For how long, in 0.1 ms; saturates.
-    pub held: u16,
-}
-
-impl Heard {
-    fn encode(&self, out: &mut [u8]) {
-        out[..4].copy_from_slice(&self.ssrc.0.to_be_bytes());
-        out[4..8].copy_from_slice(&self.highest.to_be_bytes());
-        out[8..12].copy_from_slice(&self.opened.to_be_bytes());
-        out[12..14].copy_from_slice(&self.lost.to_be_bytes());
-        out[14..18].copy_from_slice(&self.jitter.to_be_bytes());
-        out[18..22].copy_from_slice(&self.echo.to_be_bytes());
-        out[22..24].copy_from_slice(&self.held.to_be_bytes());
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        Some(Self {
-            ssrc: Ssrc(u32::from_be_bytes(part(bytes, 0)?)),
-            highest: u32::from_be_bytes(part(bytes, 4)?),
-            opened: u32::from_be_bytes(part(bytes, 8)?),
-            lost: u16::from_be_bytes(part(bytes, 12)?),
-            jitter: u32::from_be_bytes(part(bytes, 14)?),
-            echo: u32::from_be_bytes(part(bytes, 18)?),
-            held: u16::from_be_bytes(part(bytes, 22)?),
-        })
-    }
-}
-
-/// The plaintext of a report, read in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report<'a> {
-    /// The sender has hung up.
-    pub hung_up: bool,
-    /// The sender's clock, microseconds modulo 2^32.
-    pub sent: u32,
-    blocks: &'a [u8],
-}
-
-impl<'a> Report<'a> {
-    /// Writes a report and returns its length; blocks beyond [`MEMBERS_MAX`] are left out.
-    pub fn encode(hung_up: bool, sent: u32, heard: impl Iterator<Item = Heard>, out: &mut [u8]) -> usize {
-        let mut count = 0;
-        for (block, place) in
-            heard.take(MEMBERS_MAX).zip(out[REPORT_HEAD_BYTES..].chunks_exact_mut(BLOCK_BYTES))
-        {
-            block.encode(place);
-            count += 1;
-        }
-        out[0] = u8::from(hung_up);
-        out[1..5].copy_from_slice(&sent.to_be_bytes());
-        out[5] = u8::try_from(count).expect("MEMBERS_MAX fits a byte");
-        REPORT_HEAD_BYTES + count * BLOCK_BYTES
-    }
-
-    /// Reads a report.
-    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
-        let count = usize::from(*bytes.get(5)?);
-        if count > MEMBERS_MAX {
-            return None;
-        }
-        let blocks = bytes.get(REPORT_HEAD_BYTES..REPORT_HEAD_BYTES + count * BLOCK_BYTES)?;
-        Some(Self { hung_up: bytes[0] & 1 != 0, sent: u32::from_be_bytes(part(bytes, 1)?), blocks })
-    }
-
-    /// What its sender heard of whom.
-    pub fn heard(&self) -> impl Iterator<Item = Heard> + 'a {
-        self.blocks.chunks_exact(BLOCK_BYTES).filter_map(Heard::decode)
-    }
-}
-
-fn part<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+/// `N` bytes from `at` on.
+pub(in crate::wire) fn part<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at + N)?.try_into().ok()
 }
 
@@ -428,17 +332,9 @@ pub const BIND2_BYTES: usize = 65;
 pub const BOUND_BYTES: usize = 13;
 /// Bytes of an RTP header.
 pub const RTP_BYTES: usize = 12;
-/// Bytes of a report without blocks.
-pub const REPORT_HEAD_BYTES: usize = 6;
-/// Bytes of one block.
-pub const BLOCK_BYTES: usize = 24;
-/// Bytes of the longest report.
-pub const REPORT_BYTES_MAX: usize = REPORT_HEAD_BYTES + MEMBERS_MAX * BLOCK_BYTES;
 
 const _: () =
     assert!(COOKIE_BYTES <= BIND_BYTES && BOUND_BYTES <= BIND2_BYTES, "no answer outgrows its question");
-const _: () = assert!(REPORT_BYTES_MAX <= crate::limits::OPUS_BYTES_MAX, "a report fits where a frame does");
-const _: () = assert!(MEMBERS_MAX <= 255);
 
 #[cfg(test)]
 mod tests {
@@ -494,13 +390,6 @@ mod tests {
         assert!(Rtp::decode(&[0x80, 96 | 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).is_none(), "nor is a marker");
     }
 
-    prop_compose! {
-        fn heard()(ssrc in any::<u32>(), highest in any::<u32>(), opened in any::<u32>(), lost in any::<u16>(),
-                   jitter in any::<u32>(), echo in any::<u32>(), held in any::<u16>()) -> Heard {
-            Heard { ssrc: Ssrc(ssrc), highest, opened, lost, jitter, echo, held }
-        }
-    }
-
     proptest! {
         #[test]
         fn binds_survive_the_wire(relay in any::<u64>(), ssrc in any::<u32>(), expiry in any::<u32>(),
@@ -525,20 +414,9 @@ mod tests {
         }
 
         #[test]
-        fn reports_survive_the_wire(hung_up in any::<bool>(), sent in any::<u32>(),
-                                    blocks in prop::collection::vec(heard(), 0..MEMBERS_MAX)) {
-            let mut out = [0; REPORT_BYTES_MAX];
-            let len = Report::encode(hung_up, sent, blocks.iter().copied(), &mut out);
-            let read = Report::decode(&out[..len]).unwrap();
-            prop_assert_eq!((read.hung_up, read.sent), (hung_up, sent));
-            prop_assert_eq!(read.heard().collect::<Vec<_>>(), blocks);
-            prop_assert!(Report::decode(&out[..len - 1]).is_none());
-        }
-
-        #[test]
         fn junk_is_read_without_a_panic(junk in prop::collection::vec(any::<u8>(), 0..128)) {
             let _ = (Kind::of(&junk), Bind::decode(&junk), Bind::decode_second(&junk), Cookie::decode(&junk));
-            let _ = (Bound::decode(&junk), Rtp::decode(&junk), Report::decode(&junk).map(|r| r.heard().count()));
+            let _ = (Bound::decode(&junk), Rtp::decode(&junk));
         }
     }
 }

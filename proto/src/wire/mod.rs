@@ -3,8 +3,9 @@
 //! [`request`] and [`reply`] are the one vocabulary of the house; [`native`] translates it to and from frames, with
 //! the payloads of seed A from [`binary`] and those of our own codes from [`extension`], whose records are in
 //! [`record`]; [`code`] has the numbers; [`frame`] cuts a stream into frames; [`datagram`]
-//! knows what travels by UDP, and [`opus`] how long a packet of sound lasts. The two protocols this one grew from are
-//! spoken by [`plain`] (seed A, in the frames of its own programs) and [`text`] (seed B).
+//! knows what travels by UDP, [`report`] what a report says, and [`opus`] how long a packet of sound lasts. The two
+//! protocols this one grew from are spoken by [`plain`] (seed A, in the frames of its own programs) and [`text`]
+//! (seed B).
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
@@ -20,6 +21,7 @@ mod plain_voice;
 pub mod reader;
 pub mod record;
 pub mod reply;
+pub mod report;
 pub mod request;
 pub mod text;
 pub mod writer;

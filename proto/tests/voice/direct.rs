@@ -81,6 +81,7 @@ impl End {
                 MediaOutput::CloseDevices => self.out.devices = false,
                 MediaOutput::Event(event) => self.out.events.push(event),
                 MediaOutput::Drop(drop) => self.out.drops.push(drop),
+                MediaOutput::Member(_) => panic!("nobody reports here"),
             }
         }
     }

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use proto::crypto::mac;
 use proto::id::{CallId, RelayId, Ssrc};
-use proto::media::{BaseKey, CallCommand, CallEvent, Media, MediaInput, MediaOutput, Place};
+use proto::media::{BaseKey, CallCommand, CallEvent, Media, MediaInput, MediaOutput, MemberState, Place};
 use proto::relay::{Change, Input, Output, Relay, RelayLimits};
 use proto::{Drop, Now, Rng, Time, Wall};
 
@@ -57,6 +57,7 @@ pub(crate) struct End {
     pub(crate) played_of: Vec<Ssrc>,
     /// Every datagram that reached this end.
     pub(crate) received: Vec<Vec<u8>>,
+    pub(crate) members: Vec<(MemberState, Time)>,
     pub(crate) events: Vec<CallEvent>,
     event_times: Vec<Time>,
     drops: Vec<Drop>,
@@ -112,6 +113,7 @@ impl Net {
             played_at: Vec::new(),
             played_of: Vec::new(),
             received: Vec::new(),
+            members: Vec::new(),
             events: Vec::new(),
             event_times: Vec::new(),
             drops: Vec::new(),
@@ -310,6 +312,7 @@ impl Net {
                 MediaOutput::OpenDevices => this.devices = true,
                 MediaOutput::CloseDevices => this.devices = false,
                 MediaOutput::Drop(drop) => this.drops.push(drop),
+                MediaOutput::Member(state) => this.members.push((state, now)),
                 MediaOutput::Event(event) => {
                     if let CallEvent::Key { base_key, .. } = &event {
                         this.key = Some(base_key.clone());

@@ -344,7 +344,7 @@ impl Device {
                         tracing::trace!(device = self.index, %why, "the echo friend dropped a packet");
                     }
                     // It has none.
-                    MediaOutput::OpenDevices | MediaOutput::CloseDevices => {}
+                    MediaOutput::OpenDevices | MediaOutput::CloseDevices | MediaOutput::Member(_) => {}
                 }
             }
             if events.is_empty() && self.heard.is_empty() {

@@ -225,7 +225,7 @@ impl Reporter {
                 self.statistics = Some(statistics.clone());
                 None
             }
-            SoundEvent::Devices(_) | SoundEvent::Levels(_) => None,
+            SoundEvent::Devices(_) | SoundEvent::Levels(_) | SoundEvent::Member(_) => None,
         }
     }
 

@@ -1,0 +1,193 @@
+//! What became of each speaker's frames over the last seconds, and how it is with our own devices: once a second told
+//! to the media machine, which tells the others.
+
+use std::time::Duration;
+
+use proto::Time;
+use proto::id::Ssrc;
+use proto::limits::MEMBERS_MAX;
+use proto::media::{Condition, HalfState, MediaInput, SoundEvent};
+
+use crate::frame::SAMPLE_RATE;
+use crate::playout::{PlayoutCounters, PlayoutStats};
+
+/// Seconds that the share of invented frames looks back over.
+const SECONDS: usize = 10;
+/// Samples lost within a second that are trouble: a fiftieth of it is heard by everybody.
+const TROUBLE_SAMPLES: u64 = SAMPLE_RATE as u64 / 50;
+/// For how long trouble is told after it was last there: a crackle now and then is a trouble that stays.
+const TROUBLE_STAYS: Duration = Duration::from_secs(5);
+
+/// One speaker's frames.
+#[derive(Clone, Copy, Debug)]
+struct Ear {
+    ssrc: Ssrc,
+    /// (invented, all) at the end of each of the last seconds.
+    seconds: [(u64, u64); SECONDS],
+    second: usize,
+}
+
+impl Ear {
+    fn frames(counters: &PlayoutCounters) -> (u64, u64) {
+        let invented = counters.concealed;
+        (invented, invented + counters.recovered + counters.received)
+    }
+
+    /// Closes a second; the share of invented frames over the last ones.
+    fn count(&mut self, counters: &PlayoutCounters) -> f32 {
+        let (invented, all) = Self::frames(counters);
+        let (invented_then, all_then) = self.seconds[self.second];
+        self.seconds[self.second] = (invented, all);
+        self.second = (self.second + 1) % SECONDS;
+        let (invented, all) = (invented.saturating_sub(invented_then), all.saturating_sub(all_then));
+        if all == 0 { 0.0 } else { invented as f32 / all as f32 }
+    }
+}
+
+/// Everybody's.
+pub(super) struct Ears(Vec<Ear>);
+
+impl Ears {
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(MEMBERS_MAX))
+    }
+
+    /// Closes a second of one speaker, and what is to be told of it.
+    pub(super) fn tell(&mut self, ssrc: Ssrc, playout: &PlayoutStats, echo: bool) -> MediaInput<'static> {
+        let at = self.0.iter().position(|ear| ear.ssrc == ssrc).unwrap_or_else(|| {
+            self.0.push(Ear { ssrc, seconds: [(0, 0); SECONDS], second: 0 });
+            self.0.len() - 1
+        });
+        let concealed = self.0[at].count(&playout.counters);
+        MediaInput::Ears { ssrc, concealed, depth: playout.delay(), echo }
+    }
+
+    /// Forgets who is not heard any more.
+    pub(super) fn keep(&mut self, heard: impl Fn(Ssrc) -> bool) {
+        self.0.retain(|ear| heard(ear.ssrc));
+    }
+}
+
+/// Whether one half of the sound does what it should.
+#[derive(Debug, Default)]
+struct Half {
+    failed: bool,
+    lost: u64,
+    troubled_at: Option<Time>,
+}
+
+impl Half {
+    /// Closes a second: so many samples were lost since the call began.
+    fn trouble(&mut self, lost: u64, now: Time) -> bool {
+        // Another device counts from zero.
+        if lost.saturating_sub(self.lost) >= TROUBLE_SAMPLES {
+            self.troubled_at = Some(now);
+        }
+        self.lost = lost;
+        self.failed || self.troubled_at.is_some_and(|at| now - at < TROUBLE_STAYS)
+    }
+}
+
+/// How it is with our own devices.
+#[derive(Debug, Default)]
+pub(super) struct Devices {
+    microphone: Half,
+    speaker: Half,
+    /// As told last.
+    condition: Condition,
+}
+
+impl Devices {
+    /// Something is told to the screen: that a half failed, or works again.
+    pub(super) fn notice(&mut self, event: &SoundEvent) {
+        let (half, state) = match event {
+            SoundEvent::Microphone(state) => (&mut self.microphone, state),
+            SoundEvent::Speaker(state) => (&mut self.speaker, state),
+            SoundEvent::Devices(_)
+            | SoundEvent::Levels(_)
+            | SoundEvent::Statistics(_)
+            | SoundEvent::Member(_) => return,
+        };
+        half.failed = matches!(state, HalfState::Failed { .. });
+    }
+
+    /// Closes a second in which so many samples had been lost by the microphone and by the speaker.
+    pub(super) fn count(&mut self, microphone: u64, speaker: u64, now: Time) {
+        self.condition.microphone_trouble = self.microphone.trouble(microphone, now);
+        self.condition.speaker_trouble = self.speaker.trouble(speaker, now);
+    }
+
+    /// Our voice is stopped at its source, or not.
+    pub(super) fn mute(&mut self, muted: bool) {
+        self.condition.muted = muted;
+    }
+
+    /// What is to be told; the same again is no news.
+    pub(super) fn condition(&self) -> MediaInput<'static> {
+        MediaInput::Condition(self.condition)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::Safe;
+
+    fn counters(received: u64, recovered: u64, concealed: u64) -> PlayoutStats {
+        let counters = PlayoutCounters { received, recovered, concealed, ..PlayoutCounters::default() };
+        PlayoutStats { counters, delay: 960, ..PlayoutStats::default() }
+    }
+
+    fn told(ears: &mut Ears, stats: &PlayoutStats) -> (f32, Duration) {
+        let MediaInput::Ears { concealed, depth, echo: false, ssrc: Ssrc(1) } =
+            ears.tell(Ssrc(1), stats, false)
+        else {
+            panic!("not what the ears say")
+        };
+        (concealed, depth)
+    }
+
+    #[test]
+    fn the_share_invented_is_of_the_last_ten_seconds() {
+        let mut ears = Ears::new();
+        assert_eq!(told(&mut ears, &counters(0, 0, 0)), (0.0, Duration::from_millis(20)));
+        for second in 1..=10 {
+            told(&mut ears, &counters(30 * second, 10 * second, 10 * second));
+        }
+        assert_eq!(told(&mut ears, &counters(330, 110, 110)).0, 0.2);
+        let later = (1..=10).map(|second| told(&mut ears, &counters(330 + 50 * second, 110, 110)).0);
+        assert_eq!(later.last(), Some(0.0), "all of the last ten came");
+        ears.keep(|_| false);
+        assert_eq!(told(&mut ears, &counters(75, 0, 25)).0, 0.25, "known again from the beginning");
+    }
+
+    #[test]
+    fn trouble_is_what_would_be_heard_and_stays_a_while() {
+        let mut devices = Devices::default();
+        let mut said = |microphone, speaker, second| {
+            devices.count(microphone, speaker, Time::secs(second));
+            let MediaInput::Condition(condition) = devices.condition() else { panic!() };
+            (condition.microphone_trouble, condition.speaker_trouble)
+        };
+        assert_eq!(said(100, 0, 1), (false, false), "a click");
+        assert_eq!(said(100, 960, 2), (false, true));
+        assert_eq!(said(1_060, 960, 3), (true, true));
+        assert_eq!(said(1_060, 960, 7), (true, false));
+        assert_eq!(said(0, 0, 9), (false, false), "another device counts from zero");
+    }
+
+    #[test]
+    fn a_half_that_failed_is_trouble_until_it_works() {
+        let mut devices = Devices::default();
+        let failed = HalfState::Failed { why: Safe::line("gone") };
+        devices.notice(&SoundEvent::Speaker(failed));
+        devices.mute(true);
+        devices.count(0, 0, Time::secs(1));
+        let told = Condition { muted: true, speaker_trouble: true, ..Condition::default() };
+        assert!(matches!(devices.condition(), MediaInput::Condition(condition) if condition == told));
+        devices.notice(&SoundEvent::Speaker(HalfState::Closed));
+        devices.count(0, 0, Time::secs(2));
+        let told = Condition { muted: true, ..Condition::default() };
+        assert!(matches!(devices.condition(), MediaInput::Condition(condition) if condition == told));
+    }
+}
