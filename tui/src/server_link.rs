@@ -73,7 +73,12 @@ struct Open {
     pipe: Option<Pipe>,
     /// The handshake must be done by then; none once it is.
     until: Option<Time>,
+    /// The first byte the server said.
+    first: Option<u8>,
 }
+
+/// What every first byte of a server with TLS is among: the types of records (RFC 8446 section 5.1).
+const TLS_RECORDS: core::ops::RangeInclusive<u8> = 20..=23;
 
 impl ServerLink {
     /// A link with TLS to `address` that does nothing yet. Its socket is registered under `token`; `waker` wakes the
@@ -234,6 +239,7 @@ impl ServerLink {
 
     fn fail(&mut self, registry: &Registry, why: String) {
         let State::Open(open) = &mut self.state else { return };
+        let why = open.other_language().map_or(why, str::to_owned);
         let sentence = match open.until {
             Some(_) => format!("cannot reach the server {}: {why}", self.address),
             None => format!("lost the connection to {}: {why}", self.address),
@@ -272,7 +278,7 @@ impl Open {
             Way::Plain(from) => (None, *from),
         };
         let socket = Socket::dial(peer, from, registry, token).map_err(|why| why.to_string())?;
-        Ok(Self { socket, peer, rest: VecDeque::new(), pipe, until: None })
+        Ok(Self { socket, peer, rest: VecDeque::new(), pipe, until: None, first: None })
     }
 
     fn send(&mut self, bytes: Vec<u8>) -> Result<(), String> {
@@ -319,16 +325,40 @@ impl Open {
         Ok(Some(LinkEvent::Up(LinkUp { exporter, server_key, peer })))
     }
 
+    /// When the server is of another kind than we came for: what is wrong, and what to do.
+    fn other_language(&mut self) -> Option<&'static str> {
+        let tls = self.first.map(|first| TLS_RECORDS.contains(&first));
+        match (&self.pipe, tls) {
+            // Servers of the binary protocol wait for the first word, and close at what they do not understand.
+            (Some(_), None) if self.until.is_some() && self.socket.is_connected() == Ok(true) => Some(
+                "it is there and does not answer as a tincan server; if it is one of a plain protocol, start with \
+                 --protocol binary or --protocol text",
+            ),
+            (Some(_), Some(false)) => Some(
+                "it does not speak TLS; if it is a server of a plain protocol, start with --protocol binary or \
+                 --protocol text",
+            ),
+            (None, Some(true)) => Some("it speaks TLS, as tincan servers do; leave out --protocol"),
+            (Some(_), _) | (None, _) => None,
+        }
+    }
+
     /// False at the end of the stream.
     fn read(&mut self, bytes: &mut Vec<u8>) -> Result<bool, String> {
-        let Self { socket, pipe, .. } = self;
+        let Self { socket, pipe, first, .. } = self;
         let Some(pipe) = pipe else {
             return socket.read(|chunk| {
+                if TLS_RECORDS.contains(first.get_or_insert(chunk[0])) {
+                    return Err("no plain server".into());
+                }
                 bytes.extend_from_slice(chunk);
                 Ok(())
             });
         };
-        let read = socket.read(|chunk| pipe.received(chunk).map_err(|why| why.to_string()));
+        let read = socket.read(|chunk| {
+            first.get_or_insert(chunk[0]);
+            pipe.received(chunk).map_err(|why| why.to_string())
+        });
         pipe.take_plaintext(bytes);
         if read.is_err() {
             // The alert says to the server what was wrong.
@@ -521,8 +551,35 @@ mod tests {
             let _ = stream.read(&mut [0; 4096]);
         });
         let LinkEvent::Down(why) = Loop::to(port).next() else { panic!("not down") };
-        assert!(why.contains("encrypted connection failed"), "{why}");
+        assert!(why.contains("does not speak TLS") && why.contains("--protocol binary"), "{why}");
         server.join().unwrap();
+    }
+
+    /// As the binary protocol's do: they wait for the first word and hang up at one they do not know.
+    #[test]
+    fn a_server_that_hangs_up_at_our_hello_may_be_a_plain_one() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0);
+        });
+        let LinkEvent::Down(why) = Loop::to(port).next() else { panic!("not down") };
+        assert!(why.contains("does not answer as a tincan server"), "{why}");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn without_tls_a_server_with_it_is_known_by_its_first_byte() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut it = Loop::by(port, |address, waker| ServerLink::plain(address, None, LINK, waker));
+        assert!(matches!(it.next(), LinkEvent::UpPlain(_)));
+        let mut server = listener.accept().unwrap().0;
+        // The alert "unexpected message".
+        server.write_all(&[21, 3, 3, 0, 2, 2, 10]).unwrap();
+        let LinkEvent::Down(why) = it.next() else { panic!("not down") };
+        assert!(why.contains("leave out --protocol"), "{why}");
     }
 
     #[test]

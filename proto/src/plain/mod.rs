@@ -309,7 +309,17 @@ impl PlainClient {
                     Form::Text(text) => text.ping(&mut self.base),
                 },
                 link::Effect::State(state) => self.base.tell(Event::Link(state)),
-                link::Effect::Drop(why) => self.base.drop(why),
+                link::Effect::Drop(why) => {
+                    if why == Drop::TooLate {
+                        let protocol = self.form.in_words();
+                        let text = format!(
+                            "the server takes connections and does not answer as one of the {protocol} protocol does; \
+                             look whether its port and --protocol are the right ones"
+                        );
+                        self.base.refuse(Why::NotLoggedIn, &text);
+                    }
+                    self.base.drop(why);
+                }
             }
         }
         if let Form::Text(text) = &mut self.form {
@@ -322,6 +332,13 @@ impl PlainClient {
 }
 
 impl Form {
+    fn in_words(&self) -> &'static str {
+        match self {
+            Self::Binary(_) => "binary",
+            Self::Text(_) => "text",
+        }
+    }
+
     fn log_in(&self, name: &Name, base: &mut Base) {
         base.send(match self {
             Self::Binary(_) => binary::login(name),

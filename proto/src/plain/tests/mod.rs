@@ -351,7 +351,7 @@ fn whoever_is_asked_for_a_name_takes_their_time() {
     assert_eq!(desk.act("wait 60000"), [""; 0]);
     assert_eq!(desk.act("join alice"), ["online", "> 000 alice"]);
     assert_eq!(desk.act("wait 9000"), [""; 0]);
-    assert_eq!(desk.act("wait 2000")[..2], ["drop too_late", "disconnect"]);
+    assert_eq!(desk.act("wait 2000")[..3], ["refused NotLoggedIn", "drop too_late", "disconnect"]);
     // Nobody comes back to a server that closed while the name was typed, before there is one.
     let mut desk = Desk::binary();
     assert_eq!(desk.story("up; < 200; down; wait 60000"), [""; 0]);
