@@ -2,8 +2,10 @@
 //! The only room that knows `ringbuf`: capacities are fixed when a ring is made, a full ring drops and counts, and
 //! neither end ever waits.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+use std::time::Duration;
 
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
@@ -16,6 +18,14 @@ pub struct RingCounters {
     dropped: AtomicU64,
     starved: AtomicU64,
     largest: AtomicU32,
+    pull: Option<Pull>,
+}
+
+/// How the reading end asks for samples, in a ring whose reader can wait for them.
+#[derive(Debug, Default)]
+struct Pull {
+    demanded: AtomicU32,
+    reader: OnceLock<Thread>,
 }
 
 impl RingCounters {
@@ -39,6 +49,23 @@ impl RingCounters {
         self.largest.fetch_max(u32::try_from(samples).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
+    /// Whether samples are made when they are asked for ([`pulled_pcm`]), and not ahead of time.
+    pub fn is_pulled(&self) -> bool {
+        self.pull.is_some()
+    }
+
+    /// How many samples the reading end waits for. Who takes this makes them and says [`Self::serve`].
+    pub fn take_demand(&self) -> u32 {
+        self.pull.as_ref().map_or(0, |pull| pull.demanded.swap(0, Ordering::AcqRel))
+    }
+
+    /// The demanded samples are there: wakes the reading end.
+    pub fn serve(&self) {
+        if let Some(reader) = self.pull.as_ref().and_then(|pull| pull.reader.get()) {
+            reader.unpark();
+        }
+    }
+
     fn drop_many(&self, count: usize) {
         if count > 0 {
             self.dropped.fetch_add(count as u64, Ordering::Relaxed);
@@ -54,8 +81,18 @@ impl RingCounters {
 
 /// A ring of mono samples holding at most `capacity` of them.
 pub fn pcm(capacity: usize) -> (PcmTx, PcmRx) {
+    pcm_with(capacity, None)
+}
+
+/// The same for a reading end on a thread of its own, which asks for samples and waits ([`PcmRx::demand`]): nothing
+/// has to be made before it is wanted.
+pub fn pulled_pcm(capacity: usize) -> (PcmTx, PcmRx) {
+    pcm_with(capacity, Some(Pull::default()))
+}
+
+fn pcm_with(capacity: usize, pull: Option<Pull>) -> (PcmTx, PcmRx) {
     let (tx, rx) = HeapRb::new(capacity).split();
-    let counters = Arc::new(RingCounters::default());
+    let counters = Arc::new(RingCounters { pull, ..RingCounters::default() });
     (PcmTx { tx, counters: counters.clone() }, PcmRx { rx, counters })
 }
 
@@ -129,6 +166,29 @@ impl PcmRx {
         })
     }
 
+    /// Asks the writing end for `count` samples, wakes it, and waits until they are there, about as long as
+    /// `patience`, or some times that when they are being made. Only of a pulled ring; must always be called by the same thread.
+    pub fn demand(&mut self, count: usize, patience: Duration, wake: impl FnOnce()) {
+        // What came too late for the last demand would make every later one late, too.
+        let late = self.len();
+        self.skip(late);
+        let Some(pull) = &self.counters.pull else { return };
+        pull.reader.get_or_init(std::thread::current);
+        pull.demanded.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Release);
+        wake();
+        // An unpark that was meant for the last demand ends one wait early.
+        for _ in 0..2 {
+            if self.len() >= count {
+                return;
+            }
+            std::thread::park_timeout(patience);
+        }
+        let taken = pull.demanded.swap(0, Ordering::AcqRel) == 0;
+        if taken && self.len() < count {
+            std::thread::park_timeout(patience);
+        }
+    }
+
     /// Throws away up to `count` samples.
     pub fn skip(&mut self, count: usize) -> usize {
         self.rx.skip(count)
@@ -191,6 +251,7 @@ impl FrameRx {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the other end of a ring is another thread")]
 mod tests {
     use super::*;
 
@@ -229,6 +290,32 @@ mod tests {
         assert_eq!(rx.pop().map(|frame| frame.bytes().to_vec()), Some(vec![2]));
         assert!(rx.pop().is_none());
         assert_eq!(rx.counters().dropped(), 1);
+    }
+
+    #[test]
+    fn what_is_demanded_is_made_and_what_comes_late_is_not_kept() {
+        let (mut tx, mut rx) = pulled_pcm(100);
+        let counters = tx.counters().clone();
+        let maker = std::thread::spawn(move || {
+            while counters.take_demand() == 0 {
+                std::thread::yield_now();
+            }
+            tx.push(&[0.5; 40]);
+            tx.counters().serve();
+            tx
+        });
+        let long = Duration::from_secs(20);
+        rx.demand(40, long, || {});
+        let mut out = [0.0; 40];
+        assert_eq!((rx.pop(&mut out), out[39]), (40, 0.5));
+
+        let mut tx = maker.join().unwrap();
+        let mut woken = false;
+        rx.demand(40, Duration::ZERO, || woken = true);
+        assert!(woken && rx.is_empty() && tx.counters().take_demand() == 0, "given up, and nothing is owed");
+        tx.push(&[0.25; 40]);
+        rx.demand(40, Duration::ZERO, || {});
+        assert!(rx.is_empty(), "of the past");
     }
 
     #[test]

@@ -53,7 +53,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "audio",
-        depends: "cpal hound mio opus ringbuf socket2 tincan-proto",
+        depends: "cpal hound mio opus pulseaudio ringbuf socket2 tincan-proto",
         tests: "insta proptest",
         floors: &[
             &["clock", "frame"],
@@ -110,6 +110,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("cpal", &["audio/src/device"]),
     ("hound", &["audio/src/device"]),
     ("opus", &["audio/src/codec.rs"]),
+    ("pulseaudio", &["audio/src/device/pulse"]),
     ("ringbuf", &["audio/src/ring.rs"]),
     ("rusqlite", &["server/src/store", "tui/src/store"]),
     ("vodozemac", &["proto/src/crypto"]),

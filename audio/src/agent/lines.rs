@@ -111,8 +111,12 @@ impl SpeakerLine {
         self.ring.counters().starved()
     }
 
-    /// Renders until the next callback will find enough: as much as the largest of late, and a little.
+    /// Renders what is asked for, or until the next callback will find enough: as much as the largest of late, and a
+    /// little.
     pub(super) fn fill(&mut self, mut render: impl FnMut(&mut [f32])) {
+        if self.ring.counters().is_pulled() && self.resampler.is_none() {
+            return self.serve(render);
+        }
         let asked = self.ring.counters().take_largest() as usize;
         // An eightieth off per callback forgets a large one in about a second.
         self.largest = if asked == 0 { self.largest } else { asked.max(self.largest - self.largest / 80) };
@@ -129,5 +133,21 @@ impl SpeakerLine {
                 }
             }
         }
+    }
+
+    /// Renders exactly what a device waits for: nothing lies in the ring between two requests.
+    fn serve(&mut self, mut render: impl FnMut(&mut [f32])) {
+        let mut left = self.ring.counters().take_demand() as usize;
+        if left == 0 {
+            return;
+        }
+        let mut block = [0.0; BLOCK];
+        while left > 0 {
+            let piece = &mut block[..left.min(BLOCK)];
+            render(piece);
+            self.ring.push(piece);
+            left -= piece.len();
+        }
+        self.ring.counters().serve();
     }
 }

@@ -7,10 +7,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use mio::Waker;
 
 use crate::ring::{PcmRx, PcmTx};
+
+/// What a fault that ends a stream counts, so that one is enough to have it rebuilt.
+pub const FATAL: u64 = 1_000;
 
 /// How often each callback ran: a device whose count stands still is dead.
 #[derive(Debug, Default)]
@@ -81,9 +85,16 @@ pub struct SpeakerCallback {
 }
 
 impl SpeakerCallback {
-    /// Wakes the voice thread after each call, so that it refills the ring.
+    /// Wakes the voice thread after each call, so that it refills the ring, unless the ring is pulled.
     pub fn new(ring: PcmRx, channels: u16, pulse: Arc<Pulse>, waker: Arc<Waker>) -> Self {
         Self { ring, channels: usize::from(channels.max(1)), pulse, waker }
+    }
+
+    /// Asks the voice thread for `count` samples and waits for them, about as long as `patience`: for a sound system
+    /// on a thread of its own. Only with a ring of [`crate::ring::pulled_pcm`].
+    pub fn wait_for(&mut self, count: usize, patience: Duration) {
+        let waker = &self.waker;
+        self.ring.demand(count, patience, || drop(waker.wake()));
     }
 
     /// Fills interleaved samples; what the ring lacks is silence.
@@ -94,7 +105,9 @@ impl SpeakerCallback {
         }
         self.ring.counters().saw(count);
         self.pulse.beat();
-        let _ = self.waker.wake();
+        if !self.ring.counters().is_pulled() {
+            let _ = self.waker.wake();
+        }
     }
 }
 

@@ -1,9 +1,8 @@
-//! The sound card, and the only file that knows the library for it.
+//! The sound card where no PulseAudio answers (`pulse` is asked first), and the only file that knows the library for it:
+//! ALSA on Linux, whatever the platform has elsewhere.
 //!
-//! PulseAudio's own protocol comes first where a server answers (PipeWire speaks it too), then whatever the platform
-//! has, ALSA on Linux. Measured traps that shape this file:
-//! - PulseAudio's default buffer is two seconds: a size is always asked for.
-//! - What is asked for is not what comes: callbacks take any length.
+//! Measured traps that shape this file:
+//! - What is asked for is not what comes: callbacks take any length. A size is always asked for.
 //! - ALSA through the PulseAudio plug-in, once it underran, calls the error callback thirty thousand times a second:
 //!   it only counts, and the device thread rebuilds the stream when the count climbs.
 //! - A stream on a named device does not follow a replacement: it is rebuilt from the name.
@@ -19,24 +18,21 @@ use ::cpal::{
 use mio::Waker;
 use proto::Safe;
 
-use super::callback::{MicrophoneCallback, Pulse, SpeakerCallback};
+use super::callback::{FATAL, MicrophoneCallback, Pulse, SpeakerCallback};
+use super::card::{self, Listed, Opened, Target};
 use super::{DeviceError, Half};
 use crate::frame::SAMPLE_RATE;
 use crate::ring::{self, PcmRx, PcmTx};
 
 /// How long a sound server may take to make a stream before it counts as hung.
 const OPEN_TIME_MAX: Duration = Duration::from_secs(3);
-/// Callback size asked of PulseAudio, per second of samples: 5 ms.
-const PULSE_BLOCKS_PER_SECOND: u32 = 200;
-/// Callback size asked of others: 20 ms, below which the ALSA plug-in was measured to underrun.
-const OTHER_BLOCKS_PER_SECOND: u32 = 50;
-/// What a fault that ends a stream counts, so that one is enough to have it rebuilt.
-const FATAL: u64 = 1_000;
+/// Callback size asked for, per second of samples: 20 ms, below which the ALSA plug-in was measured to underrun.
+const BLOCKS_PER_SECOND: u32 = 50;
+/// Samples of a microphone that are worth a wake, per second: 5 ms.
+const WAKES_PER_SECOND: u32 = 200;
 /// Where ALSA's cards are; absent in containers and on many servers.
 #[cfg(target_os = "linux")]
 const ALSA_DEVICES: &str = "/dev/snd";
-/// Devices listed, at most.
-const LIST_MAX: usize = 64;
 /// Makes a stream that runs a callback.
 type Build<Callback> =
     fn(&::cpal::Device, StreamConfig, Callback, Arc<Pulse>) -> Result<::cpal::Stream, Error>;
@@ -68,100 +64,93 @@ static FORMATS: [Format; 5] = [
 ];
 
 /// A connection to the sound system.
-pub(super) struct Card {
-    host: ::cpal::Host,
-    pulse: bool,
-}
-
-/// An open microphone: its samples, and the stream that must be kept.
-pub(super) struct Opened<Ring> {
-    pub(super) ring: Ring,
-    pub(super) rate: u32,
-    pub(super) name: Safe,
-    pub(super) pulse: Arc<Pulse>,
-    pub(super) stream: Stream,
-}
+pub(super) struct Host(::cpal::Host);
 
 /// Sound flows while this lives.
 pub(super) struct Stream(::cpal::Stream);
 
 impl Stream {
-    /// Stops or goes on without closing; a system that cannot do it goes on, and what it gives is thrown away.
-    pub(super) fn pause(&self, paused: bool) {
-        let _ = if paused { self.0.pause() } else { self.0.play() };
+    /// Stops or goes on without closing; of a system that cannot do it, what it gives is thrown away.
+    pub(super) fn pause(&self, paused: bool) -> bool {
+        if paused { self.0.pause() } else { self.0.play() }.is_ok()
     }
 }
 
-impl Card {
+impl Host {
     pub(super) fn connect() -> Result<Self, DeviceError> {
+        // Without a card ALSA would say so at length on the terminal, and nothing else.
         #[cfg(target_os = "linux")]
-        {
-            if let Ok(host) = ::cpal::host_from_id(::cpal::HostId::PulseAudio) {
-                return Ok(Self { host, pulse: true });
-            }
-            // Without a card ALSA would say so at length on the terminal, and nothing else.
-            if !std::path::Path::new(ALSA_DEVICES).exists() && environment("ALSA_CONFIG_PATH").is_none() {
-                return Err(DeviceError::NoSystem);
-            }
+        if !std::path::Path::new(ALSA_DEVICES).exists() && card::environment("ALSA_CONFIG_PATH").is_none() {
+            return Err(DeviceError::NoSystem);
         }
-        Ok(Self { host: ::cpal::default_host(), pulse: false })
+        Ok(Self(::cpal::default_host()))
     }
 
-    /// The names of all microphones and speakers: one that two of a kind share is replaced by the system's own.
-    pub(super) fn list(&self) -> Vec<Safe> {
-        let Ok(devices) = self.host.devices() else { return Vec::new() };
-        let all: Vec<(bool, Safe, Safe)> = devices
+    /// All microphones and speakers.
+    pub(super) fn list(&self) -> Vec<Listed> {
+        let Ok(devices) = self.0.devices() else { return Vec::new() };
+        devices
             .filter_map(|device| {
-                let id = device.id().ok().filter(|id| !id.id().ends_with(".monitor"))?;
-                Some((device.supports_input(), name_of(&device), Safe::line(id.id())))
+                let half = if device.supports_input() { Half::Microphone } else { Half::Speaker };
+                let id = Safe::line(device.id().ok()?.id());
+                Some(Listed { half, id, label: name_of(&device) })
             })
-            .collect();
-        let shared =
-            |input: bool, name: &Safe| all.iter().filter(|d| d.0 == input && d.1 == *name).count() > 1;
-        let mut names: Vec<Safe> = all
-            .iter()
-            .map(|(input, name, id)| if shared(*input, name) { id } else { name })
-            .cloned()
-            .collect();
-        names.sort();
-        names.dedup();
-        names.truncate(LIST_MAX);
-        names
+            .collect()
+    }
+
+    /// The device of that name, else the system's default.
+    pub(super) fn find(&self, half: Half, wanted: Option<&str>) -> Result<Target, DeviceError> {
+        self.device(half, wanted).map(|device| {
+            let id = device.id().map(|id| id.id().to_owned()).unwrap_or_default();
+            Target::new(&id, 0, name_of(&device).as_str())
+        })
+    }
+
+    fn device(&self, half: Half, wanted: Option<&str>) -> Result<::cpal::Device, DeviceError> {
+        if let Some(device) = wanted.and_then(|name| self.named(half, name)) {
+            return Ok(device);
+        }
+        let default = match half {
+            Half::Microphone => self.0.default_input_device(),
+            Half::Speaker => self.0.default_output_device(),
+        };
+        default.ok_or(DeviceError::Missing(half))
     }
 
     pub(super) fn open_microphone(
         &self,
-        wanted: Option<&str>,
+        target: &Target,
+        paused: bool,
         waker: &Arc<Waker>,
     ) -> Result<Opened<PcmRx>, DeviceError> {
         let half = Half::Microphone;
-        let device = self.find(half, wanted)?;
+        let device = self.device(half, Some(&target.id))?;
         let ranges = device.supported_input_configs().map_err(|error| in_words(half, &error))?;
         let (config, format) = self.choose(half, ranges)?;
         let (tx, rx) = ring::pcm(config.sample_rate as usize / 2);
         let pulse = Arc::new(Pulse::default());
-        let wake_at = (config.sample_rate / PULSE_BLOCKS_PER_SECOND) as usize;
+        let wake_at = (config.sample_rate / WAKES_PER_SECOND) as usize;
         let callback = MicrophoneCallback::new(tx, config.channels, wake_at, pulse.clone(), waker.clone());
         let faults = pulse.clone();
         let stream = (format.microphone)(&device, config, callback, faults)
-            .and_then(|stream| stream.play().map(|()| stream))
+            .and_then(|stream| if paused { Ok(stream) } else { stream.play().map(|()| stream) })
             .map_err(|error| in_words(half, &error))?;
         Ok(Opened {
             ring: rx,
             rate: config.sample_rate,
             name: name_of(&device),
             pulse,
-            stream: Stream(stream),
+            stream: card::Stream::Other(Stream(stream)),
         })
     }
 
     pub(super) fn open_speaker(
         &self,
-        wanted: Option<&str>,
+        target: &Target,
         waker: &Arc<Waker>,
     ) -> Result<Opened<PcmTx>, DeviceError> {
         let half = Half::Speaker;
-        let device = self.find(half, wanted)?;
+        let device = self.device(half, Some(&target.id))?;
         let ranges = device.supported_output_configs().map_err(|error| in_words(half, &error))?;
         let (config, format) = self.choose(half, ranges)?;
         let (mut tx, rx) = ring::pcm(config.sample_rate as usize / 2);
@@ -178,26 +167,8 @@ impl Card {
             rate: config.sample_rate,
             name: name_of(&device),
             pulse,
-            stream: Stream(stream),
+            stream: card::Stream::Other(Stream(stream)),
         })
-    }
-
-    /// The device of that name, else what the environment names, else the system's default.
-    fn find(&self, half: Half, wanted: Option<&str>) -> Result<::cpal::Device, DeviceError> {
-        if let Some(device) = wanted.and_then(|name| self.named(half, name)) {
-            return Ok(device);
-        }
-        // The server's default knows nothing of our environment, unlike with PulseAudio's own library.
-        if let Some(device) =
-            self.pulse.then(|| pulse_wish(half)).flatten().and_then(|n| self.named(half, &n))
-        {
-            return Ok(device);
-        }
-        let default = match half {
-            Half::Microphone => self.host.default_input_device(),
-            Half::Speaker => self.host.default_output_device(),
-        };
-        default.ok_or(DeviceError::Missing(half))
     }
 
     fn named(&self, half: Half, name: &str) -> Option<::cpal::Device> {
@@ -208,7 +179,7 @@ impl Card {
         let called = |device: &::cpal::Device| {
             device.id().is_ok_and(|id| id.id() == name) || name_of(device).as_str() == name
         };
-        self.host.devices().ok()?.find(|device| called(device) && fits(device))
+        self.0.devices().ok()?.find(|device| called(device) && fits(device))
     }
 
     /// 48 kHz if it can be had, in the best format, with as few channels as will do.
@@ -221,7 +192,7 @@ impl Card {
             let format = FORMATS.iter().position(|format| format.sample == range.sample_format())?;
             let off_rate = nearest_rate(range).abs_diff(SAMPLE_RATE);
             // A card without a server may not spread one channel over its speakers; two always exist.
-            let wish = if half == Half::Speaker && !self.pulse { 2 } else { 1 };
+            let wish = if half == Half::Speaker { 2 } else { 1 };
             Some((off_rate, format, range.channels().abs_diff(wish)))
         };
         let ((_, format, _), range) = ranges
@@ -229,10 +200,11 @@ impl Card {
             .min_by_key(|(rank, _)| *rank)
             .ok_or_else(|| DeviceError::Other(half, "it offers no sample format we know".into()))?;
         let rate = nearest_rate(&range);
-        let blocks = if self.pulse { PULSE_BLOCKS_PER_SECOND } else { OTHER_BLOCKS_PER_SECOND };
         let size = match range.buffer_size() {
-            SupportedBufferSize::Range { min, max } => (rate / blocks).clamp(*min, (*max).max(*min)),
-            SupportedBufferSize::Unknown => rate / blocks,
+            SupportedBufferSize::Range { min, max } => {
+                (rate / BLOCKS_PER_SECOND).clamp(*min, (*max).max(*min))
+            }
+            SupportedBufferSize::Unknown => rate / BLOCKS_PER_SECOND,
         };
         let config = StreamConfig {
             channels: range.channels(),
@@ -316,17 +288,4 @@ fn name_of(device: &::cpal::Device) -> Safe {
     device
         .description()
         .map_or_else(|_| Safe::line("unnamed device"), |description| Safe::line(description.name()))
-}
-
-/// The device that PulseAudio's own library would take for this process.
-fn pulse_wish(half: Half) -> Option<String> {
-    environment(match half {
-        Half::Microphone => "PULSE_SOURCE",
-        Half::Speaker => "PULSE_SINK",
-    })
-}
-
-#[expect(clippy::disallowed_methods, reason = "these variables belong to the sound systems, not to us")]
-fn environment(variable: &str) -> Option<String> {
-    std::env::var(variable).ok().filter(|value| !value.is_empty())
 }

@@ -16,11 +16,17 @@
 
 pub mod callback;
 #[cfg(feature = "device")]
+mod card;
+#[cfg(feature = "device")]
 mod cpal;
+#[cfg(feature = "device")]
+mod hardware;
 pub mod loopback;
 pub mod null;
 pub(crate) mod opener;
 pub mod pace;
+#[cfg(all(feature = "device", target_os = "linux"))]
+mod pulse;
 pub mod tone;
 pub mod wav;
 

@@ -13,6 +13,8 @@ use mio::Waker;
 use proto::Safe;
 
 use super::callback::Pulse;
+#[cfg(feature = "device")]
+use super::hardware;
 use super::tone::Tone;
 use super::wav::{WavIn, WavOut};
 use super::{Choice, DeviceError, Software};
@@ -43,6 +45,13 @@ pub(crate) struct Line<Ring> {
     pub(crate) rate: u32,
     pub(crate) name: Safe,
     pub(crate) pulse: Arc<Pulse>,
+}
+
+/// Which devices are wanted: those of these names, else the system's defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) microphone: Option<String>,
+    pub(super) speaker: Option<String>,
 }
 
 /// What the device thread answers.
@@ -106,13 +115,14 @@ fn spawn(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     std::thread::Builder::new().name("tincan-device".into()).spawn(run).map(drop)
 }
 
-struct Answers {
+/// The device thread's way to the voice thread.
+pub(super) struct Answers {
     tell: SyncSender<Told>,
-    waker: Arc<Waker>,
+    pub(super) waker: Arc<Waker>,
 }
 
 impl Answers {
-    fn tell(&self, told: Told) {
+    pub(super) fn tell(&self, told: Told) {
         // The voice thread may be gone, or so far behind that it will ask again.
         if self.tell.try_send(told).is_ok() {
             let _ = self.waker.wake();
@@ -142,8 +152,10 @@ fn open(choice: Choice, hardware: &mut hardware::Hardware, answers: &Answers) {
     hardware.close();
     let software = |device| Told::Software { device: Box::new(device), microphone: None, speaker: None };
     match choice {
-        Choice::Default => hardware.open(None, answers),
-        Choice::Named(name) => hardware.open(Some(name), answers),
+        Choice::Default => hardware.open(Wanted::default(), answers),
+        Choice::Named(name) => {
+            hardware.open(Wanted { microphone: Some(name.clone()), speaker: Some(name) }, answers)
+        }
         Choice::Null => answers.tell(software(Software::Null)),
         Choice::Tone => answers.tell(software(Software::Tone(Tone::default()))),
         Choice::Loopback => answers.tell(software(Software::Loopback(Box::default()))),
@@ -164,192 +176,6 @@ fn split<T>(opened: Option<Result<T, DeviceError>>) -> (Option<T>, Option<Device
     }
 }
 
-/// The sound card's streams and their health.
-#[cfg(feature = "device")]
-mod hardware {
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use mio::Waker;
-    use proto::Safe;
-
-    use super::super::callback::Pulse;
-    use super::super::cpal::{Card, Opened, Stream};
-    use super::super::{DeviceError, Half};
-    use super::{Answers, Line, Told};
-
-    /// How often open streams are looked after.
-    const WATCH_EVERY: Duration = Duration::from_millis(100);
-    /// Faults in one look above which a stream is rebuilt.
-    const FAULTS_MAX: u64 = 20;
-    /// Looks without a callback after which a stream counts as dead: three seconds.
-    const STILL_MAX: u32 = 30;
-    /// Looks before the first retry, and at most between two.
-    const RETRY: (u32, u32) = (2, 50);
-
-    /// Microphone and speaker.
-    #[derive(Default)]
-    pub(super) struct Hardware {
-        card: Option<Card>,
-        wanted: Option<String>,
-        muted: bool,
-        microphone: State,
-        speaker: State,
-    }
-
-    #[derive(Default)]
-    enum State {
-        #[default]
-        Closed,
-        Open(Health),
-        Broken {
-            looks: u32,
-            pause: u32,
-            told: DeviceError,
-        },
-    }
-
-    /// A stream, and what was last seen of it.
-    struct Health {
-        stream: Stream,
-        pulse: Arc<Pulse>,
-        calls: u64,
-        faults: u64,
-        still: u32,
-    }
-
-    impl Health {
-        /// Whether the stream must be rebuilt. A paused one may be still.
-        fn look(&mut self, paused: bool) -> bool {
-            let (calls, faults) = (self.pulse.calls(), self.pulse.faults());
-            self.still = if calls == self.calls && !paused { self.still + 1 } else { 0 };
-            let faulty = faults - self.faults > FAULTS_MAX;
-            (self.calls, self.faults) = (calls, faults);
-            faulty || self.still > STILL_MAX
-        }
-    }
-
-    impl Hardware {
-        /// How often [`Self::watch`] is to be called; not at all while nothing is open.
-        pub(super) fn watch_every(&self) -> Option<Duration> {
-            let closed = matches!((&self.microphone, &self.speaker), (State::Closed, State::Closed));
-            (!closed).then_some(WATCH_EVERY)
-        }
-
-        pub(super) fn open(&mut self, wanted: Option<String>, answers: &Answers) {
-            self.wanted = wanted;
-            for half in [Half::Speaker, Half::Microphone] {
-                if let Err(error) = self.try_open(half, answers) {
-                    self.tell_broken(half, error, answers);
-                }
-            }
-        }
-
-        pub(super) fn close(&mut self) {
-            self.microphone = State::Closed;
-            self.speaker = State::Closed;
-        }
-
-        pub(super) fn mute(&mut self, muted: bool) {
-            self.muted = muted;
-            if let State::Open(health) = &self.microphone {
-                health.stream.pause(muted);
-            }
-        }
-
-        pub(super) fn list(&mut self) -> Vec<Safe> {
-            self.card().map(Card::list).unwrap_or_default()
-        }
-
-        /// Rebuilds what broke.
-        pub(super) fn watch(&mut self, answers: &Answers) {
-            for half in [Half::Speaker, Half::Microphone] {
-                let paused = self.muted && half == Half::Microphone;
-                match self.state(half) {
-                    State::Closed => {}
-                    State::Open(health) => {
-                        if health.look(paused) {
-                            self.tell_broken(half, DeviceError::Gone(half), answers);
-                        }
-                    }
-                    State::Broken { looks, .. } if *looks > 0 => *looks -= 1,
-                    State::Broken { .. } => self.retry(half, answers),
-                }
-            }
-        }
-
-        fn retry(&mut self, half: Half, answers: &Answers) {
-            // The server itself may have been restarted.
-            self.card = None;
-            let Err(error) = self.try_open(half, answers) else { return };
-            let State::Broken { looks, pause, told } = self.state(half) else { return };
-            *pause = (*pause * 2).min(RETRY.1);
-            *looks = *pause;
-            let news = *told != error;
-            told.clone_from(&error);
-            if news {
-                answers.tell(failed(half, error));
-            }
-        }
-
-        fn tell_broken(&mut self, half: Half, error: DeviceError, answers: &Answers) {
-            let (pause, _) = RETRY;
-            *self.state(half) = State::Broken { looks: pause, pause, told: error.clone() };
-            answers.tell(failed(half, error));
-        }
-
-        fn try_open(&mut self, half: Half, answers: &Answers) -> Result<(), DeviceError> {
-            let wanted = self.wanted.clone();
-            let muted = self.muted;
-            let waker: &Arc<Waker> = &answers.waker;
-            let card = self.card()?;
-            let (health, told) = match half {
-                Half::Microphone => {
-                    let (health, line) = parts(card.open_microphone(wanted.as_deref(), waker)?);
-                    health.stream.pause(muted);
-                    (health, Told::Microphone(Ok(line)))
-                }
-                Half::Speaker => {
-                    let (health, line) = parts(card.open_speaker(wanted.as_deref(), waker)?);
-                    (health, Told::Speaker(Ok(line)))
-                }
-            };
-            *self.state(half) = State::Open(health);
-            answers.tell(told);
-            Ok(())
-        }
-
-        fn card(&mut self) -> Result<&Card, DeviceError> {
-            if self.card.is_none() {
-                self.card = Some(Card::connect()?);
-            }
-            self.card.as_ref().ok_or(DeviceError::NoSystem)
-        }
-
-        fn state(&mut self, half: Half) -> &mut State {
-            match half {
-                Half::Microphone => &mut self.microphone,
-                Half::Speaker => &mut self.speaker,
-            }
-        }
-    }
-
-    fn parts<Ring>(opened: Opened<Ring>) -> (Health, Line<Ring>) {
-        let Opened { ring, rate, name, pulse, stream } = opened;
-        (
-            Health { stream, pulse: pulse.clone(), calls: 0, faults: 0, still: 0 },
-            Line { ring, rate, name, pulse },
-        )
-    }
-
-    fn failed(half: Half, error: DeviceError) -> Told {
-        match half {
-            Half::Microphone => Told::Microphone(Err(error)),
-            Half::Speaker => Told::Speaker(Err(error)),
-        }
-    }
-}
-
 /// A build without a sound library: only the devices that need no hardware.
 #[cfg(not(feature = "device"))]
 mod hardware {
@@ -358,7 +184,7 @@ mod hardware {
     use proto::Safe;
 
     use super::super::DeviceError;
-    use super::{Answers, Told};
+    use super::{Answers, Told, Wanted};
 
     #[derive(Default)]
     pub(super) struct Hardware {}
@@ -368,7 +194,7 @@ mod hardware {
             None
         }
 
-        pub(super) fn open(&mut self, _wanted: Option<String>, answers: &Answers) {
+        pub(super) fn open(&mut self, _wanted: Wanted, answers: &Answers) {
             answers.tell(Told::Microphone(Err(DeviceError::NoSystem)));
             answers.tell(Told::Speaker(Err(DeviceError::NoSystem)));
         }

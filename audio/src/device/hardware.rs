@@ -1,0 +1,288 @@
+//! The sound card's streams and their health: what broke is rebuilt, and the devices that are wanted are followed.
+//!
+//! | seen | done |
+//! |---|---|
+//! | a stream that was killed, or is faulty, or stands still | opened again at once; if it breaks soon, with growing pauses |
+//! | the default, or the device of the wanted name, is another one now | opened anew |
+//! | devices came or went while a half is broken | tried at once |
+//! | the machine slept | both opened anew: nothing of before is worth playing |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::Waker;
+use proto::{Now, Safe};
+
+use super::callback::Pulse;
+use super::card::{Card, Opened, Stream, Target};
+use super::opener::{Answers, Line, Told, Wanted};
+use super::{DeviceError, Half};
+use crate::clock::Clock;
+
+/// How often open streams are looked after.
+const WATCH_EVERY: Duration = Duration::from_millis(100);
+/// Faults in one look above which a stream is rebuilt.
+const FAULTS_MAX: u64 = 20;
+/// Looks without a callback after which a stream counts as dead: three seconds.
+const STILL_MAX: u32 = 30;
+/// Looks before the first retry, and at most between two.
+const RETRY: (u32, u32) = (2, 50);
+/// Looks that a stream must have lived to be opened again at once when it dies.
+const LIVED_MIN: u32 = 20;
+/// Looks between two questions after the devices that are wanted, if the system told of no change before.
+const FOLLOW_EVERY: u32 = 20;
+/// Time that passed more on the wall than for us, or between two looks, when the machine slept.
+const SLEPT: Duration = Duration::from_secs(2);
+
+/// Microphone and speaker.
+pub(super) struct Hardware {
+    card: Option<Card>,
+    wanted: Wanted,
+    muted: bool,
+    microphone: State,
+    speaker: State,
+    looks: u32,
+    clock: Clock,
+    looked: Now,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Closed,
+    Open(Health),
+    Broken {
+        looks: u32,
+        pause: u32,
+        told: DeviceError,
+    },
+}
+
+/// A stream, and what was last seen of it.
+struct Health {
+    stream: Stream,
+    target: Target,
+    pulse: Arc<Pulse>,
+    calls: u64,
+    faults: u64,
+    still: u32,
+    lived: u32,
+}
+
+impl Health {
+    /// Whether the stream must be rebuilt. A paused one may be still.
+    fn look(&mut self, paused: bool) -> bool {
+        let (calls, faults) = (self.pulse.calls(), self.pulse.faults());
+        self.still = if calls == self.calls && !paused { self.still + 1 } else { 0 };
+        let faulty = faults - self.faults > FAULTS_MAX;
+        (self.calls, self.faults) = (calls, faults);
+        self.lived = self.lived.saturating_add(1);
+        faulty || self.still > STILL_MAX
+    }
+}
+
+impl Default for Hardware {
+    fn default() -> Self {
+        let clock = Clock::start();
+        Self {
+            card: None,
+            wanted: Wanted::default(),
+            muted: false,
+            microphone: State::Closed,
+            speaker: State::Closed,
+            looks: 0,
+            looked: clock.now(),
+            clock,
+        }
+    }
+}
+
+impl Hardware {
+    /// How often [`Self::watch`] is to be called; not at all while nothing is open.
+    pub(super) fn watch_every(&self) -> Option<Duration> {
+        let closed = matches!((&self.microphone, &self.speaker), (State::Closed, State::Closed));
+        (!closed).then_some(WATCH_EVERY)
+    }
+
+    /// Opens both halves, or those that change.
+    pub(super) fn open(&mut self, wanted: Wanted, answers: &Answers) {
+        self.wanted = wanted;
+        self.looked = self.clock.now();
+        for half in [Half::Speaker, Half::Microphone] {
+            if let Err(error) = self.try_open(half, answers) {
+                self.tell_broken(half, error, answers);
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.microphone = State::Closed;
+        self.speaker = State::Closed;
+    }
+
+    pub(super) fn mute(&mut self, muted: bool) {
+        self.muted = muted;
+        if let State::Open(health) = &self.microphone {
+            // A system that cannot pause goes on, and what it gives is thrown away.
+            health.stream.pause(muted);
+        }
+    }
+
+    pub(super) fn list(&mut self) -> Vec<Safe> {
+        self.card().map(Card::list).unwrap_or_default()
+    }
+
+    /// Rebuilds what broke, and follows what changed.
+    pub(super) fn watch(&mut self, answers: &Answers) {
+        let now = self.clock.now();
+        let slept = slept(self.looked, now);
+        self.looked = now;
+        self.looks = self.looks.wrapping_add(1);
+        let news = self.card.as_mut().is_some_and(Card::has_news);
+        for half in [Half::Speaker, Half::Microphone] {
+            let paused = self.muted && half == Half::Microphone;
+            match self.state(half) {
+                State::Closed => {}
+                State::Open(health) => {
+                    if health.look(paused) {
+                        self.died(half, answers);
+                    } else if slept
+                        || ((news || self.looks.is_multiple_of(FOLLOW_EVERY)) && self.has_moved(half))
+                    {
+                        self.reopen(half, answers);
+                    }
+                }
+                State::Broken { looks, .. } if *looks > 0 && !news => *looks -= 1,
+                State::Broken { .. } => self.retry(half, answers),
+            }
+        }
+    }
+
+    /// Whether another device is the wanted one now. Nothing to move to is no reason to move.
+    fn has_moved(&mut self, half: Half) -> bool {
+        let wanted = self.wanted(half);
+        let found = self.card().and_then(|card| card.find(half, wanted.as_deref()));
+        match self.state(half) {
+            State::Open(health) => found.is_ok_and(|target| target != health.target),
+            State::Closed | State::Broken { .. } => false,
+        }
+    }
+
+    fn died(&mut self, half: Half, answers: &Answers) {
+        let lived = matches!(self.state(half), State::Open(health) if health.lived >= LIVED_MIN);
+        // The server itself may have been restarted.
+        self.card = None;
+        if lived {
+            self.reopen(half, answers);
+        } else {
+            self.tell_broken(half, DeviceError::Gone(half), answers);
+        }
+    }
+
+    fn reopen(&mut self, half: Half, answers: &Answers) {
+        // First: some systems give a device to one stream only.
+        *self.state(half) = State::Closed;
+        if let Err(error) = self.try_open(half, answers) {
+            self.tell_broken(half, error, answers);
+        }
+    }
+
+    fn retry(&mut self, half: Half, answers: &Answers) {
+        self.card = None;
+        let Err(error) = self.try_open(half, answers) else { return };
+        let State::Broken { looks, pause, told } = self.state(half) else { return };
+        *pause = (*pause * 2).min(RETRY.1);
+        *looks = *pause;
+        let news = *told != error;
+        told.clone_from(&error);
+        if news {
+            answers.tell(failed(half, error));
+        }
+    }
+
+    fn tell_broken(&mut self, half: Half, error: DeviceError, answers: &Answers) {
+        let (pause, _) = RETRY;
+        *self.state(half) = State::Broken { looks: pause, pause, told: error.clone() };
+        answers.tell(failed(half, error));
+    }
+
+    fn try_open(&mut self, half: Half, answers: &Answers) -> Result<(), DeviceError> {
+        let wanted = self.wanted(half);
+        let muted = self.muted;
+        let waker: &Arc<Waker> = &answers.waker;
+        let card = self.card()?;
+        let target = card.find(half, wanted.as_deref())?;
+        let (health, told) = match half {
+            Half::Microphone => {
+                let (health, line) = parts(card.open_microphone(&target, muted, waker)?, target);
+                (health, Told::Microphone(Ok(line)))
+            }
+            Half::Speaker => {
+                let (health, line) = parts(card.open_speaker(&target, waker)?, target);
+                (health, Told::Speaker(Ok(line)))
+            }
+        };
+        *self.state(half) = State::Open(health);
+        answers.tell(told);
+        Ok(())
+    }
+
+    fn wanted(&self, half: Half) -> Option<String> {
+        match half {
+            Half::Microphone => self.wanted.microphone.clone(),
+            Half::Speaker => self.wanted.speaker.clone(),
+        }
+    }
+
+    fn card(&mut self) -> Result<&mut Card, DeviceError> {
+        if self.card.is_none() {
+            self.card = Some(Card::connect()?);
+        }
+        self.card.as_mut().ok_or(DeviceError::NoSystem)
+    }
+
+    fn state(&mut self, half: Half) -> &mut State {
+        match half {
+            Half::Microphone => &mut self.microphone,
+            Half::Speaker => &mut self.speaker,
+        }
+    }
+}
+
+/// Whether the machine slept between two looks: our clock stands still then on some systems and goes on on others.
+fn slept(before: Now, now: Now) -> bool {
+    let passed = now.mono - before.mono;
+    let wall = Duration::from_millis(now.wall.0.saturating_sub(before.wall.0));
+    passed > SLEPT || wall > passed + SLEPT
+}
+
+fn parts<Ring>(opened: Opened<Ring>, target: Target) -> (Health, Line<Ring>) {
+    let Opened { ring, rate, name, pulse, stream } = opened;
+    (
+        Health { stream, target, pulse: pulse.clone(), calls: 0, faults: 0, still: 0, lived: 0 },
+        Line { ring, rate, name, pulse },
+    )
+}
+
+fn failed(half: Half, error: DeviceError) -> Told {
+    match half {
+        Half::Microphone => Told::Microphone(Err(error)),
+        Half::Speaker => Told::Speaker(Err(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::{Time, Wall};
+
+    #[test]
+    fn sleep_is_seen_by_either_clock_and_a_slow_look_is_none() {
+        let at = |mono: u64, wall: u64| Now { mono: Time::ms(mono), wall: Wall(wall) };
+        assert!(!slept(at(0, 50_000), at(100, 50_100)));
+        assert!(!slept(at(0, 50_000), at(1_500, 51_500)), "a busy machine");
+        assert!(slept(at(0, 50_000), at(100, 3_650_000)), "a clock that stands still in sleep");
+        assert!(slept(at(0, 50_000), at(3_600_000, 3_650_000)), "one that goes on");
+        assert!(!slept(at(0, 50_000), at(100, 20_000)), "the wall was set back");
+    }
+}

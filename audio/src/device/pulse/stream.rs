@@ -1,0 +1,443 @@
+//! Sound to and from the server: one connection and one thread for each half. The thread waits in the kernel for the
+//! server's words and touches neither the heap nor a lock while sound flows.
+
+use std::ffi::CString;
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::Waker;
+use proto::Safe;
+use pulseaudio::protocol::{
+    ChannelMap, ChannelVolume, Command, CorkStreamParams, CreatePlaybackStreamReply, CreateRecordStreamReply,
+    DESCRIPTOR_SIZE, PlaybackStreamParams, Prop, Props, RecordStreamParams, SampleFormat, SampleSpec,
+    stream::{BufferAttr, StreamFlags},
+};
+
+use super::link::{COMMANDS, Failure, Link, encoded, header_of};
+use crate::device::callback::{FATAL, MicrophoneCallback, Pulse, SpeakerCallback};
+use crate::device::card::{self, Opened, Target};
+use crate::frame::SAMPLE_RATE;
+use crate::ring::{self, PcmRx, PcmTx};
+
+/// Bytes of a sample.
+const SAMPLE: usize = size_of::<f32>();
+/// Samples of a millisecond.
+const MS: usize = SAMPLE_RATE as usize / 1_000;
+/// What a microphone hands over at a time, and what its device is asked to collect at a time.
+const FRAGMENT: usize = 5 * MS;
+/// What may wait at the server for a thread of ours that stalls; more is lost, so that nobody is late for ever.
+const WAITING: usize = 200 * MS;
+/// What a speaker asks for at a time, at least.
+const REQUEST: usize = 5 * MS / 2;
+/// What waits at the server to be played, at most: what its device takes at a time, and as much again.
+const QUEUE: usize = 10 * MS;
+/// What the speaker's device is asked to take at a time.
+const DEVICE: usize = 5 * MS;
+/// Samples traded with the server in one message, at most.
+const PIECE: usize = 20 * MS;
+/// How long the voice thread may take to make sound that was asked for before silence takes its place: less than the
+/// server still has.
+const PATIENCE: Duration = Duration::from_millis(4);
+/// Bytes of messages read at once: a stalled thread finds many.
+const BUFFER: usize = 1 << 16;
+/// The number of our own commands during a stream; what is answered to them is not waited for.
+const NUMBER: u32 = u32::MAX - 1;
+
+/// Sound flows while this lives.
+pub(in crate::device) struct Stream {
+    socket: UnixStream,
+    version: u16,
+    channel: u32,
+    microphone: bool,
+}
+
+impl Stream {
+    /// Stops the device for us or lets it go on. False when the server could not be told.
+    pub(in crate::device) fn pause(&self, paused: bool) -> bool {
+        let params = CorkStreamParams { channel: self.channel, cork: paused };
+        if !self.microphone {
+            return self.tell(&Command::CorkPlaybackStream(params));
+        }
+        // What was collected when the pause began was said before it.
+        let flushed = paused || self.tell(&Command::FlushRecordStream(self.channel));
+        self.tell(&Command::CorkRecordStream(params)) && flushed
+    }
+
+    fn tell(&self, command: &Command) -> bool {
+        let Ok(bytes) = encoded(NUMBER, command, self.version) else { return false };
+        (&self.socket).write_all(&bytes).is_ok()
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // The thread wakes from its read with nothing, and ends; the server forgets us.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+pub(super) fn microphone(
+    target: &Target,
+    paused: bool,
+    waker: &Arc<Waker>,
+) -> Result<Opened<PcmRx>, Failure> {
+    let mut link = Link::connect()?;
+    let params = RecordStreamParams {
+        sample_spec: spec(),
+        channel_map: ChannelMap::mono(),
+        source_name: Some(name_of(target)?),
+        buffer_attr: BufferAttr {
+            max_length: (WAITING * SAMPLE) as u32,
+            fragment_size: (FRAGMENT * SAMPLE) as u32,
+            ..BufferAttr::default()
+        },
+        flags: StreamFlags { adjust_latency: true, start_corked: paused, ..StreamFlags::default() },
+        props: about(c"microphone"),
+        ..RecordStreamParams::default()
+    };
+    let answer: CreateRecordStreamReply = link.ask(&Command::CreateRecordStream(params))?;
+    let (tx, rx) = ring::pcm(SAMPLE_RATE as usize / 2);
+    let pulse = Arc::new(Pulse::default());
+    let mut callback = MicrophoneCallback::new(tx, 1, FRAGMENT, pulse.clone(), waker.clone());
+    let faults = pulse.clone();
+    let (version, channel) = (link.version(), answer.channel);
+    let (socket, ours) = parted(link)?;
+    card::spawn("tincan-mic", move || {
+        let mut messages = Messages::new();
+        let mut samples = [0.0; PIECE];
+        let read = |messages: &mut Messages| messages.more(&socket);
+        while read(&mut messages) {
+            while let Some(message) = messages.next() {
+                match message {
+                    Message::Sound(of, bytes) if of == channel => {
+                        for piece in bytes.chunks(PIECE * SAMPLE) {
+                            callback.take(taken(piece, &mut samples), |sample: f32| sample);
+                        }
+                    }
+                    Message::Killed => return faults.fault(FATAL),
+                    Message::Sound(..) | Message::Request { .. } | Message::Other => {}
+                }
+            }
+        }
+        faults.fault(FATAL);
+    })?;
+    let stream = Stream { socket: ours, version, channel, microphone: true };
+    Ok(opened(rx, target, pulse, stream))
+}
+
+pub(super) fn speaker(target: &Target, waker: &Arc<Waker>) -> Result<Opened<PcmTx>, Failure> {
+    let mut link = Link::connect()?;
+    let bytes = |samples: usize| (samples * SAMPLE) as u32;
+    let params = PlaybackStreamParams {
+        sample_spec: spec(),
+        channel_map: ChannelMap::mono(),
+        sink_name: Some(name_of(target)?),
+        buffer_attr: BufferAttr {
+            max_length: bytes(4 * QUEUE),
+            // The server takes two requests for itself and gives half of the rest to the device (its sources,
+            // `protocol-native.c`): this is how it is told what the device shall take at a time.
+            target_length: bytes(2 * REQUEST + 2 * DEVICE),
+            // Silence is played while we have nothing, and time goes on.
+            pre_buffering: 0,
+            minimum_request_length: bytes(REQUEST),
+            ..BufferAttr::default()
+        },
+        cvolume: Some(ChannelVolume::norm(1)),
+        flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
+        props: about(c"speaker"),
+        ..PlaybackStreamParams::default()
+    };
+    let answer: CreatePlaybackStreamReply = link.ask(&Command::CreatePlaybackStream(params))?;
+    let (tx, rx) = ring::pulled_pcm(SAMPLE_RATE as usize / 2);
+    let pulse = Arc::new(Pulse::default());
+    let mut callback = SpeakerCallback::new(rx, 1, pulse.clone(), waker.clone());
+    let faults = pulse.clone();
+    let (version, channel) = (link.version(), answer.channel);
+    let (socket, ours) = parted(link)?;
+    let mut requested = answer.requested_bytes as usize / SAMPLE;
+    card::spawn("tincan-speaker", move || {
+        let mut messages = Messages::new();
+        let mut out = [0; DESCRIPTOR_SIZE + PIECE * SAMPLE];
+        loop {
+            while requested > 0 {
+                let count = requested.min(PIECE);
+                requested -= count;
+                if !give(&socket, channel, &mut callback, count, &mut out) {
+                    return faults.fault(FATAL);
+                }
+            }
+            if !messages.more(&socket) {
+                return faults.fault(FATAL);
+            }
+            while let Some(message) = messages.next() {
+                match message {
+                    Message::Request { channel: of, bytes } if of == channel => requested += bytes / SAMPLE,
+                    Message::Killed => return faults.fault(FATAL),
+                    Message::Sound(..) | Message::Request { .. } | Message::Other => {}
+                }
+            }
+        }
+    })?;
+    let stream = Stream { socket: ours, version, channel, microphone: false };
+    Ok(opened(tx, target, pulse, stream))
+}
+
+fn opened<Ring>(ring: Ring, target: &Target, pulse: Arc<Pulse>, stream: Stream) -> Opened<Ring> {
+    let name = Safe::line(&target.label);
+    Opened { ring, rate: SAMPLE_RATE, name, pulse, stream: card::Stream::Pulse(stream) }
+}
+
+/// One end for the thread, which waits without end, and one for us.
+fn parted(link: Link) -> Result<(UnixStream, UnixStream), Failure> {
+    let ours = link.socket.try_clone()?;
+    link.socket.set_read_timeout(None)?;
+    Ok((link.socket, ours))
+}
+
+fn spec() -> SampleSpec {
+    SampleSpec { format: SampleFormat::Float32Le, channels: 1, sample_rate: SAMPLE_RATE }
+}
+
+fn name_of(target: &Target) -> Result<CString, Failure> {
+    CString::new(target.id.as_str()).map_err(|_| Failure::Lost)
+}
+
+/// What the server's other clients show of the stream; desktops treat telephony apart from music.
+fn about(name: &std::ffi::CStr) -> Props {
+    let mut about = Props::new();
+    about.set(Prop::MediaName, name);
+    about.set(Prop::MediaRole, c"phone");
+    about
+}
+
+/// Makes and sends what was asked for; false when the server is gone.
+fn give(
+    socket: &UnixStream,
+    channel: u32,
+    callback: &mut SpeakerCallback,
+    count: usize,
+    out: &mut [u8; DESCRIPTOR_SIZE + PIECE * SAMPLE],
+) -> bool {
+    callback.wait_for(count, PATIENCE);
+    send(socket, channel, callback, count, out)
+}
+
+fn send(
+    mut socket: &UnixStream,
+    channel: u32,
+    callback: &mut SpeakerCallback,
+    count: usize,
+    out: &mut [u8; DESCRIPTOR_SIZE + PIECE * SAMPLE],
+) -> bool {
+    let mut samples = [0.0; PIECE];
+    callback.give(&mut samples[..count], |sample: f32| sample);
+    let bytes = count * SAMPLE;
+    out[..4].copy_from_slice(&(bytes as u32).to_be_bytes());
+    out[4..8].copy_from_slice(&channel.to_be_bytes());
+    // Offset and flags: after what was sent before.
+    out[8..DESCRIPTOR_SIZE].fill(0);
+    for (slot, sample) in out[DESCRIPTOR_SIZE..].chunks_exact_mut(SAMPLE).zip(&samples[..count]) {
+        slot.copy_from_slice(&sample.to_le_bytes());
+    }
+    socket.write_all(&out[..DESCRIPTOR_SIZE + bytes]).is_ok()
+}
+
+fn taken<'a>(bytes: &[u8], samples: &'a mut [f32; PIECE]) -> &'a [f32] {
+    let mut count = 0;
+    for (sample, bytes) in samples.iter_mut().zip(bytes.chunks_exact(SAMPLE)) {
+        *sample = bytes.try_into().map_or(0.0, f32::from_le_bytes);
+        count += 1;
+    }
+    &samples[..count]
+}
+
+/// What the server says while sound flows.
+#[derive(Debug, PartialEq)]
+enum Message<'a> {
+    /// Of that channel's microphone.
+    Sound(u32, &'a [u8]),
+    /// That channel's speaker wants so much.
+    Request { channel: u32, bytes: usize },
+    /// The stream was ended: its device went away and no other was found for it.
+    Killed,
+    /// Nothing we act on.
+    Other,
+}
+
+/// Cuts messages from what comes in.
+struct Messages {
+    buffer: Box<[u8; BUFFER]>,
+    from: usize,
+    to: usize,
+}
+
+impl Messages {
+    fn new() -> Self {
+        Self { buffer: Box::new([0; BUFFER]), from: 0, to: 0 }
+    }
+
+    /// Waits for more bytes; false when there will be none, or when they make no sense.
+    fn more(&mut self, mut socket: &UnixStream) -> bool {
+        self.buffer.copy_within(self.from..self.to, 0);
+        (self.from, self.to) = (0, self.to - self.from);
+        loop {
+            match socket.read(&mut self.buffer[self.to..]) {
+                // A message that does not fit into the buffer leaves no room to read into, and that reads nothing.
+                Ok(0) => return false,
+                Ok(count) => {
+                    self.to += count;
+                    return true;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// The next whole message.
+    fn next(&mut self) -> Option<Message<'_>> {
+        let (header, rest) = self.buffer[self.from..self.to].split_first_chunk()?;
+        let (len, channel) = header_of(header);
+        let body = rest.get(..len)?;
+        self.from += DESCRIPTOR_SIZE + len;
+        Some(if channel == COMMANDS { command(body) } else { Message::Sound(channel, body) })
+    }
+}
+
+/// The few commands that matter here, read by hand: each value is a letter and four bytes, highest first.
+fn command(body: &[u8]) -> Message<'_> {
+    const REQUEST: u32 = 61;
+    const PLAYBACK_KILLED: u32 = 64;
+    const RECORD_KILLED: u32 = 65;
+    let value = |at: usize| match body.get(at * 5..at * 5 + 5) {
+        Some([b'L', a, b, c, d]) => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+        _ => None,
+    };
+    match (value(0), value(2), value(3)) {
+        (Some(REQUEST), Some(channel), Some(bytes)) => Message::Request { channel, bytes: bytes as usize },
+        (Some(PLAYBACK_KILLED | RECORD_KILLED), ..) => Message::Killed,
+        _ => Message::Other,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test speaks as the server does")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use pulseaudio::protocol::{Request, StreamSuspendedParams};
+
+    const SPEAKER: u32 = 7;
+
+    fn sound(channel: u32, bytes: &[u8]) -> Vec<u8> {
+        let mut message = (bytes.len() as u32).to_be_bytes().to_vec();
+        message.extend_from_slice(&channel.to_be_bytes());
+        message.extend_from_slice(&[0; 12]);
+        message.extend_from_slice(bytes);
+        message
+    }
+
+    fn command(command: &Command) -> Vec<u8> {
+        encoded(u32::MAX, command, 35).unwrap()
+    }
+
+    /// What is understood of `bytes` when they come in pieces.
+    fn understood(bytes: &[u8], piece: usize) -> Vec<String> {
+        let (server, client) = UnixStream::pair().unwrap();
+        let (mut messages, mut seen) = (Messages::new(), Vec::new());
+        for piece in bytes.chunks(piece) {
+            (&server).write_all(piece).unwrap();
+            assert!(messages.more(&client));
+            while let Some(message) = messages.next() {
+                seen.push(format!("{message:?}"));
+            }
+        }
+        drop(server);
+        assert!(!messages.more(&client), "the end is seen");
+        seen
+    }
+
+    #[test]
+    fn what_the_server_says_is_understood_in_any_pieces() {
+        let request = Command::Request(Request { channel: SPEAKER, length: 960 });
+        let suspended = StreamSuspendedParams { stream_index: 1, suspended: true };
+        let bytes = [
+            sound(3, &[1, 2, 3, 4]),
+            command(&request),
+            command(&Command::PlaybackStreamSuspended(suspended)),
+            sound(4, &[]),
+            command(&Command::RecordStreamKilled(3)),
+            command(&Command::PlaybackStreamKilled(3)),
+        ]
+        .concat();
+        let seen = [
+            "Sound(3, [1, 2, 3, 4])",
+            "Request { channel: 7, bytes: 960 }",
+            "Other",
+            "Sound(4, [])",
+            "Killed",
+            "Killed",
+        ];
+        for piece in [1, 3, 19, 20, 21, 60, bytes.len()] {
+            assert_eq!(understood(&bytes, piece), seen, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_message_longer_than_we_bear_is_the_end() {
+        let (server, client) = UnixStream::pair().unwrap();
+        let writer = std::thread::spawn(move || {
+            // Ends when the reader is gone.
+            let _ = (&server).write_all(&sound(3, &vec![0; 4 * BUFFER]));
+        });
+        let mut messages = Messages::new();
+        while messages.more(&client) {
+            assert_eq!(messages.next(), None);
+        }
+        drop(client);
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn sound_is_sent_as_it_was_made_and_silence_where_none_was() {
+        let (server, client) = UnixStream::pair().unwrap();
+        let (mut tx, rx) = ring::pulled_pcm(1_000);
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let mut callback = SpeakerCallback::new(rx, 1, Arc::default(), waker);
+        let maker = std::thread::spawn(move || {
+            while tx.counters().take_demand() == 0 {
+                std::thread::yield_now();
+            }
+            tx.push(&[0.25, -0.5]);
+            tx.counters().serve();
+        });
+        let mut out = [0; DESCRIPTOR_SIZE + PIECE * SAMPLE];
+        // Nobody serves the second one.
+        callback.wait_for(2, Duration::from_secs(20));
+        assert!(send(&client, SPEAKER, &mut callback, 2, &mut out));
+        maker.join().unwrap();
+        assert!(give(&client, SPEAKER, &mut callback, 1, &mut out));
+        drop(client);
+        let mut got = Vec::new();
+        (&server).read_to_end(&mut got).unwrap();
+        let bytes = |samples: &[f32]| samples.iter().flat_map(|s| s.to_le_bytes()).collect::<Vec<_>>();
+        assert_eq!(got, [sound(SPEAKER, &bytes(&[0.25, -0.5])), sound(SPEAKER, &bytes(&[0.0]))].concat());
+    }
+
+    proptest! {
+        #[test]
+        fn junk_of_a_server_is_harmless(bytes in proptest::collection::vec(any::<u8>(), 0..300), piece in 1usize..40) {
+            let (server, client) = UnixStream::pair().unwrap();
+            let mut messages = Messages::new();
+            for piece in bytes.chunks(piece) {
+                (&server).write_all(piece).unwrap();
+                prop_assert!(messages.more(&client));
+                while messages.next().is_some() {}
+            }
+        }
+    }
+}
