@@ -89,7 +89,7 @@ pub const RING_HOLD_MAX: Duration = Duration::from_secs(60);
 pub const GUEST_QUEUE_MAX: usize = 1_280;
 /// A seed B client that calls the server for somebody hears no, and is closed after this.
 pub const STRAY_CALL_TIME: Duration = Duration::from_millis(200);
-/// Names of plain users remembered with their contacts.
+/// Names of plain users remembered with their contacts. Beyond them, names without contacts make room.
 pub const GUEST_ACCOUNTS_MAX: usize = 10_000;
 
 // --- connections ----------------------------------------------------------------------------------------------

@@ -195,6 +195,14 @@ impl Store for Sqlite {
         self.counted().guests
     }
 
+    fn unknown_guests(&mut self, most: usize) -> Vec<Fingerprint> {
+        let sql = "SELECT fingerprint FROM account WHERE guest \
+            AND NOT EXISTS (SELECT 1 FROM contact WHERE account = fingerprint OR other = fingerprint) \
+            LIMIT ?";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.all(sql, [most], |row| row.get(0).map(Fingerprint))
+    }
+
     fn add_account(&mut self, account: &Account) {
         let counts = self.counted();
         let guests = counts.guests + usize::from(account.guest);

@@ -61,7 +61,7 @@ impl Hub {
         }
         let is_full = turn.store.guest_count() >= GUEST_ACCOUNTS_MAX
             || turn.store.account_count() >= self.settings.limits.accounts;
-        if is_full {
+        if is_full && !self.forget_unknown_name(turn) {
             return Err(Refusal::new(Why::Limit, "this server takes no more names; tell its operator"));
         }
         let account = Account::guest(name.clone());
@@ -98,6 +98,14 @@ impl Hub {
             self.tell_contact(other, account, turn.store);
         }
         turn.store.remove_guest(&account);
+    }
+
+    /// Makes room for another name: one that nobody uses and nobody is a contact of, asks or is asked by, is
+    /// not worth keeping. Otherwise whoever knocks under many names would use up the room for all.
+    fn forget_unknown_name<S: Store>(&self, turn: &mut Turn<'_, S>) -> bool {
+        let unknown = turn.store.unknown_guests(self.guests.len() + 1);
+        let idle = unknown.into_iter().find(|account| self.online.conn(Device::of_guest(*account)).is_none());
+        idle.inspect(|account| turn.store.remove_guest(account)).is_some()
     }
 
     /// Where a friend can be called, for seed B's 013: a seed B user at the port it announced; everybody else at our

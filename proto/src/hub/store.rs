@@ -62,6 +62,8 @@ pub trait Store {
     fn account_count(&mut self) -> usize;
     /// How many of them are guests.
     fn guest_count(&mut self) -> usize;
+    /// Guests with whom nobody has a standing, at most so many.
+    fn unknown_guests(&mut self, most: usize) -> Vec<Fingerprint>;
     /// Adds an account. The name and the key are free.
     fn add_account(&mut self, account: &Account);
     /// Forgets a guest, and how it stood with everybody.
@@ -131,6 +133,15 @@ impl Store for Mem {
 
     fn guest_count(&mut self) -> usize {
         self.accounts.values().filter(|account| account.guest).count()
+    }
+
+    fn unknown_guests(&mut self, most: usize) -> Vec<Fingerprint> {
+        let known = |account: &Fingerprint| {
+            self.standings.keys().any(|(one, other)| one == account || other == account)
+        };
+        let guests =
+            self.accounts.values().filter(|account| account.guest).map(|account| account.fingerprint);
+        guests.filter(|account| !known(account)).take(most).collect()
     }
 
     fn remove_guest(&mut self, fingerprint: &Fingerprint) {

@@ -90,6 +90,10 @@ fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
 fn assert_same(a: &mut impl Store, b: &mut impl Store) {
     assert_eq!(a.account_count(), b.account_count());
     assert_eq!(a.guest_count(), b.guest_count());
+    let unknown: Vec<BTreeSet<Fingerprint>> =
+        vec![a.unknown_guests(99).into_iter().collect(), b.unknown_guests(99).into_iter().collect()];
+    assert_eq!(unknown[0], unknown[1]);
+    assert_eq!(a.unknown_guests(1).len(), b.unknown_guests(1).len());
     for n in 0..6 {
         assert_eq!(a.account(&fp(n)), b.account(&fp(n)));
         assert_eq!(a.account_named(&somebody(n).name), b.account_named(&somebody(n).name));

@@ -279,10 +279,32 @@ fn a_guests_name_is_whoevers_first_says_it_and_contacts_wait_for_it() {
 }
 
 #[test]
+fn names_that_nobody_knows_make_room_and_those_of_contacts_do_not() {
+    let mut w = World::new();
+    let (a, b) = (w.guest_a("alice", "10.1.0.1"), w.guest_a("bob", "10.1.0.2"));
+    w.say_a(a, "001 bob");
+    w.close(b);
+    let lurker = w.guest_a("lurker", "10.1.0.3");
+    for n in 0..GUEST_ACCOUNTS_MAX - 3 {
+        w.store.add_account(&Account::guest(name(&format!("g{n}"))));
+    }
+    let new = w.open_plain(Dialect::Binary, "10.0.0.1");
+    assert_eq!(w.ask_a(new, "000 one-more"), ["201 one-more"]);
+    assert_eq!(w.store.guest_count(), GUEST_ACCOUNTS_MAX);
+    for kept in ["alice", "bob", "lurker"] {
+        assert!(w.store.account_named(&name(kept)).is_some(), "{kept}");
+    }
+    let _ = lurker;
+}
+
+#[test]
 fn there_are_not_more_names_than_fit() {
     let mut w = World::new();
+    let friend = Account::guest(name("g0"));
     for n in 0..GUEST_ACCOUNTS_MAX {
-        w.store.add_account(&Account::guest(name(&format!("g{n}"))));
+        let account = Account::guest(name(&format!("g{n}")));
+        w.store.add_account(&account);
+        w.store.set_standing(&friend.fingerprint, &account.fingerprint, Standing::Asked);
     }
     let (a, b) = (w.open_plain(Dialect::Binary, "10.0.0.1"), w.open_plain(Dialect::Text, "10.0.1.1"));
     assert_eq!(w.ask_a(a, "000 one-more"), ["400 this server takes no more names; tell its operator"]);
