@@ -8,6 +8,10 @@ use proto::id::{Fingerprint, Name};
 
 use crate::target::{Protocol, Target};
 
+mod talk;
+
+pub use talk::{Answer, Call, Login, Pipes};
+
 /// Voice calls and chat for people who live in terminals.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "tincan", version, about, args_conflicts_with_subcommands = true, after_help = AFTER)]
@@ -67,6 +71,12 @@ pub struct Args {
 /// What to do instead of the screen.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Act {
+    /// Call somebody, or several at once: by the sound card, or from and to files and pipes
+    #[command(after_help = talk::AFTER)]
+    Call(Call),
+    /// Wait for calls and answer them: by the sound card, or from and to files and pipes
+    #[command(after_help = talk::AFTER)]
+    Answer(Answer),
     /// Print a link that makes whoever uses it your contact
     Invite,
     /// Read the configuration file and say what is wrong with it
@@ -79,7 +89,7 @@ fn pin(text: &str) -> Result<Fingerprint, &'static str> {
 
 const AFTER: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage or not a terminal, 3 server unreachable, 4 refused (key or name), \
-5 peer unavailable, 6 no audio device, 130 interrupted.";
+5 peer unavailable or declined, 6 no audio device, 130 interrupted.";
 
 #[cfg(test)]
 mod tests {
@@ -106,6 +116,22 @@ mod tests {
         let args = parse("tincan --protocol text --bind 127.0.0.2 host").unwrap();
         assert_eq!((args.protocol, args.bind), (Protocol::Text, Some(IpAddr::from([127, 0, 0, 2]))));
         assert_eq!(parse("tincan host").unwrap().protocol, Protocol::Native);
+    }
+
+    #[test]
+    fn a_call_from_the_shell() {
+        let args = parse("tincan call bob carol --in - --out o.wav --name alice --server h:7 --profile p");
+        let args = args.unwrap().unfolded();
+        assert_eq!(args.name.unwrap().as_str(), "alice");
+        assert_eq!((args.server.unwrap().address.port, args.profile), (7, Some("p".into())));
+        let Some(Act::Call(call)) = args.act else { panic!("a call") };
+        assert_eq!(call.names.len(), 2);
+        assert_eq!((call.pipes.input.as_deref(), call.pipes.output.as_deref()), (Some("-"), Some("o.wav")));
+        let args = parse("tincan answer --once").unwrap().unfolded();
+        assert!(matches!(args.act, Some(Act::Answer(answer)) if answer.once && answer.from.is_empty()));
+        for wrong in ["tincan call", "tincan call bob --in a.wav --device null", "tincan call b/b"] {
+            assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+        }
     }
 
     #[test]

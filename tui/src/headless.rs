@@ -13,15 +13,16 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::Context as _;
 use mio::{Interest, Token, Waker};
-use proto::client::{Command, Event, LinkState};
+use proto::client::{Command, Event};
 use proto::id::Name;
 use proto::media::SoundCommand;
 use serde_json::{Value, json};
 
 use self::commands::{Wish, parse};
 use self::events::Reporter;
+use crate::arrival::Arrival;
 use crate::exit::Exit;
-use crate::limits::{COMMAND_BYTES_MAX, COMMANDS_AHEAD_MAX, FIRST_TRIES_MAX};
+use crate::limits::{COMMAND_BYTES_MAX, COMMANDS_AHEAD_MAX};
 use crate::session::{Session, Told};
 use crate::signals::{Signal, Signals};
 
@@ -54,26 +55,6 @@ struct Headless {
     name: Option<Name>,
     arrival: Arrival,
     echo: u64,
-}
-
-/// How the first login goes.
-#[derive(Debug, Default)]
-struct Arrival {
-    logged_in: bool,
-    /// Times it failed before.
-    tries: u32,
-}
-
-impl Arrival {
-    /// Counts what happened; true when there is no point in going on. A server that takes the connection and then
-    /// says nothing is as far away as none.
-    fn is_hopeless(&mut self, event: &Event) -> bool {
-        if let Event::LoggedIn(_) = event {
-            self.logged_in = true;
-        }
-        self.tries += u32::from(matches!(event, Event::Link(LinkState::Away { .. })));
-        !self.logged_in && self.tries >= FIRST_TRIES_MAX
-    }
 }
 
 /// What standard input held.
@@ -242,17 +223,6 @@ fn skip_line(input: &mut impl io::BufRead) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_server_that_never_lets_us_in_is_given_up_and_one_that_did_is_not() {
-        let away = Event::Link(LinkState::Away { retry_in: std::time::Duration::ZERO });
-        let mut arrival = Arrival::default();
-        let hopeless: Vec<bool> = (0..FIRST_TRIES_MAX).map(|_| arrival.is_hopeless(&away)).collect();
-        assert_eq!(hopeless.iter().position(|h| *h), hopeless.len().checked_sub(1));
-        let mut arrival = Arrival::default();
-        assert!(!arrival.is_hopeless(&Event::LoggedIn(Name::parse("bob").unwrap())));
-        assert!((0..99).all(|_| !arrival.is_hopeless(&away)));
-    }
 
     #[test]
     fn lines_are_read_one_by_one_and_long_ones_passed_over() {

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod args;
+pub mod arrival;
 pub mod clock;
 pub mod config;
 pub mod exit;
@@ -20,6 +21,7 @@ pub mod session;
 pub mod signals;
 pub mod socket;
 pub mod store;
+pub mod talk;
 pub mod target;
 pub mod terminal;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use audio::device::flow::Flow;
 use clap::Parser as _;
 use tincan_tui::app::{Glyphs, Look};
 use tincan_tui::args::{Act, Args};
@@ -13,11 +14,12 @@ use tincan_tui::exit::Exit;
 use tincan_tui::identity::{Opened, Profile, default_profile};
 use tincan_tui::known::Known;
 use tincan_tui::session::{Begin, Session};
+use tincan_tui::talk::{Talk, Wish};
 use tincan_tui::target::{Protocol, Target};
 use tincan_tui::{headless, invite, run, terminal};
 
 fn main() -> ExitCode {
-    let outcome = start(Args::parse());
+    let outcome = start(Args::parse().unfolded());
     let exit = outcome.unwrap_or_else(|why| {
         complain(&format!("{why:#}"));
         Exit::Failed
@@ -36,24 +38,30 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     }
     let dir = args.profile.clone().map_or_else(default_profile, Ok)?;
     let making_invite = matches!(args.act, Some(Act::Invite));
+    let talk = talk(&args);
+    if let Some(talk) = &talk {
+        talk.check()?;
+    }
     log_to_stderr(args.log);
     let target = match target(&args, &config, &dir)? {
         Ok(target) => target,
         Err(why) => return Ok(misused(why)),
     };
     let device = args.device.as_deref().or(config.device.as_deref()).unwrap_or("default");
-    let sound = match audio::Settings::for_device(if making_invite { "null" } else { device }) {
+    let named = || audio::Settings::for_device(if making_invite { "null" } else { device });
+    let sound = match talk.as_ref().and_then(Talk::sound).map_or_else(named, Ok) {
         Ok(sound) => sound,
         Err(why) => return Ok(misused(&why.to_string())),
     };
     if !args.headless
         && !making_invite
+        && talk.is_none()
         && let Err(why) = terminal::check(std::env::var("TERM").ok().as_deref())
     {
         return Ok(misused(&why.to_string()));
     }
     let (protocol, bind) = (args.protocol, args.bind);
-    let begin = Begin { target, protocol, bind, trust_first: args.headless, sound };
+    let begin = Begin { target, protocol, bind, trust_first: args.headless || talk.is_some(), sound };
     let opened = Profile::open(&dir)?;
     if making_invite {
         return invite::run(opened, begin);
@@ -64,6 +72,10 @@ fn start(args: Args) -> anyhow::Result<Exit> {
             dir.display()
         );
     };
+    if let Some(talk) = talk {
+        let name = talk.name.clone().or(config.name.clone());
+        return tincan_tui::talk::run(Session::open(profile, begin)?, Talk { name, ..talk });
+    }
     let log = run::open_log(&dir).with_context(|| format!("opening the log in {}", dir.display()))?;
     let session = Session::open(profile, begin)?;
     let name = args.name.clone().or(config.name.clone());
@@ -71,6 +83,17 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         return headless::run(session, name);
     }
     run::run(session, run::Begin { look: look(&args, &config), name }, log)
+}
+
+/// The call from the shell that was asked for.
+fn talk(args: &Args) -> Option<Talk> {
+    let (wish, pipes) = match args.act.as_ref()? {
+        Act::Call(call) => (Wish::Call(call.names.clone()), &call.pipes),
+        Act::Answer(answer) => (Wish::Answer { from: answer.from.clone(), once: answer.once }, &answer.pipes),
+        Act::Invite | Act::CheckConfig => return None,
+    };
+    let flow = |text: &Option<String>| text.as_deref().map(Flow::parse);
+    Some(Talk { wish, input: flow(&pipes.input), output: flow(&pipes.output), name: args.name.clone() })
 }
 
 /// How things look: what was typed, else what is configured, else what the environment says.

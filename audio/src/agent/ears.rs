@@ -106,7 +106,8 @@ impl Devices {
             SoundEvent::Devices(_)
             | SoundEvent::Levels(_)
             | SoundEvent::Statistics(_)
-            | SoundEvent::Member(_) => return,
+            | SoundEvent::Member(_)
+            | SoundEvent::Tool(_) => return,
         };
         half.failed = matches!(state, HalfState::Failed { .. });
     }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use proto::limits::{MEMBERS_MAX, PLAIN_OPUS_BYTES_MAX};
-use proto::media::{HalfState, Levels, SoundEvent};
+use proto::media::{HalfState, Levels, SoundEvent, ToolCommand};
 use proto::time::earliest;
 use proto::{Safe, Time};
 
@@ -294,6 +294,7 @@ impl Instruments {
             self.tell(SoundEvent::Speaker(opened(name)));
         }
         self.notice_recording_ended();
+        self.notice_flows();
     }
 
     /// Tells the levels if it is time.
@@ -343,7 +344,8 @@ impl Instruments {
     fn open_device(&mut self, now: Time) {
         // Until the device answers, and for a half that never does, time passes by the clock.
         self.pace = Some(Pace::new(now));
-        if self.software.is_some() {
+        if let Some(software) = &mut self.software {
+            software.start_over();
             self.tell_software(now, None, None);
         } else if !self.software_asked {
             self.software_asked = !matches!(self.choice, Choice::Default | Choice::Named(_));
@@ -401,6 +403,25 @@ impl Instruments {
         let (microphone, speaker) = (state(microphone), state(speaker));
         self.tell(SoundEvent::Microphone(microphone));
         self.tell(SoundEvent::Speaker(speaker));
+    }
+
+    /// What the tools around the call are told.
+    pub(super) fn tool(&mut self, command: &ToolCommand) {
+        match command {
+            ToolCommand::Begin => {
+                if let Some(Software::Flows(flows)) = &mut self.software {
+                    flows.begin();
+                }
+            }
+        }
+    }
+
+    fn notice_flows(&mut self) {
+        while let Some(Software::Flows(flows)) = &mut self.software
+            && let Some(news) = flows.news()
+        {
+            self.tell(SoundEvent::Tool(news));
+        }
     }
 
     fn notice_recording_ended(&mut self) {

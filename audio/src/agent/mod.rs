@@ -10,6 +10,7 @@ use mio::{Poll, Token, Waker};
 use proto::media::{AgentCommand, AgentEvent};
 
 use crate::codec::EncoderSettings;
+use crate::device::flow::Flow;
 use crate::device::{Choice, DeviceError};
 use voice::Voice;
 
@@ -42,6 +43,11 @@ impl Settings {
     /// Settings for the device a person named, as after `--device`.
     pub fn for_device(text: &str) -> Result<Self, DeviceError> {
         Ok(Self { device: Choice::parse(text)?, ..Self::default() })
+    }
+
+    /// Settings for sound that flows from and to files and pipes.
+    pub fn for_flow(input: Option<Flow>, output: Option<Flow>) -> Self {
+        Self { device: Choice::Flow { input, output }, ..Self::default() }
     }
 }
 

@@ -284,7 +284,8 @@ fn thirty_one_loud_speakers_of_all_durations_are_mixed_without_clipping() {
         | SoundEvent::Speaker(_)
         | SoundEvent::Devices(_)
         | SoundEvent::Statistics(_)
-        | SoundEvent::Member(_) => None,
+        | SoundEvent::Member(_)
+        | SoundEvent::Tool(_) => None,
     });
     assert_eq!(of_all.collect::<Vec<_>>(), [31, 31, 30, 30], "each has its own level");
 }

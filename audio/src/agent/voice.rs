@@ -278,6 +278,7 @@ impl Voice {
             SoundCommand::ListDevices => self.instruments.list_devices(),
             SoundCommand::Volume { ssrc, percent } => self.instruments.set_volume(ssrc, percent),
             SoundCommand::MeterEvery(every) => self.instruments.meter_every(every, now),
+            SoundCommand::Tool(command) => self.instruments.tool(&command),
             SoundCommand::FrameDuration(duration) => {
                 let frame = u32::try_from(duration.as_millis()).ok().and_then(FrameDuration::from_ms);
                 // Another duration is one we do not speak, and a refused encoder leaves the old one.

@@ -19,6 +19,7 @@ pub mod callback;
 mod card;
 #[cfg(feature = "device")]
 mod cpal;
+pub mod flow;
 #[cfg(feature = "device")]
 mod hardware;
 pub mod loopback;
@@ -33,6 +34,7 @@ pub mod wav;
 use std::fmt;
 use std::path::PathBuf;
 
+use flow::{Flow, Flows};
 use loopback::Loopback;
 use tone::Tone;
 use wav::{WavIn, WavOut};
@@ -55,6 +57,13 @@ pub enum Choice {
         input: Option<PathBuf>,
         /// What the speaker played.
         output: Option<PathBuf>,
+    },
+    /// Files or pipes of any length, as after `--in` and `--out`; a half that is not named is silent.
+    Flow {
+        /// What the microphone hears.
+        input: Option<Flow>,
+        /// Where what the speaker plays goes.
+        output: Option<Flow>,
     },
     /// The microphone and the speaker of that name; a half that has no such device takes the default.
     Named(String),
@@ -96,6 +105,7 @@ impl fmt::Display for Choice {
                 };
                 write!(f, "wav:{},{}", text(input), text(output))
             }
+            Self::Flow { .. } => f.write_str("files and pipes"),
             Self::Named(name) => f.write_str(name),
         }
     }
@@ -177,6 +187,8 @@ pub enum Software {
     Tone(Tone),
     /// The speaker is heard by the microphone.
     Loopback(Box<Loopback>),
+    /// Files or pipes of any length.
+    Flows(Flows),
     /// Files. A half is missing when its file was not named or does not work.
     Wav {
         /// The microphone.
@@ -187,12 +199,20 @@ pub enum Software {
 }
 
 impl Software {
+    /// Another call begins.
+    pub fn start_over(&mut self) {
+        if let Self::Flows(flows) = self {
+            flows.start_over();
+        }
+    }
+
     /// Plays `heard` and fills `said` with the microphone's samples of the same time. Both have one length.
     pub fn exchange(&mut self, heard: &[f32], said: &mut [f32]) {
         match self {
             Self::Null => null::exchange(said),
             Self::Tone(tone) => tone.fill(said),
             Self::Loopback(loopback) => loopback.exchange(heard, said),
+            Self::Flows(flows) => flows.exchange(heard, said),
             Self::Wav { input, output } => {
                 match input {
                     Some(input) => input.fill(said),

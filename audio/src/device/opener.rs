@@ -13,11 +13,12 @@ use mio::Waker;
 use proto::Safe;
 
 use super::callback::Pulse;
+use super::flow::Flows;
 #[cfg(feature = "device")]
 use super::hardware;
 use super::tone::Tone;
 use super::wav::{WavIn, WavOut};
-use super::{Choice, DeviceError, Software};
+use super::{Choice, DeviceError, Half, Software};
 use crate::ring::{PcmRx, PcmTx};
 
 /// Answers that may wait for the voice thread.
@@ -159,6 +160,17 @@ fn open(choice: Choice, hardware: &mut hardware::Hardware, answers: &Answers) {
         Choice::Null => answers.tell(software(Software::Null)),
         Choice::Tone => answers.tell(software(Software::Tone(Tone::default()))),
         Choice::Loopback => answers.tell(software(Software::Loopback(Box::default()))),
+        Choice::Flow { input, output } => match Flows::open(input, output) {
+            Ok(flows) => answers.tell(software(Software::Flows(flows))),
+            Err(error) => {
+                for told in [
+                    Told::Microphone(Err(DeviceError::Other(Half::Microphone, error.to_string()))),
+                    Told::Speaker(Err(DeviceError::Other(Half::Speaker, error.to_string()))),
+                ] {
+                    answers.tell(told);
+                }
+            }
+        },
         Choice::Wav { input, output } => {
             let (input, microphone) = split(input.map(|path| WavIn::open(&path)));
             let (output, speaker) = split(output.map(|path| WavOut::create(&path)));

@@ -119,11 +119,11 @@ impl WavOut {
     }
 }
 
-fn to_i16(sample: f32) -> i16 {
+pub(super) fn to_i16(sample: f32) -> i16 {
     (sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)).round() as i16
 }
 
-fn in_words(error: &hound::Error) -> String {
+pub(super) fn in_words(error: &hound::Error) -> String {
     match error {
         hound::Error::IoError(error) if error.kind() == ErrorKind::NotFound => {
             "there is no such file or directory; check the path".into()

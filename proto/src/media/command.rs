@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::tools::ToolCommand;
 use crate::id::{CallId, RelayId, Ssrc};
 use crate::wire::report::ReportFlags;
 
@@ -203,4 +204,6 @@ pub enum SoundCommand {
     MeterEvery(Duration),
     /// The other side's packets carry frames of this duration from now on, and ours too: 5, 10 or 20 ms.
     FrameDuration(Duration),
+    /// For the tools around the call.
+    Tool(ToolCommand),
 }

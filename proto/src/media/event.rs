@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::id::{CallId, Ssrc};
 use crate::media::command::BaseKey;
+use crate::media::tools::ToolEvent;
 use crate::safe::Safe;
 
 /// One event.
@@ -86,6 +87,8 @@ pub enum SoundEvent {
     Statistics(Box<Statistics>),
     /// A member says something new of itself.
     Member(MemberState),
+    /// From the tools around the call.
+    Tool(ToolEvent),
 }
 
 /// What a member says of itself. Nothing is known before it is told: then neither.

@@ -42,12 +42,14 @@ mod speakers;
 mod streams;
 #[cfg(test)]
 mod tests;
+pub mod tools;
 
 pub use command::{AgentCommand, BaseKey, CallCommand, Condition, DirectForm, Place, SoundCommand};
 pub use event::{
     AgentEvent, CallEvent, HalfState, Levels, MemberState, MemberStatistics, SoundEvent, Statistics,
 };
 pub use streams::{OpusFrame, Packet};
+pub use tools::{ToolCommand, ToolEvent};
 
 use bind::Binding;
 use direct::Direct;

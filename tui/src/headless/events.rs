@@ -225,7 +225,9 @@ impl Reporter {
                 self.statistics = Some(statistics.clone());
                 None
             }
-            SoundEvent::Devices(_) | SoundEvent::Levels(_) | SoundEvent::Member(_) => None,
+            SoundEvent::Devices(_) | SoundEvent::Levels(_) | SoundEvent::Member(_) | SoundEvent::Tool(_) => {
+                None
+            }
         }
     }
 

@@ -94,7 +94,7 @@ pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
             model.sound.speaker = half;
             model.dirty = true;
         }
-        SoundEvent::Devices(_) | SoundEvent::Member(_) => {}
+        SoundEvent::Devices(_) | SoundEvent::Member(_) | SoundEvent::Tool(_) => {}
         SoundEvent::Levels(levels) => {
             // Only a meter that moved a step is worth a frame.
             model.dirty |= model.call.as_mut().is_some_and(|call| call.levels(&levels));
