@@ -1,15 +1,15 @@
 //! Our own voice on its way out: samples of any number in, whole encoded frames out.
 //!
 //! ```text
-//! pcm (48 kHz mono) -> cut into frames -> [echo, noise, gain] -> level -> encode -> frame ring
+//! pcm (48 kHz mono) -> limiter -> cut into frames -> level -> encode -> frame ring
 //! ```
 //!
-//! The place in brackets is `process`: the voice processing arrives there with a later change; level tests run
-//! without it. Muting stops sound at the door, before it is cut, metered or encoded.
+//! Muting stops sound at the door, before it is cut, metered or encoded.
 
 use crate::codec::{CodecError, Encoder, EncoderSettings};
 use crate::frame::{FRAME_SAMPLES_MAX, OpusFrame};
 use crate::level::{Level, Meter};
+use crate::limiter::Limiter;
 use crate::ring::FrameTx;
 
 /// The microphone's half of a call.
@@ -20,6 +20,7 @@ pub struct Capture {
     filled: usize,
     packet: OpusFrame,
     muted: bool,
+    limiter: Limiter,
     meter: Meter,
     failed: u64,
 }
@@ -34,6 +35,7 @@ impl Capture {
             filled: 0,
             packet: OpusFrame::EMPTY,
             muted: false,
+            limiter: Limiter::default(),
             meter: Meter::default(),
             failed: 0,
         })
@@ -44,6 +46,7 @@ impl Capture {
     pub fn set_muted(&mut self, muted: bool) {
         self.muted = muted;
         self.filled = 0;
+        self.limiter.reset();
         self.meter.reset();
     }
 
@@ -81,7 +84,7 @@ impl Capture {
             let count = samples.len().min(len - self.filled);
             let (now, later) = samples.split_at(count);
             for (slot, sample) in self.frame[self.filled..].iter_mut().zip(now) {
-                *slot = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
+                *slot = self.limiter.next(*sample);
             }
             self.filled += count;
             samples = later;
@@ -93,8 +96,7 @@ impl Capture {
     }
 
     fn finish_frame(&mut self, len: usize, frames: &mut FrameTx) {
-        let samples = &mut self.frame[..len];
-        process(samples);
+        let samples = &self.frame[..len];
         self.meter.push(samples);
         match self.encoder.encode(samples, &mut self.packet) {
             Ok(()) => frames.push(&self.packet),
@@ -102,9 +104,6 @@ impl Capture {
         }
     }
 }
-
-/// Where echo cancellation, noise suppression and gain control act on one frame before it is metered and encoded.
-fn process(_frame: &mut [f32]) {}
 
 #[cfg(test)]
 mod tests {

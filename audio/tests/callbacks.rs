@@ -9,9 +9,10 @@ use audio::device::callback::{MicrophoneCallback, Pulse, SpeakerCallback};
 use audio::frame::FrameDuration;
 use audio::mixer::Mixer;
 use audio::playout::Playout;
+use audio::process::{BLOCK, NoiseLevel, Processor, ProcessorSettings};
 use audio::resample::Resampler;
 use audio::ring;
-use forbidding::without_heap;
+use forbidding::{uses_of_heap, without_heap};
 
 /// The one place with `unsafe`: Rust's allocator interface is made of it. Each call is handed on unchanged to the
 /// system's allocator, whose promises are thereby ours.
@@ -22,6 +23,7 @@ mod forbidding {
 
     thread_local! {
         static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
+        static USES: Cell<usize> = const { Cell::new(0) };
     }
 
     struct Forbidding;
@@ -31,6 +33,7 @@ mod forbidding {
         if FORBIDDEN.try_with(Cell::get).unwrap_or(false) {
             std::process::abort();
         }
+        let _ = USES.try_with(|uses| uses.set(uses.get() + 1));
     }
 
     unsafe impl GlobalAlloc for Forbidding {
@@ -59,6 +62,13 @@ mod forbidding {
         let done = act();
         FORBIDDEN.set(false);
         done
+    }
+
+    /// How often `act` uses the heap on this thread: taking, growing and giving back count one each.
+    pub(crate) fn uses_of_heap(act: impl FnOnce()) -> usize {
+        let before = USES.get();
+        act();
+        USES.get() - before
     }
 }
 
@@ -122,5 +132,31 @@ fn a_turn_of_the_media_path_leaves_the_heap_alone() {
         }
         let counters = playout.stats().counters;
         assert!(counters.received > 300 && counters.concealed > 0 && counters.restarts >= 2, "{counters:?}");
+    }
+}
+
+/// Where the speech processing may run: the parts that use the heap belong on the thread made for them.
+#[test]
+fn which_parts_of_the_processing_use_the_heap_is_known() {
+    let off = ProcessorSettings::default();
+    let echo = ProcessorSettings { echo: true, ..off };
+    let noise = ProcessorSettings { noise: Some(NoiseLevel::Moderate), ..off };
+    let gain = ProcessorSettings { gain: true, ..off };
+    for (settings, clean) in [(off, true), (noise, true), (echo, false), (gain, false)] {
+        let mut processor = Processor::new(settings);
+        let mut most = 0;
+        for n in 0..400u32 {
+            let mut block: [f32; BLOCK] =
+                std::array::from_fn(|s| ((n * 480 + s as u32) as f32 * 0.03).sin() * 0.4);
+            let uses = uses_of_heap(|| {
+                processor.far(&block);
+                processor.near(&mut block);
+            });
+            // The first blocks fill buffers that stay.
+            most = if n < 20 { 0 } else { most.max(uses) };
+        }
+        println!("{settings:?}: at most {most} uses of the heap in a block");
+        assert_eq!(most == 0, clean, "{settings:?}: {most} uses in a block");
+        assert!(most < 400, "{settings:?}: {most} uses in a block");
     }
 }

@@ -53,11 +53,11 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "audio",
-        depends: "cpal hound mio opus pulseaudio ringbuf socket2 tincan-proto",
+        depends: "cpal hound mio opus pulseaudio ringbuf socket2 sonora tincan-proto",
         tests: "insta proptest",
         floors: &[
             &["clock", "frame"],
-            &["level", "ring", "codec", "mixer", "resample", "spread", "stretch", "comfort", "timeline"],
+            &["level", "limiter", "process", "ring", "codec", "mixer", "resample", "spread", "stretch", "comfort", "timeline"],
             &["capture", "tempo"],
             &["jitter"],
             &["playout"],
@@ -112,6 +112,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("opus", &["audio/src/codec.rs"]),
     ("pulseaudio", &["audio/src/device/pulse"]),
     ("ringbuf", &["audio/src/ring.rs"]),
+    ("sonora", &["audio/src/process/module.rs"]),
     ("rusqlite", &["server/src/store", "tui/src/store"]),
     ("vodozemac", &["proto/src/crypto"]),
     ("sframe", &["proto/src/crypto"]),

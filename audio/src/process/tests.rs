@@ -1,0 +1,189 @@
+//! What the processor does to people in rooms, in decibels. `cargo test -p tincan-audio --lib process -- --nocapture`
+//! prints the tables.
+
+use super::rooms::{Room, level_db, likeness, mixed, noise, rms, talker};
+use super::*;
+
+const SECOND: usize = 48_000;
+
+/// Runs the microphone `near` and the speaker `far` through a processor, block by block.
+fn run(processor: &mut Processor, near: &[f32], far: &[f32]) -> Vec<f32> {
+    let mut made = Vec::with_capacity(near.len());
+    for (near, far) in near.chunks_exact(BLOCK).zip(far.chunks_exact(BLOCK)) {
+        processor.far(far.try_into().unwrap());
+        let mut block: [f32; BLOCK] = near.try_into().unwrap();
+        processor.near(&mut block);
+        made.extend(block);
+    }
+    made
+}
+
+fn echo_only() -> ProcessorSettings {
+    ProcessorSettings { echo: true, ..Default::default() }
+}
+
+fn noise_only(level: NoiseLevel) -> ProcessorSettings {
+    ProcessorSettings { noise: Some(level), ..Default::default() }
+}
+
+fn gain_only() -> ProcessorSettings {
+    ProcessorSettings { gain: true, ..Default::default() }
+}
+
+/// Where `heard` is most alike to `said`, in samples.
+fn delay(said: &[f32], heard: &[f32]) -> usize {
+    (0..1_000)
+        .step_by(3)
+        .max_by(|a, b| likeness(said, heard, *a).total_cmp(&likeness(said, heard, *b)))
+        .unwrap()
+}
+
+#[test]
+fn echoes_of_every_path_are_taken_out() {
+    println!("path    loss   speaker     0-2 s   2-5 s  5-10 s   (enhancement, dB)");
+    let mut weak = Vec::new();
+    for (n, path) in [30.0, 60.0, 120.0, 250.0].into_iter().enumerate() {
+        for loss in [6.0, 12.0] {
+            for distorting in [false, true] {
+                let far = talker(40 + n as u64, 10.0);
+                let echo = Room::new(n as u64, path).echo(&far, loss, distorting);
+                let near = mixed(&echo, &noise(9, echo.len(), -75.0));
+                let made = run(&mut Processor::new(echo_only()), &near, &far);
+                let gained = |from: usize, to: usize| {
+                    let part = from * SECOND..to * SECOND;
+                    level_db(&echo[part.clone()]) - level_db(&made[part])
+                };
+                let row = [gained(0, 2), gained(2, 5), gained(5, 10)];
+                let kind = if distorting { "distorting" } else { "linear" };
+                let figures: String = row.iter().map(|g| format!("{g:8.1}")).collect();
+                let line = format!("{path:4} ms {loss:4} dB  {kind:10}{figures}");
+                println!("{line}");
+                if row[0] < 25.0 || row[2] < 33.0 {
+                    weak.push(line);
+                }
+            }
+        }
+    }
+    assert!(weak.is_empty(), "25 dB within 2 s and 33 dB after 5 s are promised:\n{}", weak.join("\n"));
+}
+
+#[test]
+fn who_talks_over_the_echo_is_still_heard() {
+    let (far, voice) = (talker(50, 12.0), talker(51, 12.0));
+    let echo = Room::new(3, 60.0).echo(&far, 12.0, false);
+    // Alone at first, so that the canceller knows the room, and then both talk at once.
+    let mut near = echo;
+    for (near, voice) in near[6 * SECOND..].iter_mut().zip(&voice[6 * SECOND..]) {
+        *near += voice;
+    }
+    let made = run(&mut Processor::new(echo_only()), &near, &far);
+    let (said, heard) = (&voice[6 * SECOND..11 * SECOND], &made[6 * SECOND..]);
+    let alike = likeness(said, heard, ECHO_DELAY);
+    let level = level_db(heard) - level_db(&voice[6 * SECOND..]);
+    println!("double talk: likeness {alike:.2}, level {level:.1} dB");
+    assert!(alike > 0.5, "likeness {alike}");
+    assert!(level > -5.0, "{level} dB");
+}
+
+#[test]
+fn noise_goes_and_speech_stays() {
+    println!("noise suppression: cut in pauses, likeness of speech");
+    for (level, least) in [(NoiseLevel::Moderate, 10.0), (NoiseLevel::High, 15.0)] {
+        let mut voice = talker(60, 12.0);
+        voice[4 * SECOND..6 * SECOND].fill(0.0);
+        let near = mixed(&voice, &noise(61, voice.len(), -43.0));
+        let made = run(&mut Processor::new(noise_only(level)), &near, &vec![0.0; near.len()]);
+        let pause = 4 * SECOND + SECOND / 2..6 * SECOND;
+        let cut = level_db(&near[pause.clone()]) - level_db(&made[pause]);
+        let speech = 6 * SECOND..11 * SECOND;
+        let alike = likeness(&voice[speech.clone()], &made[speech.start..], NOISE_DELAY);
+        println!("{level:?}: {cut:.1} dB, {alike:.3}");
+        assert!(cut > least, "{level:?}: {cut} dB");
+        assert!(alike > 0.55, "{level:?}: likeness {alike}");
+    }
+}
+
+#[test]
+fn a_quiet_voice_is_raised_and_silence_is_left_in_peace() {
+    let quiet = |seconds: f32| -> Vec<f32> { talker(70, seconds).iter().map(|s| s * 0.06).collect() };
+    let mut voice = quiet(20.0);
+    voice.extend(vec![0.0; 10 * SECOND]);
+    voice.extend(quiet(3.0));
+    let near = mixed(&voice, &noise(71, voice.len(), -80.0));
+    let made = run(&mut Processor::new(gain_only()), &near, &vec![0.0; near.len()]);
+    let raised = |from: usize, to: usize| {
+        level_db(&made[from * SECOND..to * SECOND]) - level_db(&near[from * SECOND..to * SECOND])
+    };
+    println!(
+        "gain: {:.1} dB in 1-2 s, {:.1} dB in 15-20 s, {:.1} dB in the pause's begin, {:.1} dB in its end",
+        raised(1, 2),
+        raised(15, 20),
+        raised(20, 21),
+        raised(29, 30)
+    );
+    assert!((10.0..26.0).contains(&raised(15, 20)), "{}", raised(15, 20));
+    assert!((raised(29, 30) - raised(20, 21)).abs() < 1.5, "the gain moved in silence");
+    assert!(raised(30, 33) < raised(15, 20) + 3.0, "and did not pile up for the next word");
+}
+
+#[test]
+fn what_is_off_changes_not_one_bit() {
+    let near = talker(80, 1.0);
+    let far = talker(81, 1.0);
+    let bits = |samples: &[f32]| samples.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+    let mut processor = Processor::new(ProcessorSettings::default());
+    assert_eq!(bits(&run(&mut processor, &near, &far)), bits(&near));
+    // Also after it was on for a while, once the fade is over.
+    processor.set(ProcessorSettings { echo: true, noise: Some(NoiseLevel::High), gain: true });
+    run(&mut processor, &near, &far);
+    assert!(!processor.is_bypassed());
+    processor.set(ProcessorSettings::default());
+    run(&mut processor, &near[..2 * BLOCK], &far[..2 * BLOCK]);
+    assert!(processor.is_bypassed());
+    assert_eq!(bits(&run(&mut processor, &near, &far)), bits(&near));
+}
+
+#[test]
+fn each_part_has_the_delay_that_is_stated() {
+    let (near, silence) = (talker(82, 2.0), vec![0.0; 2 * SECOND]);
+    let both = ProcessorSettings { noise: Some(NoiseLevel::High), ..echo_only() };
+    for settings in [echo_only(), noise_only(NoiseLevel::Moderate), both, gain_only()] {
+        let made = run(&mut Processor::new(settings), &near, &silence);
+        let found = delay(&near[SECOND / 2..SECOND], &made[SECOND / 2..]);
+        let stated = settings.delay();
+        println!("{settings:?}: {found} samples");
+        assert!(found.abs_diff(stated) <= 12, "{settings:?}: {found} samples, {stated} stated");
+    }
+}
+
+#[test]
+fn switching_does_not_click() {
+    // The steepest step in a slow tone; a click is steeper than anything the tone does.
+    let near: Vec<f32> =
+        (0..4 * SECOND).map(|n| (n as f32 * 300.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.3).collect();
+    let steepest = |samples: &[f32]| samples.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
+    let all = ProcessorSettings { echo: true, noise: None, gain: true };
+    let mut processor = Processor::new(ProcessorSettings::default());
+    let mut made = run(&mut processor, &near[..SECOND], &vec![0.0; SECOND]);
+    processor.set(all);
+    made.extend(run(&mut processor, &near[SECOND..2 * SECOND], &vec![0.0; SECOND]));
+    processor.set(ProcessorSettings { echo: false, ..all });
+    made.extend(run(&mut processor, &near[2 * SECOND..3 * SECOND], &vec![0.0; SECOND]));
+    processor.set(ProcessorSettings::default());
+    made.extend(run(&mut processor, &near[3 * SECOND..], &vec![0.0; SECOND]));
+    assert!(rms(&made[SECOND..]) > 0.1, "the tone is there");
+    let (tone, after) = (steepest(&near), steepest(&made));
+    assert!(after < tone * 2.5, "a step of {after} where the tone has {tone}");
+}
+
+#[test]
+fn broken_samples_do_not_stay() {
+    let all = ProcessorSettings { echo: true, noise: Some(NoiseLevel::Moderate), gain: true };
+    let mut processor = Processor::new(all);
+    let mut near = talker(83, 3.0);
+    near[SECOND / 2..SECOND / 2 + 100].fill(f32::NAN);
+    near[SECOND / 2 + 100] = f32::INFINITY;
+    let made = run(&mut processor, &near, &vec![0.0; near.len()]);
+    assert!(made.iter().all(|s| s.is_finite()));
+    assert!(rms(&made[2 * SECOND..]) > 0.01);
+}
