@@ -28,6 +28,7 @@ use crate::time::{Now, Time, earliest};
 use crate::wire::report::ReportFlags;
 
 mod bind;
+pub mod blame;
 mod bursts;
 pub mod command;
 mod commands;
@@ -38,8 +39,10 @@ mod keyless;
 mod keys;
 mod leaving;
 mod packets;
+pub mod quality;
 mod speakers;
 mod streams;
+pub mod summary;
 #[cfg(test)]
 mod tests;
 pub mod tools;
