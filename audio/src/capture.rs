@@ -6,8 +6,10 @@
 //!
 //! Muting stops sound at the door, before it is cut, metered or encoded.
 
+use std::time::Duration;
+
 use crate::codec::{CodecError, Encoder, EncoderSettings};
-use crate::frame::{FRAME_SAMPLES_MAX, OpusFrame};
+use crate::frame::{FRAME_SAMPLES_MAX, OpusFrame, SAMPLE_RATE};
 use crate::level::{Level, Meter};
 use crate::limiter::Limiter;
 use crate::ring::FrameTx;
@@ -67,6 +69,12 @@ impl Capture {
     /// How loud we are.
     pub fn level(&self) -> Level {
         self.meter.level()
+    }
+
+    /// What the encoder looks ahead.
+    pub fn look_ahead(&mut self) -> Duration {
+        let samples = self.encoder.look_ahead().unwrap_or(0);
+        Duration::from_micros(samples as u64 * 1_000_000 / u64::from(SAMPLE_RATE))
     }
 
     /// Frames the encoder refused.

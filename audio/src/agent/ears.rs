@@ -6,6 +6,8 @@ use std::time::Duration;
 use proto::Time;
 use proto::id::Ssrc;
 use proto::limits::MEMBERS_MAX;
+use proto::media::appraise::Ourselves;
+use proto::media::blame::Fault;
 use proto::media::{Condition, HalfState, MediaInput, SoundEvent};
 
 use crate::frame::SAMPLE_RATE;
@@ -121,6 +123,14 @@ impl Devices {
     /// Our voice is stopped at its source, or not.
     pub(super) fn mute(&mut self, muted: bool) {
         self.condition.muted = muted;
+    }
+
+    /// What only our devices know, for the appraisal of the call.
+    pub(super) fn ourselves(&self, delays: (Duration, Duration, Duration)) -> Ourselves {
+        let (capture, look_ahead, speaker) = delays;
+        let Condition { muted, microphone_trouble, speaker_trouble, .. } = self.condition;
+        let microphone = (microphone_trouble && !muted).then_some(Fault::Fails);
+        Ourselves { muted, microphone, speaker_trouble, capture, look_ahead, speaker }
     }
 
     /// What is to be told; the same again is no news.

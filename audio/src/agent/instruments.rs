@@ -18,7 +18,7 @@ use crate::codec::{BIT_RATE_RANGE, CodecError, EncoderSettings};
 use crate::device::opener::{Ask, Opener, Told};
 use crate::device::pace::{BLOCK, Pace};
 use crate::device::{Choice, DeviceError, Software};
-use crate::frame::{FrameDuration, OpusFrame};
+use crate::frame::{FrameDuration, OpusFrame, SAMPLE_RATE};
 use crate::mixer::Mixer;
 use crate::playout::{Playout, PlayoutStats};
 use crate::ring::{self, FrameRx, FrameTx};
@@ -329,6 +329,15 @@ impl Instruments {
     pub(super) fn lost_samples(&self) -> (u64, u64) {
         let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::overruns);
         (microphone, self.speaker.as_ref().map_or(0, SpeakerLine::underruns))
+    }
+
+    /// How much sound the microphone gives at once, what the encoder looks ahead, and how much waits for the speaker. A
+    /// device without hardware trades blocks.
+    pub(super) fn delays(&mut self) -> (Duration, Duration, Duration) {
+        let block = Duration::from_micros(BLOCK as u64 * 1_000_000 / u64::from(SAMPLE_RATE));
+        let capture = self.microphone.as_ref().map_or(block, MicrophoneLine::block);
+        let speaker = self.speaker.as_ref().map_or(block, SpeakerLine::waiting);
+        (capture, self.capture.look_ahead(), speaker)
     }
 
     pub(super) fn encoder(&self) -> EncoderSettings {

@@ -2,6 +2,7 @@
 //! own sample rate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::Safe;
 
@@ -61,6 +62,11 @@ impl MicrophoneLine {
         self.ring.counters().dropped() + self.stale
     }
 
+    /// How much sound the device gives at once; asked once a second, it is the most of that second.
+    pub(super) fn block(&self) -> Duration {
+        time(self.ring.counters().take_largest() as usize, self.rate)
+    }
+
     pub(super) fn drain(&mut self, capture: &mut Capture, frames: &mut FrameTx) {
         let limit = self.rate as usize / STALE;
         if self.ring.len() > limit {
@@ -107,6 +113,11 @@ impl SpeakerLine {
         self.beginning.noticed()
     }
 
+    /// How much sound waits before it is heard: in the ring, and the block that the device holds.
+    pub(super) fn waiting(&self) -> Duration {
+        time(self.ring.len() + self.largest, self.rate)
+    }
+
     pub(super) fn underruns(&self) -> u64 {
         self.ring.counters().starved()
     }
@@ -150,4 +161,8 @@ impl SpeakerLine {
         }
         self.ring.counters().serve();
     }
+}
+
+fn time(samples: usize, rate: u32) -> Duration {
+    Duration::from_micros(samples as u64 * 1_000_000 / u64::from(rate.max(1)))
 }

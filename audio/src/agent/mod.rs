@@ -18,6 +18,7 @@ mod ears;
 mod instruments;
 mod lines;
 mod socket;
+mod teller;
 #[cfg(test)]
 mod tests;
 mod voice;

@@ -96,6 +96,17 @@ impl CallSocket {
         None
     }
 
+    /// Our address as `peer` sees it, if nothing on the way translates it: the system is asked for its route, and nothing
+    /// is sent. None without a socket or a route.
+    pub(super) fn towards(&self, peer: SocketAddr) -> Option<SocketAddr> {
+        let port = self.open.as_ref()?.socket.local_addr().ok()?.port();
+        let any: IpAddr =
+            if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let probe = bound(SocketAddr::new(any, 0)).ok()?;
+        probe.connect(peer).ok()?;
+        Some(SocketAddr::new(probe.local_addr().ok()?.ip(), port))
+    }
+
     pub(super) fn unsent(&self) -> u64 {
         self.unsent
     }
@@ -152,6 +163,16 @@ mod tests {
             assert_eq!(received(&mut poll, &mut two), [b"voice".to_vec()]);
             assert_eq!(one.unsent(), 0);
         }
+    }
+
+    #[test]
+    fn our_address_towards_somebody_is_one_they_can_answer() {
+        let (mut poll, mut one, mut two, _) = pair("127.0.0.1:1");
+        let peer = "127.0.0.1:9".parse().unwrap();
+        let (from, to) = (one.towards(peer).unwrap(), two.towards(peer).unwrap());
+        assert!(from.ip().is_loopback() && from.port() != 0);
+        one.send(to, b"voice");
+        assert_eq!(received(&mut poll, &mut two), [b"voice".to_vec()]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use proto::{Rng, Safe, Time};
 use super::ears::{Devices, Ears};
 use super::instruments::Instruments;
 use super::socket::{Buffer, CallSocket, DATAGRAM_MAX};
+use super::teller::Teller;
 use super::{SOCKET, Settings};
 use crate::clock::Clock;
 use crate::device::Choice;
@@ -48,6 +49,7 @@ pub(super) struct Voice {
     instruments: Instruments,
     ears: Ears,
     devices: Devices,
+    teller: Teller,
     socket: CallSocket,
     buffer: Box<Buffer>,
     commanded: Receiver<AgentCommand>,
@@ -82,6 +84,7 @@ impl Voice {
             instruments,
             ears: Ears::new(),
             devices: Devices::default(),
+            teller: Teller::default(),
             socket,
             buffer: Box::new([0; DATAGRAM_MAX]),
             commanded,
@@ -132,6 +135,7 @@ impl Voice {
     fn receive(&mut self, now: Time) {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some((from, bytes)) = self.socket.receive(&mut self.buffer) else { return };
+            self.teller.received(from, bytes);
             self.media.handle(MediaInput::Datagram(from, bytes), now);
             self.drain(now);
         }
@@ -143,6 +147,7 @@ impl Voice {
             let more = self.instruments.turn(now);
             while let Some(frame) = self.instruments.next_frame() {
                 let duration = Duration::from_millis(u64::from(self.instruments.encoder().frame.ms()));
+                self.teller.said(frame.bytes());
                 self.media.handle(MediaInput::Frame { opus: frame.bytes(), duration }, now);
                 self.drain(now);
             }
@@ -164,7 +169,10 @@ impl Voice {
     fn drain(&mut self, now: Time) {
         while let Some(output) = self.media.poll() {
             match output {
-                MediaOutput::Datagram { to, bytes } => self.socket.send(to, &bytes),
+                MediaOutput::Datagram { to, bytes } => {
+                    self.teller.sent(to, &bytes);
+                    self.socket.send(to, &bytes);
+                }
                 // The buffer extends the number by itself; it looks only at differences.
                 MediaOutput::Play { speaker, seq, frame, .. } => {
                     self.instruments.play(speaker, seq as u16, &frame)
@@ -213,6 +221,7 @@ impl Voice {
                 }
                 // Without a socket the bind is sent again and again, and finds one when the network is back.
                 let _ = self.socket.ready_for(place.relay_addr);
+                self.teller.begin(self.socket.towards(place.relay_addr), now);
             }
             CallCommand::Listen { ssrc, .. } | CallCommand::ListenPlain { ssrc, .. } => {
                 // Out of memory for a decoder: the member stays unheard, and the figures say so.
@@ -221,6 +230,7 @@ impl Voice {
             CallCommand::OpenDirect { call, local, .. } if self.media.call().is_none() => {
                 self.instruments.forget_speakers();
                 self.media.set_wall(self.clock.now());
+                self.teller.begin(Some(*local), now);
                 if let Err(error) = self.socket.take(*local) {
                     self.no_line(*call, *local, &error);
                     return;
@@ -294,7 +304,9 @@ impl Voice {
         }
         self.statistics_at = Some(now + STATISTICS_EVERY);
         self.tell_ears(now);
-        let statistics = self.statistics(now);
+        let mut statistics = self.statistics(now);
+        let ourselves = self.devices.ourselves(self.instruments.delays());
+        self.teller.complete(&mut statistics, &ourselves, now);
         self.instruments.expect_loss(statistics.loss_out);
         self.put_up(AgentEvent::Sound(SoundEvent::Statistics(Box::new(statistics))));
     }
@@ -320,6 +332,7 @@ impl Voice {
         let mut statistics = Statistics {
             bitrate: encoder.bit_rate,
             frame: Duration::from_millis(u64::from(encoder.frame.ms())),
+            fec: encoder.loss_percent > 0,
             overruns: self.instruments.overruns() + self.socket.unsent(),
             ..Statistics::default()
         };

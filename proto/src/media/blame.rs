@@ -238,14 +238,19 @@ fn round_trips(members: &[Witness], list: &mut Vec<Suspect>) {
 
 /// What is heard of it makes it worse than what was repaired.
 fn suspect(hop: Hop, measure: f32, way: Way) -> Suspect {
-    let heard = way.concealed.max(0.0).min(1.0);
+    let heard = share(way.concealed);
     Suspect { hop, measure, weight: measure * (1.0 + heard * 100.0) }
 }
 
 /// How much more than tolerable a way loses or shakes.
 fn measure(way: Way) -> f32 {
-    let loss = way.loss.max(0.0).min(1.0) / LOSS;
+    let loss = share(way.loss) / LOSS;
     loss.max(way.jitter.as_secs_f32() / JITTER.as_secs_f32())
+}
+
+/// What is no number is no share.
+fn share(of: f32) -> f32 {
+    if of.is_nan() { 0.0 } else { of.clamp(0.0, 1.0) }
 }
 
 #[cfg(test)]

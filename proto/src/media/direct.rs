@@ -26,7 +26,7 @@ use crate::id::{CallId, Ssrc};
 use crate::limits::{DIRECT_REPEATS_KEPT, MEMBERS_MAX, REPORT_EVERY};
 use crate::media::MediaOutput;
 use crate::media::command::DirectForm;
-use crate::media::event::{CallEvent, Statistics};
+use crate::media::event::{CallEvent, Path, Statistics};
 use crate::media::figures::Reception;
 use crate::media::speakers::Silence;
 use crate::media::streams::{OpusFrame, PLAIN_FRAME, Packet, SILENCE, modulo, plain_frame};
@@ -229,7 +229,12 @@ impl Direct {
 
     /// Adds what is known of how the others arrive.
     pub(super) fn fill(&self, statistics: &mut Statistics, now: Time) {
-        self.members.iter().for_each(|member| member.reception.fill(member.ssrc, statistics, now));
+        for member in &self.members {
+            member.reception.fill(member.ssrc, statistics, now);
+            if let Some(told) = statistics.members.last_mut() {
+                told.path = Some(Path::Direct(member.at));
+            }
+        }
     }
 }
 

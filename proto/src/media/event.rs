@@ -1,8 +1,10 @@
 //! What the media agent tells. Plain owned data, like its commands.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::id::{CallId, Ssrc};
+use crate::media::appraise::Appraisal;
 use crate::media::command::BaseKey;
 use crate::media::tools::ToolEvent;
 use crate::safe::Safe;
@@ -159,8 +161,27 @@ pub struct Statistics {
     pub frame: Duration,
     /// Samples lost between callbacks and rings, both ways.
     pub overruns: u64,
+    /// Opus repairs single losses by itself (in-band forward error correction).
+    pub fec: bool,
+    /// Bits per second of Opus that were sent in the last second.
+    pub payload: u32,
+    /// Bits per second on the wire, out and in: with seals, headers, reports and copies.
+    pub wire: (u32, u32),
+    /// Our own address towards the network, where it is known.
+    pub local: Option<SocketAddr>,
     /// Of each member.
     pub members: Vec<MemberStatistics>,
+    /// What all this means.
+    pub appraisal: Appraisal,
+}
+
+/// The way to a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Through the relay at this address.
+    Relay(SocketAddr),
+    /// Straight to them.
+    Direct(SocketAddr),
 }
 
 /// Figures of one member: `in` is their voice here, `out` is ours there, as they say. What they never told is zero.
@@ -168,6 +189,12 @@ pub struct Statistics {
 pub struct MemberStatistics {
     /// Who.
     pub ssrc: Ssrc,
+    /// They tell what becomes of our voice.
+    pub told: bool,
+    /// They say that their microphone is muted.
+    pub muted: bool,
+    /// The way to them, where it is known.
+    pub path: Option<Path>,
     /// Round trip by reports; none before the first answer.
     pub round_trip: Option<Duration>,
     /// Share of packets that did not come, 0 to 1, over the last 10 s.
@@ -200,4 +227,32 @@ pub struct MemberStatistics {
     pub microphone_trouble: bool,
     /// They say that their speaker is not fed as it should be.
     pub speaker_trouble: bool,
+}
+
+impl MemberStatistics {
+    /// Of a member of whom nothing is known.
+    pub fn of(ssrc: Ssrc) -> Self {
+        Self {
+            ssrc,
+            told: false,
+            muted: false,
+            path: None,
+            round_trip: None,
+            loss_in: 0.0,
+            loss_out: 0.0,
+            burst_in: 0.0,
+            burst_out: 0.0,
+            jitter_in: Duration::ZERO,
+            jitter_out: Duration::ZERO,
+            concealed_in: 0.0,
+            concealed_out: 0.0,
+            buffer_in: Duration::ZERO,
+            buffer_out: Duration::ZERO,
+            repaired: 0,
+            echo_from_them: false,
+            echo_from_us: false,
+            microphone_trouble: false,
+            speaker_trouble: false,
+        }
+    }
 }

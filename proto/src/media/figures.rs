@@ -163,6 +163,9 @@ impl Reception {
         let us = |said: fn(&Heard) -> u64| Duration::from_micros(self.of_us.as_ref().map_or(0, said));
         MemberStatistics {
             ssrc,
+            told: self.of_us.is_some(),
+            muted: self.flags.muted,
+            path: None,
             round_trip: self.round_trip,
             loss_in: self.loss(now),
             loss_out: of_us(|heard| f32::from(heard.lost) / f32::from(u16::MAX)),

@@ -27,6 +27,7 @@ use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
 use crate::wire::report::ReportFlags;
 
+pub mod appraise;
 mod bind;
 pub mod blame;
 mod bursts;
@@ -49,7 +50,7 @@ pub mod tools;
 
 pub use command::{AgentCommand, BaseKey, CallCommand, Condition, DirectForm, Place, SoundCommand};
 pub use event::{
-    AgentEvent, CallEvent, HalfState, Levels, MemberState, MemberStatistics, SoundEvent, Statistics,
+    AgentEvent, CallEvent, HalfState, Levels, MemberState, MemberStatistics, Path, SoundEvent, Statistics,
 };
 pub use streams::{OpusFrame, Packet};
 pub use tools::{ToolCommand, ToolEvent};
@@ -252,7 +253,9 @@ impl Media {
             Phase::Live(live) => {
                 let fill =
                     |speaker: &speakers::Speaker| speaker.reception.fill(speaker.ssrc, statistics, now);
-                live.speakers.iter().for_each(fill)
+                live.speakers.iter().for_each(fill);
+                let path = Some(Path::Relay(live.binding.relay_addr()));
+                statistics.members.iter_mut().for_each(|member| member.path = path);
             }
             Phase::Direct(direct) => direct.fill(statistics, now),
         }

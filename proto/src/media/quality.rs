@@ -83,9 +83,9 @@ fn delay_impairment(mouth_to_ear: Duration) -> f32 {
 /// `Ie_eff` of G.107 beyond `Ie`. The standard's `BurstR` divides the loss in the denominator, which with a `Bpl` as
 /// small as this leaves nothing of any speech. PESQ hardly sees bursts and people do: the fourth root keeps the order.
 fn loss_impairment(invented: f32, burst: f32) -> f32 {
-    // `max` first: what is not a number counts as nothing.
-    let percent = invented.max(0.0).min(1.0) * 100.0;
-    let felt = percent * burst.max(1.0).min(BURST_MAX).powf(0.25);
+    // What is not a number counts as nothing.
+    let within = |of: f32, least: f32, most: f32| if of.is_nan() { least } else { of.clamp(least, most) };
+    let felt = within(invented, 0.0, 1.0) * 100.0 * within(burst, 1.0, BURST_MAX).powf(0.25);
     (95.0 - IE) * felt / (felt + BPL)
 }
 

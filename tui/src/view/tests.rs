@@ -68,7 +68,7 @@ impl Story {
             bitrate: 32_000,
             frame: Duration::from_millis(20),
             overruns: 0,
-            members: Vec::new(),
+            ..Statistics::default()
         })));
         story
     }
