@@ -245,6 +245,8 @@ impl Call {
                     self.part(at, EndReason::Lost);
                 }
             }
+            // Calls of ours have a relay, and bind anywhere.
+            CallEvent::Unbound { .. } => {}
             CallEvent::Silent(call) => {
                 if self.session(call).is_some_and(|s| !matches!(s.sound, Sound::Closed)) {
                     self.end(EndReason::Lost);

@@ -57,7 +57,10 @@ const CRATES: &[Crate] = &[
         tests: "insta proptest",
         floors: &[
             &["clock", "frame"],
-            &["level", "limiter", "process", "ring", "codec", "mixer", "resample", "spread", "stretch", "comfort", "timeline"],
+            &[
+                "level", "limiter", "process", "ring", "codec", "mixer", "resample", "spread", "stretch",
+                "comfort", "timeline",
+            ],
             &["capture", "tempo"],
             &["jitter"],
             &["playout"],

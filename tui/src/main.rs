@@ -1,6 +1,7 @@
 //! `tincan`: what was typed and configured becomes one session of one profile, with a screen or without.
 
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,7 +17,7 @@ use tincan_tui::known::Known;
 use tincan_tui::session::{Begin, Session};
 use tincan_tui::talk::{Talk, Wish};
 use tincan_tui::target::{Protocol, Target};
-use tincan_tui::{headless, invite, run, terminal};
+use tincan_tui::{headless, invite, run, socket, terminal};
 
 fn main() -> ExitCode {
     let outcome = start(Args::parse().unfolded());
@@ -61,6 +62,9 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         return Ok(misused(&why.to_string()));
     }
     let (protocol, bind) = (args.protocol, args.bind);
+    if let Some(why) = bind.and_then(foreign) {
+        return Ok(misused(&why));
+    }
     let begin = Begin { target, protocol, bind, trust_first: args.headless || talk.is_some(), sound };
     let opened = Profile::open(&dir)?;
     if making_invite {
@@ -83,6 +87,12 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         return headless::run(session, name);
     }
     run::run(session, run::Begin { look: look(&args, &config), name }, log)
+}
+
+/// Why there can be no connections from that address.
+fn foreign(bind: IpAddr) -> Option<String> {
+    let why = socket::check_local(bind).err()?;
+    Some(format!("--bind {bind} cannot be used: {why}; name an address of this machine"))
 }
 
 /// The call from the shell that was asked for.

@@ -183,6 +183,15 @@ impl Socket {
     }
 }
 
+/// Whether connections can be made from this local address.
+///
+/// # Errors
+/// What the system says of an address that is not this machine's.
+pub fn check_local(from: IpAddr) -> io::Result<()> {
+    let socket = socket2::Socket::new(Domain::for_address(SocketAddr::new(from, 0)), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(from, 0).into())
+}
+
 /// The standard library connects from wherever the system likes.
 fn dial_from(from: IpAddr, peer: SocketAddr) -> io::Result<TcpStream> {
     let socket = socket2::Socket::new(Domain::for_address(peer), Type::STREAM, Some(Protocol::TCP))?;

@@ -133,6 +133,8 @@ fn the_exit_says_what_went_wrong() {
     let nobody = free.local_addr().expect("a bound socket has an address").to_string();
     drop(free);
     assert_eq!(with(&["--name", "dave", &nobody]), Some(3));
+    let foreign = ["--protocol", "binary", "--bind", "192.0.2.1", "127.0.0.1:9"];
+    assert_eq!(with(&foreign), Some(2), "an address of documentation is nobody's");
     let other = format!("SHA256:{}", "A".repeat(43));
     assert_eq!(with(&["--name", "dave", "--pin", &other, &address]), Some(4), "another key");
     assert_eq!(with(&["--name", "dave", &address]), Some(4), "no invite");

@@ -256,16 +256,15 @@ impl Voice {
         self.drain(now);
     }
 
-    /// A call of a plain protocol cannot have its address: it has no sound, which is told as of a device that does not
-    /// work, and no future, which is told as silence.
+    /// A call of a plain protocol cannot have its address: the client ends it and says why.
     fn no_line(&mut self, call: CallId, local: SocketAddr, error: &io::Error) {
-        let why = Safe::line(&format!(
-            "the voice of this call needs UDP {local}: {error}; end what else uses it, or choose another address"
-        ));
-        for event in [SoundEvent::Microphone, SoundEvent::Speaker] {
-            self.put_up(AgentEvent::Sound(event(HalfState::Failed { why: why.clone() })));
-        }
-        self.put_up(AgentEvent::Call(CallEvent::Silent(call)));
+        let trouble = match error.kind() {
+            io::ErrorKind::AddrInUse => format!("UDP {local} is in use: end what else uses it"),
+            io::ErrorKind::AddrNotAvailable => format!("UDP {local} is not an address of this machine"),
+            _ => format!("UDP {local} cannot be used ({error})"),
+        };
+        let why = Safe::line(&format!("{trouble}, or choose another address with --bind"));
+        self.put_up(AgentEvent::Call(CallEvent::Unbound { call, why }));
     }
 
     fn instrument(&mut self, command: SoundCommand, now: Time) {

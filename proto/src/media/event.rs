@@ -57,6 +57,13 @@ pub enum CallEvent {
     },
     /// Nothing was opened of anybody for [`crate::limits::MEDIA_SILENCE_MAX`].
     Silent(CallId),
+    /// A call without a relay cannot have its address: it has no voice and never will.
+    Unbound {
+        /// The call.
+        call: CallId,
+        /// Which address, what is in the way and what to do, in a sentence.
+        why: Safe,
+    },
 }
 
 impl core::fmt::Debug for CallEvent {
@@ -70,6 +77,7 @@ impl core::fmt::Debug for CallEvent {
             Self::HungUp { call, ssrc } => write!(f, "HungUp({call:?}, {ssrc:?})"),
             Self::Quiet { call, ssrc } => write!(f, "Quiet({call:?}, {ssrc:?})"),
             Self::Silent(call) => write!(f, "Silent({call:?})"),
+            Self::Unbound { call, why } => write!(f, "Unbound({call:?}, {why:?})"),
         }
     }
 }

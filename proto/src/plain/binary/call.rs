@@ -318,11 +318,16 @@ impl Calls {
                 self.part(ssrc, base);
             }
             CallEvent::Silent(call) if call == live.call => self.end(EndReason::Lost, base),
+            CallEvent::Unbound { call, why } if call == live.call => {
+                self.end(EndReason::Failed, base);
+                base.tell(Event::Refused { why: Why::Other, text: why });
+            }
             // Of a call that is over, or not of a call without relay and keys.
             CallEvent::Heard { .. }
             | CallEvent::Quiet { .. }
             | CallEvent::HungUp { .. }
             | CallEvent::Silent(_)
+            | CallEvent::Unbound { .. }
             | CallEvent::Bound(_)
             | CallEvent::Key { .. } => {}
         }

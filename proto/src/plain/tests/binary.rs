@@ -170,6 +170,9 @@ fn a_call_of_many_goes_on_until_nobody_is_heard() {
     let mut desk = live();
     assert_eq!(desk.act("silent"), ["close", "ended bob Lost", "> 103"]);
     assert_eq!(desk.act("silent"), [""; 0]);
+    let mut desk = live();
+    assert_eq!(desk.act("unbound"), ["close", "ended bob Failed", "refused Other", "> 103"]);
+    assert_eq!(desk.act("unbound"), [""; 0], "of a call that is over");
 }
 
 #[test]

@@ -83,6 +83,10 @@ impl Desk {
                 let call = self.call.unwrap();
                 return self.handle(Input::Agent(CallEvent::Silent(call)));
             }
+            "unbound" => {
+                let (call, why) = (self.call.unwrap(), crate::Safe::line("UDP 127.0.0.2:8085 is in use"));
+                return self.handle(Input::Agent(CallEvent::Unbound { call, why }));
+            }
             "<" => return self.hears(rest),
             peer if peer.starts_with('@') => return self.peer(&peer[1..], rest),
             other => panic!("{other} is no act"),

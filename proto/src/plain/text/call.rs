@@ -18,8 +18,7 @@ use crate::client::{EndReason, Event};
 use crate::drop::Drop;
 use crate::id::{CallId, Name, Ssrc};
 use crate::limits::{
-    MEDIA_SILENCE_MAX, PLACE_TIME_MAX, RING_TIME_MAX, TEXT_DIAL_TIME_MAX, TEXT_PEERS_MAX,
-    TEXT_VOICE_AHEAD_MAX,
+    PLACE_TIME_MAX, RING_TIME_MAX, TEXT_DIAL_TIME_MAX, TEXT_PEERS_MAX, TEXT_VOICE_AHEAD_MAX,
 };
 use crate::media::command::DirectForm;
 use crate::media::{CallCommand, CallEvent};
@@ -69,7 +68,6 @@ enum Phase {
         call: CallId,
         /// Something of theirs was heard. No original program ever sends voice.
         heard: bool,
-        since: Time,
         /// What they said by TCP lasts so long.
         spoken_until: Time,
     },
@@ -319,7 +317,7 @@ impl Calls {
         base.agent(CallCommand::OpenDirect { call, form: DirectForm::Text, local });
         base.agent(CallCommand::Meet { call, ssrc: FRIEND, at: with.at });
         base.tell(Event::Joined { who: with.name.clone(), ssrc: FRIEND, plain: true });
-        self.phase = Phase::Live { with, call, heard: false, since: now, spoken_until: now };
+        self.phase = Phase::Live { with, call, heard: false, spoken_until: now };
     }
 
     /// 6.
@@ -348,7 +346,7 @@ impl Calls {
     // --- what the agent says ---
 
     pub(super) fn agent(&mut self, event: CallEvent, base: &mut Base, now: Time) {
-        let Phase::Live { with, call: live, heard, since, .. } = &mut self.phase else { return };
+        let Phase::Live { with, call: live, heard, .. } = &mut self.phase else { return };
         match event {
             CallEvent::Heard { call, .. } if call == *live => {
                 *heard = true;
@@ -358,15 +356,16 @@ impl Calls {
             CallEvent::Quiet { call, .. } | CallEvent::Silent(call) if call == *live && *heard => {
                 self.end(EndReason::Lost, base, now);
             }
-            // Sooner than anybody can be missed: there is no line, since the port is not free.
-            CallEvent::Silent(call) if call == *live && now < *since + MEDIA_SILENCE_MAX => {
+            CallEvent::Unbound { call, why } if call == *live => {
                 self.end(EndReason::Failed, base, now);
+                base.tell(Event::Refused { why: Why::Other, text: why });
             }
             CallEvent::HungUp { call, .. } if call == *live => self.end(EndReason::TheyHungUp, base, now),
             CallEvent::Heard { .. }
             | CallEvent::HungUp { .. }
             | CallEvent::Quiet { .. }
             | CallEvent::Silent(_)
+            | CallEvent::Unbound { .. }
             | CallEvent::Bound(_)
             | CallEvent::Key { .. } => {}
         }
