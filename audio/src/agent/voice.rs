@@ -258,10 +258,13 @@ impl Voice {
 
     /// A call of a plain protocol cannot have its address: the client ends it and says why.
     fn no_line(&mut self, call: CallId, local: SocketAddr, error: &io::Error) {
-        let trouble = match error.kind() {
-            io::ErrorKind::AddrInUse => format!("UDP {local} is in use: end what else uses it"),
-            io::ErrorKind::AddrNotAvailable => format!("UDP {local} is not an address of this machine"),
-            _ => format!("UDP {local} cannot be used ({error})"),
+        let kind = error.kind();
+        let trouble = if kind == io::ErrorKind::AddrInUse {
+            format!("UDP {local} is in use: end what else uses it")
+        } else if kind == io::ErrorKind::AddrNotAvailable {
+            format!("UDP {local} is no address of this machine")
+        } else {
+            format!("UDP {local} cannot be used ({error})")
         };
         let why = Safe::line(&format!("{trouble}, or choose another address with --bind"));
         self.put_up(AgentEvent::Call(CallEvent::Unbound { call, why }));
