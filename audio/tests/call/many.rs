@@ -51,7 +51,8 @@ fn key(party: &mut Party) -> (u8, u8, BaseKey) {
         | CallEvent::Heard { .. }
         | CallEvent::HungUp { .. }
         | CallEvent::Quiet { .. }
-        | CallEvent::Silent(_) => None,
+        | CallEvent::Silent(_)
+        | CallEvent::Unbound { .. } => None,
     })
 }
 

@@ -157,7 +157,8 @@ pub(crate) fn connect(line: &Line, one: &mut Party, two: &mut Party) {
             | CallEvent::Heard { .. }
             | CallEvent::HungUp { .. }
             | CallEvent::Quiet { .. }
-            | CallEvent::Silent(_) => None,
+            | CallEvent::Silent(_)
+            | CallEvent::Unbound { .. } => None,
         }));
     }
     for (listener, speaker, key) in [(&*one, &*two, &keys[1]), (&*two, &*one, &keys[0])] {

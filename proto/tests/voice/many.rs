@@ -20,7 +20,8 @@ fn key_of(end: &End) -> (u8, u8, BaseKey) {
         | CallEvent::Heard { .. }
         | CallEvent::HungUp { .. }
         | CallEvent::Quiet { .. }
-        | CallEvent::Silent(_) => None,
+        | CallEvent::Silent(_)
+        | CallEvent::Unbound { .. } => None,
     };
     end.events.iter().rev().find_map(key).expect("it opened")
 }
