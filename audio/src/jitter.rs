@@ -39,6 +39,9 @@ const TARGET_MAX: i64 = ms(300);
 const ASKED_MAX: usize = ms(40) as usize;
 /// How many packets without a copy show that the sender adds no more: pauses carry none.
 const COPIES_HELD: u16 = 512;
+/// And how many that reach less far: the sender adds them to every packet or to none, and a change of its mind is
+/// meant.
+const REACH_HELD: u16 = 16;
 /// Packets that must have arrived before their spread is believed.
 const SPREAD_BELIEVED: usize = 16;
 /// Silence from the network after which the stream counts as paused: the next packet starts it afresh.
@@ -88,10 +91,12 @@ pub struct PlayoutCounters {
     pub received: u64,
     /// Packets whose time passed without them.
     pub lost: u64,
-    /// Frames invented, for lost packets or to gain time.
+    /// Frames invented, for lost packets or to gain time. What fades when the sender pauses is none of them.
     pub concealed: u64,
-    /// Lost frames recovered from the packet after them.
+    /// Lost frames recovered from the coarse copy in the packet after them.
     pub recovered: u64,
+    /// Lost packets played from a copy that came with a later one.
+    pub copied: u64,
     /// Packets that came after their time.
     pub late: u64,
     /// Packets that came twice.
@@ -117,6 +122,8 @@ enum Phase {
 
 struct Slot {
     number: Option<i64>,
+    /// It came with a later packet only.
+    copy: bool,
     packet: OpusFrame,
 }
 
@@ -136,8 +143,10 @@ pub(crate) struct Jitter {
     aim: i64,
     /// The delay aimed at when this stream began.
     target_first: i64,
-    /// Packets for which the sender is still believed to add copies.
+    /// Packets for which the sender is still believed to add coarse copies.
     copies: u16,
+    /// How far back the copies of whole packets reach, in samples.
+    reach: Reach,
     /// What the output asks for at a time, samples.
     asked: usize,
     tempo: Tempo,
@@ -148,7 +157,8 @@ pub(crate) struct Jitter {
 
 impl Jitter {
     pub(crate) fn new() -> Self {
-        let slots = (0..SLOTS).map(|_| Slot { number: None, packet: OpusFrame::EMPTY }).collect();
+        let slots =
+            (0..SLOTS).map(|_| Slot { number: None, copy: false, packet: OpusFrame::EMPTY }).collect();
         Self {
             slots,
             timeline: Timeline::new(0, FrameDuration::default()),
@@ -160,6 +170,7 @@ impl Jitter {
             aim: TARGET_FIRST,
             target_first: TARGET_FIRST,
             copies: 0,
+            reach: Reach::default(),
             asked: 0,
             tempo: Tempo::new(),
             probation: None,
@@ -214,10 +225,52 @@ impl Jitter {
                 return Err(why);
             }
         };
-        if self.phase == Phase::Idle || !self.timeline.agree(number, duration, self.next) {
+        if self.phase == Phase::Idle {
+            self.count_outage(number);
+            self.restart(number, duration, now);
+        } else if !self.timeline.agree(number, duration, self.next) {
             self.restart(number, duration, now);
         }
         self.keep(number, packet, now)
+    }
+
+    /// Takes a copy of a packet that may be missing. It fills a hole and moves nothing else: its own time of arrival
+    /// says nothing of the network.
+    pub(crate) fn arrive_copy(
+        &mut self,
+        seq: u16,
+        packet: &[u8],
+        duration: FrameDuration,
+    ) -> Result<(), Unplaced> {
+        let number = self.place(seq)?;
+        let playing = match self.phase {
+            Phase::Idle => false,
+            // What was sent before the first packet that came is not waited for.
+            Phase::Waiting { .. } => number >= self.next,
+            Phase::Playing => true,
+        };
+        if !playing || self.timeline.frame(number) != duration {
+            return Err(Unplaced::Late);
+        }
+        let slot = &mut self.slots[slot_of(number)];
+        if !slot.packet.set(packet) {
+            slot.number = None;
+            return Err(Unplaced::Far);
+        }
+        (slot.number, slot.copy) = (Some(number), true);
+        Ok(())
+    }
+
+    /// The packets that come now carry copies as far back as that many frames of `duration`; 0 for none.
+    pub(crate) fn reach(&mut self, frames: u8, duration: FrameDuration) {
+        let before = self.reach.samples();
+        self.reach.note(i64::from(frames) * duration.samples() as i64);
+        // That nothing more is to be waited for is known, not guessed: the delay need not go down slowly.
+        let less = before - self.reach.samples();
+        if let Some(base) = self.spread.base().filter(|_| less > 0) {
+            let low = base + self.least(self.next);
+            self.aim = self.aim.min((self.aim - less).max(low));
+        }
     }
 
     /// Decides the next frame's time. `quiet` says that what was played last was hardly audible, so that a cut or a
@@ -280,11 +333,11 @@ impl Jitter {
             self.next = after;
             return Step::Recover { next: &self.slots[slot_of(after)].packet, frame };
         }
-        self.counters.concealed += 1;
         if self.transit(self.next, now) < self.aim {
             // The network has become less even than our delay allows for: this packet may well be on its way.
             self.provisional += 1;
         } else {
+            self.counters.concealed += 1;
             self.counters.lost += 1;
             self.next += 1;
         }
@@ -298,7 +351,6 @@ impl Jitter {
             return Step::Silence { samples: usize::MAX };
         }
         self.provisional += 1;
-        self.counters.concealed += 1;
         Step::Conceal { frame }
     }
 
@@ -312,11 +364,13 @@ impl Jitter {
         }
         self.next += covered;
         self.counters.lost += covered as u64;
+        self.counters.concealed += self.provisional as u64;
         self.provisional = 0;
     }
 
     fn skip_one(&mut self) {
-        self.slots[slot_of(self.next)].number = None;
+        let slot = &mut self.slots[slot_of(self.next)];
+        (slot.number, slot.copy) = (None, false);
         self.next += 1;
         self.counters.skipped += 1;
         self.joint = true;
@@ -349,7 +403,7 @@ impl Jitter {
             Phase::Waiting { .. } | Phase::Playing => match ahead {
                 ahead if ahead >= SLOTS as i64 - 4 || ahead < -(SLOTS as i64) => Err(Unplaced::Far),
                 ahead if ahead < 0 => Err(Unplaced::Late),
-                _ if self.here(number) => Err(Unplaced::Duplicate),
+                _ if self.here(number) && !self.slots[slot_of(number)].copy => Err(Unplaced::Duplicate),
                 _ => Ok(number),
             },
         }
@@ -370,7 +424,7 @@ impl Jitter {
             slot.number = None;
             return Err(Unplaced::Far);
         }
-        slot.number = Some(number);
+        (slot.number, slot.copy) = (Some(number), false);
         self.next =
             if matches!(self.phase, Phase::Waiting { .. }) { self.next.min(number) } else { self.next };
         self.probation = None;
@@ -388,7 +442,8 @@ impl Jitter {
         self.spread.note(transit);
         let base = self.spread.base().unwrap_or(transit);
         let low = self.least(number);
-        let copies = if self.copies > 0 { self.timeline.length(number) } else { 0 };
+        let coarse = if self.copies > 0 { self.timeline.length(number) } else { 0 };
+        let copies = self.reach.samples().max(coarse);
         let unknown = self.spread.len() < SPREAD_BELIEVED;
         let least = if unknown { self.target_first.max(low) } else { low + copies };
         let wanted = base + (self.spread.late() + copies).max(least).min(TARGET_MAX);
@@ -409,7 +464,7 @@ impl Jitter {
 
     /// Begins a stream with `number`, keeping only what was learned about the network's unevenness.
     fn restart(&mut self, number: i64, frame: FrameDuration, now: u64) {
-        self.slots.iter_mut().for_each(|slot| slot.number = None);
+        self.slots.iter_mut().for_each(|slot| (slot.number, slot.copy) = (None, false));
         self.timeline = Timeline::new(number, frame);
         self.target_first = self.target().max(self.least(number));
         self.spread.clear();
@@ -420,6 +475,16 @@ impl Jitter {
         self.tempo.reset();
         self.probation = None;
         self.counters.restarts += 1;
+    }
+
+    /// A stream that had gone quiet goes on with `number`: nothing is missing after a pause, but all between is after
+    /// an outage.
+    fn count_outage(&mut self, number: i64) {
+        if self.counters.received > 0 {
+            let missing = u64::try_from(number - self.next).unwrap_or(0);
+            self.counters.lost += missing;
+            self.counters.concealed += missing;
+        }
     }
 
     fn count_unplaced(&mut self, seq: u16, why: Unplaced, now: u64) {
@@ -440,6 +505,10 @@ impl Jitter {
     fn take(&mut self, number: i64) -> &OpusFrame {
         let slot = &mut self.slots[slot_of(number)];
         slot.number = None;
+        if std::mem::take(&mut slot.copy) {
+            self.counters.lost += 1;
+            self.counters.copied += 1;
+        }
         &slot.packet
     }
 
@@ -456,6 +525,30 @@ impl Jitter {
 
     fn transit(&self, number: i64, now: u64) -> i64 {
         now as i64 - self.timeline.time(number)
+    }
+}
+
+/// How far back the copies reach that the sender adds, in samples: the farthest of late.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reach {
+    samples: i64,
+    /// Packets for which it is still believed.
+    held: u16,
+}
+
+impl Reach {
+    fn note(&mut self, samples: i64) {
+        if samples >= self.samples {
+            *self = Self { samples, held: REACH_HELD };
+        } else if self.held > 0 {
+            self.held -= 1;
+        } else {
+            *self = Self { samples, held: REACH_HELD };
+        }
+    }
+
+    fn samples(self) -> i64 {
+        self.samples
     }
 }
 

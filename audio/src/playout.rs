@@ -108,6 +108,19 @@ impl<D: Decode> Playout<D> {
         self.jitter.arrive(seq, packet, duration, self.now).map_err(Refused::Unplaced)
     }
 
+    /// Takes a copy of an earlier packet, which came along with a later one.
+    pub fn arrive_copy(&mut self, seq: u16, packet: &[u8]) -> Result<(), Refused> {
+        let duration = codec::duration(packet).map_err(Refused::Codec)?;
+        self.jitter.arrive_copy(seq, packet, duration).map_err(Refused::Unplaced)
+    }
+
+    /// The packets that arrive from now on carry copies as far back as that many frames of this one's duration.
+    pub fn reach(&mut self, frames: u8, packet: &[u8]) {
+        if let Ok(duration) = codec::duration(packet) {
+            self.jitter.reach(frames, duration);
+        }
+    }
+
     /// Gives the next samples, any number of them.
     pub fn render(&mut self, out: &mut [f32]) {
         self.jitter.asked(out.len());

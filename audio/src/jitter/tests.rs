@@ -150,6 +150,67 @@ fn a_second_copy_changes_nothing() {
     assert_eq!(double.counters.duplicate + double.counters.late, double.counters.received);
 }
 
+/// Packets `0..count` at once every 20 ms; each says what copies come with it.
+fn with_copies(jitter: &mut Jitter, number: i64, came: bool, copies: &[i64], now: u64) {
+    if came {
+        for copy in copies {
+            let _ = jitter.arrive_copy(*copy as u16, &WITHOUT_COPY, FrameDuration::Ms20);
+        }
+        jitter.arrive(number as u16, &WITHOUT_COPY, FrameDuration::Ms20, now).unwrap();
+    }
+}
+
+#[test]
+fn a_copy_fills_a_hole_and_is_counted_as_what_it_is() {
+    let mut jitter = Jitter::new();
+    jitter.reach(2, FrameDuration::Ms20);
+    let mut played = 0;
+    for n in 0..100 {
+        // Each tenth packet is lost; the next one brings its copy, and one of a packet that came.
+        let copies: &[i64] = if n % 10 == 8 { &[n - 1, n - 2] } else { &[] };
+        with_copies(&mut jitter, n, n % 10 != 7, copies, n as u64 * 960);
+        match jitter.step(n as u64 * 960 + 959, false) {
+            Step::Decode { .. } => played += 1,
+            Step::Recover { .. } => panic!("no coarse copy was sent"),
+            Step::Silence { .. } | Step::Conceal { .. } => {}
+        }
+    }
+    let counters = jitter.counters();
+    assert_eq!(
+        (counters.copied, counters.lost, counters.duplicate, counters.late),
+        (10, 10, 0, 0),
+        "{counters:?}"
+    );
+    assert_eq!(counters.received, 90);
+    assert!(played >= 95, "{played}");
+}
+
+#[test]
+fn a_packet_that_comes_after_its_copy_takes_its_place() {
+    let mut jitter = Jitter::new();
+    with_copies(&mut jitter, 0, true, &[], 0);
+    with_copies(&mut jitter, 2, true, &[1], 960);
+    with_copies(&mut jitter, 1, true, &[], 970);
+    for n in 0..3 {
+        assert!(matches!(jitter.step(5_000 + n * 960, false), Step::Decode { .. }));
+    }
+    assert_eq!((jitter.counters().copied, jitter.counters().lost, jitter.counters().received), (0, 0, 3));
+}
+
+#[test]
+fn a_copy_begins_no_stream_and_moves_none() {
+    let mut jitter = Jitter::new();
+    let copy = |jitter: &mut Jitter, seq| jitter.arrive_copy(seq, &WITHOUT_COPY, FrameDuration::Ms20);
+    assert_eq!(copy(&mut jitter, 5), Err(Unplaced::Late));
+    with_copies(&mut jitter, 10, true, &[], 0);
+    assert_eq!(copy(&mut jitter, 9), Err(Unplaced::Late), "from before the first that came");
+    assert_eq!(copy(&mut jitter, 5_000), Err(Unplaced::Far));
+    assert_eq!(copy(&mut jitter, 10), Err(Unplaced::Duplicate));
+    assert_eq!(jitter.arrive_copy(12, &WITHOUT_COPY, FrameDuration::Ms10), Err(Unplaced::Late));
+    let counters = jitter.counters();
+    assert_eq!((counters.late, counters.far, counters.duplicate, counters.restarts), (0, 0, 0, 1));
+}
+
 #[test]
 fn a_pause_ends_the_stream_and_the_next_word_starts_it_at_once() {
     // Ten seconds muted: the numbers go on where they stopped, the time does not.
@@ -267,6 +328,8 @@ proptest! {
             near = near.wrapping_add(step);
             let seq = if kind == 0 { wild } else { near };
             let frame = if kind == 1 { FrameDuration::Ms20 } else { FrameDuration::Ms10 };
+            jitter.reach(kind, frame);
+            let _ = jitter.arrive_copy(seq.wrapping_sub(u16::from(kind)), &WITHOUT_COPY, frame);
             let before = jitter.counters;
             let kept = jitter.arrive(seq, &WITH_COPY, frame, now);
             let after = jitter.counters;
@@ -288,6 +351,7 @@ proptest! {
             prop_assert!(jitter.depth() <= SLOTS);
             prop_assert!((MARGIN..=TARGET_MAX).contains(&jitter.target()));
         }
-        prop_assert!(decoded + jitter.depth() as u64 <= jitter.counters.received);
+        let waiting = jitter.slots.iter().filter(|slot| slot.number.is_some() && !slot.copy).count() as u64;
+        prop_assert!(decoded + waiting <= jitter.counters.received + jitter.counters.copied);
     }
 }
