@@ -57,11 +57,12 @@ impl Capture {
         self.muted
     }
 
-    /// Tells the encoder what share of packets the listeners miss, percent.
-    pub fn expect_loss(&mut self, percent: u8) -> Result<(), CodecError> {
-        if percent != self.settings.loss_percent {
-            self.settings.loss_percent = percent;
-            self.encoder.expect_loss(percent)?;
+    /// Takes another bit rate, bits per second, and share of packets that the listeners miss, percent, from the next
+    /// frame on.
+    pub fn adapt(&mut self, bit_rate: u32, loss_percent: u8) -> Result<(), CodecError> {
+        if (bit_rate, loss_percent) != (self.settings.bit_rate, self.settings.loss_percent) {
+            (self.settings.bit_rate, self.settings.loss_percent) = (bit_rate, loss_percent);
+            self.encoder.adapt(bit_rate, loss_percent)?;
         }
         Ok(())
     }

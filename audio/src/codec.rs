@@ -98,9 +98,13 @@ impl Encoder {
         self.frame
     }
 
-    /// Tells the encoder what share of packets its listeners miss, percent.
-    pub fn expect_loss(&mut self, percent: u8) -> Result<(), CodecError> {
-        Ok(self.inner.set_packet_loss_perc(i32::from(percent.min(100)))?)
+    /// Takes another bit rate, clamped to [`BIT_RATE_RANGE`], and another share of packets that its listeners miss,
+    /// percent, from the next frame on.
+    pub fn adapt(&mut self, bit_rate: u32, loss_percent: u8) -> Result<(), CodecError> {
+        let (low, high) = BIT_RATE_RANGE;
+        self.inner.set_bitrate(opus::Bitrate::Bits(bit_rate.clamp(low, high) as i32))?;
+        self.inner.set_max_bandwidth(bandwidth(bit_rate))?;
+        Ok(self.inner.set_packet_loss_perc(i32::from(loss_percent.min(100)))?)
     }
 
     /// Samples the encoder looks ahead, part of the delay from mouth to ear.
@@ -346,6 +350,21 @@ mod tests {
             encoder.encode(&tone(n * 480, 480), &mut packet).unwrap();
             assert!(!has_recovery(packet.bytes()), "a clean link must not pay for copies");
         }
+    }
+
+    #[test]
+    fn another_bit_rate_counts_from_the_next_frame_on() {
+        let mut encoder = Encoder::new(EncoderSettings::default()).unwrap();
+        let mut packet = OpusFrame::EMPTY;
+        let mut size = |encoder: &mut Encoder, n: usize| {
+            encoder.encode(&tone(n * 480, 480), &mut packet).unwrap();
+            packet.bytes().len()
+        };
+        assert_eq!(size(&mut encoder, 0), 40);
+        encoder.adapt(16_000, 20).unwrap();
+        assert_eq!(size(&mut encoder, 1), 20);
+        encoder.adapt(64_000, 0).unwrap();
+        assert_eq!(size(&mut encoder, 2), 80);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use proto::Safe;
 use proto::crypto::envelope::Envelope;
 use proto::invite::Invite;
+use proto::wire::copies::WithCopies;
 use proto::wire::datagram::{
     Bind, Bound, Cookie, Kind, PlainVoice, Rtp, decode_text_voice, encode_text_voice,
 };
@@ -25,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("reply", reply),
     ("datagram", datagram),
     ("report", report),
+    ("copies", copies),
     ("envelope", envelope),
     ("text", text),
     ("plain", plain),
@@ -90,6 +92,15 @@ pub fn datagram(data: &[u8]) {
     if let Some(rtp) = Rtp::decode(data) {
         assert_eq!(&rtp.encode()[..], &data[..12]);
     }
+}
+
+/// A frame with copies: what can be read can be written, and is the same.
+pub fn copies(data: &[u8]) {
+    let Some(read) = WithCopies::decode(data) else { return };
+    let copies: Vec<_> = read.copies().collect();
+    let mut again = vec![0; data.len()];
+    let len = WithCopies::encode(&copies, read.frame, &mut again).expect("what can be read can be written");
+    assert_eq!(&again[..len], data);
 }
 
 /// A report: what can be read can be written, and reads the same.

@@ -250,6 +250,8 @@ pub const CALLS_MAX: usize = 4_096;
 pub const DATAGRAM_BYTES_MAX: usize = 1_200;
 /// Bytes of one Opus frame that we send or accept.
 pub const OPUS_BYTES_MAX: usize = 960;
+/// Copies of earlier frames in one voice packet: a third would cost more than it saves (voice.md section 3).
+pub const COPIES_MAX: usize = 2;
 /// Frame counters an SFrame replay window looks back over.
 pub const REPLAY_WINDOW: u64 = 128;
 /// Sealed packets of one SSRC that wait for their key.

@@ -41,6 +41,11 @@ impl Time {
         self.0 / 1_000
     }
 
+    /// So long before; the epoch when that is before it.
+    pub fn back(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(by.as_micros()).unwrap_or(u64::MAX)))
+    }
+
     /// How long after `earlier` this is; zero when it is not after.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))

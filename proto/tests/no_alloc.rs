@@ -79,6 +79,11 @@ struct Line {
     ends: Vec<Media>,
     now: Time,
     played: Vec<u64>,
+    /// Played frames that came with later ones.
+    copies: u64,
+    /// Each so-manieth datagram is lost; none when 0.
+    lost: u64,
+    carried: u64,
     keys: Vec<Option<CallEvent>>,
 }
 
@@ -87,7 +92,16 @@ impl Line {
         let mut rng = Rng::new([1; 32]);
         let ends = (0..count).map(|_| Media::new(rng.child("media"), Time::ZERO)).collect();
         let relay = Relay::new(KEY, rng.child("relay"), RelayLimits::default());
-        let mut line = Self { relay, ends, now: Time::ZERO, played: vec![0; count], keys: vec![None; count] };
+        let mut line = Self {
+            relay,
+            ends,
+            now: Time::ZERO,
+            played: vec![0; count],
+            copies: 0,
+            lost: 0,
+            carried: 0,
+            keys: vec![None; count],
+        };
         for end in 0..count {
             let ticket = mac::ticket(&KEY, ROOM, ssrc(end), EXPIRY);
             let (relay_addr, ssrc) = (relay_addr(), ssrc(end));
@@ -135,10 +149,14 @@ impl Line {
         while let Some(out) = self.ends[end].poll() {
             match out {
                 MediaOutput::Datagram { bytes, .. } => self.carry(end, &bytes),
-                MediaOutput::Play { .. } => self.played[end] += 1,
+                MediaOutput::Play { copy, .. } => {
+                    self.played[end] += 1;
+                    self.copies += u64::from(copy);
+                }
                 MediaOutput::Event(event @ CallEvent::Key { .. }) => self.keys[end] = Some(event),
                 MediaOutput::Event(_)
                 | MediaOutput::Member(_)
+                | MediaOutput::Encode(_)
                 | MediaOutput::OpenDevices
                 | MediaOutput::CloseDevices => {}
                 // While the others still open, what a plain call hears of them has nobody to be told to.
@@ -148,6 +166,10 @@ impl Line {
     }
 
     fn carry(&mut self, from: usize, bytes: &Packet) {
+        self.carried += 1;
+        if self.lost > 0 && self.carried.is_multiple_of(self.lost) {
+            return;
+        }
         self.relay.handle(Input::Datagram(address(from), bytes), Now::at(self.now, Wall(0)));
         match self.relay.poll() {
             Some(Output::Fan) => {
@@ -200,6 +222,17 @@ fn voice_and_strangers_cost_no_allocation() {
         }
     });
     assert_eq!(strangers, 0);
+}
+
+#[test]
+fn loss_and_the_copies_against_it_cost_no_allocation() {
+    let mut line = Line::sealed(2);
+    line.second_of_voice();
+    line.lost = 7;
+    assert_eq!(calls_in(|| (0..20).for_each(|_| line.second_of_voice())), 0, "while loss comes");
+    assert!(line.copies > 300, "only {} copies were used", line.copies);
+    line.lost = 0;
+    assert_eq!(calls_in(|| (0..20).for_each(|_| line.second_of_voice())), 0, "and while it goes");
 }
 
 #[test]

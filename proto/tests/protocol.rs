@@ -18,6 +18,7 @@ use proto::crypto::mac;
 use proto::crypto::sframe::{HEADER_BYTES_MAX, SenderKey, TAG_BYTES};
 use proto::id::{CallId, DeviceId, Fingerprint, MsgId, Name, Principal, RelayId, Ssrc};
 use proto::limits;
+use proto::wire::copies::{EarlierFrame, WithCopies};
 use proto::wire::datagram::{Bind, Payload, PlainVoice, Rtp, encode_text_voice};
 use proto::wire::plain::{Fault, encode_fault, encode_plain_reply, encode_plain_request};
 use proto::wire::record::{
@@ -89,6 +90,17 @@ fn guest_voice() -> Vec<u8> {
     let (seq, timestamp, ssrc) = (0x1000, 0x2000, Ssrc(0x0506_0708));
     let rtp = Rtp { payload: Payload::PlainVoice, seq, timestamp, ssrc };
     [&rtp.encode()[..], &[0xf4, 0xff, 0xfe]].concat()
+}
+
+fn copies() -> Vec<u8> {
+    let earlier = [
+        EarlierFrame { offset: 1_920, opus: &[0xf8, 0x01, 0x02] },
+        EarlierFrame { offset: 960, opus: &[0xf8, 0x03, 0x04] },
+    ];
+    let mut out = vec![0; 64];
+    let len = WithCopies::encode(&earlier, &[0xf8, 0x05, 0x06], &mut out).unwrap();
+    out.truncate(len);
+    out
 }
 
 fn report() -> Vec<u8> {
@@ -210,6 +222,7 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
         ("voice", voice()),
         ("guest voice", guest_voice()),
         ("report", report()),
+        ("copies", copies()),
     ]);
     all
 }

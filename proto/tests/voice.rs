@@ -16,7 +16,9 @@ use core::time::Duration;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
 use proto::id::Ssrc;
 use proto::limits::{MEDIA_SILENCE_MAX, REPORT_EVERY};
-use proto::media::{CallCommand, CallEvent, Condition, MediaInput, MediaOutput, MemberState, Statistics};
+use proto::media::{
+    CallCommand, CallEvent, Condition, EncoderPlan, MediaInput, MediaOutput, MemberState, Statistics,
+};
 use proto::relay::Change;
 use proto::{Drop, Time};
 use voice_net::{ALICE, BOB, CALL, Net, ONE_WAY, ROOM, Sent, marked, place};
@@ -136,6 +138,36 @@ fn twenty_percent_loss_is_measured_and_survived() {
     );
     assert!(net.ends.iter().all(|end| !end.events.contains(&CallEvent::Silent(CALL))));
     assert_eq!(net.ends[ALICE].dropped(Drop::Forged) + net.ends[ALICE].dropped(Drop::Malformed), 0);
+}
+
+#[test]
+fn loss_is_answered_with_copies_and_its_end_with_none() {
+    let mut net = Net::new(7);
+    in_call(&mut net);
+    net.talk(Duration::from_secs(5));
+    assert_eq!(net.ends[BOB].plans.len(), 1, "a good network needs no other plan");
+    net.loss_percent = 10;
+    net.talk(Duration::from_secs(20));
+    net.run(ONE_WAY * 2);
+    let bob = &net.ends[BOB];
+    assert_eq!((bob.reach, bob.plans.last().unwrap().0.frame), (2, Duration::from_millis(20)));
+    // Of the last ten seconds, of which a fifth was lost on two hops, nearly nothing is missing.
+    let first = bob.played.iter().map(|(seq, _)| *seq).min().unwrap();
+    let had: std::collections::BTreeSet<_> = bob.played.iter().map(|(seq, _)| *seq - first).collect();
+    let said = net.ends[ALICE].said;
+    let missing = (said - 500..said).filter(|n| !had.contains(n)).count();
+    assert!(missing <= 12, "{missing} of 500 frames are missing");
+    assert!(bob.copies > 100, "{} came as copies", bob.copies);
+    for (seq, frame) in &bob.played {
+        assert_eq!(*frame, marked(ALICE, seq - first), "a copy is what it is a copy of");
+    }
+    net.loss_percent = 0;
+    let at = net.now;
+    net.talk(Duration::from_secs(10));
+    let bob = &net.ends[BOB];
+    assert_eq!((bob.reach, bob.plans.last().unwrap().0), (0, EncoderPlan::default()));
+    assert!(bob.plans.last().unwrap().1 - at < Duration::from_secs(9));
+    assert!(net.relay_drops.is_empty(), "the relay lets it all through: {:?}", net.relay_drops);
 }
 
 #[test]

@@ -32,7 +32,7 @@ struct Ear {
 impl Ear {
     fn frames(counters: &PlayoutCounters) -> (u64, u64) {
         let invented = counters.concealed;
-        (invented, invented + counters.recovered + counters.received)
+        (invented, invented + counters.recovered + counters.copied + counters.received)
     }
 
     /// Closes a second; the share of invented frames over the last ones.

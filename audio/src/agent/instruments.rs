@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use proto::limits::{MEMBERS_MAX, PLAIN_OPUS_BYTES_MAX};
-use proto::media::{HalfState, Levels, SoundEvent, ToolCommand};
+use proto::media::{EncoderPlan, HalfState, Levels, SoundEvent, ToolCommand};
 use proto::time::earliest;
 use proto::{Safe, Time};
 
@@ -126,11 +126,17 @@ impl Instruments {
         self.frames.1.pop()
     }
 
-    /// A member's frame.
-    pub(super) fn play(&mut self, ssrc: Ssrc, seq: u16, packet: &[u8]) {
+    /// A member's frame, or the copy of one, come with copies that reach `reach` frames back.
+    pub(super) fn play(&mut self, ssrc: Ssrc, seq: u16, packet: &[u8], copy: bool, reach: u8) {
         match self.speakers.iter_mut().find(|speaker| speaker.ssrc == ssrc) {
             // What the buffer refuses it has counted by reason.
-            Some(speaker) => drop(speaker.playout.arrive(seq, packet)),
+            Some(speaker) if copy => {
+                let _ = speaker.playout.arrive_copy(seq, packet);
+            }
+            Some(speaker) => {
+                speaker.playout.reach(reach, packet);
+                let _ = speaker.playout.arrive(seq, packet);
+            }
             None => self.strangers += 1,
         }
     }
@@ -271,13 +277,13 @@ impl Instruments {
         Ok(())
     }
 
-    /// What share of our packets the listeners miss, 0 to 1: the encoder adds copies for it.
-    pub(super) fn expect_loss(&mut self, share: f32) {
-        // In steps, so that the encoder is not told something new with every report; the cast saturates.
-        let percent = ((share * 20.0).round() * 5.0) as u8;
-        self.encoder.loss_percent = percent.min(30);
-        // A refusal leaves the encoder as it was.
-        let _ = self.capture.expect_loss(self.encoder.loss_percent);
+    /// Encodes as the media machine has decided. Another frame duration needs another encoder.
+    pub(super) fn follow(&mut self, plan: EncoderPlan) -> Result<(), CodecError> {
+        let frame = u32::try_from(plan.frame.as_millis()).ok().and_then(FrameDuration::from_ms);
+        self.encoder.bit_rate = plan.bit_rate;
+        self.encoder.loss_percent = plan.loss_percent;
+        self.capture.adapt(plan.bit_rate, plan.loss_percent)?;
+        frame.map_or(Ok(()), |frame| self.set_frame(frame))
     }
 
     /// Takes what the device thread has to say, and notices what began to sound.

@@ -60,7 +60,7 @@ impl Side {
         loop {
             let more = self.instruments.turn(now);
             while let Some(frame) = self.instruments.next_frame() {
-                peer.instruments.play(PEER, self.seq, frame.bytes());
+                peer.instruments.play(PEER, self.seq, frame.bytes(), false, 0);
                 self.seq = self.seq.wrapping_add(1);
             }
             if !more {
@@ -256,7 +256,7 @@ fn thirty_one_loud_speakers_of_all_durations_are_mixed_without_clipping() {
         for (ssrc, frame, packets) in &speakers {
             if (ms - 1) % frame.ms() as usize == 0 {
                 let seq = (ms - 1) / frame.ms() as usize;
-                side.instruments.play(*ssrc, seq as u16, packets[seq].bytes());
+                side.instruments.play(*ssrc, seq as u16, packets[seq].bytes(), false, 0);
             }
         }
         match ms {

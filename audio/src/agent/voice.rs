@@ -16,7 +16,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Waker};
 use proto::id::CallId;
 use proto::media::{
-    AgentCommand, AgentEvent, CallCommand, CallEvent, HalfState, Media, MediaInput, MediaOutput,
+    AgentCommand, AgentEvent, CallCommand, CallEvent, EncoderPlan, HalfState, Media, MediaInput, MediaOutput,
     SoundCommand, SoundEvent, Statistics,
 };
 use proto::time::earliest;
@@ -26,7 +26,6 @@ use super::ears::{Devices, Ears};
 use super::instruments::Instruments;
 use super::socket::{Buffer, CallSocket, DATAGRAM_MAX};
 use super::teller::Teller;
-use super::turns::Turns;
 use super::{SOCKET, Settings};
 use crate::clock::Clock;
 use crate::device::Choice;
@@ -58,7 +57,8 @@ pub(super) struct Voice {
     notify: Box<dyn Fn() + Send>,
     backlog: VecDeque<AgentEvent>,
     statistics_at: Option<Time>,
-    turns: Turns,
+    /// How the voice is to be encoded, until it is.
+    plan: Option<EncoderPlan>,
     /// Something was left undone, so that the next wait is none.
     more: bool,
     ended: bool,
@@ -94,7 +94,7 @@ impl Voice {
             notify,
             backlog: VecDeque::with_capacity(BACKLOG_MAX),
             statistics_at: None,
-            turns: Turns::default(),
+            plan: None,
             more: false,
             ended: false,
         })
@@ -112,11 +112,12 @@ impl Voice {
             self.timers(now);
 
             // From here on the heap may be used.
+            self.obey_plan();
             self.instruments.answers(now);
             self.commands(now);
+            self.obey_plan();
             self.figures(now);
             self.tell_all();
-            self.turns.took(self.clock.now().mono - now);
         }
     }
 
@@ -178,15 +179,14 @@ impl Voice {
                     self.socket.send(to, &bytes);
                 }
                 // The buffer extends the number by itself; it looks only at differences.
-                MediaOutput::Play { speaker, seq, frame, .. } => {
-                    self.instruments.play(speaker, seq as u16, &frame)
+                MediaOutput::Play { speaker, seq, frame, copy, reach, timestamp: _ } => {
+                    self.instruments.play(speaker, seq as u16, &frame, copy, reach)
                 }
                 MediaOutput::OpenDevices => {
                     // A refused encoder leaves the old one, whose frames a plain call drops as it should.
                     let _ = self.instruments.set_plain(self.media.is_plain());
                     self.instruments.open(now);
                     self.statistics_at = Some(now + STATISTICS_EVERY);
-                    self.turns = Turns::default();
                 }
                 MediaOutput::CloseDevices => {
                     self.instruments.close();
@@ -195,6 +195,7 @@ impl Voice {
                     self.statistics_at = None;
                 }
                 MediaOutput::Event(event) => self.put_up(AgentEvent::Call(event)),
+                MediaOutput::Encode(plan) => self.plan = Some(plan),
                 MediaOutput::Member(state) => self.put_up(AgentEvent::Sound(SoundEvent::Member(state))),
                 // Counted where it was decided; nobody is told about one packet.
                 MediaOutput::Drop(_) => {}
@@ -203,6 +204,13 @@ impl Voice {
     }
 
     // --- may allocate -----------------------------------------------------------------------------------------
+
+    /// Not on the media path, since another frame duration needs another encoder.
+    fn obey_plan(&mut self) {
+        let Some(plan) = self.plan.take() else { return };
+        // A refused encoder leaves the old one, whose voice is as good.
+        let _ = self.instruments.follow(plan);
+    }
 
     fn commands(&mut self, now: Time) {
         loop {
@@ -296,6 +304,10 @@ impl Voice {
             SoundCommand::Volume { ssrc, percent } => self.instruments.set_volume(ssrc, percent),
             SoundCommand::MeterEvery(every) => self.instruments.meter_every(every, now),
             SoundCommand::Tool(command) => self.instruments.tool(&command),
+            SoundCommand::Delay(mode) => {
+                self.media.handle(MediaInput::Delay(mode), now);
+                self.drain(now);
+            }
             SoundCommand::FrameDuration(duration) => {
                 let frame = u32::try_from(duration.as_millis()).ok().and_then(FrameDuration::from_ms);
                 // Another duration is one we do not speak, and a refused encoder leaves the old one.
@@ -314,7 +326,6 @@ impl Voice {
         let mut statistics = self.statistics(now);
         let ourselves = self.devices.ourselves(self.instruments.delays());
         self.teller.complete(&mut statistics, &ourselves, now);
-        self.instruments.expect_loss(statistics.loss_out);
         self.put_up(AgentEvent::Sound(SoundEvent::Statistics(Box::new(statistics))));
     }
 
@@ -341,19 +352,20 @@ impl Voice {
             frame: Duration::from_millis(u64::from(encoder.frame.ms())),
             fec: encoder.loss_percent > 0,
             overruns: self.instruments.overruns() + self.socket.unsent(),
-            turn: self.turns.percentile(99),
             ..Statistics::default()
         };
         self.media.fill(&mut statistics, now);
         if let Some(playout) = self.instruments.playout() {
             statistics.buffer = playout.delay();
-            statistics.repaired = playout.counters.recovered;
+            statistics.repaired = playout.counters.recovered + playout.counters.copied;
             statistics.concealed = playout.counters.concealed;
             statistics.late = playout.counters.late;
         }
         for (ssrc, playout) in self.instruments.playouts() {
             let member = statistics.members.iter_mut().find(|member| member.ssrc == ssrc);
-            member.into_iter().for_each(|member| member.repaired = playout.counters.recovered);
+            member
+                .into_iter()
+                .for_each(|member| member.repaired = playout.counters.recovered + playout.counters.copied);
         }
         statistics
     }

@@ -113,6 +113,11 @@ impl SenderKey {
         METADATA_BYTES + SframeHeader::new(self.key.key_id(), self.counter).len()
     }
 
+    /// Key identifier of what this key seals.
+    pub fn kid(&self) -> u64 {
+        self.key.key_id()
+    }
+
     /// Frames sealed so far.
     pub fn sealed(&self) -> u64 {
         self.counter

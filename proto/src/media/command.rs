@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::tools::ToolCommand;
 use crate::id::{CallId, RelayId, Ssrc};
+use crate::media::plan::DelayMode;
 use crate::wire::report::ReportFlags;
 
 /// One command.
@@ -179,8 +180,7 @@ impl Condition {
     /// As a report says it.
     pub(super) fn flags(self) -> ReportFlags {
         let Self { muted, recording, microphone_trouble, speaker_trouble } = self;
-        let (hung_up, reads_copies) = (false, false);
-        ReportFlags { hung_up, reads_copies, muted, recording, microphone_trouble, speaker_trouble }
+        ReportFlags { muted, recording, microphone_trouble, speaker_trouble, ..ReportFlags::default() }
     }
 }
 
@@ -202,6 +202,8 @@ pub enum SoundCommand {
     },
     /// How often levels and statistics are told while a call is open; zero for never.
     MeterEvery(Duration),
+    /// What is dearer, delay or sound; from now on, in this call and those to come.
+    Delay(DelayMode),
     /// The other side's packets carry frames of this duration from now on, and ours too: 5, 10 or 20 ms.
     FrameDuration(Duration),
     /// For the tools around the call.

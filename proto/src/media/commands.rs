@@ -6,10 +6,12 @@ use crate::id::{CallId, Ssrc};
 use crate::limits::{GENERATIONS_KEPT_MAX, MEMBERS_MAX};
 use crate::media::bind::Binding;
 use crate::media::command::{CallCommand, DirectForm, Place};
+use crate::media::controller::Controller;
 use crate::media::direct::Direct;
 use crate::media::event::CallEvent;
 use crate::media::keys::{Made, OwnKeys};
 use crate::media::leaving::Leaving;
+use crate::media::plan::EncoderPlan;
 use crate::media::speakers::{Cover, Silence, Speakers};
 use crate::media::streams::{Outgoing, Packet};
 use crate::media::{Bound, Introduced, Live, Media, MediaOutput, Phase};
@@ -70,12 +72,16 @@ impl Media {
         };
         let mut outgoing = outgoing(binding.place().ssrc, self.rng.child("outgoing"), now);
         let key = outgoing.keys().map(|keys| keys.told());
-        let live = Live { binding, outgoing, speakers: Speakers::new(), silence: Silence::new(now) };
+        let controller = Controller::new(!outgoing.is_plain(), self.delay, now);
+        let encoder = controller.plan().encoder;
+        let live =
+            Live { binding, outgoing, controller, speakers: Speakers::new(), silence: Silence::new(now) };
         self.phase = Phase::Live(Box::new(live));
         match key {
             Some(key) => self.tell_key(call, key),
             None => self.keyless.clear(),
         }
+        self.out.push_back(MediaOutput::Encode(encoder));
         self.out.push_back(MediaOutput::OpenDevices);
         self.report(now)?;
         for (ssrc, introduced) in early {
@@ -180,6 +186,7 @@ impl Media {
             return Err(Drop::OutOfTurn);
         }
         self.phase = Phase::Direct(Box::new(Direct::new(call, form, now)));
+        self.out.push_back(MediaOutput::Encode(EncoderPlan::default()));
         self.out.push_back(MediaOutput::OpenDevices);
         Ok(())
     }

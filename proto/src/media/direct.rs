@@ -173,7 +173,7 @@ impl Direct {
             let timestamp = modulo(seq.wrapping_mul(PLAIN_SAMPLES));
             member.reception.opened(seq, true, now);
             member.reception.voice(timestamp, now);
-            out.push_back(MediaOutput::Play { speaker: ssrc, seq, timestamp, frame });
+            out.push_back(MediaOutput::Play { speaker: ssrc, seq, timestamp, frame, copy: false, reach: 0 });
         }
         Ok(())
     }

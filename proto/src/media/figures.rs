@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::id::Ssrc;
 use crate::media::bursts::Bursts;
 use crate::media::event::{MemberStatistics, Statistics};
+use crate::media::outcome::Outcome;
 use crate::media::streams::{clock, modulo};
 use crate::time::Time;
 use crate::wire::report::{Heard, Report, ReportFlags};
@@ -19,6 +20,9 @@ const ROUND_TRIP_MAX: Duration = Duration::from_secs(30);
 
 /// A report that is older than the newest one by no more than this was overtaken; by more, their clock began anew.
 const OVERTAKEN: Duration = Duration::from_secs(2);
+
+/// For how long after a gap its sender is told often.
+const LOSES_FOR: Duration = Duration::from_secs(3);
 
 /// What only the playout of a speaker knows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,6 +56,9 @@ pub(super) struct Reception {
     /// What they say of themselves, and of us.
     flags: ReportFlags,
     of_us: Option<Heard>,
+    outcome: Outcome,
+    /// When a packet was last missing, or overtaken.
+    gap_at: Option<Time>,
     /// The counts at the end of each of the last seconds.
     seconds: [Counts; SECONDS],
     second: usize,
@@ -83,6 +90,9 @@ impl Reception {
         self.opened_at = now;
         if newest_key {
             let (first, highest) = self.span.unwrap_or((counter, counter));
+            if counter > highest.saturating_add(1) {
+                self.gap_at = Some(now);
+            }
             self.span = Some((first.min(counter), highest.max(counter)));
             self.bursts.came(counter);
         }
@@ -107,8 +117,9 @@ impl Reception {
         }
         self.echo = Some((report.sent, now));
         self.flags = report.flags;
-        self.of_us = report.heard().find(|heard| heard.ssrc == own).or(self.of_us);
-        let Some(of_us) = self.of_us else { return };
+        let Some(of_us) = report.heard().find(|heard| heard.ssrc == own) else { return };
+        self.outcome.told(&of_us, now);
+        self.of_us = Some(of_us);
         if of_us.echo == 0 || of_us.held == u16::MAX {
             return;
         }
@@ -183,6 +194,26 @@ impl Reception {
             microphone_trouble: self.flags.microphone_trouble,
             speaker_trouble: self.flags.speaker_trouble,
         }
+    }
+
+    /// What becomes of our packets there.
+    pub(super) fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// Whether packets of theirs are being lost, so that they should hear of it soon.
+    pub(super) fn loses(&self, now: Time) -> bool {
+        self.gap_at.is_some_and(|at| now - at < LOSES_FOR)
+    }
+
+    /// When something of theirs was last opened; none before.
+    pub(super) fn opened_at(&self) -> Option<Time> {
+        (self.opened > 0).then_some(self.opened_at)
+    }
+
+    /// Round trip by their reports, when known.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
     /// What the playout knows.

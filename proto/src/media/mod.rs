@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 
 use crate::drop::Drop;
 use crate::id::{CallId, Ssrc};
-use crate::limits::{KEYLESS_PACKETS_MAX, KEYLESS_SENDERS_MAX, MEMBERS_MAX, REBIND_AFTER};
+use crate::limits::{COPIES_MAX, KEYLESS_PACKETS_MAX, KEYLESS_SENDERS_MAX, MEMBERS_MAX, REBIND_AFTER};
 use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
 use crate::wire::report::ReportFlags;
@@ -31,15 +31,21 @@ pub mod appraise;
 mod bind;
 pub mod blame;
 mod bursts;
+mod ceiling;
 pub mod command;
 mod commands;
+mod controller;
+mod copies;
 mod direct;
 pub mod event;
 mod figures;
+mod history;
 mod keyless;
 mod keys;
 mod leaving;
+mod outcome;
 mod packets;
+mod plan;
 pub mod quality;
 mod speakers;
 mod streams;
@@ -52,10 +58,12 @@ pub use command::{AgentCommand, BaseKey, CallCommand, Condition, DirectForm, Pla
 pub use event::{
     AgentEvent, CallEvent, HalfState, Levels, MemberState, MemberStatistics, Path, SoundEvent, Statistics,
 };
+pub use plan::{DelayMode, EncoderPlan};
 pub use streams::{OpusFrame, Packet};
 pub use tools::{ToolCommand, ToolEvent};
 
 use bind::Binding;
+use controller::Controller;
 use direct::Direct;
 use figures::Ears;
 use keyless::Keyless;
@@ -79,6 +87,8 @@ pub enum MediaInput<'a> {
     Datagram(SocketAddr, &'a [u8]),
     /// How it is with ourselves, told whenever it changes: the others hear of it at once.
     Condition(Condition),
+    /// What is dearer to us, delay or sound; from now on, and for the calls to come.
+    Delay(DelayMode),
     /// What became of one speaker's packets, which only their playout knows. Told about once a second.
     Ears {
         /// The speaker.
@@ -118,6 +128,10 @@ pub enum MediaOutput {
         timestamp: u32,
         /// One Opus packet.
         frame: OpusFrame,
+        /// It came with a later one, and not by itself so far.
+        copy: bool,
+        /// How many frames back the copies reach that came with it: so long must be waited for what is missing.
+        reach: u8,
     },
     /// The call is live: open microphone and speaker.
     OpenDevices,
@@ -125,6 +139,8 @@ pub enum MediaOutput {
     CloseDevices,
     /// For the client.
     Event(CallEvent),
+    /// Encode our voice like that from now on.
+    Encode(EncoderPlan),
     /// A member says something new of itself.
     Member(MemberState),
     /// Something that came in was not used.
@@ -138,6 +154,7 @@ pub struct Media {
     keyless: Keyless,
     leaving: Option<Leaving>,
     condition: Condition,
+    delay: DelayMode,
     /// The wall's clock when ours read zero, milliseconds since 1970.
     wall_at_zero_ms: u64,
     out: VecDeque<MediaOutput>,
@@ -169,6 +186,7 @@ enum Introduced {
 struct Live {
     binding: Binding,
     outgoing: Outgoing,
+    controller: Controller,
     speakers: Speakers,
     /// Of everybody.
     silence: Silence,
@@ -183,6 +201,7 @@ impl Media {
             keyless: Keyless::new(),
             leaving: None,
             condition: Condition::default(),
+            delay: DelayMode::default(),
             wall_at_zero_ms: 0,
             out: VecDeque::with_capacity(OUTPUTS_MAX),
         }
@@ -199,6 +218,10 @@ impl Media {
             MediaInput::Command(command) => self.command(command, now),
             MediaInput::Frame { opus, duration } => self.frame(opus, duration, now),
             MediaInput::Datagram(from, bytes) => self.datagram(from, bytes, now),
+            MediaInput::Delay(mode) => {
+                self.delay(mode, now);
+                Ok(())
+            }
             MediaInput::Condition(condition) => self.condition(condition, now),
             MediaInput::Ears { ssrc, concealed, depth, echo } => {
                 self.ears(ssrc, Ears { concealed, depth, echo })
@@ -293,6 +316,7 @@ impl Media {
         let Phase::Live(live) = &mut self.phase else { return };
         let (to, call) = (live.binding.relay_addr(), live.binding.place().call);
         live.outgoing.turn_key(now);
+        live.outgoing.hurry_figures(live.speakers.iter().any(|speaker| speaker.reception.loses(now)));
         let out = &mut self.out;
         live.speakers.on_time(now, |ssrc| out.push_back(MediaOutput::Event(CallEvent::Quiet { call, ssrc })));
         if live.rebind_at().is_some_and(|at| at <= now) {
@@ -310,6 +334,27 @@ impl Media {
         }
         if silent {
             self.tell(CallEvent::Silent(call));
+        }
+    }
+
+    fn delay(&mut self, mode: DelayMode, now: Time) {
+        self.delay = mode;
+        if let Phase::Live(live) = &mut self.phase {
+            live.controller.set_mode(mode);
+        }
+        self.steer(now);
+    }
+
+    /// Sends our voice as the reports so far ask for.
+    fn steer(&mut self, now: Time) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        let before = live.controller.plan();
+        let scene = live.speakers.scene(now);
+        let outcomes = live.speakers.iter().map(|speaker| speaker.reception.outcome());
+        let plan = live.controller.decide(outcomes, scene, now);
+        live.outgoing.copy(if scene.copies_read { plan.offsets } else { [0, 0] });
+        if plan.encoder != before.encoder {
+            self.out.push_back(MediaOutput::Encode(plan.encoder));
         }
     }
 
@@ -376,6 +421,7 @@ impl Live {
     }
 
     fn report(&mut self, flags: ReportFlags, now: Time) -> Result<Packet, Drop> {
+        let flags = ReportFlags { reads_copies: !self.outgoing.is_plain(), ..flags };
         self.outgoing.report(flags, self.speakers.iter().map(|speaker| speaker.heard(now)), now)
     }
 }
@@ -393,4 +439,4 @@ impl fmt::Debug for Media {
 }
 
 /// Most outputs of one input: every waiting packet played and first heard, everybody quiet, and what is due by the way.
-const OUTPUTS_MAX: usize = 2 * KEYLESS_PACKETS_MAX * KEYLESS_SENDERS_MAX + MEMBERS_MAX + 16;
+const OUTPUTS_MAX: usize = (2 + COPIES_MAX) * KEYLESS_PACKETS_MAX * KEYLESS_SENDERS_MAX + MEMBERS_MAX + 16;

@@ -8,6 +8,7 @@ use crate::drop::Drop;
 use crate::id::Ssrc;
 use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::media::bind::Answer;
+use crate::media::copies::Copies;
 use crate::media::event::CallEvent;
 use crate::media::speakers::{Opened, Speaker};
 use crate::media::streams::Packet;
@@ -68,11 +69,13 @@ impl Media {
         let rtp = Rtp::decode(bytes).ok_or(Drop::Malformed)?;
         let plain = self.is_plain();
         match rtp.payload {
-            Payload::Voice | Payload::Report if !plain => self.sealed(bytes, now),
+            Payload::Voice | Payload::Report | Payload::Copies if !plain => self.sealed(bytes, now),
             Payload::PlainVoice | Payload::PlainReport if plain => self.plain(&rtp, bytes, now),
-            Payload::Voice | Payload::Report | Payload::PlainVoice | Payload::PlainReport => {
-                Err(Drop::Forged)
-            }
+            Payload::Voice
+            | Payload::Report
+            | Payload::Copies
+            | Payload::PlainVoice
+            | Payload::PlainReport => Err(Drop::Forged),
         }
     }
 
@@ -139,9 +142,18 @@ impl Media {
                     speaker.hung_up = true;
                     self.tell(CallEvent::HungUp { call, ssrc });
                 }
+                self.steer(now);
             }
-            Some(Opened::Voice { seq, timestamp, frame }) => {
-                self.out.push_back(MediaOutput::Play { speaker: ssrc, seq, timestamp, frame });
+            Some(Opened::Voice { seq, timestamp, frame, copies }) => {
+                let Copies { found, reach, samples } = copies;
+                // First what is older, so that a hole is filled before it is asked for.
+                for (back, frame) in found.into_iter().flatten() {
+                    let timestamp = timestamp.wrapping_sub(u32::from(back) * samples);
+                    let (speaker, seq, copy) = (ssrc, seq - u64::from(back), true);
+                    self.out.push_back(MediaOutput::Play { speaker, seq, timestamp, frame, copy, reach });
+                }
+                let (speaker, copy) = (ssrc, false);
+                self.out.push_back(MediaOutput::Play { speaker, seq, timestamp, frame, copy, reach });
             }
         }
         Ok(())

@@ -1,11 +1,15 @@
 //! Everybody we can hear, sealed or, in a call that is not encrypted, plain. Checks run cheapest first, and a stream changes only after a packet was opened: a forged one
 //! moves neither the replay window, nor a counter, nor a clock.
 
+use core::time::Duration;
+
 use crate::crypto::sframe::Sealed;
 use crate::crypto::window::Window;
 use crate::drop::Drop;
 use crate::id::Ssrc;
 use crate::limits::{MEDIA_SILENCE_MAX, MEMBERS_MAX, REPLAY_WINDOW};
+use crate::media::controller::Scene;
+use crate::media::copies::{Copies, parts};
 use crate::media::event::MemberState;
 use crate::media::figures::Reception;
 use crate::media::keys::TheirKeys;
@@ -14,12 +18,15 @@ use crate::time::{Time, earliest};
 use crate::wire::datagram::{Payload, Rtp};
 use crate::wire::report::{Heard, Report, ReportFlags};
 
+/// Who was heard within this is there.
+const LATELY: Duration = Duration::from_secs(5);
+
 /// What was in a packet.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "held in place, so that opening allocates nothing")]
 pub(super) enum Opened {
-    /// One Opus packet.
-    Voice { seq: u64, timestamp: u32, frame: OpusFrame },
+    /// One Opus packet, and copies of those before it that did not come so far.
+    Voice { seq: u64, timestamp: u32, frame: OpusFrame, copies: Copies },
     /// A report: whether they hung up, and what else is new of them.
     Report { hung_up: bool, news: Option<MemberState> },
 }
@@ -37,12 +44,14 @@ pub(super) struct Speaker {
     cover: Cover,
     /// Highest voice sequence number of all keys, unwrapped.
     highest: Option<u64>,
+    /// Which voice came: what came by itself needs no copy.
+    came: Window,
 }
 
 /// What protects their stream.
 #[derive(Debug)]
 pub(super) enum Cover {
-    /// Sealed: payload types 96 and 97.
+    /// Sealed: payload types 96, 97 and 100.
     Keys(Box<TheirKeys>),
     /// Nothing: payload types 98 and 99.
     None(Box<Numbers>),
@@ -65,6 +74,7 @@ impl Speaker {
             reception: Reception::default(),
             silence: Silence::new(now),
             highest: None,
+            came: Window::default(),
         }
     }
 
@@ -104,17 +114,16 @@ impl Speaker {
         }
         self.reception.opened(sealed.counter, unsealed.newest, now);
         match rtp.payload {
-            Payload::Voice => {
-                if unsealed.plain.is_empty() {
-                    return Err(Drop::Malformed);
-                }
-                let frame = OpusFrame::copy_of(unsealed.plain).ok_or(Drop::Oversized)?;
+            Payload::Voice | Payload::Copies => {
+                let (frame, copies) = parts(rtp.payload, unsealed.plain)?;
                 let before = unsealed.voice.or(self.highest.filter(|_| unsealed.follows));
                 let seq = unwrapped(rtp.seq, before, self.highest);
                 *unsealed.voice = (*unsealed.voice).max(Some(seq));
                 self.highest = self.highest.max(Some(seq));
                 self.reception.voice(rtp.timestamp, now);
-                Ok(Opened::Voice { seq, timestamp: rtp.timestamp, frame })
+                self.came.mark(seq);
+                let copies = copies.needed(seq, &self.came);
+                Ok(Opened::Voice { seq, timestamp: rtp.timestamp, frame, copies })
             }
             Payload::Report => {
                 let report = Report::decode(unsealed.plain).ok_or(Drop::Malformed)?;
@@ -144,14 +153,15 @@ impl Speaker {
                 self.reception.opened(seq, true, now);
                 self.reception.voice(rtp.timestamp, now);
                 let frame = OpusFrame::copy_of(content).ok_or(Drop::Oversized)?;
-                (content != SILENCE).then_some(Opened::Voice { seq, timestamp: rtp.timestamp, frame })
+                let copies = Copies::default();
+                (content != SILENCE).then_some(Opened::Voice { seq, timestamp: rtp.timestamp, frame, copies })
             }
             Payload::PlainReport => {
                 let report = Report::decode(content).ok_or(Drop::Malformed)?;
                 numbers.reports.take(rtp.seq)?;
                 Some(self.reception.told(self.ssrc, &report, own, now))
             }
-            Payload::Voice | Payload::Report => return Err(Drop::Forged),
+            Payload::Voice | Payload::Report | Payload::Copies => return Err(Drop::Forged),
         };
         self.heard = true;
         self.silence.end(now);
@@ -302,6 +312,17 @@ impl Speakers {
         let before = self.0.len();
         self.0.retain(|speaker| speaker.ssrc != ssrc);
         self.0.len() < before
+    }
+
+    /// What the call is like for who sends to them. Who was not heard of late is not asked what they read.
+    pub(super) fn scene(&self, now: Time) -> Scene {
+        let lately = |speaker: &&Speaker| speaker.reception.opened_at().is_some_and(|at| now - at < LATELY);
+        let heard = || self.0.iter().filter(lately);
+        Scene {
+            others: self.0.len(),
+            copies_read: heard().all(|speaker| speaker.reception.flags().reads_copies),
+            round_trip: heard().filter_map(|speaker| speaker.reception.round_trip()).max(),
+        }
     }
 
     /// When to call [`Self::on_time`].

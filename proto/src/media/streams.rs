@@ -6,9 +6,11 @@ use crate::crypto::sframe::OVERHEAD_MAX;
 use crate::drop::Drop;
 use crate::id::Ssrc;
 use crate::limits::{DATAGRAM_BYTES_MAX, OPUS_BYTES_MAX, PLAIN_OPUS_BYTES_MAX, REPORT_EVERY};
+use crate::media::history::{History, Offsets};
 use crate::media::keys::OwnKeys;
 use crate::rng::Rng;
 use crate::time::Time;
+use crate::wire::copies::WithCopies;
 use crate::wire::datagram::{Inline, Payload, RTP_BYTES, Rtp};
 use crate::wire::opus::{duration, is_whole};
 use crate::wire::report::{Heard, REPORT_BYTES_MAX, Report, ReportFlags};
@@ -22,14 +24,18 @@ pub type OpusFrame = Inline<OPUS_BYTES_MAX>;
 const CLOCK_HZ: u64 = 48_000;
 /// So long without a frame means the microphone was off, and media time goes on without us.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Plaintext bytes of the longest voice packet.
+const VOICE_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - RTP_BYTES - OVERHEAD_MAX;
 /// Figures are told so often, even while voice keeps the stream alive.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
+/// And so often while packets are lost, so that their sender can do something about it.
+const FIGURES_HURRY: Duration = Duration::from_millis(250);
 
 /// What protects our stream.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Cover {
-    /// Sealed: payload types 96 and 97.
+    /// Sealed: payload types 96, 97 and 100.
     Keys(OwnKeys),
     /// Nothing: payload types 98 and 99.
     None,
@@ -40,6 +46,10 @@ enum Cover {
 pub(super) struct Outgoing {
     cover: Cover,
     ssrc: Ssrc,
+    history: History,
+    /// The key that sealed it.
+    voice_kid: Option<u64>,
+    offsets: Offsets,
     voice_seq: u16,
     report_seq: u16,
     timestamp: u32,
@@ -47,6 +57,7 @@ pub(super) struct Outgoing {
     frame_at: Option<Time>,
     sent_at: Time,
     report_at: Time,
+    figures_every: Duration,
 }
 
 impl Outgoing {
@@ -66,12 +77,16 @@ impl Outgoing {
         Self {
             cover,
             ssrc,
+            history: History::default(),
+            voice_kid: None,
+            offsets: Offsets::default(),
             voice_seq: u16::from_be_bytes([a, b]),
             report_seq: u16::from_be_bytes([c, d]),
             timestamp: rng.u32(),
             frame_at: None,
             sent_at: now,
             report_at: now,
+            figures_every: FIGURES_EVERY,
         }
     }
 
@@ -103,15 +118,48 @@ impl Outgoing {
             let frames = pause.as_micros() / duration.as_micros().max(1);
             let skipped = u64::try_from(frames.saturating_sub(1)).unwrap_or(u64::MAX).saturating_mul(samples);
             self.timestamp = self.timestamp.wrapping_add(modulo(skipped));
+            self.history.clear();
         }
-        let packet = self.send(Content::Voice, self.voice_seq, now, |out| {
-            out[..opus.len()].copy_from_slice(opus);
-            opus.len()
-        });
+        self.forget_before_key(now);
+        let packet = self.voice(opus, samples, now);
+        if !self.is_plain() {
+            self.history.keep(opus, samples);
+        }
         self.voice_seq = self.voice_seq.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(modulo(samples));
         self.frame_at = Some(now);
         packet
+    }
+
+    /// Who has only the new key must not open what was said under the old one: it is not sealed again.
+    fn forget_before_key(&mut self, now: Time) {
+        if let Cover::Keys(keys) = &mut self.cover {
+            let kid = Some(keys.current(now).kid());
+            if self.voice_kid != kid {
+                self.history.clear();
+                self.voice_kid = kid;
+            }
+        }
+    }
+
+    /// With what copies there may be, if there is room for them.
+    fn voice(&mut self, opus: &[u8], samples: u64, now: Time) -> Result<Packet, Drop> {
+        let mut plain = [0; VOICE_BYTES_MAX];
+        let (copies, count) = self.history.copies(self.offsets, samples);
+        let redundant = WithCopies::encode(&copies[..count], opus, &mut plain);
+        let (content, plain) = match redundant {
+            Some(len) => (Content::Copies, &plain[..len]),
+            None => (Content::Voice, opus),
+        };
+        self.send(content, self.voice_seq, now, |out| {
+            out[..plain.len()].copy_from_slice(plain);
+            plain.len()
+        })
+    }
+
+    /// From now on each packet carries the frames that many before its own; of a stream that is not sealed none does.
+    pub(super) fn copy(&mut self, offsets: Offsets) {
+        self.offsets = if self.is_plain() { Offsets::default() } else { offsets };
     }
 
     /// Seals a report.
@@ -145,9 +193,14 @@ impl Outgoing {
         }
     }
 
+    /// Whether something is being lost that the others should hear of soon.
+    pub(super) fn hurry_figures(&mut self, hurry: bool) {
+        self.figures_every = if hurry { FIGURES_HURRY } else { FIGURES_EVERY };
+    }
+
     /// When a report is due. In a sealed stream it is the sign of life, too.
     pub(super) fn report_due(&self) -> Time {
-        let figures = self.report_at + FIGURES_EVERY;
+        let figures = self.report_at + self.figures_every;
         if self.is_plain() { figures } else { figures.min(self.sent_at + REPORT_EVERY) }
     }
 
@@ -172,7 +225,11 @@ impl Outgoing {
         let packet = match &mut self.cover {
             Cover::Keys(keys) => {
                 let key = keys.current(now);
-                let payload = if content == Content::Voice { Payload::Voice } else { Payload::Report };
+                let payload = match content {
+                    Content::Voice => Payload::Voice,
+                    Content::Copies => Payload::Copies,
+                    Content::Report => Payload::Report,
+                };
                 Packet::build(|out| {
                     out[..RTP_BYTES].copy_from_slice(&header(payload));
                     let at = key.plaintext_at();
@@ -182,7 +239,7 @@ impl Outgoing {
             }
             Cover::None => {
                 let payload =
-                    if content == Content::Voice { Payload::PlainVoice } else { Payload::PlainReport };
+                    if content == Content::Report { Payload::PlainReport } else { Payload::PlainVoice };
                 Packet::build(|out| {
                     out[..RTP_BYTES].copy_from_slice(&header(payload));
                     Some(RTP_BYTES + write(&mut out[RTP_BYTES..]))
@@ -198,6 +255,7 @@ impl Outgoing {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
     Voice,
+    Copies,
     Report,
 }
 
@@ -223,7 +281,8 @@ pub(super) fn clock(now: Time) -> u32 {
     modulo(now.as_us()).max(1)
 }
 
-fn samples(duration: Duration) -> u64 {
+/// How many samples last that long.
+pub(super) fn samples(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).saturating_mul(CLOCK_HZ) / 1_000_000
 }
 

@@ -13,7 +13,7 @@ use crate::id::Ssrc;
 use crate::limits::{OLD_KEY_LIFE, OPUS_BYTES_MAX, RENEW_LEAD_MIN, RENEW_SWITCH_AFTER, RENEW_SWITCH_MAX};
 use crate::rng::Rng;
 use crate::time::Time;
-use crate::wire::datagram::Rtp;
+use crate::wire::datagram::{Payload, Rtp};
 use crate::wire::report::ReportFlags;
 
 const FRAME: Duration = Duration::from_millis(20);
@@ -365,6 +365,79 @@ fn the_key_in_use_is_kept_whoever_leaves_in_quick_succession() {
     let packet = says(&mut out, Time::ms(2_000));
     assert_eq!(kid(&packet), 8 << 3);
     ear.hears(&packet, Time::ms(2_000));
+}
+
+/// 20 ms of Opus, told apart by the number (RFC 6716 section 3.1: configuration 31).
+fn numbered(out: &mut Outgoing, n: u8, now: Time) -> Packet {
+    out.frame(&[31 << 3, n], FRAME, now).unwrap()
+}
+
+/// What a packet brings: its own number and those of the copies that were needed.
+fn brings(ear: &mut Ear, packet: &Packet, now: Time) -> (u8, Vec<(u8, u8)>) {
+    let opened = ear.open(packet, now);
+    let Ok(Opened::Voice { frame, copies, .. }) = opened else { panic!("{opened:?}") };
+    (frame[1], copies.found.iter().flatten().map(|(back, frame)| (*back, frame[1])).collect())
+}
+
+#[test]
+fn copies_bring_what_was_lost_and_nothing_else() {
+    let mut out = outgoing(1);
+    let mut ear = Ear::with(&out.keys().unwrap().told());
+    out.copy([2, 1]);
+    let at = |n: u8| Time::ms(20 * u64::from(n));
+    let packets: Vec<_> = (0..8).map(|n| numbered(&mut out, n, at(n))).collect();
+    assert_eq!(Rtp::decode(&packets[0]).unwrap().payload, Payload::Voice, "there is nothing before it");
+    assert_eq!(Rtp::decode(&packets[1]).unwrap().payload, Payload::Copies);
+    for (n, needed) in
+        [(0, vec![]), (1, vec![]), (4, vec![(2, 2), (1, 3)]), (5, vec![(2, 3)]), (7, vec![(1, 6)])]
+    {
+        assert_eq!(brings(&mut ear, &packets[usize::from(n)], at(n)), (n, needed));
+    }
+}
+
+#[test]
+fn what_was_said_under_the_old_key_is_not_said_again_under_the_new_one() {
+    let mut out = outgoing(1);
+    out.copy([2, 1]);
+    for n in 0..4 {
+        numbered(&mut out, n, Time::ms(20 * u64::from(n)));
+    }
+    // Who joins gets the next step, and must hear nothing from before it, whoever reported first.
+    let mut joined = Ear::with(&out.keys().unwrap().step(Time::ms(80)));
+    out.report(ReportFlags::default(), core::iter::empty(), Time::ms(80)).unwrap();
+    let first = numbered(&mut out, 4, Time::ms(80));
+    let second = numbered(&mut out, 5, Time::ms(100));
+    assert_eq!(brings(&mut joined, &second, Time::ms(100)), (5, vec![(1, 4)]));
+    assert_eq!(brings(&mut joined, &first, Time::ms(100)), (4, vec![]));
+}
+
+#[test]
+fn a_pause_and_another_duration_leave_no_copies_behind() {
+    let mut out = outgoing(1);
+    out.copy([2, 1]);
+    let payload = |packet: &Packet| Rtp::decode(packet).unwrap().payload;
+    numbered(&mut out, 0, Time::ZERO);
+    assert_eq!(payload(&numbered(&mut out, 1, Time::ms(400))), Payload::Voice, "after a pause");
+    assert_eq!(payload(&numbered(&mut out, 2, Time::ms(420))), Payload::Copies);
+    let short = out.frame(&[30 << 3, 3], FRAME / 2, Time::ms(430)).unwrap();
+    assert_eq!(payload(&short), Payload::Voice, "of another duration");
+    let mut plain = Outgoing::plain(SAYER, Rng::new([1; 32]), Time::ZERO);
+    plain.copy([2, 1]);
+    for n in 0..3 {
+        let packet = plain.frame(&[30 << 3, n], FRAME / 2, Time::ms(u64::from(n) * 10)).unwrap();
+        assert_eq!(payload(&packet), Payload::PlainVoice);
+    }
+}
+
+#[test]
+fn copies_that_do_not_fit_stay_at_home() {
+    let mut out = outgoing(1);
+    out.copy([2, 1]);
+    let mut large = [7; 400];
+    large[0] = 31 << 3;
+    let packets: Vec<_> = (0..4).map(|n| out.frame(&large, FRAME, Time::ms(20 * n)).unwrap()).collect();
+    let kinds: Vec<_> = packets.iter().map(|packet| Rtp::decode(packet).unwrap().payload).collect();
+    assert_eq!(kinds, [Payload::Voice, Payload::Copies, Payload::Voice, Payload::Voice]);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! BOUND   13  0xC3 | relay id 8 | ssrc 4
 //! voice       0x80 | 96 | sequence 2 | timestamp 4 | ssrc 4 | SFrame header 1..17 | ciphertext | tag 16
 //! report      0x80 | 97 | the same
+//! voice       0x80 | 100 | the same, with copies of earlier frames
 //! voice       0x80 | 98 | sequence 2 | timestamp 4 | ssrc 4 | one Opus packet       not encrypted: calls with a
 //! report      0x80 | 99 | the same | the plaintext of a report                      plain client, and no others
 //! ```
@@ -18,7 +19,8 @@
 //! voice packets and reports are two sequences of their own, so that a gap in the voice is a lost frame. The
 //! timestamp counts samples at 48 kHz; a report repeats that of the voice packet before it.
 //!
-//! The plaintext of a voice packet is one Opus packet, that of a report is in [`super::report`].
+//! The plaintext of a voice packet is one Opus packet; [`super::copies`] has that of one with copies, and
+//! [`super::report`] that of a report. Voice with and without copies is one sequence.
 //!
 //! Voice of the two plain protocols travels by sockets of its own, in [`PlainVoice`] and [`encode_text_voice`].
 
@@ -261,6 +263,8 @@ pub enum Payload {
     PlainVoice,
     /// Payload type 99: a report, not sealed.
     PlainReport,
+    /// Payload type 100: one Opus packet and copies of earlier ones.
+    Copies,
 }
 
 /// The RTP header of a sealed packet.
@@ -286,6 +290,7 @@ impl Rtp {
             Payload::Report => 97,
             Payload::PlainVoice => 98,
             Payload::PlainReport => 99,
+            Payload::Copies => 100,
         };
         out[2..4].copy_from_slice(&self.seq.to_be_bytes());
         out[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
@@ -300,6 +305,7 @@ impl Rtp {
             [0x80, 97] => Payload::Report,
             [0x80, 98] => Payload::PlainVoice,
             [0x80, 99] => Payload::PlainReport,
+            [0x80, 100] => Payload::Copies,
             _ => return None,
         };
         Some(Self {
@@ -407,8 +413,10 @@ mod tests {
         }
 
         #[test]
-        fn rtp_survives_the_wire(voice in any::<bool>(), seq in any::<u16>(), timestamp in any::<u32>(), ssrc in any::<u32>()) {
-            let payload = if voice { Payload::Voice } else { Payload::Report };
+        fn rtp_survives_the_wire(kind in 0..5_usize, seq in any::<u16>(), timestamp in any::<u32>(), ssrc in any::<u32>()) {
+            let payload = [
+                Payload::Voice, Payload::Report, Payload::PlainVoice, Payload::PlainReport, Payload::Copies,
+            ][kind];
             let rtp = Rtp { payload, seq, timestamp, ssrc: Ssrc(ssrc) };
             prop_assert_eq!(Rtp::decode(&rtp.encode()), Some(rtp));
         }

@@ -3,14 +3,15 @@
 //! [`request`] and [`reply`] are the one vocabulary of the house; [`native`] translates it to and from frames, with
 //! the payloads of seed A from [`binary`] and those of our own codes from [`extension`], whose records are in
 //! [`record`]; [`code`] has the numbers; [`frame`] cuts a stream into frames; [`datagram`]
-//! knows what travels by UDP, [`report`] what a report says, and [`opus`] how long a packet of sound lasts. The two
-//! protocols this one grew from are spoken by [`plain`] (seed A, in the frames of its own programs) and [`text`]
+//! knows what travels by UDP, [`copies`] what goes along with a frame, [`report`] what a report says, and [`opus`] how
+//! long a packet of sound lasts. The two protocols this one grew from are spoken by [`plain`] (seed A, in the frames of its own programs) and [`text`]
 //! (seed B).
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub mod binary;
 pub mod code;
+pub mod copies;
 pub mod datagram;
 pub mod extension;
 pub mod frame;

@@ -5,7 +5,9 @@ use core::time::Duration;
 
 use proto::id::{CallId, Ssrc};
 use proto::limits::MEDIA_SILENCE_MAX;
-use proto::media::{CallCommand, CallEvent, DirectForm, Media, MediaInput, MediaOutput, Statistics};
+use proto::media::{
+    CallCommand, CallEvent, DirectForm, EncoderPlan, Media, MediaInput, MediaOutput, Statistics,
+};
 use proto::wire::datagram::{PlainVoice, decode_text_voice, encode_text_voice};
 use proto::{Drop, Now, Rng, Time, Wall};
 
@@ -73,7 +75,7 @@ impl End {
         while let Some(out) = self.media.poll() {
             match out {
                 MediaOutput::Datagram { to, bytes } => self.out.sent.push((to, bytes.to_vec())),
-                MediaOutput::Play { speaker, seq, timestamp, frame } => {
+                MediaOutput::Play { speaker, seq, timestamp, frame, .. } => {
                     assert_eq!(u64::from(timestamp), seq * 480);
                     self.out.played.push((speaker, seq, frame.to_vec()));
                 }
@@ -82,6 +84,7 @@ impl End {
                 MediaOutput::Event(event) => self.out.events.push(event),
                 MediaOutput::Drop(drop) => self.out.drops.push(drop),
                 MediaOutput::Member(_) => panic!("nobody reports here"),
+                MediaOutput::Encode(plan) => assert_eq!(plan, EncoderPlan::default()),
             }
         }
     }

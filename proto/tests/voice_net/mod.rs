@@ -7,7 +7,9 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use proto::crypto::mac;
 use proto::id::{CallId, RelayId, Ssrc};
-use proto::media::{BaseKey, CallCommand, CallEvent, Media, MediaInput, MediaOutput, MemberState, Place};
+use proto::media::{
+    BaseKey, CallCommand, CallEvent, EncoderPlan, Media, MediaInput, MediaOutput, MemberState, Place,
+};
 use proto::relay::{Change, Input, Output, Relay, RelayLimits};
 use proto::{Drop, Now, Rng, Time, Wall};
 
@@ -34,6 +36,8 @@ pub(crate) fn place_until(end: usize, expiry: u32) -> Place {
 pub(crate) fn marked(end: usize, n: u64) -> Vec<u8> {
     let mut frame = format!("frame {n} of {end}: ").into_bytes();
     frame.resize(90, b'.');
+    // The first byte makes it 20 ms of Opus (RFC 6716 section 3.1: configuration 31, one frame).
+    frame[0] = 31 << 3;
     frame
 }
 
@@ -58,6 +62,10 @@ pub(crate) struct End {
     /// Every datagram that reached this end.
     pub(crate) received: Vec<Vec<u8>>,
     pub(crate) members: Vec<(MemberState, Time)>,
+    /// Played frames that came with later ones, and how far back they reach now.
+    pub(crate) copies: u64,
+    pub(crate) reach: u8,
+    pub(crate) plans: Vec<(EncoderPlan, Time)>,
     pub(crate) events: Vec<CallEvent>,
     event_times: Vec<Time>,
     drops: Vec<Drop>,
@@ -89,7 +97,7 @@ pub(crate) struct Net {
     /// Of everything that was sent, in order.
     pub(crate) trace: u64,
     rng: Rng,
-    relay_drops: Vec<Drop>,
+    pub(crate) relay_drops: Vec<Drop>,
     flying: BTreeMap<(Time, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
     sent: u64,
 }
@@ -114,6 +122,9 @@ impl Net {
             played_of: Vec::new(),
             received: Vec::new(),
             members: Vec::new(),
+            copies: 0,
+            reach: 0,
+            plans: Vec::new(),
             events: Vec::new(),
             event_times: Vec::new(),
             drops: Vec::new(),
@@ -296,14 +307,17 @@ impl Net {
             match out {
                 MediaOutput::Datagram { to, bytes } => {
                     this.sent.push(match bytes[..2] {
-                        [0x80, 96 | 97] => Sent::Sealed,
+                        [0x80, 96 | 97 | 100] => Sent::Sealed,
                         [0x80, _] => Sent::Plain,
                         _ => Sent::Bind,
                     });
                     let from = this.address;
                     self.send(from, to, &bytes);
                 }
-                MediaOutput::Play { speaker, seq, frame, .. } => {
+                MediaOutput::Encode(plan) => this.plans.push((plan, now)),
+                MediaOutput::Play { speaker, seq, frame, copy, reach, timestamp: _ } => {
+                    this.copies += u64::from(copy);
+                    this.reach = reach;
                     assert_ne!(speaker, place(end).ssrc);
                     this.played_of.push(speaker);
                     this.played.push((seq, frame.to_vec()));

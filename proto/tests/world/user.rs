@@ -446,7 +446,7 @@ impl User {
                     m.next_frame = None;
                 }
                 MediaOutput::Event(event) => events.push_back(event),
-                MediaOutput::Member(_) => {}
+                MediaOutput::Member(_) | MediaOutput::Encode(_) => {}
                 MediaOutput::Drop(reason) => wants.push(Want::Dropped(reason)),
             }
         }

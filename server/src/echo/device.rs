@@ -338,13 +338,18 @@ impl Device {
                     MediaOutput::Datagram { to, bytes } => {
                         self.socket.send(&bytes, to);
                     }
+                    // What came with a later frame comes too late for an echo that waits for nothing.
+                    MediaOutput::Play { copy: true, .. } => {}
                     MediaOutput::Play { frame, .. } => self.heard.push(frame),
                     MediaOutput::Event(event) => events.push(event),
                     MediaOutput::Drop(why) => {
                         tracing::trace!(device = self.index, %why, "the echo friend dropped a packet");
                     }
-                    // It has none.
-                    MediaOutput::OpenDevices | MediaOutput::CloseDevices | MediaOutput::Member(_) => {}
+                    // It has none, and no encoder either.
+                    MediaOutput::OpenDevices
+                    | MediaOutput::CloseDevices
+                    | MediaOutput::Encode(_)
+                    | MediaOutput::Member(_) => {}
                 }
             }
             if events.is_empty() && self.heard.is_empty() {

@@ -324,7 +324,7 @@ impl Friend {
                 MediaOutput::CloseDevices => self.live = false,
                 MediaOutput::Event(event) => self.client.handle(Input::Agent(event), now(self.start)),
                 // Voice that comes before its key, or after the call.
-                MediaOutput::Drop(_) | MediaOutput::Member(_) => {}
+                MediaOutput::Drop(_) | MediaOutput::Member(_) | MediaOutput::Encode(_) => {}
             }
         }
     }

@@ -1,0 +1,272 @@
+//! Chooses how we send our voice, by what the others report: the row of [`super::plan`] that fits the worst of them.
+//!
+//! ```text
+//!       surely 1 % lost        surely 3 % lost
+//!  Clean ------------> Light ---------------> Strong (random or bursty)
+//!    ^                   |  ^                    |
+//!    |   nothing lost    |  +--- less than 2.5 % +
+//!    +-------------------+-----------------------+
+//! ```
+//!
+//! Up takes a second or two, since the first step costs the network nothing and the second is measured on it. Down
+//! takes six seconds without loss; who has to go up again soon after goes up at once, and is kept there four times as
+//! long, up to a minute, so that a network which is neither good nor bad does not make us swing. What may be sent at all, [`Ceiling`] says.
+//!
+//! In calls of many each copy of ours loads everybody's link: with more than [`ONE_COPY_OTHERS`] others to hear us one
+//! copy goes along at most, with more than [`NO_COPY_OTHERS`] none.
+
+use core::time::Duration;
+
+use crate::media::ceiling::{Ceiling, Losses, SETTLE};
+use crate::media::outcome::{Outcome, Tally};
+use crate::media::plan::{
+    BURSTY, CLEAN, DelayMode, LEAN, LIGHT, LOW, NARROW, PLAIN_CLEAN, PLAIN_LOSSY, Plan, RANDOM,
+};
+use crate::time::Time;
+
+/// More others than this, and two copies are too many.
+const ONE_COPY_OTHERS: usize = 3;
+/// More others than this, and one is.
+const NO_COPY_OTHERS: usize = 8;
+/// What the loss of the last moments is taken of, and of the last while.
+const MOMENT: Duration = Duration::from_secs(2);
+const WHILE: Duration = Duration::from_secs(6);
+/// Packets that must have been reported of a moment, and of a while.
+const MOMENT_PACKETS: u32 = 25;
+const WHILE_PACKETS: u32 = 60;
+/// One packet lost is no loss yet.
+const LOST_MIN: u32 = 3;
+/// Loss of a moment or a while that is answered, when chance hardly makes it of less: see [`Tally::surely`].
+const LOSSY: f32 = 0.01;
+/// Loss of a while that is none.
+const CALM: f32 = 0.005;
+/// Loss, as surely, that one copy is not enough for; and loss of a while that one is enough for again.
+const HEAVY: (f32, f32) = (0.03, 0.025);
+/// Runs longer than by chance that need copies from farther back, and that do not any more.
+const RUNS: (f32, f32) = (1.6, 1.3);
+/// How long a kind of copies is kept before it gives way to a lesser or another one.
+const KEPT: Duration = Duration::from_secs(8);
+/// How long it must have been calm at first, and at most.
+const HOLD: (Duration, Duration) = (WHILE, Duration::from_secs(60));
+/// Loss again within this after it was calm: the calm was believed too soon.
+const SOON: Duration = Duration::from_secs(30);
+/// A way shorter than this is short, and one that was is until it is longer than that.
+const SHORT: (Duration, Duration) = (Duration::from_millis(15), Duration::from_millis(25));
+/// How long it must have been short and calm.
+const SHORT_FOR: Duration = Duration::from_secs(5);
+
+/// How much is done about loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Clean,
+    Light,
+    Strong,
+}
+
+/// What a call is like, besides its losses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scene {
+    /// Members who hear us.
+    pub(super) others: usize,
+    /// All of them read copies.
+    pub(super) copies_read: bool,
+    /// The longest round trip to any of them, when known.
+    pub(super) round_trip: Option<Duration>,
+}
+
+/// The members who count.
+struct Worst<I>(I);
+
+impl<'a, I: Iterator<Item = &'a Outcome> + Clone> Losses for Worst<I> {
+    fn since(&self, then: Time, least: u32) -> Option<Tally> {
+        let tallies = self.0.clone().map(|outcome| outcome.since(then));
+        let known = tallies.filter(|tally| tally.expected >= least);
+        known.max_by(|a, b| a.loss().total_cmp(&b.loss()))
+    }
+
+    fn steady_since(&self, then: Time) -> (f32, usize) {
+        let all = self.0.clone().map(|outcome| outcome.steady_since(then));
+        all.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((0.0, 0))
+    }
+}
+
+/// The state of the choice.
+#[derive(Debug)]
+pub(super) struct Controller {
+    sealed: bool,
+    mode: DelayMode,
+    plan: Plan,
+    /// Since when it is in force.
+    since: Time,
+    level: Level,
+    level_since: Time,
+    bursty: bool,
+    ceiling: Ceiling,
+    hold: Duration,
+    /// When it was last taken for calm.
+    calmed_at: Option<Time>,
+    /// What was done before it was.
+    calmed_from: Level,
+    calm_since: Option<Time>,
+    short_since: Option<Time>,
+}
+
+impl Controller {
+    pub(super) fn new(sealed: bool, mode: DelayMode, now: Time) -> Self {
+        let plan = match (sealed, mode) {
+            (true, DelayMode::Low) => LOW,
+            (true, DelayMode::Ordinary | DelayMode::ByPath) => CLEAN,
+            (false, _) => PLAIN_CLEAN,
+        };
+        Self {
+            sealed,
+            mode,
+            plan,
+            since: now,
+            level: Level::Clean,
+            level_since: now,
+            bursty: false,
+            ceiling: Ceiling::new(),
+            hold: HOLD.0,
+            calmed_at: None,
+            calmed_from: Level::Light,
+            calm_since: None,
+            short_since: None,
+        }
+    }
+
+    /// What is in force.
+    pub(super) fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    /// From now on so; it shows with the next decision.
+    pub(super) fn set_mode(&mut self, mode: DelayMode) {
+        self.mode = mode;
+    }
+
+    /// Decides anew after something was reported. `outcomes` are of the members who told anything of late.
+    pub(super) fn decide<'a>(
+        &mut self,
+        outcomes: impl Iterator<Item = &'a Outcome> + Clone,
+        scene: Scene,
+        now: Time,
+    ) -> Plan {
+        let worst = Worst(outcomes.filter(move |outcome| outcome.counts(now)));
+        self.ceiling.judge(self.plan.wire(), self.since, &worst, now);
+        let runs = worst.0.clone().filter_map(|outcome| outcome.burstiness(now)).reduce(f32::max);
+        runs.into_iter().for_each(|runs| self.tell_runs(runs, now));
+        let level = self.next_level(&worst, now);
+        if level != self.level {
+            self.count_swing(level, now);
+            (self.level, self.level_since) = (level, now);
+        }
+        self.notice_short(scene, now);
+        let plan = self.choose(scene, now);
+        if plan != self.plan {
+            let before = worst.since(self.since + SETTLE, MOMENT_PACKETS);
+            let before = before.or_else(|| worst.since(now.back(MOMENT), 1)).unwrap_or_default();
+            self.ceiling.changed(self.plan.wire(), plan.wire(), before, now);
+            (self.plan, self.since) = (plan, now);
+        }
+        plan
+    }
+
+    /// Whether packets are lost in runs. A change of mind moves the delay by two frames, so it is not made often.
+    fn tell_runs(&mut self, burstiness: f32, now: Time) {
+        let runs = burstiness >= if self.bursty { RUNS.1 } else { RUNS.0 };
+        let free = self.level != Level::Strong || now - self.since >= KEPT;
+        if runs != self.bursty && (free || runs) {
+            self.bursty = runs;
+        }
+    }
+
+    fn next_level(&mut self, worst: &impl Losses, now: Time) -> Level {
+        let moment = worst.since(now.back(MOMENT), MOMENT_PACKETS).unwrap_or_default();
+        let past = worst.since(now.back(WHILE), WHILE_PACKETS);
+        let calm = past.is_some_and(|past| past.loss() <= CALM);
+        self.calm_since = calm.then(|| self.calm_since.unwrap_or(now));
+        let past = past.unwrap_or_default();
+        let entered = self.level_since + SETTLE;
+        let here = worst.since(entered.max(now.back(MOMENT)), MOMENT_PACKETS).unwrap_or_default();
+        let long_here = worst.since(entered.max(now.back(WHILE)), WHILE_PACKETS).unwrap_or_default();
+        let surely = |tally: Tally| if tally.lost < LOST_MIN { 0.0 } else { tally.surely() };
+        let heavy = surely(here).max(surely(long_here));
+        match self.level {
+            Level::Clean if surely(moment) >= LOSSY || surely(past) >= LOSSY => self.level_for_loss(now),
+            Level::Clean => Level::Clean,
+            Level::Light | Level::Strong if self.is_calm_for_long(now) => Level::Clean,
+            Level::Light if heavy >= if self.bursty { LOSSY } else { HEAVY.0 } => Level::Strong,
+            Level::Light => Level::Light,
+            Level::Strong if now - self.level_since < KEPT.max(self.hold) => Level::Strong,
+            // One copy is no help against runs, and where nothing is lost any more it will soon be calm.
+            Level::Strong if self.bursty || moment.lost == 0 || past.loss() >= HEAVY.1 => Level::Strong,
+            Level::Strong => Level::Light,
+        }
+    }
+
+    /// The first answer costs the network nothing. Who was calm only just now knows what is needed.
+    fn level_for_loss(&self, now: Time) -> Level {
+        if self.is_soon(now) { self.calmed_from } else { Level::Light }
+    }
+
+    fn is_soon(&self, now: Time) -> bool {
+        self.calmed_at.is_some_and(|at| now - at < SOON.max(self.hold))
+    }
+
+    /// The last six seconds are always looked back over, so the rest of the hold is waited for.
+    fn is_calm_for_long(&self, now: Time) -> bool {
+        self.calm_since.is_some_and(|since| now - since + WHILE >= self.hold)
+    }
+
+    /// Who goes up again soon after coming down is held longer from now on.
+    fn count_swing(&mut self, level: Level, now: Time) {
+        if level < self.level {
+            (self.calmed_at, self.calmed_from) = (Some(now), self.level);
+            return;
+        }
+        if self.is_soon(now) {
+            self.hold = (self.hold * 4).min(HOLD.1);
+        } else if self.level == Level::Clean {
+            self.hold = HOLD.0;
+        }
+        self.calmed_at = None;
+    }
+
+    fn notice_short(&mut self, scene: Scene, now: Time) {
+        let limit = if self.plan == LOW { SHORT.1 } else { SHORT.0 };
+        let short = self.level == Level::Clean && scene.round_trip.is_some_and(|trip| trip < limit);
+        self.short_since = short.then(|| self.short_since.unwrap_or(now));
+    }
+
+    fn choose(&self, scene: Scene, now: Time) -> Plan {
+        if !self.sealed {
+            return if self.level == Level::Clean { PLAIN_CLEAN } else { PLAIN_LOSSY };
+        }
+        let short = self.short_since.is_some_and(|since| now - since >= SHORT_FOR);
+        match self.mode {
+            DelayMode::Low => return LOW,
+            DelayMode::ByPath if short && self.ceiling.allows(LOW.wire()) => return LOW,
+            DelayMode::ByPath | DelayMode::Ordinary => {}
+        }
+        let copies = match scene.others {
+            _ if !scene.copies_read => Level::Clean,
+            others if others > NO_COPY_OTHERS => Level::Clean,
+            others if others > ONE_COPY_OTHERS => Level::Light,
+            _ => Level::Strong,
+        };
+        let wanted = match (self.level, self.level.min(copies)) {
+            (Level::Clean, _) => CLEAN,
+            (_, Level::Clean) => LEAN,
+            (_, Level::Light) => LIGHT,
+            (_, Level::Strong) if self.bursty => BURSTY,
+            (_, Level::Strong) => RANDOM,
+        };
+        let lesser: &[Plan] = if wanted.offsets[0] > 0 { &[LIGHT, LEAN] } else { &[LEAN] };
+        let mut choice = [wanted].into_iter().chain(lesser.iter().copied());
+        choice.find(|plan| self.ceiling.allows(plan.wire())).unwrap_or(NARROW)
+    }
+}
+
+#[cfg(test)]
+mod tests;
