@@ -21,6 +21,7 @@ mod socket;
 mod teller;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod voice;
 
 /// Commands that may wait for the voice thread; it takes them many times a second.

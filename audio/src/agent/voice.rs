@@ -26,6 +26,7 @@ use super::ears::{Devices, Ears};
 use super::instruments::Instruments;
 use super::socket::{Buffer, CallSocket, DATAGRAM_MAX};
 use super::teller::Teller;
+use super::turns::Turns;
 use super::{SOCKET, Settings};
 use crate::clock::Clock;
 use crate::device::Choice;
@@ -57,6 +58,7 @@ pub(super) struct Voice {
     notify: Box<dyn Fn() + Send>,
     backlog: VecDeque<AgentEvent>,
     statistics_at: Option<Time>,
+    turns: Turns,
     /// How the voice is to be encoded, until it is.
     plan: Option<EncoderPlan>,
     /// Something was left undone, so that the next wait is none.
@@ -94,6 +96,7 @@ impl Voice {
             notify,
             backlog: VecDeque::with_capacity(BACKLOG_MAX),
             statistics_at: None,
+            turns: Turns::default(),
             plan: None,
             more: false,
             ended: false,
@@ -118,6 +121,7 @@ impl Voice {
             self.obey_plan();
             self.figures(now);
             self.tell_all();
+            self.turns.took(self.clock.now().mono - now);
         }
     }
 
@@ -187,6 +191,7 @@ impl Voice {
                     let _ = self.instruments.set_plain(self.media.is_plain());
                     self.instruments.open(now);
                     self.statistics_at = Some(now + STATISTICS_EVERY);
+                    self.turns = Turns::default();
                 }
                 MediaOutput::CloseDevices => {
                     self.instruments.close();
@@ -352,6 +357,7 @@ impl Voice {
             frame: Duration::from_millis(u64::from(encoder.frame.ms())),
             fec: encoder.loss_percent > 0,
             overruns: self.instruments.overruns() + self.socket.unsent(),
+            turn: self.turns.percentile(99),
             ..Statistics::default()
         };
         self.media.fill(&mut statistics, now);

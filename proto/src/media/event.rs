@@ -177,6 +177,8 @@ pub struct Statistics {
     pub wire: (u32, u32),
     /// Our own address towards the network, where it is known.
     pub local: Option<SocketAddr>,
+    /// What 99 of 100 turns of the voice thread did not take longer than since the call began.
+    pub turn: Duration,
     /// Of each member.
     pub members: Vec<MemberStatistics>,
     /// What all this means.

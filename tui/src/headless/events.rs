@@ -319,7 +319,7 @@ fn figures(of: &Statistics) -> Value {
         "round_trip_us": of.round_trip.map(micros), "loss_in": of.loss_in, "loss_out": of.loss_out,
         "jitter_us": micros(of.jitter), "buffer_us": micros(of.buffer), "opened": of.opened, "lost": of.lost,
         "repaired": of.repaired, "concealed": of.concealed, "late": of.late, "bitrate": of.bitrate,
-        "frame_us": micros(of.frame), "overruns": of.overruns,
+        "frame_us": micros(of.frame), "overruns": of.overruns, "turn_us": micros(of.turn),
     })
 }
 

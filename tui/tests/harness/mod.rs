@@ -2,7 +2,9 @@
 //! a private sound world, and numbers for what was heard. Everything a scenario started ends with it.
 
 pub(crate) mod chord;
+pub(crate) mod hearing;
 pub(crate) mod process;
+pub(crate) mod road;
 pub(crate) mod signal;
 pub(crate) mod sound;
 pub(crate) mod terminal;
@@ -86,21 +88,24 @@ pub(crate) fn house() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tui is a folder of the workspace").to_owned()
 }
 
-/// What counts as heard: the median normalised cross-correlation over pieces. A call on a busy machine reaches 0.85
-/// and more with a voice; the same pieces against speech that is not theirs stay below 0.3.
-const LIKENESS_MIN: f64 = 0.7;
+/// What counts as heard: the median likeness of half seconds (`hearing`).
+pub(crate) const LIKENESS_MIN: f64 = 0.7;
+/// What somebody else's speech, or the same backwards, must stay below.
+const CONTROL_MAX: f64 = 0.6;
+/// Of so many half seconds a median tells something.
+const PIECES_MIN: usize = 5;
 /// How far the level may be off.
 const LEVEL_DB_MAX: f64 = 3.0;
 
 /// `said` came out at the other end, and as loud.
 #[expect(clippy::print_stdout, reason = "with --nocapture these are the figures")]
 pub(crate) fn assert_heard(what: &str, said: &[f32], came_out: &[f32], ahead: usize) {
-    let heard = signal::heard(said, came_out, ahead);
+    let heard = hearing::heard(said, came_out, ahead);
     println!("{what}: {heard:.3?}");
-    assert!(heard.pieces >= 10, "{what}: too little was said to tell: {heard:?}");
+    assert!(heard.pieces >= PIECES_MIN, "{what}: too little was said to tell: {heard:?}");
     assert!(heard.likeness >= LIKENESS_MIN, "{what}: below {LIKENESS_MIN}: {heard:?}");
     assert!(heard.level_db.abs() <= LEVEL_DB_MAX, "{what}: the level is off: {heard:?}");
     let backwards: Vec<f32> = said.iter().rev().copied().collect();
-    let control = signal::heard(&backwards, came_out, ahead);
-    assert!(control.likeness < LIKENESS_MIN / 1.4, "{what}: anything would have been found: {control:?}");
+    let control = hearing::heard(&backwards, came_out, ahead);
+    assert!(control.likeness < CONTROL_MAX, "{what}: anything would have been found: {control:?}");
 }

@@ -3,8 +3,9 @@
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
+use crate::harness::hearing;
 use crate::harness::process::{Headless, Server};
-use crate::harness::signal::{self, RATE, find, level_db, silences, voice_like};
+use crate::harness::signal::{self, RATE, level_db, silences, voice_like};
 use crate::harness::{Scratch, assert_heard, my_turn};
 
 /// Alice and bob, contacts of each other, each with a microphone that says `seconds` of an own voice.
@@ -61,7 +62,7 @@ impl Pair {
 /// before may fall into the moment between the microphone's opening and the other's first packet.
 pub(crate) fn assert_heard_in_file(who: &str, said: &[f32], heard: &[f32]) {
     let surely = &said[RATE..];
-    let meets = find(&surely[..RATE / 2], heard).at;
+    let meets = hearing::meets(surely, heard);
     let slack = meets.min(RATE / 2);
     assert_heard(who, surely, &heard[meets - slack..], slack);
 }

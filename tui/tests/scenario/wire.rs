@@ -14,8 +14,8 @@ use proto::invite::Invite;
 use proto::wire::datagram::{Kind, Payload, RTP_BYTES, Rtp};
 
 use crate::harness::process::{Headless, Server};
-use crate::harness::signal::{self, RATE, find, voice_like};
-use crate::harness::{Scratch, my_turn, wait_for};
+use crate::harness::signal::{self, RATE, voice_like};
+use crate::harness::{LIKENESS_MIN, Scratch, hearing, my_turn, wait_for};
 use crate::tap::{Copied, Tap};
 
 /// Voice packets by sender, each once, in order.
@@ -119,17 +119,17 @@ fn decoded(packets: &[impl AsRef<[u8]>]) -> Vec<f32> {
     sound
 }
 
-/// Whether `voice` is in `sound`: the median over short pieces, because a call stretches time a little whenever the
-/// network does.
+/// Whether `voice` is in `sound`.
 #[expect(clippy::print_stdout, reason = "with --nocapture these are the figures")]
 fn is_in(voice: &[f32], sound: &[f32]) -> bool {
-    let pieces = voice[RATE..].chunks_exact(RATE / 5).step_by(2).take(7);
-    let likeness = signal::median(pieces.map(|piece| find(piece, sound).likeness));
-    println!("likeness {likeness:.2} of {LIKENESS_MIN}");
-    likeness >= LIKENESS_MIN
+    let surely = &voice[RATE..];
+    let meets = hearing::meets(surely, sound);
+    let slack = meets.min(RATE / 2);
+    let heard = hearing::heard(surely, &sound[meets - slack..], slack);
+    println!("{heard:.2?}");
+    heard.likeness >= LIKENESS_MIN
 }
 
 const SECONDS: f64 = 4.0;
 const TAG_BYTES: usize = 16;
-const LIKENESS_MIN: f64 = 0.6;
 const FIRST_BYTES_MIN: usize = 64;

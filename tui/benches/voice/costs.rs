@@ -1,0 +1,72 @@
+//! What a call costs: the processor's time of one client, and how long the turns of its voice thread take.
+//!
+//! The client has a file of speech for a microphone and no speaker: no sound server is in it, while the codec has as much
+//! to do as with a person.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::harness::Scratch;
+use super::harness::process::{Headless, Server};
+use super::harness::signal::write_wav;
+use super::harness::vitals::processor_seconds;
+use super::table::{Aim, Table};
+use super::take::Studio;
+
+/// A way of calling, and what it may cost in percent of a core.
+const WAYS: [(&str, &[&str], f64); 2] = [
+    ("processor of a call without processing", &["--processing", "off"], 2.0),
+    ("processor of a call with processing", &["--processing", "on"], 3.5),
+];
+const SETTLE: Duration = Duration::from_secs(5);
+const WATCHED: Duration = Duration::from_secs(20);
+
+pub(crate) fn rows(table: &mut Table, studio: &Studio, takes: u64) {
+    let mut turns = Vec::new();
+    for (what, arguments, most) in WAYS {
+        let option = arguments.first().filter(|option| !super::known(option));
+        if let Some(option) = option {
+            table.without(what, &format!("this tincan has no {option}"));
+            continue;
+        }
+        let costs: Vec<(f64, f64)> = (0..takes).map(|_| watch(studio, arguments)).collect();
+        let shares: Vec<f64> = costs.iter().map(|cost| cost.0).collect();
+        table.row(what, Aim::AtMost(most), &shares, " % of a core", 2);
+        turns = costs.iter().map(|cost| cost.1).collect();
+    }
+    table.row("one turn of the voice thread, p99", Aim::AtMost(1.0), &turns, " ms", 3);
+}
+
+/// Percent of a core and p99 of a turn in milliseconds, of a client in a call of two.
+fn watch(studio: &Studio, arguments: &[&str]) -> (f64, f64) {
+    let scratch = Scratch::new("costs");
+    let server = Server::start(&scratch);
+    let speech = scratch.join("speech.wav");
+    let sentences = studio.material.sentences.first().map_or(0, |sentence| sentence.span.from);
+    let said = &studio.material.samples[sentences..];
+    let length = ((SETTLE + WATCHED).as_secs() as usize + 10) * super::harness::signal::RATE;
+    let endless: Vec<f32> = said.iter().copied().cycle().take(length).collect();
+    write_wav(&speech, &endless);
+    let sound = format!("wav:{}", speech.display());
+    let start = |name: &str| {
+        let place: Vec<&str> = arguments.iter().copied().chain([server.invite.as_str()]).collect();
+        Headless::start_at(&scratch, name, &place, &sound, &[])
+    };
+    let (mut alice, mut bob) = (start("alice"), start("bob"));
+    alice.befriend(&mut bob);
+    alice.say("call bob");
+    bob.expect("incoming_call");
+    bob.say("answer");
+    alice.expect("call_live");
+    bob.expect("call_live");
+    sleep(SETTLE);
+    let before = processor_seconds(alice.pid());
+    sleep(WATCHED);
+    let used = processor_seconds(alice.pid()) - before;
+    alice.say("status");
+    let status = alice.expect("status");
+    assert_eq!(status["call"]["state"], "live", "{status}");
+    let turn = status["statistics"]["turn_us"].as_f64().unwrap_or(f64::NAN) / 1_000.0;
+    let _ = (alice.quit(), bob.quit());
+    (100.0 * used / WATCHED.as_secs_f64(), turn)
+}
