@@ -60,6 +60,44 @@ impl Meter {
     }
 }
 
+/// What is wrong with a microphone's samples, which a meter does not show. Taken as they come, before any processing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extremes {
+    /// Samples seen.
+    pub all: u64,
+    /// Of these, those that are nothing at all: no microphone that works is as quiet as that for long.
+    pub zero: u64,
+    /// Of these, those at full scale.
+    pub full: u64,
+}
+
+impl Extremes {
+    /// Less is 20 dB below the least bit of 16.
+    const ZERO: f32 = 3e-6;
+    const FULL: f32 = 0.999;
+    /// From this share of samples on at full scale it is heard.
+    const CLIPPED: u64 = 1_000;
+
+    /// Takes the next samples, any number of them.
+    pub fn push(&mut self, samples: &[f32]) {
+        self.all += samples.len() as u64;
+        for level in samples.iter().map(|sample| sample.abs()) {
+            self.zero += u64::from(level < Self::ZERO);
+            self.full += u64::from(level >= Self::FULL);
+        }
+    }
+
+    /// Whether there was nothing but nothing.
+    pub fn is_silent(&self) -> bool {
+        self.all > 0 && self.zero == self.all
+    }
+
+    /// Whether one in a thousand samples was at full scale.
+    pub fn is_clipped(&self) -> bool {
+        self.all > 0 && self.full * Self::CLIPPED >= self.all
+    }
+}
+
 /// Amplitude (1.0 is full scale) to dBFS, not below [`FLOOR_DBFS`].
 pub fn to_db(amplitude: f32) -> f32 {
     if amplitude > 0.0 { (20.0 * amplitude.log10()).max(FLOOR_DBFS) } else { FLOOR_DBFS }
@@ -108,6 +146,25 @@ mod tests {
         assert!((meter.level().peak + PEAK_FALL_DB_PER_SECOND).abs() < 0.5, "one second later");
         meter.reset();
         assert_eq!(meter.level(), Level { peak: FLOOR_DBFS, rms: FLOOR_DBFS });
+    }
+
+    #[test]
+    fn silence_and_full_scale_are_told_apart_from_quiet_and_loud() {
+        let of = |samples: &[f32]| {
+            let mut extremes = Extremes::default();
+            samples.chunks(7).for_each(|some| extremes.push(some));
+            (extremes.is_silent(), extremes.is_clipped())
+        };
+        assert_eq!(of(&[]), (false, false), "nothing seen is no fault");
+        assert_eq!(of(&[0.0; 48_000]), (true, false));
+        assert_eq!(of(&sine(1e-4, 48_000)), (false, false));
+        assert_eq!(of(&sine(0.9, 48_000)), (false, false));
+        let loud: Vec<f32> = sine(1.2, 48_000).into_iter().map(|s| s.clamp(-1.0, 1.0)).collect();
+        assert_eq!(of(&loud), (false, true));
+        let mut click = vec![0.1; 48_000];
+        click[5] = 1.0;
+        assert_eq!(of(&click), (false, false));
+        assert_eq!(of(&[f32::NAN; 9]), (false, false));
     }
 
     #[test]

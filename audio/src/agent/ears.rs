@@ -11,12 +11,15 @@ use proto::media::blame::Fault;
 use proto::media::{Condition, HalfState, MediaInput, SoundEvent};
 
 use crate::frame::SAMPLE_RATE;
+use crate::level::Extremes;
 use crate::playout::{PlayoutCounters, PlayoutStats};
 
 /// Seconds that the share of invented frames looks back over.
 const SECONDS: usize = 10;
 /// Samples lost within a second that are trouble: a fiftieth of it is heard by everybody.
 const TROUBLE_SAMPLES: u64 = SAMPLE_RATE as u64 / 50;
+/// So long a microphone may give nothing at all before it is a fault: some take their time to wake up.
+const SILENT_SECONDS: u32 = 4;
 /// For how long trouble is told after it was last there: a crackle now and then is a trouble that stays.
 const TROUBLE_STAYS: Duration = Duration::from_secs(5);
 
@@ -95,6 +98,9 @@ impl Half {
 pub(super) struct Devices {
     microphone: Half,
     speaker: Half,
+    /// Seconds in a row that our microphone gave nothing at all.
+    silent: u32,
+    clipped_at: Option<Time>,
     /// As told last.
     condition: Condition,
 }
@@ -120,6 +126,26 @@ impl Devices {
         self.condition.speaker_trouble = self.speaker.trouble(speaker, now);
     }
 
+    /// Closes a second of the microphone's samples.
+    pub(super) fn hear(&mut self, extremes: Extremes, now: Time) {
+        let silent = extremes.is_silent() && !self.condition.muted;
+        self.silent = if silent { self.silent.saturating_add(1) } else { 0 };
+        if extremes.is_clipped() {
+            self.clipped_at = Some(now);
+        }
+        self.clipped_at.take_if(|at| now - *at >= TROUBLE_STAYS);
+    }
+
+    /// What is wrong with our microphone.
+    fn fault(&self) -> Option<Fault> {
+        match self.condition {
+            Condition { muted: true, .. } => None,
+            Condition { microphone_trouble: true, .. } => Some(Fault::Fails),
+            Condition { .. } if self.silent >= SILENT_SECONDS => Some(Fault::Silent),
+            Condition { .. } => self.clipped_at.map(|_| Fault::Clips),
+        }
+    }
+
     /// Our voice is stopped at its source, or not.
     pub(super) fn mute(&mut self, muted: bool) {
         self.condition.muted = muted;
@@ -128,9 +154,8 @@ impl Devices {
     /// What only our devices know, for the appraisal of the call.
     pub(super) fn ourselves(&self, delays: (Duration, Duration, Duration)) -> Ourselves {
         let (capture, look_ahead, speaker) = delays;
-        let Condition { muted, microphone_trouble, speaker_trouble, .. } = self.condition;
-        let microphone = (microphone_trouble && !muted).then_some(Fault::Fails);
-        Ourselves { muted, microphone, speaker_trouble, capture, look_ahead, speaker }
+        let Condition { muted, speaker_trouble, .. } = self.condition;
+        Ourselves { muted, microphone: self.fault(), speaker_trouble, capture, look_ahead, speaker }
     }
 
     /// What is to be told; the same again is no news.
@@ -185,6 +210,30 @@ mod tests {
         assert_eq!(said(1_060, 960, 3), (true, true));
         assert_eq!(said(1_060, 960, 7), (true, false));
         assert_eq!(said(0, 0, 9), (false, false), "another device counts from zero");
+    }
+
+    #[test]
+    fn a_microphone_that_gives_nothing_or_too_much_is_at_fault_unless_it_is_muted() {
+        let silent = Extremes { all: 48_000, zero: 48_000, full: 0 };
+        let speech = Extremes { all: 48_000, zero: 90, full: 0 };
+        let loud = Extremes { full: 400, ..speech };
+        let mut devices = Devices::default();
+        let mut said = |extremes, second| {
+            devices.hear(extremes, Time::secs(second));
+            devices.ourselves(Default::default()).microphone
+        };
+        assert_eq!([1, 2, 3].map(|second| said(silent, second)), [None; 3]);
+        assert_eq!(said(silent, 4), Some(Fault::Silent));
+        assert_eq!((said(speech, 5), said(loud, 6)), (None, Some(Fault::Clips)));
+        assert_eq!((said(speech, 10), said(speech, 11)), (Some(Fault::Clips), None));
+        assert_eq!(
+            (12..20).map(|second| said(Extremes::default(), second)).last(),
+            Some(None),
+            "no hardware"
+        );
+        devices.mute(true);
+        (20..30).for_each(|second| devices.hear(silent, Time::secs(second)));
+        assert_eq!(devices.ourselves(Default::default()).microphone, None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::device::opener::{Ask, Opener, Told};
 use crate::device::pace::{BLOCK, Pace};
 use crate::device::{Choice, DeviceError, Software};
 use crate::frame::{FrameDuration, OpusFrame, SAMPLE_RATE};
+use crate::level::Extremes;
 use crate::mixer::Mixer;
 use crate::playout::{Playout, PlayoutStats};
 use crate::ring::{self, FrameRx, FrameTx};
@@ -335,6 +336,11 @@ impl Instruments {
     pub(super) fn lost_samples(&self) -> (u64, u64) {
         let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::overruns);
         (microphone, self.speaker.as_ref().map_or(0, SpeakerLine::underruns))
+    }
+
+    /// What is wrong with the samples of the last second; a device without hardware may be silent as it likes.
+    pub(super) fn take_extremes(&mut self) -> Extremes {
+        self.microphone.as_mut().map(MicrophoneLine::take_extremes).unwrap_or_default()
     }
 
     /// How much sound the microphone gives at once, what the encoder looks ahead, and how much waits for the speaker. A

@@ -11,6 +11,7 @@ use crate::device::callback::Pulse;
 use crate::device::opener::Line;
 use crate::device::pace::BLOCK;
 use crate::frame::SAMPLE_RATE;
+use crate::level::Extremes;
 use crate::resample::Resampler;
 use crate::ring::{FrameTx, PcmRx, PcmTx};
 
@@ -44,13 +45,21 @@ pub(super) struct MicrophoneLine {
     resampler: Option<Resampler>,
     beginning: Beginning,
     stale: u64,
+    extremes: Extremes,
 }
 
 impl MicrophoneLine {
     pub(super) fn new(line: Line<PcmRx>) -> Self {
         let Line { ring, rate, name, pulse } = line;
         let resampler = (rate != SAMPLE_RATE).then(|| Resampler::new(rate, SAMPLE_RATE));
-        Self { ring, rate, resampler, beginning: Beginning { name, pulse, told: false }, stale: 0 }
+        Self {
+            ring,
+            rate,
+            resampler,
+            beginning: Beginning { name, pulse, told: false },
+            stale: 0,
+            extremes: Extremes::default(),
+        }
     }
 
     /// The device's name, once, when its first sound came.
@@ -60,6 +69,11 @@ impl MicrophoneLine {
 
     pub(super) fn overruns(&self) -> u64 {
         self.ring.counters().dropped() + self.stale
+    }
+
+    /// What is wrong with its samples since the last time.
+    pub(super) fn take_extremes(&mut self) -> Extremes {
+        std::mem::take(&mut self.extremes)
     }
 
     /// How much sound the device gives at once; asked once a second, it is the most of that second.
@@ -78,6 +92,7 @@ impl MicrophoneLine {
             if count == 0 {
                 return;
             }
+            self.extremes.push(&block[..count]);
             match &mut self.resampler {
                 None => capture.push(&block[..count], frames),
                 Some(resampler) => {

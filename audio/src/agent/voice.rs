@@ -342,6 +342,7 @@ impl Voice {
         }
         let (microphone, speaker) = self.instruments.lost_samples();
         self.devices.count(microphone, speaker, now);
+        self.devices.hear(self.instruments.take_extremes(), now);
         self.tell_condition(now);
     }
 

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::id::{CallId, Ssrc};
+use crate::limits::COPIES_MAX;
 use crate::media::appraise::Appraisal;
 use crate::media::command::BaseKey;
 use crate::media::tools::ToolEvent;
@@ -171,7 +172,9 @@ pub struct Statistics {
     pub overruns: u64,
     /// Opus repairs single losses by itself (in-band forward error correction).
     pub fec: bool,
-    /// Bits per second of Opus that were sent in the last second.
+    /// Copies of earlier frames that go with each packet: how many frames back each reaches; 0 for none.
+    pub copies: [u8; COPIES_MAX],
+    /// Bits per second of Opus that were sent in the last second, without copies.
     pub payload: u32,
     /// Bits per second on the wire, out and in: with seals, headers, reports and copies.
     pub wire: (u32, u32),

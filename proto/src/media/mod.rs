@@ -277,6 +277,7 @@ impl Media {
                 let fill =
                     |speaker: &speakers::Speaker| speaker.reception.fill(speaker.ssrc, statistics, now);
                 live.speakers.iter().for_each(fill);
+                statistics.copies = live.outgoing.copied();
                 let path = Some(Path::Relay(live.binding.relay_addr()));
                 statistics.members.iter_mut().for_each(|member| member.path = path);
             }

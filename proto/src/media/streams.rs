@@ -162,6 +162,11 @@ impl Outgoing {
         self.offsets = if self.is_plain() { Offsets::default() } else { offsets };
     }
 
+    /// How many frames back each copy reaches that goes with a packet; 0 for none.
+    pub(super) fn copied(&self) -> Offsets {
+        self.offsets
+    }
+
     /// Seals a report.
     pub(super) fn report(
         &mut self,
