@@ -3,6 +3,7 @@
 //!
 //! Commands wait until the login is done, so that a script can be piped in; the end of input quits.
 
+mod call;
 mod commands;
 mod events;
 mod words;
@@ -95,12 +96,13 @@ impl Headless {
 
     /// Prints what happened; gives the exit when it was the end.
     fn tell(&mut self, told: &Told) -> anyhow::Result<Option<Exit>> {
+        self.reporter.now = self.session.now().mono;
         for value in self.reporter.report(told) {
             print(&value)?;
         }
         match told {
             Told::Client(event) => return self.react(event),
-            Told::Trouble(_) | Told::Sound(_) | Told::Server(_) => {}
+            Told::Trouble(_) | Told::Sound(_) | Told::Volume(..) | Told::Server(_) => {}
         }
         Ok(None)
     }
@@ -146,10 +148,14 @@ impl Headless {
                 self.session.sound(SoundCommand::Mute(mute));
                 self.reporter.muted = mute;
             }
-            Ok(Some(Wish::Volume { who, percent })) => match self.reporter.ssrc(&who) {
-                Some(ssrc) => self.session.sound(SoundCommand::Volume { ssrc, percent }),
-                None => print(&events::error("no_call", &format!("{who} is in no call with you")))?,
-            },
+            Ok(Some(Wish::Volume { who, percent })) => {
+                if self.session.volume(&who, percent)? {
+                    self.reporter.volume(&who, percent);
+                } else {
+                    print(&events::error("no_call", &format!("{who} is in no call with you")))?;
+                }
+            }
+            Ok(Some(Wish::Figures(on))) => self.reporter.figures_wanted = on,
             Ok(Some(Wish::Status)) => print(&self.reporter.status())?,
             Ok(Some(Wish::Help)) => print(&commands::help())?,
             Ok(Some(Wish::Quit)) => return Ok(false),

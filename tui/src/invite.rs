@@ -50,7 +50,7 @@ fn react(session: &mut Session, told: &Told, tries: u32) -> anyhow::Result<Optio
             complain(why)?;
             return Ok(Some(Exit::Unreachable));
         }
-        Told::Trouble(_) | Told::Sound(_) | Told::Server(_) => return Ok(None),
+        Told::Trouble(_) | Told::Sound(_) | Told::Volume(..) | Told::Server(_) => return Ok(None),
     };
     if let Event::Invite(url) = event {
         return print(url).map(Some);

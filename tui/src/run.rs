@@ -126,6 +126,7 @@ impl Run {
             let msg = match told {
                 Told::Client(event) => Msg::Client(event),
                 Told::Sound(event) => Msg::Sound(event),
+                Told::Volume(who, percent) => Msg::Volume(who, percent),
                 Told::Server(key) => Msg::Server(key),
                 Told::Trouble(why) => Msg::Trouble(Safe::line(&why)),
             };
@@ -143,6 +144,7 @@ impl Run {
                 None | Some(Effect::Bell | Effect::Redraw | Effect::Suspend) => {}
                 Some(Effect::Send(command)) => self.session.command(command)?,
                 Some(Effect::Sound(command)) => self.session.sound(command),
+                Some(Effect::Volume { who, percent }) => drop(self.session.volume(&who, percent)?),
                 Some(Effect::Quit) => return Ok(Some(Exit::Ok)),
                 Some(Effect::History(who)) => {
                     let lines = self.session.chat(&who)?.into_iter().map(line).collect();

@@ -154,7 +154,11 @@ impl Screen {
             Effect::Bell => self.terminal.bell(),
             Effect::Redraw => self.changed(Terminal::redraw),
             Effect::Suspend => self.suspend()?,
-            Effect::Send(_) | Effect::Sound(_) | Effect::History(_) | Effect::Quit => {
+            Effect::Send(_)
+            | Effect::Sound(_)
+            | Effect::Volume { .. }
+            | Effect::History(_)
+            | Effect::Quit => {
                 return Ok(Some(effect));
             }
         }

@@ -28,12 +28,14 @@ use crate::peers::{PeerEvent, Peers};
 use crate::server_link::LinkEvent;
 use crate::session::mind::{Act, Mind};
 use crate::session::spoken::Spoken;
+use crate::session::volumes::Volumes;
 use crate::store::{ChatLine, Fate};
 use crate::target::{Address, Protocol, Target};
 use crate::visit::Door;
 
 mod mind;
 mod spoken;
+mod volumes;
 
 /// What a session begins with.
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub enum Told {
     Client(Event),
     /// By the media agent.
     Sound(SoundEvent),
+    /// Somebody who joined is played as loud as the last time, in percent.
+    Volume(Name, u16),
     /// The key of the server we are connected to, which the handshake has checked.
     Server(Fingerprint),
     /// The connection failed: why, in a sentence. The machine tries again.
@@ -81,6 +85,7 @@ pub struct Session {
     /// Texts on their way into the outbox, by the screen's counter.
     unsaved: VecDeque<(u64, String)>,
     in_call: bool,
+    volumes: Volumes,
     profile: Profile,
 }
 
@@ -128,6 +133,7 @@ impl Session {
             invites: VecDeque::new(),
             unsaved: VecDeque::new(),
             in_call: false,
+            volumes: Volumes::default(),
             profile,
         };
         session.carry_out()?;
@@ -395,8 +401,11 @@ impl Session {
             | Event::Refused { .. }
             | Event::IdentityChanged(_) => {}
         }
+        self.volumes.notice(&event);
+        let joined = if let Event::Joined { who, .. } = &event { Some(who.clone()) } else { None };
         self.hand_out(event);
-        Ok(())
+        // Told after the one it is about.
+        joined.map_or(Ok(()), |who| self.recall_volume(&who))
     }
 
     fn remember_server(&mut self) {

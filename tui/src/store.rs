@@ -11,8 +11,10 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use proto::Wall;
 use proto::client::{Kind, Row, Save};
-use proto::id::{MsgId, Name};
+use proto::id::{MsgId, Name, Principal};
 use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::limits::VOLUME_PERCENT_MAX;
 
 /// The store of one server.
 #[derive(Debug)]
@@ -78,11 +80,15 @@ impl Store {
 
     fn migrate(&self) -> anyhow::Result<()> {
         let version: i64 = self.sqlite.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match version {
-            0 => Ok(self.sqlite.execute_batch(SCHEMA)?),
-            VERSION => Ok(()),
-            later => bail!("it was written by a later version of tincan ({later}); use that one"),
+        let done = usize::try_from(version).unwrap_or(usize::MAX);
+        let Some(steps) = STEPS.get(done..) else {
+            bail!("it was written by a later version of tincan ({version}); use that one");
+        };
+        for (step, version) in steps.iter().zip(done + 1..) {
+            // Each step with its number or not at all.
+            self.sqlite.execute_batch(&format!("BEGIN; {step} PRAGMA user_version = {version}; COMMIT;"))?;
         }
+        Ok(())
     }
 
     /// All rows, for the machine's start. Kinds of a later version are left alone.
@@ -169,6 +175,29 @@ impl Store {
         Ok(lines)
     }
 
+    /// How loud somebody is played, in percent of what they send.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn set_volume(&mut self, who: &Principal, percent: u16) -> anyhow::Result<()> {
+        self.begin()?;
+        let sql = "INSERT OR REPLACE INTO volume (who, percent) VALUES (?1, ?2)";
+        self.sqlite.prepare_cached(sql)?.execute(params![volume_key(who), percent])?;
+        Ok(())
+    }
+
+    /// How loud somebody is played; none when nobody ever said.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn volume(&self, who: &Principal) -> anyhow::Result<Option<u16>> {
+        let mut statement = self.sqlite.prepare_cached("SELECT percent FROM volume WHERE who = ?1")?;
+        let percent: Option<i64> =
+            statement.query_row(params![volume_key(who)], |row| row.get(0)).optional()?;
+        let within = |percent: i64| u16::try_from(percent).unwrap_or(100).min(VOLUME_PERCENT_MAX);
+        Ok(percent.map(within))
+    }
+
     fn begin(&mut self) -> anyhow::Result<()> {
         if !self.open {
             self.sqlite.execute_batch("BEGIN IMMEDIATE")?;
@@ -209,22 +238,29 @@ impl Fate {
     }
 }
 
-const VERSION: i64 = 1;
-const SCHEMA: &str = "
-    BEGIN;
-    CREATE TABLE row (kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key))
+/// A key is who they are, whatever they are called; a guest has nothing but a name.
+fn volume_key(who: &Principal) -> String {
+    match who {
+        Principal::Key(key) => key.openssh(),
+        Principal::Guest(name) => format!("~{}", name.folded()),
+    }
+}
+
+/// How the file comes from each version to the next; the first makes it.
+const STEPS: [&str; 2] = [
+    "CREATE TABLE row (kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key))
         STRICT, WITHOUT ROWID;
     CREATE TABLE chat (n INTEGER PRIMARY KEY, who TEXT NOT NULL, id BLOB NOT NULL, mine INTEGER NOT NULL,
         sent_ms INTEGER NOT NULL, text TEXT NOT NULL, fate INTEGER NOT NULL, UNIQUE (who, id, mine)) STRICT;
-    CREATE INDEX chat_of ON chat (who, n);
-    PRAGMA user_version = 1;
-    COMMIT;
-";
+    CREATE INDEX chat_of ON chat (who, n);",
+    "CREATE TABLE volume (who TEXT PRIMARY KEY, percent INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::Scratch;
+    use proto::id::Fingerprint;
 
     fn save(kind: Kind, key: &[u8], value: Option<&[u8]>) -> Save {
         Save { kind, key: key.to_vec(), value: value.map(<[u8]>::to_vec) }
@@ -285,6 +321,45 @@ mod tests {
         let told = store.chat(&Name::parse("bob").unwrap(), 2).unwrap();
         assert_eq!(told.iter().map(|l| l.id.0[0]).collect::<Vec<_>>(), [1, 2]);
         assert_eq!((told[0].fate, told[1].fate), (Fate::Delivered, Fate::Waiting));
+    }
+
+    #[test]
+    fn volumes_are_kept_by_who_somebody_is() {
+        let scratch = Scratch::new("volume");
+        let path = scratch.path().join("store.db");
+        let (key, other) = (Principal::Key(Fingerprint([1; 32])), Principal::Key(Fingerprint([2; 32])));
+        let guest = Principal::Guest(Name::parse("Gina").unwrap());
+        let mut store = Store::open(&path).unwrap();
+        for (who, percent) in [(&key, 80), (&guest, 150), (&key, 70)] {
+            store.set_volume(who, percent).unwrap();
+        }
+        store.commit().unwrap();
+        store.sqlite.execute("UPDATE volume SET percent = 9999 WHERE who LIKE '~%'", []).unwrap();
+        drop(store);
+        let store = Store::open(&path).unwrap();
+        let volume = |who| store.volume(who).unwrap();
+        assert_eq!((volume(&key), volume(&other)), (Some(70), None));
+        assert_eq!(volume(&Principal::Guest(Name::parse("gina").unwrap())), Some(VOLUME_PERCENT_MAX));
+    }
+
+    #[test]
+    fn a_store_of_the_first_version_is_brought_to_this_one_and_keeps_its_rows() {
+        let scratch = Scratch::new("migrate");
+        let path = scratch.path().join("store.db");
+        let first = Connection::open(&path).unwrap();
+        first.execute_batch(&format!("{} PRAGMA user_version = 1;", STEPS[0])).unwrap();
+        let row = "INSERT INTO row VALUES (?1, x'6b', x'76')";
+        first.execute(row, params![Kind::Profile as i64]).unwrap();
+        drop(first);
+        let mut store = Store::open(&path).unwrap();
+        store.set_volume(&Principal::Key(Fingerprint([1; 32])), 80).unwrap();
+        store.commit().unwrap();
+        assert_eq!(store.rows().unwrap()[0].value, b"v");
+        drop(store);
+        let version: i64 =
+            Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(version, 2);
+        Store::open(&path).unwrap();
     }
 
     #[test]

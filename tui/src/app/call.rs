@@ -6,11 +6,18 @@ use std::time::Duration;
 use proto::client::EndReason;
 use proto::id::{Name, Ssrc};
 use proto::limits::MEMBERS_MAX;
-use proto::media::{HalfState, Levels, Statistics};
+use proto::media::summary::Summary;
+use proto::media::{HalfState, Levels, MemberState, Statistics};
+
 use proto::{Safe, Time};
 
+use figures::{Figures, MemberFigures};
+
+mod blame;
+pub mod figures;
 mod words;
 
+pub use blame::{blame, percent, rating, summed_up};
 pub use words::{Whom, among, clock, ended, ended_note, parted, parted_word, trouble};
 
 /// Keys are ignored for so long after the window of an incoming call opens over the list: what was meant for the
@@ -37,8 +44,12 @@ pub struct Call {
     pub plain: bool,
     /// One's own level.
     pub you: Meter,
-    /// The newest figures.
+    /// The newest figures, as the agent tells them.
     pub statistics: Option<Box<Statistics>>,
+    /// The same as they are shown.
+    pub figures: Figures,
+    /// All figures so far, for the line at the end.
+    pub summary: Summary,
     /// Which of the parties the volume keys act on.
     chosen: usize,
 }
@@ -56,6 +67,14 @@ pub struct Party {
     pub level: Meter,
     /// How loud they are played, in percent.
     pub volume: u16,
+    /// Their stream, also after they left.
+    pub stream: Option<Ssrc>,
+    /// They say that they are muted.
+    pub muted: bool,
+    /// They say that they keep what is said.
+    pub recording: bool,
+    /// Their figures, as they are shown.
+    pub figures: MemberFigures,
 }
 
 /// How far somebody is in a call.
@@ -128,7 +147,17 @@ impl Incoming {
 
 impl Party {
     fn new(name: Name) -> Self {
-        Self { name, being: Being::Called, guest: false, level: Meter::default(), volume: 100 }
+        Self {
+            name,
+            being: Being::Called,
+            guest: false,
+            level: Meter::default(),
+            volume: 100,
+            stream: None,
+            muted: false,
+            recording: false,
+            figures: MemberFigures::default(),
+        }
     }
 
     /// Their stream, when they are in.
@@ -170,7 +199,8 @@ impl Call {
     /// A call with these in this phase. Whoever is named twice is there once.
     pub fn new(with: impl IntoIterator<Item = Name>, phase: Phase, plain: bool) -> Self {
         let (you, parties) = (Meter::default(), Vec::new());
-        let mut call = Self { parties, phase, plain, you, statistics: None, chosen: 0 };
+        let (figures, summary) = (Figures::default(), Summary::default());
+        let mut call = Self { parties, phase, plain, you, statistics: None, figures, summary, chosen: 0 };
         for name in with {
             call.enter(name);
         }
@@ -254,6 +284,35 @@ impl Call {
         let shown = |at: &usize| self.parties[*at].shown(now);
         let next = if down { (at + 1..self.parties.len()).find(shown) } else { (0..at).rev().find(shown) };
         self.chosen = next.unwrap_or(at);
+    }
+
+    /// Whose stream it is.
+    pub fn speaker(&self, ssrc: Ssrc) -> Option<&Party> {
+        self.parties.iter().find(|party| party.stream == Some(ssrc))
+    }
+
+    /// Takes what a member says of itself.
+    pub fn member(&mut self, state: MemberState) {
+        if let Some(party) = self.parties.iter_mut().find(|party| party.ssrc() == Some(state.ssrc)) {
+            (party.muted, party.recording) = (state.muted, state.recording);
+        }
+    }
+
+    /// Takes new figures; true when something shown is another.
+    pub fn measured(&mut self, statistics: Box<Statistics>) -> bool {
+        self.summary.take(&statistics.second());
+        let before = (self.figures.clone(), self.parties.iter().map(|p| p.figures).collect::<Vec<_>>());
+        self.figures.take(&statistics);
+        for member in &statistics.members {
+            let party = self.parties.iter_mut().find(|party| party.ssrc() == Some(member.ssrc));
+            party.into_iter().for_each(|party| party.figures.take(member));
+        }
+        let first = self.statistics.is_none();
+        let still = |before: &Statistics| (before.frame, before.fec, before.copies, before.local);
+        let changed = self.statistics.as_deref().map(still) != Some(still(&statistics));
+        self.statistics = Some(statistics);
+        let after = (self.figures.clone(), self.parties.iter().map(|p| p.figures).collect::<Vec<_>>());
+        first || changed || before != after
     }
 
     /// Takes new levels; true when a step of a meter changed.

@@ -23,6 +23,8 @@ pub enum Msg {
     Server(Fingerprint),
     /// The connection failed, and why.
     Trouble(Safe),
+    /// They are played as loud as they were the last time, in percent.
+    Volume(Name, u16),
     /// The model's deadline passed.
     Tick,
 }
@@ -34,6 +36,13 @@ pub enum Effect {
     Send(Command),
     /// Tell the agent.
     Sound(SoundCommand),
+    /// Play somebody in the call as loud, and remember it.
+    Volume {
+        /// Who.
+        who: Name,
+        /// Percent of what they send.
+        percent: u16,
+    },
     /// Read the older lines of this chat from the store.
     History(Name),
     /// Ring the bell.

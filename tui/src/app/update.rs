@@ -52,6 +52,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         }
         Msg::Server(key) => model.server_key = Some(key),
         Msg::Trouble(why) => events::trouble(model, why),
+        Msg::Volume(who, percent) => calls::volume(model, &who, percent),
         Msg::Tick => {}
     }
     if let Some(call) = &mut model.call {

@@ -14,6 +14,7 @@ pub(super) enum Wish {
     Say { to: Name, text: String },
     Mute(bool),
     Volume { who: Name, percent: u16 },
+    Figures(bool),
     Status,
     Help,
     Quit,
@@ -33,7 +34,8 @@ const TABLE: &[(&str, &str)] = &[
     ("decline", "decline the incoming call"),
     ("hangup", "leave the call, or stop calling"),
     ("mute on|off", "close or open the microphone"),
-    ("volume NAME PERCENT", "how loud they are played, 0 to 200"),
+    ("volume NAME PERCENT", "how loud they are played, 0 to 200; it is remembered"),
+    ("figures on|off", "tell the figures of the call every second"),
     ("say NAME TEXT", "send a text"),
     ("status", "tell how things are"),
     ("help", "tell this list"),
@@ -62,14 +64,19 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "status" => bare(Wish::Status),
         "help" => bare(Wish::Help),
         "quit" => bare(Wish::Quit),
-        "mute" => match rest {
-            "on" => Ok(Some(Wish::Mute(true))),
-            "off" => Ok(Some(Wish::Mute(false))),
-            _ => Err(usage_of(word)),
-        },
+        "mute" => switch(word, rest).map(|on| Some(Wish::Mute(on))),
+        "figures" => switch(word, rest).map(|on| Some(Wish::Figures(on))),
         "volume" => volume(word, rest).map(Some),
         "say" => say(rest).map(Some),
         _ => Err(format!("there is no command {}; help lists them", proto::Safe::line(word))),
+    }
+}
+
+fn switch(word: &str, rest: &str) -> Result<bool, String> {
+    match rest {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(usage_of(word)),
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use proto::Time;
 use proto::client::{ContactInfo, Event, LinkState, MessageState};
-use proto::id::{Fingerprint, Name, Principal, Ssrc};
-use proto::media::{HalfState, SoundEvent, Statistics};
+use proto::id::{Fingerprint, Name, Principal};
+use proto::media::{HalfState, SoundEvent};
 use proto::wire::record::{Presence, Standing, Why};
 use serde_json::{Value, json};
 
+use super::call::{Call, LIVE, micros};
 use super::words::{presence_name, reason_name, why_name};
 use crate::session::Told;
 
@@ -15,6 +17,10 @@ use crate::session::Told;
 #[derive(Debug, Default)]
 pub(super) struct Reporter {
     pub(super) muted: bool,
+    /// The figures are told every second, and not only by `status`.
+    pub(super) figures_wanted: bool,
+    /// The time of what is reported.
+    pub(super) now: Time,
     name: Option<Name>,
     server: Option<Fingerprint>,
     link: Option<LinkState>,
@@ -22,19 +28,7 @@ pub(super) struct Reporter {
     call: Option<Call>,
     microphone: Option<HalfState>,
     speaker: Option<HalfState>,
-    statistics: Option<Box<Statistics>>,
     presences: BTreeMap<Name, Presence>,
-}
-
-/// The call, as far as `status` and `volume` need it.
-#[derive(Debug)]
-struct Call {
-    /// Who was called, or who calls with whom; in the order of the first word about each.
-    with: Vec<Name>,
-    state: &'static str,
-    plain: bool,
-    /// Whose stream is whose, of those who are in.
-    streams: BTreeMap<Name, Ssrc>,
 }
 
 impl Reporter {
@@ -43,11 +37,21 @@ impl Reporter {
         match told {
             Told::Client(event) => {
                 let first = matches!(event, Event::Joined { .. }) && !self.is_live();
+                let ended = matches!(event, Event::Ended { .. });
+                let summary = self.call.as_ref().filter(|_| ended).and_then(|call| call.summary(self.now));
                 self.remember(event);
                 let up = first.then(|| Self::call_live(event)).flatten();
-                up.into_iter().chain(self.client(event)).collect()
+                let mut told: Vec<Value> = up.into_iter().chain(self.client(event)).collect();
+                if let (Some(summary), Some(ended)) = (summary, told.last_mut()) {
+                    ended["summary"] = summary;
+                }
+                told
             }
             Told::Sound(event) => self.sound(event).into_iter().collect(),
+            Told::Volume(who, percent) => {
+                self.volume(who, *percent);
+                vec![json!({ "event": "volume", "who": who.as_str(), "percent": percent })]
+            }
             Told::Server(key) => {
                 self.server = Some(*key);
                 Vec::new()
@@ -63,9 +67,11 @@ impl Reporter {
         self.call.as_ref().is_some_and(|call| call.state == LIVE)
     }
 
-    /// Whose stream `who` speaks on; none when they are not in the call.
-    pub(super) fn ssrc(&self, who: &Name) -> Option<Ssrc> {
-        self.call.as_ref()?.streams.get(who).copied()
+    /// Somebody is played as loud from now on.
+    pub(super) fn volume(&mut self, who: &Name, percent: u16) {
+        if let Some(call) = &mut self.call {
+            call.volume(who, percent);
+        }
     }
 
     /// The first who is in makes it a call.
@@ -154,23 +160,14 @@ impl Reporter {
             }
             Event::Joined { who, ssrc, plain } => {
                 let call = self.call.get_or_insert_with(|| Call::new(Vec::new(), LIVE, *plain));
-                call.plain = *plain;
-                if !call.with.contains(who) {
-                    call.with.push(who.clone());
-                }
-                call.state = LIVE;
-                call.streams.insert(who.clone(), *ssrc);
+                call.joined(who, *ssrc, *plain, self.now);
             }
             Event::Parted { who, .. } => {
                 if let Some(call) = &mut self.call {
-                    call.with.retain(|name| name != who);
-                    call.streams.remove(who);
+                    call.parted(who);
                 }
             }
-            Event::Ended { .. } => {
-                self.call = None;
-                self.statistics = None;
-            }
+            Event::Ended { .. } => self.call = None,
             Event::Gone(name) => drop(self.presences.remove(name)),
             // The list tells presence too: what was missed while away must not hide what comes next.
             Event::Contacts(list) => {
@@ -222,12 +219,14 @@ impl Reporter {
                 told
             }
             SoundEvent::Statistics(statistics) => {
-                self.statistics = Some(statistics.clone());
-                None
+                let call = self.call.as_mut()?;
+                call.measured(statistics);
+                let mut told = call.figures().filter(|_| self.figures_wanted)?;
+                told["event"] = "figures".into();
+                Some(told)
             }
-            SoundEvent::Devices(_) | SoundEvent::Levels(_) | SoundEvent::Member(_) | SoundEvent::Tool(_) => {
-                None
-            }
+            SoundEvent::Member(state) => self.call.as_ref()?.state(*state),
+            SoundEvent::Devices(_) | SoundEvent::Levels(_) | SoundEvent::Tool(_) => None,
         }
     }
 
@@ -249,22 +248,8 @@ impl Reporter {
             "muted": self.muted,
             "microphone": half(self.microphone.as_ref()),
             "speaker": half(self.speaker.as_ref()),
-            "statistics": self.statistics.as_deref().map(figures),
+            "statistics": self.call.as_ref().and_then(Call::figures),
         })
-    }
-}
-
-/// What `status` calls a call that is up.
-const LIVE: &str = "live";
-
-impl Call {
-    fn new(with: Vec<Name>, state: &'static str, plain: bool) -> Self {
-        Self { with, state, plain, streams: BTreeMap::new() }
-    }
-
-    fn status(&self) -> Value {
-        let joined: Vec<&str> = self.streams.keys().map(Name::as_str).collect();
-        json!({ "with": names(&self.with), "state": self.state, "plain": self.plain, "joined": joined })
     }
 }
 
@@ -314,19 +299,6 @@ fn half(state: Option<&HalfState>) -> Value {
     }
 }
 
-fn figures(of: &Statistics) -> Value {
-    json!({
-        "round_trip_us": of.round_trip.map(micros), "loss_in": of.loss_in, "loss_out": of.loss_out,
-        "jitter_us": micros(of.jitter), "buffer_us": micros(of.buffer), "opened": of.opened, "lost": of.lost,
-        "repaired": of.repaired, "concealed": of.concealed, "late": of.late, "bitrate": of.bitrate,
-        "frame_us": micros(of.frame), "overruns": of.overruns, "turn_us": micros(of.turn),
-    })
-}
-
-fn micros(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 fn list(names: &[Name]) -> Vec<&str> {
     names.iter().map(Name::as_str).collect()
 }
@@ -340,7 +312,7 @@ fn names(names: &[Name]) -> String {
 mod tests {
     use super::*;
     use proto::client::EndReason;
-    use proto::id::MsgId;
+    use proto::id::{MsgId, Ssrc};
     use proto::{Safe, Wall};
 
     fn bob() -> Name {
@@ -435,6 +407,29 @@ mod tests {
     }
 
     #[test]
+    fn figures_are_told_when_they_are_wanted_and_the_end_sums_them_up() {
+        let mut reporter = Reporter { now: Time::secs(5), ..Reporter::default() };
+        reporter.report(&Told::Client(Event::Joined { who: bob(), ssrc: Ssrc(7), plain: false }));
+        let second = || Told::Sound(SoundEvent::Statistics(Box::default()));
+        assert_eq!(reporter.report(&second()), Vec::<Value>::new());
+        assert_eq!(reporter.status()["statistics"]["wire_out"], 0);
+        reporter.figures_wanted = true;
+        let told = reporter.report(&second());
+        assert_eq!((&told[0]["event"], &told[0]["blame"]["hop"]), (&json!("figures"), &json!("nobody")));
+        let volume = reporter.report(&Told::Volume(bob(), 80));
+        assert_eq!(volume, [json!({ "event": "volume", "who": "bob", "percent": 80 })]);
+        assert_eq!(reporter.status()["call"]["volumes"], json!({ "bob": 80 }));
+        reporter.now = Time::secs(65);
+        let ended = Event::Ended { with: vec![bob()], reason: EndReason::TheyHungUp };
+        let told = reporter.report(&Told::Client(ended));
+        assert_eq!(
+            (&told[0]["event"], &told[0]["summary"]["duration_us"]),
+            (&json!("call_ended"), &json!(60_000_000))
+        );
+        assert_eq!(reporter.report(&second()), Vec::<Value>::new(), "of no call");
+    }
+
+    #[test]
     fn the_first_who_joins_makes_the_call_and_each_is_told() {
         let mut reporter = Reporter::default();
         let mut told = |event| reporter.report(&Told::Client(event));
@@ -450,7 +445,6 @@ mod tests {
         let joined = told(Event::Joined { who: bob(), ssrc: Ssrc(7), plain: true });
         assert_eq!(joined, [json!({ "event": "call_joined", "who": "bob" })]);
         told(Event::Parted { who: carol(), reason: EndReason::TheyHungUp });
-        assert_eq!((reporter.ssrc(&bob()), reporter.ssrc(&carol())), (Some(Ssrc(7)), None));
         let status = json!({ "with": "bob", "state": "live", "plain": true, "joined": ["bob"] });
         assert_eq!(reporter.status()["call"], status);
     }

@@ -161,7 +161,7 @@ impl Errand {
                     self.say(why.clone());
                 }
             }
-            Told::Server(_) => {}
+            Told::Volume(..) | Told::Server(_) => {}
         }
     }
 

@@ -57,9 +57,19 @@ fn headline(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: The
     if call.plain {
         x = text::left(buf, area, x, NOT_ENCRYPTED, theme.alarm()) + 1;
     }
+    if let Some(words) = recorders(model, call) {
+        x = text::left(buf, area, x, &words, theme.alarm()) + 1;
+    }
     let words = title::state(model).unwrap_or_default();
     let words = text::fit(&words, area.width.saturating_sub(x), theme.glyphs.more);
     text::left(buf, area, x, &words, theme.plain())
+}
+
+/// Who keeps what is said: ` REC bob `. Said wherever the call is shown.
+pub(super) fn recorders(model: &Model, call: &Call) -> Option<String> {
+    let records = |party: &&Party| party.recording && party.ssrc().is_some();
+    let names: Vec<String> = call.parties.iter().filter(records).map(|p| model.shown(&p.name)).collect();
+    (!names.is_empty()).then(|| format!(" REC {} ", among(&names, NAMES_SHOWN)))
 }
 
 /// The figures, whole ones only: half a figure is a wrong one.
@@ -68,11 +78,11 @@ fn figures_in_a_row(call: &Call, area: Rect, x: u16, buf: &mut Buffer, theme: Th
     if !call.heard() {
         pieces.push(("waiting for sound".to_owned(), theme.warn()));
     }
-    if let Some(figures) = &call.statistics {
-        let trip = figures.round_trip.map(|trip| format!("rtt {:<6}", figures::millis(trip)));
+    if call.statistics.is_some() {
+        let trip = call.figures.round_trip.shown().map(|ms| format!("rtt {ms:<3}"));
         pieces.extend(trip.map(|trip| (trip, theme.plain())));
-        let loss = format!("loss {}", figures::percent(figures.loss_in));
-        pieces.push((loss, figures::loss_style(figures.loss_in, theme)));
+        let lost = call.figures.here.lost.shown();
+        pieces.push((format!("loss {}", figures::share(lost)), figures::loss_style(lost, theme)));
     }
     if !call.plain {
         pieces.push((format!("E2E {}", theme.glyphs.delivered), theme.good()));
@@ -162,6 +172,7 @@ fn own_level(model: &Model, call: &Call, width: u16, theme: Theme) -> (String, S
 fn their_level(model: &Model, party: &Party, width: u16, theme: Theme) -> (String, Style) {
     match &model.sound.speaker {
         HalfState::Failed { .. } => ("no speaker".to_owned(), theme.bad()),
+        HalfState::Open { .. } | HalfState::Closed if party.muted => ("muted".to_owned(), theme.warn()),
         HalfState::Open { .. } | HalfState::Closed => (meter::bar(party.level, width, theme), theme.good()),
     }
 }
@@ -185,6 +196,15 @@ pub(super) fn panel(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     } else if live {
         let sealed = format!("{} end-to-end encrypted", theme.glyphs.delivered);
         text::left(buf, text::row(area, 1), 1, &sealed, theme.good());
+    }
+    if let Some(words) = recorders(model, call) {
+        text::left(
+            buf,
+            text::row(area, 2),
+            1,
+            &text::fit(&words, area.width - 1, theme.glyphs.more),
+            theme.alarm(),
+        );
     }
     let between = Rect { y: area.y + 3, height: area.height.saturating_sub(5), ..area };
     let used = match (live, call.is_group()) {

@@ -16,6 +16,9 @@ use crate::keys::{Code, Key};
 use crate::terminal::Painter;
 
 mod calls;
+mod told;
+
+use told::figures;
 
 impl Story {
     /// Alice, logged in, with five friends, a request, and a morning of chat with bob.
@@ -54,22 +57,7 @@ impl Story {
         story.hear(SoundEvent::Speaker(open("USB Headset")));
         story.wait(Duration::from_secs(192));
         story.hear(SoundEvent::Levels(Levels { microphone: -9.0, speakers: vec![(Ssrc(7), -21.0)] }));
-        story.hear(SoundEvent::Statistics(Box::new(Statistics {
-            round_trip: Some(Duration::from_millis(42)),
-            loss_in: 0.003,
-            loss_out: 0.001,
-            jitter: Duration::from_millis(6),
-            buffer: Duration::from_millis(40),
-            opened: 9600,
-            lost: 2,
-            repaired: 27,
-            concealed: 2,
-            late: 1,
-            bitrate: 32_000,
-            frame: Duration::from_millis(20),
-            overruns: 0,
-            ..Statistics::default()
-        })));
+        story.hear(SoundEvent::Statistics(Box::new(figures(&[42]))));
         story
     }
 
@@ -221,6 +209,7 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     story.tell(Event::ServerKeyChanged { pinned: Fingerprint([1; 32]), shown: Fingerprint([2; 32]) });
     page("key_changed", story);
     list.extend(calls::pages(look));
+    list.extend(told::pages(look));
     list
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Symbols {
     pub(super) newline: &'static str,
     pub(super) more: &'static str,
     pub(super) sound: &'static str,
+    /// A key that is known, in its column.
+    pub(super) key_known: &'static str,
     /// A meter's cell, from empty to full in equal steps.
     pub(super) blocks: &'static [&'static str],
 }
@@ -55,6 +57,7 @@ const UNICODE: Symbols = Symbols {
     newline: "↵",
     more: "…",
     sound: "»",
+    key_known: "  ✓",
     blocks: &[" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
 };
 
@@ -74,6 +77,7 @@ const ASCII: Symbols = Symbols {
     newline: "\\",
     more: "~",
     sound: ">",
+    key_known: "  +",
     blocks: &[" ", "#"],
 };
 

@@ -82,7 +82,11 @@ pub(super) fn tiny(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
         }
     };
     let plain = model.call.as_ref().is_some_and(|call| call.plain);
-    let x = if plain { text::left(buf, text::row(area, 0), 0, NOT_ENCRYPTED, theme.alarm()) + 1 } else { 0 };
+    let mut x =
+        if plain { text::left(buf, text::row(area, 0), 0, NOT_ENCRYPTED, theme.alarm()) + 1 } else { 0 };
+    if let Some(words) = model.call.as_ref().and_then(|call| super::call::recorders(model, call)) {
+        x = text::left(buf, text::row(area, 0), x, &words, theme.alarm()) + 1;
+    }
     text::left(buf, text::row(area, 0), x, &words, theme.plain());
     if let Some(notice) = &model.notice {
         text::left(buf, text::row(area, 1), 0, &notice.text, theme.dim());

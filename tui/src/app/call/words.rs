@@ -66,9 +66,9 @@ pub fn ended(whom: Whom<'_>, reason: EndReason, lasted: Option<Duration>) -> Str
     }
 }
 
-/// The same as a line among the messages with one of them, where their name stands already; `others` are those who
-/// were in it too.
-pub fn ended_note(reason: EndReason, lasted: Option<Duration>, others: &str) -> String {
+/// The same as a line among the messages with one of them, where their name stands already; `how` it sounded, and
+/// `others` are those who were in it too.
+pub fn ended_note(reason: EndReason, lasted: Option<Duration>, how: Option<&str>, others: &str) -> String {
     let (call, with) = match others {
         "" => ("call", String::new()),
         others => ("group call", format!(", with {others}")),
@@ -87,7 +87,8 @@ pub fn ended_note(reason: EndReason, lasted: Option<Duration>, others: &str) -> 
         (EndReason::Missed, None) => format!("missed {call}"),
         (EndReason::Failed, None) => format!("{call}, could not be set up"),
     };
-    what + &with
+    let how = how.filter(|_| lasted.is_some()).map(|how| format!(", {how}")).unwrap_or_default();
+    what + &how + &with
 }
 
 /// Somebody is out of a call that goes on, in a sentence.
@@ -195,8 +196,11 @@ mod tests {
     #[test]
     fn a_note_says_who_else_was_there() {
         let minute = Some(Duration::from_secs(60));
-        assert_eq!(ended_note(EndReason::TheyHungUp, minute, ""), "call, 01:00");
-        assert_eq!(ended_note(EndReason::TheyHungUp, minute, "dave"), "group call, 01:00, with dave");
-        assert_eq!(ended_note(EndReason::Missed, None, "dave"), "missed group call, with dave");
+        assert_eq!(ended_note(EndReason::TheyHungUp, minute, None, ""), "call, 01:00");
+        assert_eq!(ended_note(EndReason::TheyHungUp, minute, None, "dave"), "group call, 01:00, with dave");
+        assert_eq!(ended_note(EndReason::Missed, None, Some("good"), "dave"), "missed group call, with dave");
+        let how = Some("good (MOS 4.2), no loss");
+        let said = ended_note(EndReason::Lost, minute, how, "dave");
+        assert_eq!(said, "group call, 01:00, lost, good (MOS 4.2), no loss, with dave");
     }
 }

@@ -161,11 +161,11 @@ pub(super) fn volume(model: &mut Model, up: bool, effects: &mut Vec<Effect>) {
     let now = model.now.mono;
     let Some(call) = &mut model.call else { return };
     let Some(party) = call.chosen(now).and_then(|at| call.parties.get_mut(at)) else { return };
-    let Some(ssrc) = party.ssrc() else {
-        let who = party.name.clone();
+    let who = party.name.clone();
+    let Some(_) = party.ssrc() else {
         return notice(model, format!("{} is not in the call: there is nothing to play.", model.shown(&who)));
     };
     let louder = (party.volume + VOLUME_STEP).min(VOLUME_PERCENT_MAX);
     party.volume = if up { louder } else { party.volume.saturating_sub(VOLUME_STEP) };
-    effects.push(Effect::Sound(SoundCommand::Volume { ssrc, percent: party.volume }));
+    effects.push(Effect::Volume { who, percent: party.volume });
 }

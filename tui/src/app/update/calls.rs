@@ -5,7 +5,8 @@ use std::time::Duration;
 use proto::Time;
 use proto::client::EndReason;
 use proto::id::{Name, Ssrc};
-use proto::media::SoundCommand;
+use proto::media::blame::Hop;
+use proto::media::{MemberState, SoundCommand};
 use proto::wire::record::Standing;
 
 use super::super::call::{self, BELL_EVERY, Being, Call, Incoming, Phase, Whom};
@@ -90,6 +91,7 @@ pub(super) fn joined(model: &mut Model, who: Name, ssrc: Ssrc, plain: bool) {
     call.plain = plain;
     let Some(party) = call.enter(who.clone()) else { return };
     party.being = Being::In { ssrc, since, heard: false };
+    (party.stream, party.muted, party.recording) = (Some(ssrc), false, false);
     if late {
         notice(model, format!("{} is in the call now.", model.shown(&who)));
     }
@@ -99,6 +101,31 @@ pub(super) fn heard(model: &mut Model, name: &Name) {
     let party = model.call.as_mut().and_then(|call| call.party(name));
     if let Some(Being::In { heard, .. }) = party.map(|party| &mut party.being) {
         *heard = true;
+    }
+}
+
+/// A member says something of itself. That somebody keeps what is said is told at once, and stays on the screen.
+pub(super) fn member(model: &mut Model, state: MemberState) {
+    model.dirty = true;
+    let Some(call) = &mut model.call else { return };
+    let records = |call: &Call| call.speaker(state.ssrc).is_some_and(|party| party.recording);
+    let before = records(call);
+    call.member(state);
+    let after = records(call);
+    let Some(who) = call.speaker(state.ssrc).map(|party| party.name.clone()) else { return };
+    let who = model.shown(&who);
+    match (before, after) {
+        (false, true) => notice(model, format!("{who} records this call.")),
+        (true, false) => notice(model, format!("{who} stopped recording.")),
+        (true, true) | (false, false) => {}
+    }
+}
+
+/// How loud somebody is played was remembered.
+pub(super) fn volume(model: &mut Model, who: &Name, percent: u16) {
+    model.dirty = true;
+    if let Some(party) = model.call.as_mut().and_then(|call| call.party(who)) {
+        party.volume = percent;
     }
 }
 
@@ -113,7 +140,7 @@ pub(super) fn parted(model: &mut Model, who: &Name, reason: EndReason) {
     // Who else declined a call that only rings here is nobody's news.
     if ours {
         let others = others(model, who);
-        note(model, who, call::ended_note(reason, lasted, &others));
+        note(model, who, call::ended_note(reason, lasted, None, &others));
         notice(model, call::parted(&model.shown(who), reason));
     }
 }
@@ -161,9 +188,15 @@ fn end_of_call(model: &mut Model, reason: EndReason) -> String {
         .iter()
         .enumerate()
         .filter(|(at, party)| if rang { *at == 0 } else { !group || !party.is_out() });
+    let blamed = |hop: Hop| {
+        let party = hop.member().and_then(|ssrc| call.speaker(ssrc));
+        party.map_or_else(|| "somebody".to_owned(), |party| model.shown(&party.name))
+    };
+    let how = call::summed_up(&call.summary, blamed);
     for (_, party) in noted {
         let others = others(model, &party.name);
-        note(model, &party.name, call::ended_note(reason_noted, party.lasted(now), &others));
+        let words = call::ended_note(reason_noted, party.lasted(now), how.as_deref(), &others);
+        note(model, &party.name, words);
     }
     let Some(first) = call.first().map(|party| party.name.clone()) else { return String::new() };
     if reason == EndReason::Missed && model.chatting() != Some(&first) {

@@ -94,15 +94,15 @@ pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
             model.sound.speaker = half;
             model.dirty = true;
         }
-        SoundEvent::Devices(_) | SoundEvent::Member(_) | SoundEvent::Tool(_) => {}
+        SoundEvent::Devices(_) | SoundEvent::Tool(_) => {}
+        SoundEvent::Member(state) => calls::member(model, state),
         SoundEvent::Levels(levels) => {
             // Only a meter that moved a step is worth a frame.
             model.dirty |= model.call.as_mut().is_some_and(|call| call.levels(&levels));
         }
         SoundEvent::Statistics(figures) => {
             if let Some(call) = &mut model.call {
-                call.statistics = Some(figures);
-                model.dirty = true;
+                model.dirty |= call.measured(figures);
             }
         }
     }

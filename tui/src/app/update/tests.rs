@@ -234,7 +234,7 @@ fn a_call_is_one_key_and_so_is_its_end() {
     let mute = |on| Effect::Sound(SoundCommand::Mute(on));
     assert_eq!(story.asked(), [mute(true), mute(false)]);
     story.keys("^g + -x");
-    let volume = |percent| Effect::Sound(SoundCommand::Volume { ssrc: Ssrc(7), percent });
+    let volume = |percent| Effect::Volume { who: name("bob"), percent };
     assert_eq!(story.asked(), [volume(110), volume(100), send(Command::HangUp)]);
     story.tell(Event::Ended { with: vec![name("bob")], reason: EndReason::HungUp });
     assert!(story.model.call.is_none() && !story.model.on_call_page());

@@ -1,14 +1,13 @@
 //! The figures of a call: a table where there is room, one row where there is not.
 
-use std::time::Duration;
-
-use proto::media::Statistics;
+use proto::media::Path;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::Model;
-use crate::app::call::{Call, device, trouble};
+use crate::app::call::figures::{Losses, Steady};
+use crate::app::call::{self, Call, device, trouble};
 
 use super::super::text;
 use super::super::theme::Theme;
@@ -18,57 +17,108 @@ pub(super) const OVERHEARD: &str = "The server and the network can hear this cal
 
 /// Columns of a figure in a row: `9999 ms`, `100.0 %`.
 const FIGURE_COLUMNS: u16 = 7;
+/// Of a word for the quality, and of a rate: `999 kbit/s`.
+const QUALITY_COLUMNS: u16 = 4;
+const RATE_COLUMNS: u16 = 10;
+
+/// From this width on a figure has all its details.
+const ROOMY: u16 = 70;
+
+/// Said of what will be known in a moment, and of what never will.
+const NOT_YET: &str = "not known yet";
+const NOT_TOLD: &str = "their program does not say";
 
 /// What is wrong, and the figures of a call, one in a row, with the details beside them where there is room.
 pub(super) fn figures(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme, wide: bool) {
     let mut y = 0;
-    for words in troubles(model, call) {
+    let x = 2 - u16::from(!wide);
+    for (words, style) in troubles(model, call, theme) {
         for line in text::wrap(&words, area.width.saturating_sub(3)) {
-            text::left(buf, text::row(area, y), 2 - u16::from(!wide), &line, theme.warn());
+            text::left(buf, text::row(area, y), x, &line, style);
             y += 1;
         }
     }
-    let Some(figures) = &call.statistics else { return };
-    let (label_at, value_at, detail_at) = if wide { (2, 17, 32) } else { (1, 13, 22) };
-    for (label, value, detail) in table(figures, wide) {
+    if call.statistics.is_none() {
+        return;
+    }
+    let (value_at, detail_at) = if wide { (17, 32) } else { (13, 22) };
+    // With few rows what is wrong comes first; with many it stands below, where it moves nothing.
+    let rows = table(model, call, wide, area.width >= ROOMY);
+    let blamed = sentence(model, call);
+    let lines = blamed.as_ref().map_or(0, |words| text::wrap(words, area.width.saturating_sub(x + 1)).len());
+    let below = rows.len() + lines + 1 + usize::from(y) <= usize::from(area.height);
+    if let Some(words) = blamed.as_ref().filter(|_| !below) {
+        y += paragraph(words, x, y, area, buf, theme);
+    }
+    for (label, value, detail) in rows {
         let row = text::row(area, y);
-        text::left(buf, row, label_at, label, theme.dim());
+        text::left(buf, row, x, label, theme.dim());
         text::left(buf, row, value_at, &value, theme.plain());
-        if detail_at + text::columns(&detail) <= row.width {
-            text::left(buf, row, detail_at, &detail, theme.dim());
+        let at = detail_at.max(value_at + text::columns(&value) + 1);
+        if at + text::columns(&detail) < row.width {
+            text::left(buf, row, at, &detail, theme.dim());
         }
         y += 1;
     }
+    if let Some(words) = blamed.filter(|_| below) {
+        paragraph(&words, x, y + 1, area, buf, theme);
+    }
+}
+
+/// Who is to blame, over as many rows as it takes; gives how many.
+fn paragraph(words: &str, x: u16, from: u16, area: Rect, buf: &mut Buffer, theme: Theme) -> u16 {
+    let lines = text::wrap(words, area.width.saturating_sub(x + 1));
+    for (line, y) in lines.iter().zip(from..) {
+        text::left(buf, text::row(area, y), x, line, theme.warn());
+    }
+    u16::try_from(lines.len()).unwrap_or(u16::MAX)
+}
+
+/// Who is to blame for how it sounds, in a sentence; none when nobody is.
+pub(super) fn sentence(model: &Model, call: &Call) -> Option<String> {
+    let hop = call.figures.hop;
+    let party = hop.member().and_then(|ssrc| call.speaker(ssrc));
+    let who = party.map_or_else(|| "somebody".to_owned(), |party| model.shown(&party.name));
+    let trip = match party {
+        Some(party) => party.figures.round_trip,
+        None => call.figures.round_trip,
+    };
+    call::blame(hop, &who, call.figures.blamed, trip.shown())
 }
 
 /// The figures in one row, as many as fit.
-pub(super) fn in_one_row(call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let Some(figures) = &call.statistics else { return };
-    let trip = figures.round_trip.map_or_else(|| "not known yet".to_owned(), millis);
+pub(super) fn in_one_row(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
+    if call.statistics.is_none() {
+        return;
+    }
+    let figures = &call.figures;
+    let lost = figures.here.lost.shown();
     let mut x = 2;
-    for (label, value, style) in [
-        ("rtt", trip, theme.plain()),
-        ("loss", percent(figures.loss_in), loss_style(figures.loss_in, theme)),
-        ("jitter", millis(figures.jitter), theme.plain()),
-        ("buffer", millis(figures.buffer), theme.plain()),
-        ("up", format!("{} kbit/s", figures.bitrate / 1000), theme.plain()),
+    for (label, value, columns, style) in [
+        ("quality", quality(model, call), QUALITY_COLUMNS, theme.plain()),
+        ("rtt", millis(model, call, figures.round_trip), FIGURE_COLUMNS, theme.plain()),
+        ("loss", share(lost), FIGURE_COLUMNS, loss_style(lost, theme)),
+        ("buffer", millis(model, call, figures.buffer), FIGURE_COLUMNS, theme.plain()),
+        ("up", rate(figures.wire.0), RATE_COLUMNS, theme.plain()),
+        ("down", rate(figures.wire.1), RATE_COLUMNS, theme.plain()),
     ] {
-        if x + text::columns(label) + 1 + text::columns(&value) >= area.width {
+        if x + text::columns(label) + 1 + columns >= area.width {
             return;
         }
         x = text::left(buf, area, x, label, theme.dim());
         // As wide whatever the value is, so that what stands behind it does not jump.
-        x = (x + 1 + FIGURE_COLUMNS).max(text::left(buf, area, x + 1, &value, style)) + 2;
+        x = (x + 1 + columns).max(text::left(buf, area, x + 1, &value, style)) + 2;
     }
 }
 
-/// What is wrong with the sound of a call, and who else can hear it.
-fn troubles(model: &Model, call: &Call) -> Vec<String> {
+/// What is wrong with the sound of a call, who else can hear it, and who keeps it.
+fn troubles(model: &Model, call: &Call, theme: Theme) -> Vec<(String, Style)> {
     let mut words = Vec::new();
-    words.extend(call.plain.then(|| OVERHEARD.to_owned()));
-    words.extend(sound_troubles(model));
+    words.extend(call.plain.then(|| (OVERHEARD.to_owned(), theme.warn())));
+    words.extend(sound_troubles(model).into_iter().map(|words| (words, theme.warn())));
+    words.extend(echoes(model, call).map(|words| (words, theme.warn())));
     if !call.heard() {
-        words.push("connected, waiting for their first sound".to_owned());
+        words.push(("connected, waiting for their first sound".to_owned(), theme.warn()));
     }
     words
 }
@@ -79,24 +129,135 @@ pub(super) fn sound_troubles(model: &Model) -> Vec<String> {
     [trouble("microphone", microphone), trouble("speaker", speaker)].into_iter().flatten().collect()
 }
 
-fn table(figures: &Statistics, wide: bool) -> Vec<(&'static str, String, String)> {
-    let trip = figures.round_trip.map_or_else(|| "not known yet".to_owned(), millis);
-    let frame = figures.frame.as_millis();
+/// Whose voice comes back through whose microphone, and what to do.
+pub(super) fn echoes<'a>(model: &'a Model, call: &'a Call) -> impl Iterator<Item = String> + 'a {
+    call.parties.iter().filter(|party| party.ssrc().is_some()).filter_map(|party| {
+        let who = model.shown(&party.name);
+        if party.figures.echo_from_us {
+            return Some(format!(
+                "{who} hears an echo of themselves from you: use headphones, or turn down."
+            ));
+        }
+        let heard = party.figures.echo_from_them;
+        heard.then(|| format!("You hear yourself back from {who}: ask them to use headphones, or turn down."))
+    })
+}
+
+/// What there is to say, each with its label; `roomy` with all details.
+fn table(model: &Model, call: &Call, wide: bool, roomy: bool) -> Vec<(&'static str, String, String)> {
+    let Some(exact) = &call.statistics else { return Vec::new() };
+    let figures = &call.figures;
+    let known = |label: &str, of: Steady| of.shown().map(|ms| format!("{label} {ms}")).unwrap_or_default();
+    // Nothing in the text protocol numbers its voice: what did not come was never missed.
+    let loss = match model.settings.plain_server {
+        Some("text") => ("loss", NOT_TOLD.to_owned(), String::new()),
+        Some(_) | None => ("loss", share(figures.here.lost.shown()), repaired(figures.here, roomy)),
+    };
     let mut rows = vec![
-        ("round trip", trip, String::new()),
-        ("loss", percent(figures.loss_in), format!("theirs {}", percent(figures.loss_out))),
-        ("jitter", millis(figures.jitter), format!("buffer {}", millis(figures.buffer))),
-        ("bitrate", format!("{} kbit/s", figures.bitrate / 1000), String::new()),
-        ("path", "relay".to_owned(), "UDP".to_owned()),
-        ("codec", "Opus".to_owned(), format!("48 kHz, {frame} ms")),
+        ("quality", quality(model, call), opinions(model, call, roomy)),
+        ("round trip", millis(model, call, figures.round_trip), known("p95", figures.round_trip_p95)),
+        loss,
     ];
     if wide {
-        let repaired = format!("{} repaired", figures.repaired);
-        let made_up =
-            format!("{} made up, {} too late, {} lost", figures.concealed, figures.late, figures.lost);
-        rows.insert(2, ("frames", repaired, made_up));
+        let (there, detail) = match figures.there.lost.shown() {
+            None => (unknown(model, call), String::new()),
+            lost => (share(lost), repaired(figures.there, roomy)),
+        };
+        rows.push(("lost there", there, detail));
     }
+    let frame = exact.frame.as_millis();
+    let fec = if exact.fec { "FEC on" } else { "FEC off" };
+    let copies = match exact.copies.iter().filter(|back| **back > 0).count() {
+        0 => String::new(),
+        1 => ", 1 copy".to_owned(),
+        more => format!(", {more} copies"),
+    };
+    let codec =
+        if roomy { format!("{frame} ms, {fec}{copies}, DTX off") } else { format!("48 kHz, {frame} ms") };
+    let label = if wide { "mouth-to-ear" } else { "mouth-ear" };
+    let wire = match figures.wire {
+        (up, down) if roomy => {
+            format!("up {}, down {} on the wire", kilo(up), kilo(down))
+        }
+        (up, down) => format!("up {}, down {}", kilo(up), kilo(down)),
+    };
+    rows.extend([
+        (
+            "jitter",
+            millis(model, call, figures.jitter),
+            format!("buffer {}", millis(model, call, figures.buffer)),
+        ),
+        (label, millis(model, call, figures.mouth_to_ear), parts(call)),
+        ("bitrate", rate(figures.payload), wire),
+        ("path", path(call).to_owned(), addresses(call)),
+        ("codec", if wide { "Opus 48 kHz" } else { "Opus" }.to_owned(), codec),
+    ]);
     rows
+}
+
+/// `good`, or why nothing is known.
+fn quality(model: &Model, call: &Call) -> String {
+    call.figures.rating.map_or_else(|| unknown(model, call), |of| call::rating(of).to_owned())
+}
+
+/// The score behind the word, and how they hear us.
+fn opinions(model: &Model, call: &Call, roomy: bool) -> String {
+    let mos = |of: Steady| of.shown().map(|tenths| format!("{}.{}", tenths / 10, tenths % 10));
+    match (mos(call.figures.mos), mos(call.figures.mos_there), call.first()) {
+        (None, _, _) => String::new(),
+        (Some(mos), Some(there), Some(party)) if roomy => {
+            format!("MOS {mos} (estimate), {} hears {there}", model.shown(&party.name))
+        }
+        (Some(mos), _, _) if roomy => format!("MOS {mos} (estimate)"),
+        (Some(mos), _, _) => format!("MOS {mos}"),
+    }
+}
+
+/// What of the loss was repaired, and what could be heard.
+fn repaired(of: Losses, roomy: bool) -> String {
+    let Some((lost, heard)) = of.lost.shown().zip(of.heard.shown()) else { return String::new() };
+    let tenths = |of: u32| format!("{}.{}", of / 10, of % 10);
+    match roomy {
+        true => format!("repaired {}, heard {}", tenths(lost.saturating_sub(heard)), tenths(heard)),
+        false => format!("heard {}", tenths(heard)),
+    }
+}
+
+/// What a voice passes, in milliseconds: what stands together happens in one place.
+fn parts(call: &Call) -> String {
+    let of = |name: &str| call.figures.parts.iter().find(|(part, _)| *part == name).map_or(0, |(_, ms)| *ms);
+    if call.figures.parts.is_empty() {
+        return String::new();
+    }
+    let coding = of("frame") + of("look_ahead");
+    let (capture, network) = (of("capture"), of("network"));
+    let (buffer, speaker) = (of("buffer"), of("speaker"));
+    format!("mic {capture} + coding {coding} + net {network} + buffer {buffer} + out {speaker}")
+}
+
+fn first_path(call: &Call) -> Option<Path> {
+    call.statistics.as_ref()?.members.first()?.path
+}
+
+fn path(call: &Call) -> &'static str {
+    match first_path(call) {
+        Some(Path::Relay(_)) => "relay",
+        Some(Path::Direct(_)) => "direct",
+        None => NOT_YET,
+    }
+}
+
+fn addresses(call: &Call) -> String {
+    let Some(Path::Relay(to) | Path::Direct(to)) = first_path(call) else { return String::new() };
+    let local = call.statistics.as_ref().and_then(|exact| exact.local);
+    local.map_or_else(|| format!("{to}, UDP"), |from| format!("{} to {to}, UDP", from.ip()))
+}
+
+/// Why something is not known: because it is too early, or because their protocol has no word for it.
+fn unknown(model: &Model, call: &Call) -> String {
+    let mute = call.plain && (model.settings.plain_server.is_some() || call.parties.iter().any(|p| p.guest))
+        || call.parties.iter().any(|party| model.guest(&party.name));
+    if mute { NOT_TOLD } else { NOT_YET }.to_owned()
 }
 
 /// The devices in use, and whether the microphone is muted.
@@ -110,14 +271,29 @@ pub(super) fn devices(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme)
     text::left(buf, area, x, muted, theme.warn());
 }
 
-pub(super) fn millis(time: Duration) -> String {
-    if time < Duration::from_millis(1) { "<1 ms".to_owned() } else { format!("{} ms", time.as_millis()) }
+/// A time, or why it is not known.
+fn millis(model: &Model, call: &Call, of: Steady) -> String {
+    match of.shown() {
+        Some(0) => "<1 ms".to_owned(),
+        Some(ms) => format!("{ms} ms"),
+        None => unknown(model, call),
+    }
 }
 
-pub(super) fn percent(share: f32) -> String {
-    format!("{:.1} %", share * 100.0)
+/// `61 kbit/s`.
+fn rate(of: Steady) -> String {
+    format!("{} kbit/s", kilo(of))
 }
 
-pub(super) fn loss_style(share: f32, theme: Theme) -> Style {
-    if share > 0.05 { theme.warn() } else { theme.plain() }
+fn kilo(of: Steady) -> String {
+    of.shown().unwrap_or(0).to_string()
+}
+
+/// Tenths of a percent.
+pub(super) fn share(of: Option<u32>) -> String {
+    call::percent(of.unwrap_or(0))
+}
+
+pub(super) fn loss_style(tenths: Option<u32>, theme: Theme) -> Style {
+    if tenths.unwrap_or(0) > 50 { theme.warn() } else { theme.plain() }
 }

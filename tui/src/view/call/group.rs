@@ -2,8 +2,10 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use crate::app::Model;
+use crate::app::call::figures::Steady;
 use crate::app::call::{Call, Party, Phase, trouble};
 
 use super::super::theme::Theme;
@@ -13,25 +15,50 @@ use super::{being, figures, own_level, page, speaks, their_level};
 /// From this height on there are headings, empty rows and the devices.
 const ROOMY: u16 = 12;
 
-/// Where the columns of a row begin.
+/// Where the columns of a row begin; figures end where the next begins.
 struct Columns {
     name: u16,
     level: u16,
-    state: u16,
-    volume: u16,
     /// Columns of a meter.
     meter: u16,
+    /// Where the figures begin, and a word instead of them.
+    figures: u16,
+    /// There is room for all of them.
+    wide: bool,
 }
+
+/// The figures of a row: heading, columns, and whether it is on narrow screens, too.
+const FIGURES: [(&str, u16, bool); 6] = [
+    ("RTT", 5, true),
+    ("LOSS", 6, true),
+    ("BUF", 5, false),
+    ("  PATH", 8, false),
+    ("  KEY", 5, false),
+    ("VOL", 6, true),
+];
 
 impl Columns {
     fn new(model: &Model, call: &Call, width: u16) -> Self {
         let wide = width >= TWO_PANES_WIDTH;
-        let (longest, meter, gap) = if wide { (20, 16, 3) } else { (12, 10, 2) };
+        let (longest, meter, gap) = if wide { (16, 14, 2) } else { (12, 8, 2) };
         let names = call.parties.iter().map(|party| text::columns(&model.shown(&party.name)));
         let name = names.max().unwrap_or(0).clamp(4, longest);
-        let level = 2 + name + gap;
-        let state = level + meter + gap;
-        Self { name, level, state, volume: state + 13 + gap, meter }
+        let level = 4 + name + gap;
+        Self { name, level, meter, figures: level + meter, wide }
+    }
+
+    /// Writes one row of figures, each to the right of its column but words, which are padded already.
+    fn write<'a>(&self, cells: impl IntoIterator<Item = (&'a str, Style)>, area: Rect, buf: &mut Buffer) {
+        let mut end = self.figures;
+        for ((words, style), (_, columns, narrow)) in cells.into_iter().zip(FIGURES) {
+            if !self.wide && !narrow {
+                continue;
+            }
+            let start =
+                if words.starts_with(' ') { end } else { end + columns.saturating_sub(text::columns(words)) };
+            text::left(buf, area, start, words, style);
+            end += columns;
+        }
     }
 }
 
@@ -47,12 +74,13 @@ pub(super) fn group(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, th
         y = 3;
     }
     let you = own_level(model, call, columns.meter, theme);
-    text::left(buf, text::row(area, y), 2, "you", theme.strong());
+    text::left(buf, text::row(area, y), 4, "you", theme.strong());
     if matches!(call.phase, Phase::Live { .. }) {
         text::left(buf, text::row(area, y), columns.level, &you.0, you.1);
         let silent = model.sound.muted || trouble("microphone", &model.sound.microphone).is_some();
-        let state = if !silent && call.you.step() > 0 { "speaking" } else { "" };
-        text::left(buf, text::row(area, y), columns.state, state, theme.good());
+        if !silent && call.you.step() > 0 {
+            text::left(buf, text::row(area, y), 2, theme.glyphs.sound, theme.good());
+        }
     }
     y += 1;
     let list = Rect { y: area.y + y, height: (area.height - foot).saturating_sub(y), ..area };
@@ -61,7 +89,8 @@ pub(super) fn group(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, th
     let hidden: Vec<String> = hidden.map(|(count, place)| format!("{count} {place}")).collect();
     if !hidden.is_empty() {
         let words = format!(" {} ", hidden.join(", "));
-        text::left(buf, text::row(area, area.height - foot), 2, &words, theme.strong());
+        let rule = area.height - if roomy { 3 } else { 2 };
+        text::left(buf, text::row(area, rule), 2, &words, theme.strong());
     }
 }
 
@@ -80,12 +109,9 @@ fn warning(call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
 }
 
 fn headings(columns: &Columns, area: Rect, buf: &mut Buffer, theme: Theme) {
-    for (x, words) in
-        [(2, "NAME"), (columns.level, "LEVEL"), (columns.state, "STATE"), (columns.volume, "VOLUME")]
-    {
-        text::left(buf, area, x, words, theme.dim());
-    }
-    text::right(buf, area, 1, "j k choose", theme.dim());
+    text::left(buf, area, 4, "NAME", theme.dim());
+    text::left(buf, area, columns.level, "LEVEL", theme.dim());
+    columns.write(FIGURES.map(|(heading, ..)| (heading, theme.dim())), area, buf);
 }
 
 /// Draws those who fit; gives how many are above them and how many below.
@@ -125,32 +151,82 @@ fn person(
 ) {
     let name = text::fit(&model.shown(&party.name), columns.name, theme.glyphs.more);
     let style = if party.is_out() { theme.dim() } else { theme.strong() };
-    text::left(buf, area, 2, &name, style);
-    let state = being(call, party);
-    let style = if speaks(party) { theme.good() } else { theme.dim() };
-    text::left(buf, area, columns.state, state, style);
-    if party.ssrc().is_some() {
-        let level = their_level(model, party, columns.meter, theme);
-        text::left(buf, area, columns.level, &level.0, level.1);
-        text::left(buf, area, columns.volume, &format!("{:>4}%", party.volume), theme.dim());
+    text::left(buf, area, 4, &name, style);
+    if party.ssrc().is_none() || !party.heard() {
+        text::left(buf, area, columns.figures + 2, being(call, party), theme.dim());
+        return;
+    }
+    if speaks(party) && !party.muted {
+        text::left(buf, area, 2, theme.glyphs.sound, theme.good());
+    }
+    let level = their_level(model, party, columns.meter, theme);
+    text::left(buf, area, columns.level, &level.0, level.1);
+    let of = &party.figures;
+    // What their program never says is no figure; what it has not said yet is none yet.
+    let ms = |of: Steady| of.shown().map_or("-".to_owned(), |ms| ms.to_string());
+    let lost = of.here.lost.shown();
+    // Whoever is muted sends nothing that could be lost.
+    let loss = if party.muted { "-".to_owned() } else { tenths(lost) };
+    let path = match of.relayed {
+        Some(true) => "  relay",
+        Some(false) => "  direct",
+        None => "  -",
+    };
+    let (key, key_style) = key(model, party, theme);
+    let (trip, buffer, volume) = (ms(of.round_trip), ms(of.buffer), format!("{}%", party.volume));
+    let plain = theme.plain();
+    let cells = [
+        (trip.as_str(), plain),
+        (loss.as_str(), figures::loss_style(lost.filter(|_| !party.muted), theme)),
+        (buffer.as_str(), plain),
+        (path, theme.dim()),
+        (key, key_style),
+        (volume.as_str(), theme.dim()),
+    ];
+    columns.write(cells, area, buf);
+}
+
+fn tenths(of: Option<u32>) -> String {
+    of.map_or("-".to_owned(), |of| format!("{}.{}", of / 10, of % 10))
+}
+
+/// Whether their key is one we know: of a contact it is, of somebody else's contact it is new here, a guest has none.
+fn key(model: &Model, party: &Party, theme: Theme) -> (&'static str, Style) {
+    let known = model.contacts.get(&party.name).is_some_and(|contact| !contact.blocked);
+    match (model.guest(&party.name), known) {
+        (true, _) => ("  none", theme.warn()),
+        (false, true) => (theme.glyphs.key_known, theme.good()),
+        (false, false) => ("  new", theme.warn()),
     }
 }
 
-/// What is wrong with the sound, a rule, the figures, and the devices; gives the rows from the rule on.
+/// What is wrong, a rule, the figures, and the devices; gives the rows that it takes.
 fn foot(model: &Model, call: &Call, area: Rect, roomy: bool, buf: &mut Buffer, theme: Theme) -> u16 {
-    let rows = if roomy { 3 } else { 2 };
-    let rule = area.height - rows;
+    let wrong = wrong(model, call);
+    // One sentence over the rule has its place also while nothing is wrong, so that nothing jumps when something is.
+    let over = if roomy { 2 } else { 0 };
+    let rows = over + if roomy { 3 } else { 2 };
+    let top = area.height - rows;
+    let words = wrong.map(|words| text::fit(&words, area.width.saturating_sub(3), theme.glyphs.more));
+    let rule = top + over;
     text::rule(buf, text::row(area, rule), theme.glyphs.horizontal, theme.dim());
     let under = text::row(area, rule + 1);
-    match figures::sound_troubles(model).first() {
-        Some(trouble) => {
-            let words = text::fit(trouble, area.width.saturating_sub(3), theme.glyphs.more);
-            text::left(buf, under, 2, &words, theme.warn());
+    match &words {
+        Some(words) if roomy => {
+            text::left(buf, text::row(area, top), 2, words, theme.warn());
+            figures::in_one_row(model, call, under, buf, theme);
         }
-        None => figures::in_one_row(call, under, buf, theme),
+        Some(words) => drop(text::left(buf, under, 2, words, theme.warn())),
+        None => figures::in_one_row(model, call, under, buf, theme),
     }
     if roomy {
         figures::devices(model, text::row(area, rule + 2), buf, theme);
     }
     rows
+}
+
+/// The worst that there is to say.
+fn wrong(model: &Model, call: &Call) -> Option<String> {
+    let devices = figures::sound_troubles(model).into_iter().next();
+    devices.or_else(|| figures::echoes(model, call).next()).or_else(|| figures::sentence(model, call))
 }

@@ -8,7 +8,7 @@ use crate::app::call::{Call, Meter, Party, Phase, clock, trouble};
 
 use super::super::theme::{NOT_ENCRYPTED, Theme};
 use super::super::{TWO_PANES_WIDTH, text, title};
-use super::{figures, group, own_level, speaks, their_level};
+use super::{figures, group, own_level, recorders, speaks, their_level};
 
 /// Columns of a meter.
 const METER: u16 = 24;
@@ -54,7 +54,10 @@ fn head(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
         Phase::Incoming(incoming) => format!("is calling  {}", clock(now - incoming.since)),
         Phase::Answering(_) => "connecting".to_owned(),
     };
-    let x = text::left(buf, area, x + 2, &words, theme.plain());
+    let mut x = text::left(buf, area, x + 2, &words, theme.plain());
+    if let Some(words) = recorders(model, call) {
+        x = text::left(buf, area, x + 2, &words, theme.alarm());
+    }
     if call.plain {
         text::right(buf, area, 1, NOT_ENCRYPTED, theme.alarm());
     } else if matches!(call.phase, Phase::Live { .. }) {

@@ -1,6 +1,9 @@
 //! Stories of calls of many, of guests, and of calls that are not encrypted.
 
 use proto::limits::MEMBERS_MAX;
+use proto::media::appraise::Appraisal;
+use proto::media::blame::Hop;
+use proto::media::{MemberStatistics, Statistics};
 
 use super::*;
 use crate::app::call::{Being, PARTED_SHOWN};
@@ -50,8 +53,8 @@ fn names(list: &str) -> Vec<Name> {
     list.split(' ').map(name).collect()
 }
 
-fn volume(ssrc: u32, percent: u16) -> Effect {
-    Effect::Sound(SoundCommand::Volume { ssrc: Ssrc(ssrc), percent })
+fn volume(who: &str, percent: u16) -> Effect {
+    Effect::Volume { who: name(who), percent }
 }
 
 #[test]
@@ -137,7 +140,13 @@ fn each_member_has_a_meter_and_a_volume() {
     story.hear(SoundEvent::Levels(Levels { microphone: -90.0, speakers }));
     assert_eq!(story.steps(), [4, 0, 8]);
     story.keys("^g + j - - k + jjjj +");
-    let asked = [volume(1, 110), volume(2, 90), volume(2, 80), volume(1, 120), volume(3, 110)];
+    let asked = [
+        volume("bob", 110),
+        volume("carol", 90),
+        volume("carol", 80),
+        volume("bob", 120),
+        volume("dave", 110),
+    ];
     assert_eq!(story.asked(), asked);
     // Who is out has no volume; the choice stays where it was.
     story.tell(Event::Parted { who: name("dave"), reason: EndReason::Lost });
@@ -145,7 +154,39 @@ fn each_member_has_a_meter_and_a_volume() {
     assert_eq!(story.asked(), []);
     story.wait(PARTED_SHOWN);
     story.keys("+");
-    assert_eq!(story.asked(), [volume(2, 90)]);
+    assert_eq!(story.asked(), [volume("carol", 90)]);
+}
+
+#[test]
+fn a_remembered_volume_is_where_the_keys_go_on() {
+    let mut story = Story::circle();
+    story.talking(&["bob", "carol"]);
+    story.event(Msg::Volume(name("carol"), 60));
+    story.event(Msg::Volume(name("nobody"), 10));
+    assert_eq!(story.asked(), [], "the session has told the agent already");
+    story.keys("^g j + - - k =");
+    let asked = [volume("carol", 70), volume("carol", 60), volume("carol", 50), volume("bob", 110)];
+    assert_eq!(story.asked(), asked);
+    let volumes: Vec<u16> =
+        story.model.call.iter().flat_map(|call| &call.parties).map(|p| p.volume).collect();
+    assert_eq!(volumes, [110, 50]);
+}
+
+#[test]
+fn the_end_of_a_call_says_in_the_chat_how_it_was_and_who_was_to_blame() {
+    let mut story = Story::circle();
+    story.talking(&["bob"]);
+    let member = MemberStatistics { loss_in: 0.05, concealed_in: 0.01, ..MemberStatistics::of(Ssrc(1)) };
+    let appraisal = Appraisal { mos: Some(3.7), hop: Hop::FromThem(Ssrc(1)), ..Appraisal::default() };
+    let second = Statistics { members: vec![member], appraisal, ..Statistics::default() };
+    for _ in 0..723 {
+        story.wait(Duration::from_secs(1));
+        story.hear(SoundEvent::Statistics(Box::new(second.clone())));
+    }
+    // Also when they are out before it ends.
+    story.tell(Event::Ended { with: names("bob"), reason: EndReason::TheyHungUp });
+    let said = "call, 12:03, fair (MOS 3.7), loss 5.0 %, heard 1.0 %, mostly the way from bob";
+    assert_eq!(story.last_note("bob"), said);
 }
 
 #[test]
