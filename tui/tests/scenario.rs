@@ -19,6 +19,8 @@ mod secrets;
 #[expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #[path = "../../server/tests/real/tap.rs"]
 mod tap;
+#[path = "scenario/told.rs"]
+mod told;
 #[path = "scenario/transcript.rs"]
 mod transcript;
 #[path = "scenario/wire.rs"]

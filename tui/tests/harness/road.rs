@@ -103,6 +103,11 @@ pub(crate) struct Road {
 impl Road {
     /// Between somebody who follows the returned invite and the server of `invite` on loopback.
     pub(crate) fn before(invite: &Invite, faults: Faults) -> io::Result<(Self, Invite)> {
+        Self::of_two_ways(invite, [faults; 2])
+    }
+
+    /// The same with faults of its own for the way to the server, and for the way back.
+    pub(crate) fn of_two_ways(invite: &Invite, faults: [Faults; 2]) -> io::Result<(Self, Invite)> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, invite.port));
         // The same port on another address: clients send voice to the address they reach the server at.
@@ -121,7 +126,7 @@ impl Road {
 
         let (to_server, known) = (Arc::clone(&far), Arc::clone(&client));
         lanes[0].run(
-            Luck::new(faults, 0),
+            Luck::new(faults[0], 0),
             &ended,
             move |buffer| {
                 let (count, from) = near.recv_from(buffer)?;
@@ -131,7 +136,7 @@ impl Road {
             move |bytes| drop(to_server.send(bytes)),
         );
         lanes[1].run(
-            Luck::new(faults, 1),
+            Luck::new(faults[1], 1),
             &ended,
             move |buffer| far.recv(buffer),
             move |bytes| {
