@@ -79,7 +79,10 @@ fn figures_in_a_row(call: &Call, area: Rect, x: u16, buf: &mut Buffer, theme: Th
         pieces.push(("waiting for sound".to_owned(), theme.warn()));
     }
     if call.statistics.is_some() {
-        let trip = call.figures.round_trip.shown().map(|ms| format!("rtt {ms:<3}"));
+        let trip = call.figures.round_trip.shown().map(|ms| match ms {
+            0 => "rtt <1 ".to_owned(),
+            ms => format!("rtt {ms:<3}"),
+        });
         pieces.extend(trip.map(|trip| (trip, theme.plain())));
         let lost = call.figures.here.lost.shown();
         pieces.push((format!("loss {}", figures::share(lost)), figures::loss_style(lost, theme)));

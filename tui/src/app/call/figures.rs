@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use proto::media::blame::Hop;
-use proto::media::quality::Rating;
+use proto::media::quality::{MouthToEar, Rating};
 use proto::media::{MemberStatistics, Statistics};
 
 /// A number that changes on the screen only when it is further off than what nobody would notice.
@@ -74,9 +74,12 @@ pub struct MemberFigures {
 impl MemberFigures {
     pub(super) fn take(&mut self, of: &MemberStatistics) {
         self.round_trip.time(of.round_trip);
-        self.here.lost.share(Some(of.loss_in));
-        self.here.heard.share(Some(of.concealed_in));
-        self.buffer.time(Some(of.buffer_in));
+        // Whoever is muted sends nothing that could be measured: what was measured last stays.
+        if !of.muted {
+            self.here.lost.share(Some(of.loss_in));
+            self.here.heard.share(Some(of.concealed_in));
+            self.buffer.time(Some(of.buffer_in));
+        }
         (self.echo_from_them, self.echo_from_us) = (of.echo_from_them, of.echo_from_us);
         self.relayed = of.path.map(|path| matches!(path, proto::media::Path::Relay(_)));
     }
@@ -128,19 +131,15 @@ impl Figures {
         self.round_trip.time(of.round_trip);
         self.round_trip_p95.time(told.round_trip_p95);
         let second = of.second();
-        self.here.lost.share(Some(second.loss_in));
-        self.here.heard.share(Some(second.heard_in));
         self.there.lost.share(second.loss_out);
         self.there.heard.share(second.heard_out);
-        self.jitter.time(Some(of.jitter));
-        self.buffer.time(Some(of.buffer));
-        let way = first.and_then(|one| one.mouth_to_ear);
-        let before = self.mouth_to_ear;
-        self.mouth_to_ear.time(way.map(|way| way.total()));
-        if before != self.mouth_to_ear {
-            let ms = |time: Duration| u32::try_from((time.as_micros() + 500) / 1000).unwrap_or(u32::MAX);
-            self.parts =
-                way.iter().flat_map(|way| way.parts()).map(|(name, part)| (name, ms(part))).collect();
+        // While nobody speaks there is nothing to measure: what was measured last stays.
+        if of.members.is_empty() || of.members.iter().any(|member| !member.muted) {
+            self.here.lost.share(Some(second.loss_in));
+            self.here.heard.share(Some(second.heard_in));
+            self.jitter.time(Some(of.jitter));
+            self.buffer.time(Some(of.buffer));
+            self.way(first.and_then(|one| one.mouth_to_ear));
         }
         self.payload.rate(of.payload);
         self.wire.0.rate(of.wire.0);
@@ -149,6 +148,17 @@ impl Figures {
         self.hop = told.hop;
         self.blamed.lost.share(Some(told.lost));
         self.blamed.heard.share(Some(told.heard));
+    }
+
+    /// The sum, and its parts as they are when it is news.
+    fn way(&mut self, way: Option<MouthToEar>) {
+        let before = self.mouth_to_ear;
+        self.mouth_to_ear.time(way.map(|way| way.total()));
+        if before != self.mouth_to_ear {
+            let ms = |time: Duration| u32::try_from((time.as_micros() + 500) / 1000).unwrap_or(u32::MAX);
+            self.parts =
+                way.iter().flat_map(|way| way.parts()).map(|(name, part)| (name, ms(part))).collect();
+        }
     }
 }
 
@@ -181,6 +191,25 @@ mod tests {
         assert_eq!([f32::NAN, 9.0].map(&mut at), [Some(0), Some(1000)]);
         loss.share(None);
         assert_eq!(loss.shown(), None, "not known any more");
+    }
+
+    #[test]
+    fn what_was_measured_of_somebody_stays_while_they_are_muted() {
+        use proto::id::Ssrc;
+        let second = |muted, ms| {
+            let time = Duration::from_millis(ms);
+            let member = MemberStatistics { muted, buffer_in: time, ..MemberStatistics::of(Ssrc(1)) };
+            Statistics { buffer: time, jitter: time, members: vec![member], ..Statistics::default() }
+        };
+        let (mut figures, mut of_one) = (Figures::default(), MemberFigures::default());
+        for told in [second(false, 40), second(true, 0)] {
+            figures.take(&told);
+            of_one.take(&told.members[0]);
+        }
+        let shown = [figures.buffer, figures.jitter, of_one.buffer].map(Steady::shown);
+        assert_eq!(shown, [Some(40); 3]);
+        figures.take(&second(false, 60));
+        assert_eq!(figures.buffer.shown(), Some(60));
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) fn figures(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, 
     if call.statistics.is_none() {
         return;
     }
-    let (value_at, detail_at) = if wide { (17, 32) } else { (13, 22) };
+    let (value_at, detail_at) = if wide { (17, 32) } else { (12, 22) };
     // With few rows what is wrong comes first; with many it stands below, where it moves nothing.
     let rows = table(model, call, wide, area.width >= ROOMY);
     let blamed = sentence(model, call);
@@ -55,7 +55,7 @@ pub(super) fn figures(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, 
         text::left(buf, row, x, label, theme.dim());
         text::left(buf, row, value_at, &value, theme.plain());
         let at = detail_at.max(value_at + text::columns(&value) + 1);
-        if at + text::columns(&detail) < row.width {
+        if at + text::columns(&detail) <= row.width {
             text::left(buf, row, at, &detail, theme.dim());
         }
         y += 1;
@@ -179,7 +179,7 @@ fn table(model: &Model, call: &Call, wide: bool, roomy: bool) -> Vec<(&'static s
         (up, down) if roomy => {
             format!("up {}, down {} on the wire", kilo(up), kilo(down))
         }
-        (up, down) => format!("up {}, down {}", kilo(up), kilo(down)),
+        (up, down) => format!("up {} down {}", kilo(up), kilo(down)),
     };
     rows.extend([
         (
