@@ -286,11 +286,12 @@ pub(crate) fn hear_binary(at: Ipv4Addr, from: Ipv4Addr, datagrams: usize) {
         let length = i32::from_le_bytes([bytes[260], bytes[261], bytes[262], bytes[263]]);
         assert!((1..=256).contains(&length), "a length of {length} ends the original client");
         // The first byte of an Opus packet: CELT at 10 ms (configurations 18, 22, 26, 30) or hybrid or SILK at 10 ms
-        // (0, 4, 8, 12, 14), and one frame (RFC 6716 section 3.1).
-        let toc = bytes[4];
+        // (0, 4, 8, 12, 14), and one frame, alone or counted and padded (RFC 6716 sections 3.1 and 3.2.5).
+        let (toc, counted) = (bytes[4], bytes[5]);
+        let one_frame = toc & 3 == 0 || (toc & 3 == 3 && counted & 0x3f == 1);
         assert!(
-            [0, 4, 8, 12, 14, 18, 22, 26, 30].contains(&(toc >> 3)) && toc & 3 == 0,
-            "{toc:#x} is not 10 ms"
+            [0, 4, 8, 12, 14, 18, 22, 26, 30].contains(&(toc >> 3)) && one_frame,
+            "{toc:#x} {counted:#x} is not one frame of 10 ms"
         );
     }
 }
