@@ -57,6 +57,11 @@ impl Capture {
         self.muted
     }
 
+    /// Samples until the frame that is being filled is full; 0 where one begins.
+    pub fn missing(&self) -> usize {
+        if self.filled == 0 { 0 } else { self.encoder.frame().samples() - self.filled }
+    }
+
     /// Takes another bit rate, bits per second, and share of packets that the listeners miss, percent, from the next
     /// frame on.
     pub fn adapt(&mut self, bit_rate: u32, loss_percent: u8) -> Result<(), CodecError> {

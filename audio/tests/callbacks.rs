@@ -9,10 +9,11 @@ use audio::device::callback::{MicrophoneCallback, Pulse, SpeakerCallback};
 use audio::frame::FrameDuration;
 use audio::mixer::Mixer;
 use audio::playout::Playout;
-use audio::process::{BLOCK, NoiseLevel, Processor, ProcessorSettings};
+use audio::process::{BLOCK, Hint, NoiseLevel, Place, Policy, Processor, ProcessorSettings};
 use audio::resample::Resampler;
 use audio::ring;
 use forbidding::{uses_of_heap, without_heap};
+use proto::media::processing::Wishes;
 
 /// The one place with `unsafe`: Rust's allocator interface is made of it. Each call is handed on unchanged to the
 /// system's allocator, whose promises are thereby ours.
@@ -108,12 +109,17 @@ fn a_turn_of_the_media_path_leaves_the_heap_alone() {
         let mut playout = Playout::new().unwrap();
         let mut mixer = Mixer::default();
         let mut resampler = Resampler::new(44_100, 48_000);
+        let mut policy = Policy::new(Wishes::default());
+        policy.place(Place { room: true, low_delay: false, hint: Hint::None });
         let mut seq = 0u16;
         for n in 0..2_000u32 {
             let block: [f32; 240] = std::array::from_fn(|s| ((n * 240 + s as u32) as f32 * 0.03).sin() * 0.4);
             without_heap(|| {
                 for sample in block {
-                    resampler.push(sample, &mut |made| capture.push(&[made], &mut frames));
+                    resampler.push(sample, &mut |made| {
+                        policy.near(&[made]);
+                        capture.push(&[made], &mut frames);
+                    });
                 }
                 while let Some(packet) = encoded.pop() {
                     seq = seq.wrapping_add(1);
@@ -126,7 +132,8 @@ fn a_turn_of_the_media_path_leaves_the_heap_alone() {
                 playout.render(&mut voice);
                 mixer.begin(240);
                 mixer.add(&voice, 1.0);
-                mixer.finish();
+                policy.far(mixer.finish());
+                policy.decide();
                 let _ = playout.stats();
             });
         }

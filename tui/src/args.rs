@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use proto::id::{Fingerprint, Name};
+use proto::media::processing::{Wish, Wishes};
 
 use crate::target::{Protocol, Target};
 
@@ -39,6 +40,18 @@ pub struct Args {
     /// The sound: default, null, tone, loopback, wav:IN.wav,OUT.wav, or a device's name
     #[arg(long, value_name = "SPEC")]
     pub device: Option<String>,
+
+    /// Take the speaker's echo out of the microphone: auto, on or off [default: as configured, or auto]
+    #[arg(long, value_name = "WISH", value_parser = wish)]
+    pub echo_cancel: Option<Wish>,
+
+    /// Take steady noise out of the microphone: auto, on or off
+    #[arg(long, value_name = "WISH", value_parser = wish)]
+    pub noise_suppression: Option<Wish>,
+
+    /// Raise a quiet voice: auto, on or off
+    #[arg(long, value_name = "WISH", value_parser = wish)]
+    pub gain_control: Option<Wish>,
 
     /// The server's fingerprint; anything else is refused
     #[arg(long, value_name = "SHA256:...", value_parser = pin)]
@@ -87,6 +100,21 @@ fn pin(text: &str) -> Result<Fingerprint, &'static str> {
     Fingerprint::parse(text).ok_or("a fingerprint is SHA256: and 43 characters, as the server prints it")
 }
 
+fn wish(text: &str) -> Result<Wish, &'static str> {
+    Wish::parse(text).ok_or("say auto, on or off")
+}
+
+impl Args {
+    /// What is done to our own voice: what was typed, else what is configured.
+    pub fn processing(&self, configured: Wishes) -> Wishes {
+        Wishes {
+            echo: self.echo_cancel.unwrap_or(configured.echo),
+            noise: self.noise_suppression.unwrap_or(configured.noise),
+            gain: self.gain_control.unwrap_or(configured.gain),
+        }
+    }
+}
+
 const AFTER: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage or not a terminal, 3 server unreachable, 4 refused (key or name), \
 5 peer unavailable or declined, 6 no audio device, 130 interrupted.";
@@ -103,6 +131,15 @@ mod tests {
     #[test]
     fn the_table_of_arguments_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_typed_of_the_voice_wins() {
+        let args = parse("tincan --echo-cancel off --gain-control auto host").unwrap();
+        let configured = Wishes { echo: Wish::On, noise: Wish::On, gain: Wish::On };
+        let wishes = Wishes { echo: Wish::Off, noise: Wish::On, gain: Wish::Auto };
+        assert_eq!(args.processing(configured), wishes);
+        assert!(parse("tincan --noise-suppression maybe host").is_err());
     }
 
     #[test]

@@ -5,6 +5,11 @@
 //! name = "alice"                 # proposed to a server that does not know you
 //! device = "default"             # as --device
 //!
+//! [voice]
+//! echo_cancel = "auto"           # auto, on or off; so are the next two
+//! noise_suppression = "auto"
+//! gain_control = "auto"
+//!
 //! [ui]
 //! ascii = false                  # letters only
 //! color = true
@@ -16,6 +21,7 @@ use std::{fs, io};
 use anyhow::{Context as _, anyhow};
 use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 use proto::id::Name;
+use proto::media::processing::{Wish, Wishes};
 use serde::Deserialize;
 
 use crate::target::Address;
@@ -29,6 +35,8 @@ pub struct Config {
     pub name: Option<Name>,
     /// What to hear and speak with.
     pub device: Option<String>,
+    /// What is done to our own voice.
+    pub processing: Wishes,
     /// Draw with letters only.
     pub ascii: bool,
     /// Use colours.
@@ -42,7 +50,17 @@ struct File {
     name: Option<String>,
     device: Option<String>,
     #[serde(default)]
+    voice: Voice,
+    #[serde(default)]
     ui: Ui,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Voice {
+    echo_cancel: Option<String>,
+    noise_suppression: Option<String>,
+    gain_control: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -86,10 +104,22 @@ impl Config {
                 .ok_or_else(|| anyhow!("{}: {server:?} is not HOST or HOST:PORT", at("server")))
         });
         let name = file.name.map(|name| Name::parse(&name).with_context(|| at("name")));
+        let wish = |key: &str, said: Option<String>| match said {
+            None => Ok(Wish::Auto),
+            Some(said) => {
+                Wish::parse(&said).ok_or_else(|| anyhow!("{}: {said:?} is not auto, on or off", at(key)))
+            }
+        };
+        let processing = Wishes {
+            echo: wish("echo_cancel", file.voice.echo_cancel)?,
+            noise: wish("noise_suppression", file.voice.noise_suppression)?,
+            gain: wish("gain_control", file.voice.gain_control)?,
+        };
         Ok(Self {
             server: server.transpose()?,
             name: name.transpose()?,
             device: file.device,
+            processing,
             ascii: file.ui.ascii.unwrap_or(false),
             color: file.ui.color.unwrap_or(true),
         })
@@ -130,6 +160,15 @@ mod tests {
         assert_eq!(config.server.unwrap().to_string(), "h:7");
         assert_eq!((config.name.unwrap().as_str(), config.device.as_deref()), ("bob", Some("null")));
         assert!(config.ascii && !config.color);
+    }
+
+    #[test]
+    fn the_processing_of_the_voice_is_automatic_unless_said_otherwise() {
+        let text = "[voice]\necho_cancel = \"off\"\ngain_control = \"on\"\n";
+        let wishes = Wishes { echo: Wish::Off, noise: Wish::Auto, gain: Wish::On };
+        assert_eq!(Config::parse(text).unwrap().processing, wishes);
+        let maybe = "[voice]\nnoise_suppression = \"maybe\"\n";
+        assert_eq!(wrong(maybe), "line 2: noise_suppression: \"maybe\" is not auto, on or off");
     }
 
     #[test]

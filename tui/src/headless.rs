@@ -6,6 +6,7 @@
 mod call;
 mod commands;
 mod events;
+mod voice;
 mod words;
 
 use std::io::{self, BufRead as _, Write as _};
@@ -156,6 +157,9 @@ impl Headless {
                 }
             }
             Ok(Some(Wish::Figures(on))) => self.reporter.figures_wanted = on,
+            Ok(Some(Wish::Process { part, wish })) => {
+                self.session.sound(SoundCommand::Process { part, wish })
+            }
             Ok(Some(Wish::Status)) => print(&self.reporter.status())?,
             Ok(Some(Wish::Help)) => print(&commands::help())?,
             Ok(Some(Wish::Quit)) => return Ok(false),

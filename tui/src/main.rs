@@ -54,6 +54,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         Ok(sound) => sound,
         Err(why) => return Ok(misused(&why.to_string())),
     };
+    let sound = audio::Settings { processing: args.processing(config.processing), ..sound };
     if !args.headless
         && !making_invite
         && talk.is_none()

@@ -4,6 +4,8 @@
 mod harness;
 #[path = "scenario/headless.rs"]
 mod headless;
+#[path = "scenario/leak.rs"]
+mod leak;
 #[path = "scenario/many.rs"]
 mod many;
 #[path = "scenario/mixed.rs"]

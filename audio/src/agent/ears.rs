@@ -115,6 +115,7 @@ impl Devices {
             | SoundEvent::Levels(_)
             | SoundEvent::Statistics(_)
             | SoundEvent::Member(_)
+            | SoundEvent::Processing(_)
             | SoundEvent::Tool(_) => return,
         };
         half.failed = matches!(state, HalfState::Failed { .. });

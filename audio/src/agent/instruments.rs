@@ -8,11 +8,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use proto::limits::{MEMBERS_MAX, PLAIN_OPUS_BYTES_MAX};
+use proto::media::processing::{Part, Wish, Wishes};
 use proto::media::{EncoderPlan, HalfState, Levels, SoundEvent, ToolCommand};
 use proto::time::earliest;
 use proto::{Safe, Time};
 
 use super::lines::{MicrophoneLine, SpeakerLine};
+use super::processing::{Chain, Returns};
 use crate::capture::Capture;
 use crate::codec::{BIT_RATE_RANGE, CodecError, EncoderSettings};
 use crate::device::opener::{Ask, Opener, Told};
@@ -22,6 +24,7 @@ use crate::frame::{FrameDuration, OpusFrame, SAMPLE_RATE};
 use crate::level::Extremes;
 use crate::mixer::Mixer;
 use crate::playout::{Playout, PlayoutStats};
+use crate::process::{Hint, Place};
 use crate::ring::{self, FrameRx, FrameTx};
 use proto::id::Ssrc;
 
@@ -42,6 +45,8 @@ struct Speaker {
     ssrc: Ssrc,
     playout: Playout,
     gain: f32,
+    /// Whether our voice comes back in theirs.
+    returns: Box<Returns>,
 }
 
 /// Everything that sounds.
@@ -61,6 +66,9 @@ pub(super) struct Instruments {
     software_asked: bool,
     microphone: Option<MicrophoneLine>,
     speaker: Option<SpeakerLine>,
+    chain: Chain,
+    /// What the devices in use are called: the microphone and the speaker.
+    names: [String; 2],
     capture: Capture,
     frames: (FrameTx, FrameRx),
     speakers: Vec<Speaker>,
@@ -74,7 +82,13 @@ pub(super) struct Instruments {
 }
 
 impl Instruments {
-    pub(super) fn new(opener: Opener, choice: Choice, encoder: EncoderSettings) -> Result<Self, CodecError> {
+    pub(super) fn new(
+        opener: Opener,
+        choice: Choice,
+        encoder: EncoderSettings,
+        wishes: Wishes,
+    ) -> Result<Self, CodecError> {
+        let chain = Chain::new(opener.waker(), wishes);
         Ok(Self {
             opener,
             choice,
@@ -87,6 +101,8 @@ impl Instruments {
             software_asked: false,
             microphone: None,
             speaker: None,
+            chain,
+            names: Default::default(),
             capture: Capture::new(encoder)?,
             frames: ring::frames(FRAMES_MAX),
             speakers: Vec::with_capacity(MEMBERS_MAX),
@@ -107,8 +123,9 @@ impl Instruments {
             return false;
         }
         if let Some(line) = &mut self.microphone {
-            line.drain(&mut self.capture, &mut self.frames.0);
+            line.drain(|said| self.chain.near(said, &mut self.capture, &mut self.frames.0));
         }
+        self.chain.settle(&mut self.capture, &mut self.frames.0);
         if let Some(mut line) = self.speaker.take() {
             line.fill(|block| self.render(block));
             self.speaker = Some(line);
@@ -154,7 +171,7 @@ impl Instruments {
         self.render(&mut heard);
         if let Some(software) = &mut self.software {
             software.exchange(&heard, &mut said);
-            self.capture.push(&said, &mut self.frames.0);
+            self.chain.near(&said, &mut self.capture, &mut self.frames.0);
         }
     }
 
@@ -164,9 +181,12 @@ impl Instruments {
         self.mixer.begin(out.len());
         for speaker in &mut self.speakers {
             speaker.playout.render(voice);
+            self.chain.heard(&mut speaker.returns, voice);
             self.mixer.add(voice, speaker.gain);
         }
         out.copy_from_slice(self.mixer.finish());
+        self.chain.far(out);
+        self.chain.rendered(out.len());
     }
 
     // --- commands and answers; these may allocate -----------------------------------------------------------------
@@ -178,6 +198,8 @@ impl Instruments {
         }
         // The half-filled frame of the last call is nobody's business in this one.
         self.capture.set_muted(self.capture.muted());
+        self.chain.forget();
+        self.chain.tell_again();
         while self.frames.1.pop().is_some() {}
         self.open = Some(now);
         self.meter_at = now;
@@ -199,7 +221,8 @@ impl Instruments {
     pub(super) fn listen(&mut self, ssrc: Ssrc) -> Result<(), CodecError> {
         let known = self.speakers.iter().any(|speaker| speaker.ssrc == ssrc);
         if !known && self.speakers.len() < MEMBERS_MAX {
-            self.speakers.push(Speaker { ssrc, playout: Playout::new()?, gain: 1.0 });
+            let (playout, returns) = (Playout::new()?, Box::default());
+            self.speakers.push(Speaker { ssrc, playout, gain: 1.0, returns });
         }
         Ok(())
     }
@@ -218,6 +241,7 @@ impl Instruments {
 
     pub(super) fn mute(&mut self, muted: bool) {
         self.capture.set_muted(muted);
+        self.chain.forget();
         while self.frames.1.pop().is_some() {}
         self.opener.ask(Ask::Mute(muted));
     }
@@ -295,13 +319,37 @@ impl Instruments {
         let Some(since) = self.open else { return };
         let opened = |name: Safe| HalfState::Open { name, opened_in: now - since };
         if let Some(name) = self.microphone.as_mut().and_then(MicrophoneLine::began) {
+            self.names[0] = name.to_string();
             self.tell(SoundEvent::Microphone(opened(name)));
         }
         if let Some(name) = self.speaker.as_mut().and_then(SpeakerLine::began) {
+            self.names[1] = name.to_string();
             self.tell(SoundEvent::Speaker(opened(name)));
         }
+        self.decide();
         self.notice_recording_ended();
         self.notice_flows();
+    }
+
+    /// What a person wants to be done to our own voice.
+    pub(super) fn process(&mut self, part: Part, wish: Wish) {
+        self.chain.wish(part, wish);
+    }
+
+    /// Whether our own voice comes back from a member.
+    pub(super) fn returns(&self, ssrc: Ssrc) -> bool {
+        self.speakers.iter().any(|speaker| speaker.ssrc == ssrc && speaker.returns.is_echo())
+    }
+
+    fn decide(&mut self) {
+        self.chain.place(Place {
+            room: matches!(self.choice, Choice::Default | Choice::Named(_)),
+            low_delay: self.encoder.frame == FrameDuration::Ms5,
+            hint: Hint::of(&self.names[0], &self.names[1]),
+        });
+        if let Some(processing) = self.chain.decide() {
+            self.tell(SoundEvent::Processing(processing));
+        }
     }
 
     /// Tells the levels if it is time.
@@ -349,7 +397,7 @@ impl Instruments {
         let block = Duration::from_micros(BLOCK as u64 * 1_000_000 / u64::from(SAMPLE_RATE));
         let capture = self.microphone.as_ref().map_or(block, MicrophoneLine::block);
         let speaker = self.speaker.as_ref().map_or(block, SpeakerLine::waiting);
-        (capture, self.capture.look_ahead(), speaker)
+        (capture, self.capture.look_ahead() + self.chain.delay(), speaker)
     }
 
     pub(super) fn encoder(&self) -> EncoderSettings {

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use proto::Safe;
 
-use crate::capture::Capture;
 use crate::device::callback::Pulse;
 use crate::device::opener::Line;
 use crate::device::pace::BLOCK;
 use crate::frame::SAMPLE_RATE;
 use crate::level::Extremes;
 use crate::resample::Resampler;
-use crate::ring::{FrameTx, PcmRx, PcmTx};
+use crate::ring::{PcmRx, PcmTx};
 
 /// Samples rendered at once towards a speaker, 2.5 ms.
 const RENDER: usize = BLOCK / 2;
@@ -81,7 +80,8 @@ impl MicrophoneLine {
         time(self.ring.counters().take_largest() as usize, self.rate)
     }
 
-    pub(super) fn drain(&mut self, capture: &mut Capture, frames: &mut FrameTx) {
+    /// Hands out what came, at 48 kHz.
+    pub(super) fn drain(&mut self, mut take: impl FnMut(&[f32])) {
         let limit = self.rate as usize / STALE;
         if self.ring.len() > limit {
             self.stale += self.ring.skip(self.ring.len() - limit / 4) as u64;
@@ -94,14 +94,28 @@ impl MicrophoneLine {
             }
             self.extremes.push(&block[..count]);
             match &mut self.resampler {
-                None => capture.push(&block[..count], frames),
-                Some(resampler) => {
-                    for sample in &block[..count] {
-                        resampler.push(*sample, &mut |made| capture.push(&[made], frames));
-                    }
-                }
+                None => take(&block[..count]),
+                Some(resampler) => convert(resampler, &block[..count], &mut take),
             }
         }
+    }
+}
+
+/// At another rate, in blocks again.
+fn convert(resampler: &mut Resampler, samples: &[f32], take: &mut impl FnMut(&[f32])) {
+    let (mut made, mut count) = ([0.0; BLOCK], 0);
+    for sample in samples {
+        resampler.push(*sample, &mut |sample| {
+            made[count] = sample;
+            count += 1;
+            if count == BLOCK {
+                take(&made);
+                count = 0;
+            }
+        });
+    }
+    if count > 0 {
+        take(&made[..count]);
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use mio::{Poll, Token, Waker};
+use proto::media::processing::Wishes;
 use proto::media::{AgentCommand, AgentEvent};
 
 use crate::codec::EncoderSettings;
@@ -17,12 +18,14 @@ use voice::Voice;
 mod ears;
 mod instruments;
 mod lines;
+mod processing;
 mod socket;
 mod teller;
 #[cfg(test)]
 mod tests;
 mod turns;
 mod voice;
+mod workshop;
 
 /// Commands that may wait for the voice thread; it takes them many times a second.
 const COMMANDS_MAX: usize = 256;
@@ -39,6 +42,8 @@ pub struct Settings {
     pub device: Choice,
     /// How our voice is encoded.
     pub encoder: EncoderSettings,
+    /// What is done to it before.
+    pub processing: Wishes,
 }
 
 impl Settings {

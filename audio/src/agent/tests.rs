@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proto::Time;
 use proto::id::Ssrc;
+use proto::media::processing::Wishes;
 use proto::media::{HalfState, SoundEvent};
 
 use super::instruments::Instruments;
@@ -31,7 +32,8 @@ impl Side {
         let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
         let opener = Opener::start(waker).unwrap();
         let choice = Choice::parse(choice).unwrap();
-        let instruments = Instruments::new(opener, choice, EncoderSettings::default()).unwrap();
+        let instruments =
+            Instruments::new(opener, choice, EncoderSettings::default(), Wishes::default()).unwrap();
         Self { instruments, poll, seq: 0 }
     }
 
@@ -285,6 +287,7 @@ fn thirty_one_loud_speakers_of_all_durations_are_mixed_without_clipping() {
         | SoundEvent::Devices(_)
         | SoundEvent::Statistics(_)
         | SoundEvent::Member(_)
+        | SoundEvent::Processing(_)
         | SoundEvent::Tool(_) => None,
     });
     assert_eq!(of_all.collect::<Vec<_>>(), [31, 31, 30, 30], "each has its own level");

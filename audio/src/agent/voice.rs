@@ -79,8 +79,8 @@ impl Voice {
         let clock = Clock::start();
         let socket = CallSocket::new(poll.registry().try_clone()?, SOCKET);
         let opener = Opener::start(waker)?;
-        let instruments =
-            Instruments::new(opener, settings.device, settings.encoder).map_err(io::Error::other)?;
+        let instruments = Instruments::new(opener, settings.device, settings.encoder, settings.processing)
+            .map_err(io::Error::other)?;
         Ok(Self {
             poll,
             clock,
@@ -308,6 +308,7 @@ impl Voice {
             SoundCommand::ListDevices => self.instruments.list_devices(),
             SoundCommand::Volume { ssrc, percent } => self.instruments.set_volume(ssrc, percent),
             SoundCommand::MeterEvery(every) => self.instruments.meter_every(every, now),
+            SoundCommand::Process { part, wish } => self.instruments.process(part, wish),
             SoundCommand::Tool(command) => self.instruments.tool(&command),
             SoundCommand::Delay(mode) => {
                 self.media.handle(MediaInput::Delay(mode), now);
@@ -338,7 +339,8 @@ impl Voice {
     fn tell_ears(&mut self, now: Time) {
         self.ears.keep(|ssrc| self.instruments.playouts().any(|(known, _)| known == ssrc));
         for (ssrc, playout) in self.instruments.playouts() {
-            self.media.handle(self.ears.tell(ssrc, &playout, false), now);
+            let echo = self.instruments.returns(ssrc);
+            self.media.handle(self.ears.tell(ssrc, &playout, echo), now);
         }
         let (microphone, speaker) = self.instruments.lost_samples();
         self.devices.count(microphone, speaker, now);

@@ -72,6 +72,7 @@ pub(crate) struct Opener {
     asks: Option<Sender<Ask>>,
     told: Receiver<Told>,
     ended: Receiver<()>,
+    waker: Arc<Waker>,
 }
 
 impl Opener {
@@ -79,12 +80,17 @@ impl Opener {
         let (asks, asked) = channel();
         let (tell, told) = sync_channel(ANSWERS_MAX);
         let (end, ended) = sync_channel::<()>(0);
-        let answers = Answers { tell, waker };
+        let answers = Answers { tell, waker: waker.clone() };
         spawn(move || {
             let _end = end;
             run(&asked, &answers);
         })?;
-        Ok(Self { asks: Some(asks), told, ended })
+        Ok(Self { asks: Some(asks), told, ended, waker })
+    }
+
+    /// What wakes the voice thread.
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        self.waker.clone()
     }
 
     /// Asks; the answer comes with a wake.

@@ -15,16 +15,23 @@
 //! [`Processor::near`] and [`Processor::far`] do not belong on the voice thread: the agent runs them on one of their own.
 
 mod high_pass;
+mod levels;
 mod module;
+mod policy;
 mod residual;
+mod returning;
 #[cfg(test)]
 pub(crate) mod rooms;
+mod sketch;
 #[cfg(test)]
 mod tests;
 
 use high_pass::HighPass;
 use module::Module;
+pub use policy::{Hint, Place, Policy};
 use residual::Residual;
+pub(crate) use returning::{Heard, Spoken, Verdict};
+pub(crate) use sketch::Sketcher;
 
 /// Samples of one block at 48 kHz: 10 ms.
 pub const BLOCK: usize = 480;

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::processing::{Part, Wish};
 use super::tools::ToolCommand;
 use crate::id::{CallId, RelayId, Ssrc};
 use crate::media::plan::DelayMode;
@@ -206,6 +207,13 @@ pub enum SoundCommand {
     Delay(DelayMode),
     /// The other side's packets carry frames of this duration from now on, and ours too: 5, 10 or 20 ms.
     FrameDuration(Duration),
+    /// What is to be done to our own voice from now on.
+    Process {
+        /// One part of it.
+        part: Part,
+        /// Always, never, or as it is needed.
+        wish: Wish,
+    },
     /// For the tools around the call.
     Tool(ToolCommand),
 }

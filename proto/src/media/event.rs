@@ -7,6 +7,7 @@ use crate::id::{CallId, Ssrc};
 use crate::limits::COPIES_MAX;
 use crate::media::appraise::Appraisal;
 use crate::media::command::BaseKey;
+use crate::media::processing::Processing;
 use crate::media::tools::ToolEvent;
 use crate::safe::Safe;
 
@@ -98,6 +99,8 @@ pub enum SoundEvent {
     Statistics(Box<Statistics>),
     /// A member says something new of itself.
     Member(MemberState),
+    /// Something else is done to our own voice, or for another reason.
+    Processing(Processing),
     /// From the tools around the call.
     Tool(ToolEvent),
 }

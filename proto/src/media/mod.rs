@@ -46,6 +46,7 @@ mod leaving;
 mod outcome;
 mod packets;
 mod plan;
+pub mod processing;
 pub mod quality;
 mod speakers;
 mod streams;

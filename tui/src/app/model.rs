@@ -7,11 +7,13 @@ use proto::client::LinkState;
 use proto::id::{Fingerprint, Name};
 use proto::limits::NAME_CHARS_MAX;
 use proto::media::HalfState;
+use proto::media::processing::Processing;
 use proto::{Now, Safe, Time, earliest};
 
 use super::call::{self, Call, Incoming, Phase};
 use super::chat::Chat;
 use super::contacts::{Contacts, is_guest};
+use super::echoes::Echoes;
 use super::input::Editor;
 use super::keymap::Place;
 use super::popup::{Consent, Notice, Popup};
@@ -184,6 +186,10 @@ pub struct Sound {
     pub speaker: HalfState,
     /// The microphone is muted.
     pub muted: bool,
+    /// What is done to our voice; none before the first call.
+    pub processing: Option<Processing>,
+    /// Whose voice comes back.
+    pub echoes: Echoes,
 }
 
 impl Welcome {
@@ -221,7 +227,13 @@ impl Model {
             focus: Focus::List,
             call_view: false,
             call: None,
-            sound: Sound { microphone: HalfState::Closed, speaker: HalfState::Closed, muted: false },
+            sound: Sound {
+                microphone: HalfState::Closed,
+                speaker: HalfState::Closed,
+                muted: false,
+                processing: None,
+                echoes: Echoes::default(),
+            },
             popups: Vec::new(),
             notice: None,
             own_link: None,

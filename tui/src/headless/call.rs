@@ -74,6 +74,11 @@ impl Call {
         self.volumes.insert(who.clone(), percent);
     }
 
+    /// Whose stream it is; of those who left, too.
+    pub(super) fn name(&self, ssrc: Ssrc) -> Option<&Name> {
+        self.names.get(&ssrc)
+    }
+
     /// Takes the figures of another second.
     pub(super) fn measured(&mut self, statistics: &Statistics) {
         self.summary.take(&statistics.second());

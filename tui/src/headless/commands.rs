@@ -3,8 +3,10 @@
 use proto::client::Command;
 use proto::id::Name;
 use proto::limits::{MEMBERS_MAX, TEXT_BYTES_MAX};
+use proto::media::processing::{Part, Wish as How};
 use serde_json::{Value, json};
 
+use super::words::part_name;
 use crate::limits::VOLUME_PERCENT_MAX;
 
 /// What one line wants.
@@ -15,6 +17,7 @@ pub(super) enum Wish {
     Mute(bool),
     Volume { who: Name, percent: u16 },
     Figures(bool),
+    Process { part: Part, wish: How },
     Status,
     Help,
     Quit,
@@ -36,6 +39,7 @@ const TABLE: &[(&str, &str)] = &[
     ("mute on|off", "close or open the microphone"),
     ("volume NAME PERCENT", "how loud they are played, 0 to 200; it is remembered"),
     ("figures on|off", "tell the figures of the call every second"),
+    ("process echo|noise|gain auto|on|off", "what is done to your voice before it is sent"),
     ("say NAME TEXT", "send a text"),
     ("status", "tell how things are"),
     ("help", "tell this list"),
@@ -67,6 +71,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "mute" => switch(word, rest).map(|on| Some(Wish::Mute(on))),
         "figures" => switch(word, rest).map(|on| Some(Wish::Figures(on))),
         "volume" => volume(word, rest).map(Some),
+        "process" => process(word, rest).map(Some),
         "say" => say(rest).map(Some),
         _ => Err(format!("there is no command {}; help lists them", proto::Safe::line(word))),
     }
@@ -95,6 +100,15 @@ fn volume(word: &str, rest: &str) -> Result<Wish, String> {
     let (who, percent) = rest.split_once(' ').ok_or_else(|| usage_of(word))?;
     let percent = percent.trim().parse().ok().filter(|percent| *percent <= VOLUME_PERCENT_MAX);
     Ok(Wish::Volume { who: name(word, who)?, percent: percent.ok_or_else(|| usage_of(word))? })
+}
+
+fn process(word: &str, rest: &str) -> Result<Wish, String> {
+    let wanted = || {
+        let (part, wish) = rest.split_once(' ')?;
+        let part = Part::ALL.into_iter().find(|known| part_name(*known) == part)?;
+        Some(Wish::Process { part, wish: How::parse(wish.trim())? })
+    };
+    wanted().ok_or_else(|| usage_of(word))
 }
 
 /// Each name once: saying one twice calls nobody twice.
@@ -140,7 +154,10 @@ mod tests {
     fn every_row_of_the_table_is_a_command() {
         for (usage, _) in TABLE {
             let line = usage.replace("[NAME...]", "carol").replace("NAME", "bob").replace("PERCENT", "150");
-            let line = line.replace("TEXT", "hello there").replace("on|off", "on");
+            let line = line
+                .replace("TEXT", "hello there")
+                .replace("echo|noise|gain auto|on|off", "noise auto")
+                .replace("on|off", "on");
             assert!(matches!(parse(&line), Ok(Some(_))), "{line}");
             let word = usage.split(' ').next().unwrap();
             assert_ne!(parse(&format!("{word} ")).is_ok(), usage.contains(' '), "{word} alone");
@@ -175,6 +192,8 @@ mod tests {
     fn what_is_wrong_is_said_in_a_sentence() {
         assert_eq!(parse("add bob carol").unwrap_err(), "say: add NAME");
         assert_eq!(parse("volume bob 201").unwrap_err(), "say: volume NAME PERCENT");
+        assert_eq!(parse("process echo").unwrap_err(), "say: process echo|noise|gain auto|on|off");
+        assert!(parse("process hiss on").is_err() && parse("process gain maybe").is_err());
         assert_eq!(parse("mute maybe").unwrap_err(), "say: mute on|off");
         assert!(parse("add 1234").unwrap_err().contains("at least one letter"));
         assert!(parse("dance").unwrap_err().contains("help"));

@@ -10,6 +10,7 @@ use proto::wire::record::{Presence, Standing, Why};
 use serde_json::{Value, json};
 
 use super::call::{Call, LIVE, micros};
+use super::voice::Voice;
 use super::words::{presence_name, reason_name, why_name};
 use crate::session::Told;
 
@@ -28,6 +29,7 @@ pub(super) struct Reporter {
     call: Option<Call>,
     microphone: Option<HalfState>,
     speaker: Option<HalfState>,
+    voice: Voice,
     presences: BTreeMap<Name, Presence>,
 }
 
@@ -47,7 +49,16 @@ impl Reporter {
                 }
                 told
             }
-            Told::Sound(event) => self.sound(event).into_iter().collect(),
+            Told::Sound(event) => {
+                let mut told = match (event, &self.call) {
+                    (SoundEvent::Statistics(figures), Some(call)) => {
+                        self.voice.echoes(figures, |ssrc| call.name(ssrc))
+                    }
+                    _ => Vec::new(),
+                };
+                told.extend(self.sound(event));
+                told
+            }
             Told::Volume(who, percent) => {
                 self.volume(who, *percent);
                 vec![json!({ "event": "volume", "who": who.as_str(), "percent": percent })]
@@ -227,6 +238,7 @@ impl Reporter {
             }
             SoundEvent::Member(state) => self.call.as_ref()?.state(*state),
             SoundEvent::Devices(_) | SoundEvent::Levels(_) | SoundEvent::Tool(_) => None,
+            SoundEvent::Processing(state) => Some(self.voice.processed(*state)),
         }
     }
 
@@ -248,6 +260,7 @@ impl Reporter {
             "muted": self.muted,
             "microphone": half(self.microphone.as_ref()),
             "speaker": half(self.speaker.as_ref()),
+            "processing": self.voice.status(),
             "statistics": self.call.as_ref().and_then(Call::figures),
         })
     }

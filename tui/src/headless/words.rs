@@ -1,6 +1,7 @@
 //! What things are called in events: one word for each, which scripts can rely on.
 
 use proto::client::EndReason;
+use proto::media::processing::Part;
 use proto::wire::record::{Presence, Why};
 
 pub(super) fn presence_name(presence: Presence) -> &'static str {
@@ -8,6 +9,14 @@ pub(super) fn presence_name(presence: Presence) -> &'static str {
         Presence::Offline => "offline",
         Presence::Online => "online",
         Presence::InCall => "in_call",
+    }
+}
+
+pub(super) fn part_name(part: Part) -> &'static str {
+    match part {
+        Part::Echo => "echo",
+        Part::Noise => "noise",
+        Part::Gain => "gain",
     }
 }
 

@@ -343,7 +343,8 @@ impl Errand {
             SoundEvent::Statistics(_)
             | SoundEvent::Devices(_)
             | SoundEvent::Levels(_)
-            | SoundEvent::Member(_) => {}
+            | SoundEvent::Member(_)
+            | SoundEvent::Processing(_) => {}
         }
     }
 

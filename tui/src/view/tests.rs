@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use proto::client::{EndReason, Event, LinkState, MessageState};
 use proto::id::{Fingerprint, MsgId, Ssrc};
+use proto::media::processing::{self, PartState, Processing};
 use proto::media::{HalfState, Levels, SoundEvent, Statistics};
 use proto::wire::record::{Presence, Standing, Why};
 use proto::{Safe, Wall};
@@ -189,6 +190,16 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     let mut story = Story::in_call(look);
     story.keys("^g");
     page("call_view", story);
+
+    let mut story = Story::in_call(look);
+    let is = |on, why| PartState { on, why };
+    story.hear(SoundEvent::Processing(Processing {
+        echo: is(true, processing::Why::EchoHeard),
+        noise: is(true, processing::Why::Noisy),
+        gain: is(false, processing::Why::VoiceFine),
+    }));
+    story.keys("^g");
+    page("call_processed", story);
 
     let mut story = Story::in_call(look);
     story.hear(SoundEvent::Microphone(HalfState::Failed {

@@ -3,10 +3,11 @@
 use proto::Safe;
 use proto::client::{Command, Event, MessageState};
 use proto::id::Name;
-use proto::media::{HalfState, SoundEvent};
+use proto::media::{HalfState, SoundEvent, Statistics};
 
 use super::super::call::{self, Call, Phase};
 use super::super::chat::{From, Line};
+use super::super::echoes;
 use super::super::model::{Focus, Link, Model, Stage, Welcome};
 use super::super::msg::Effect;
 use super::super::popup::Popup;
@@ -96,16 +97,41 @@ pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
         }
         SoundEvent::Devices(_) | SoundEvent::Tool(_) => {}
         SoundEvent::Member(state) => calls::member(model, state),
+        SoundEvent::Processing(processing) => {
+            model.sound.processing = Some(processing);
+            model.dirty = true;
+        }
         SoundEvent::Levels(levels) => {
             // Only a meter that moved a step is worth a frame.
             model.dirty |= model.call.as_mut().is_some_and(|call| call.levels(&levels));
         }
         SoundEvent::Statistics(figures) => {
+            say_echoes(model, &figures);
             if let Some(call) = &mut model.call {
                 model.dirty |= call.measured(figures);
             }
         }
     }
+}
+
+/// Whose voice comes back, once when it begins; the page of the call shows it all the time.
+fn say_echoes(model: &mut Model, figures: &Statistics) {
+    for news in model.sound.echoes.news(figures) {
+        let Some(call) = &model.call else { return };
+        let who = call.parties.iter().find(|party| party.ssrc() == Some(news.ssrc));
+        let who = who.map(|party| party.name.clone()).filter(|name| name.as_str() != echoes::FRIEND);
+        if let Some(who) = who.filter(|_| news.heard && !model.on_call_page()) {
+            notice(model, capital(&news.words(&who)));
+        }
+    }
+}
+
+/// As a sentence of its own.
+fn capital(words: &str) -> String {
+    let mut chars = words.chars();
+    // A name stays as it is written.
+    let first = chars.next().filter(|_| words.starts_with("your"));
+    first.map_or_else(|| format!("{words}."), |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
 }
 
 fn say_trouble(model: &mut Model, what: &str, half: &HalfState) {

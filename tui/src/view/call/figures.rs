@@ -1,13 +1,15 @@
 //! The figures of a call: a table where there is room, one row where there is not.
 
 use proto::media::Path;
+use proto::media::processing::Part;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::Model;
 use crate::app::call::figures::{Losses, Steady};
-use crate::app::call::{self, Call, device, trouble};
+use crate::app::call::{self, Call, Party, device, trouble};
+use crate::app::echoes::FRIEND;
 
 use super::super::text;
 use super::super::theme::Theme;
@@ -131,7 +133,8 @@ pub(super) fn sound_troubles(model: &Model) -> Vec<String> {
 
 /// Whose voice comes back through whose microphone, and what to do.
 pub(super) fn echoes<'a>(model: &'a Model, call: &'a Call) -> impl Iterator<Item = String> + 'a {
-    call.parties.iter().filter(|party| party.ssrc().is_some()).filter_map(|party| {
+    let inside = |party: &&Party| party.ssrc().is_some() && party.name.as_str() != FRIEND;
+    call.parties.iter().filter(inside).filter_map(|party| {
         let who = model.shown(&party.name);
         if party.figures.echo_from_us {
             return Some(format!(
@@ -263,7 +266,14 @@ fn unknown(model: &Model, call: &Call) -> String {
 /// The devices in use, and whether the microphone is muted.
 pub(super) fn devices(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let name = |half| device(half).map_or("none", |name| name.as_str());
-    let words = format!("mic {}   out {}", name(&model.sound.microphone), name(&model.sound.speaker));
+    let mut words = format!("mic {}   out {}", name(&model.sound.microphone), name(&model.sound.speaker));
+    for (part, name) in
+        [(Part::Echo, "echo cancel"), (Part::Noise, "noise suppression"), (Part::Gain, "gain")]
+    {
+        if model.sound.processing.is_some_and(|processing| processing.part(part).on) {
+            words.push_str(&format!("   {name} on"));
+        }
+    }
     let x = text::left(buf, area, 2, theme.glyphs.sound, theme.dim());
     let muted = if model.sound.muted { "   muted" } else { "" };
     let words = text::fit(&words, area.width.saturating_sub(x + 1 + text::columns(muted)), theme.glyphs.more);

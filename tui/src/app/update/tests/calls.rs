@@ -457,3 +457,30 @@ fn the_volume_of_somebody_who_is_not_in_is_said_to_be_none() {
     assert_eq!(story.asked(), []);
     assert_eq!(story.notice(), "bob is not in the call: there is nothing to play.");
 }
+
+#[test]
+fn an_echo_is_said_once_unless_the_page_of_the_call_shows_it() {
+    let figures = |ssrc, echo_from_them, echo_from_us| {
+        let member = MemberStatistics { echo_from_them, echo_from_us, ..MemberStatistics::of(Ssrc(ssrc)) };
+        SoundEvent::Statistics(Box::new(Statistics { members: vec![member], ..Statistics::default() }))
+    };
+    let mut story = Story::circle();
+    story.talking(&["bob"]);
+    story.keys("^g");
+    if story.model.on_call_page() {
+        story.keys("^g");
+    }
+    story.model.notice = None;
+    story.hear(figures(1, true, false));
+    let said = story.model.notice.take().expect("it is said");
+    assert_eq!(said.text, "Your voice comes back from bob: their speaker is heard by their microphone.");
+    story.hear(figures(1, true, false));
+    assert!(story.model.notice.is_none(), "once");
+    story.hear(figures(1, false, true));
+    let said = story.model.notice.take().expect("it is said");
+    assert_eq!(said.text, "bob hears their own echo from you: use a headset or switch echo cancel on.");
+    story.keys("^g");
+    assert!(story.model.on_call_page());
+    story.hear(figures(1, true, false));
+    assert!(story.model.notice.is_none(), "the page shows it");
+}

@@ -1,0 +1,46 @@
+//! Bob's speaker stands on the table and is heard by his microphone: alice hears herself, both are told, and the echo
+//! canceller takes it away.
+
+use crate::harness::process::{Headless, Server};
+use crate::harness::signal::{RATE, level_db, voice_like};
+use crate::harness::sound::{Lane, World};
+use crate::harness::{Scratch, my_turn};
+
+#[test]
+fn an_echo_is_told_to_both_and_goes_when_it_is_cancelled() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("leak");
+    let Some(world) = World::start(&scratch.join("sound")) else { return };
+    let server = Server::start(&scratch);
+    let start = |name: &str| Headless::start(&scratch, name, &server, "default", &world.endpoint(name));
+    let (mut alice, mut bob) = (start("alice"), start("bob"));
+    alice.befriend(&mut bob);
+    let recording = world.record();
+    world.leak("bob");
+    bob.say("process echo off");
+    alice.say("call bob");
+    bob.expect_where("incoming_call", |event| event["from"] == "alice");
+    bob.say("answer");
+    alice.expect("call_live");
+    bob.expect_where("processing", |event| event["echo"]["on"] == false);
+
+    // How loud alice is in her own ear while she speaks.
+    let returned = |seconds: f64, voice: u64| {
+        let said = world.play("alice", &voice_like(voice, seconds));
+        recording.pass(seconds - 3.0);
+        let from = recording.samples();
+        recording.pass(2.0);
+        let level = level_db(&recording.lane(Lane::AliceSpeaker)[from..from + 2 * RATE]);
+        said.finish();
+        level
+    };
+    let without = returned(10.0, 1);
+    alice.expect_where("echo", |event| event["whose"] == "mine" && event["heard"] == true);
+    bob.expect_where("echo", |event| event["whose"] == "theirs" && event["heard"] == true);
+    bob.say("process echo auto");
+    let with = returned(14.0, 2);
+    bob.expect_where("processing", |event| event["echo"]["on"] == true);
+    println!("alice hears herself at {without:.1} dB without echo cancelling and at {with:.1} dB with it");
+    assert!(without > -50.0, "there was an echo to cancel: {without:.1} dB");
+    assert!(with < without - 20.0, "{without:.1} dB without, {with:.1} dB with");
+}
