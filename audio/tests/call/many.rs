@@ -182,13 +182,10 @@ fn an_address_that_is_taken_is_told_and_after_the_call_it_is_free() {
     until_opened(&mut one, 1);
     let mut third = Party::new("null", 33);
     third.call(CallCommand::OpenDirect { call: CALL, form: DirectForm::Binary, local: homes[0] });
-    third.until("the failure", |event| match event {
-        AgentEvent::Sound(SoundEvent::Speaker(HalfState::Failed { why })) => {
-            why.as_str().contains(&homes[0].to_string()).then_some(())
-        }
-        AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
+    third.until_call("the failure", |event| {
+        let CallEvent::Unbound { call: CALL, why } = event else { return None };
+        why.as_str().contains(&homes[0].to_string()).then_some(())
     });
-    third.until_call("the end", |event| matches!(event, CallEvent::Silent(CALL)).then_some(()));
     one.call(CallCommand::Close(CALL));
     one.until("the end", |event| {
         matches!(event, AgentEvent::Sound(SoundEvent::Speaker(HalfState::Closed))).then_some(())
