@@ -1,7 +1,7 @@
 //! The instrument half with real devices: those without hardware on a virtual clock, and the sound card's door against
 //! a private PulseAudio.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::instruments::Instruments;
 use crate::codec::{Encoder, EncoderSettings};
 use crate::device::Choice;
 use crate::device::opener::Opener;
+use crate::device::testing::Scratch;
 use crate::device::wav::{WavIn, WavOut};
 use crate::frame::{FrameDuration, OpusFrame};
 
@@ -77,22 +78,6 @@ fn speaker_open(event: &SoundEvent) -> bool {
     matches!(event, SoundEvent::Speaker(HalfState::Open { .. }))
 }
 
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tincan-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 fn recorded(path: &Path) -> Vec<f32> {
     let mut input = WavIn::open(path).unwrap();
     let mut samples = vec![0.0; 48_000 * 6];
@@ -117,7 +102,7 @@ fn found(said: &[f32], heard: &[f32], latest: usize) -> (usize, f32) {
 #[test]
 fn a_voice_from_a_file_reaches_the_other_file_soon_and_whole() {
     let scratch = Scratch::new("instruments");
-    let (input, output) = (scratch.0.join("in.wav"), scratch.0.join("out.wav"));
+    let (input, output) = (scratch.file("in.wav"), scratch.file("out.wav"));
     let voice = crate::testing::voice(96_000);
     WavOut::create(&input).unwrap().write(&voice);
     let mut alice = Side::new(&format!("wav:{},", input.display()));
@@ -149,7 +134,7 @@ fn a_voice_from_a_file_reaches_the_other_file_soon_and_whole() {
 #[test]
 fn mute_is_silence_at_the_other_end_and_talk_goes_on_after() {
     let scratch = Scratch::new("mute");
-    let output = scratch.0.join("out.wav");
+    let output = scratch.file("out.wav");
     let mut alice = Side::new("tone");
     let mut bob = Side::new(&format!("wav:,{}", output.display()));
     bob.instruments.listen(PEER).unwrap();
@@ -239,7 +224,7 @@ fn amount(hertz: f32, samples: &[f32]) -> f32 {
 #[test]
 fn thirty_one_loud_speakers_of_all_durations_are_mixed_without_clipping() {
     let scratch = Scratch::new("many");
-    let output = scratch.0.join("out.wav");
+    let output = scratch.file("out.wav");
     let mut side = Side::new(&format!("wav:,{}", output.display()));
     let speakers: Vec<_> = (0..31u32)
         .map(|n| {

@@ -142,28 +142,8 @@ pub(super) fn in_words(error: &hound::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::testing::Scratch;
     use proptest::prelude::*;
-
-    /// A directory that is gone after the test.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("tincan-wav-{name}-{}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        fn file(&self, name: &str) -> PathBuf {
-            self.0.join(name)
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
 
     fn heard(device: &mut WavIn, count: usize) -> Vec<f32> {
         let mut out = vec![9.0; count];
@@ -173,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back_once_and_then_silence() {
-        let scratch = Scratch::new("round-trip");
+        let scratch = Scratch::new("wav-round-trip");
         let path = scratch.file("a.wav");
         let voice: Vec<f32> = (0..4_800).map(|n| (n as f32 * 0.05).sin() * 0.7).collect();
         let mut out = WavOut::create(&path).unwrap();
@@ -188,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_killed_program_leaves_a_readable_file() {
-        let scratch = Scratch::new("killed");
+        let scratch = Scratch::new("wav-killed");
         let path = scratch.file("a.wav");
         let mut out = WavOut::create(&path).unwrap();
         (0..250).for_each(|_| out.write(&[0.1; 240]));
@@ -198,7 +178,7 @@ mod tests {
 
     #[test]
     fn too_loud_is_clipped_and_not_wrapped() {
-        let scratch = Scratch::new("loud");
+        let scratch = Scratch::new("wav-loud");
         let path = scratch.file("a.wav");
         let mut out = WavOut::create(&path).unwrap();
         out.write(&[7.0, -7.0, f32::NAN, 1.0]);
@@ -209,7 +189,7 @@ mod tests {
 
     #[test]
     fn other_rates_channels_and_formats_are_understood() {
-        let scratch = Scratch::new("formats");
+        let scratch = Scratch::new("wav-formats");
         for (rate, channels, bits, float) in
             [(44_100, 2, 16, false), (8_000, 1, 8, false), (96_000, 2, 32, true), (16_000, 1, 24, false)]
         {
@@ -239,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_says_what_to_do() {
-        let scratch = Scratch::new("errors");
+        let scratch = Scratch::new("wav-errors");
         let missing = WavIn::open(&scratch.file("none.wav")).err().unwrap().to_string();
         assert!(missing.contains("none.wav") && missing.contains("check the path"), "{missing}");
         std::fs::write(scratch.file("text.wav"), b"not sound at all").unwrap();
@@ -252,7 +232,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn junk_files_are_refused_and_not_fatal(mut junk in proptest::collection::vec(any::<u8>(), 0..200), header in any::<bool>()) {
-            let scratch = Scratch::new("junk");
+            let scratch = Scratch::new("wav-junk");
             if header {
                 junk.splice(0..0, *b"RIFF\xff\xff\x00\x00WAVEfmt ");
             }

@@ -7,27 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::device::testing::Scratch;
 use crate::device::wav::{WavIn, WavOut};
-
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tincan-flow-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn voice(count: usize) -> Vec<f32> {
     (0..count).map(|n| (n as f32 * 0.05).sin() * 0.7).collect()
@@ -65,7 +46,7 @@ fn spoken(said: &[f32]) -> Vec<f32> {
 
 #[test]
 fn a_file_waits_for_a_listener_is_said_whole_and_again_in_the_next_call() {
-    let scratch = Scratch::new("whole");
+    let scratch = Scratch::new("flow-whole");
     let told = voice(48_000);
     let path = wav(&scratch, "in.wav", &told);
     let mut flows = Flows::open(Some(Flow::File(path)), None).unwrap();
@@ -87,7 +68,7 @@ fn a_file_waits_for_a_listener_is_said_whole_and_again_in_the_next_call() {
 
 #[test]
 fn what_is_heard_is_in_the_file_to_the_last_sample() {
-    let scratch = Scratch::new("heard");
+    let scratch = Scratch::new("flow-heard");
     let (path, heard) = (scratch.file("out.wav"), voice(24_000));
     let mut flows = Flows::open(None, Some(Flow::File(path.clone()))).unwrap();
     let mut said = [9.0; 240];
@@ -105,7 +86,7 @@ fn what_is_heard_is_in_the_file_to_the_last_sample() {
 
 #[test]
 fn what_cannot_be_opened_is_told_with_what_to_do() {
-    let scratch = Scratch::new("errors");
+    let scratch = Scratch::new("flow-errors");
     let none = || Some(Flow::File(scratch.file("no/such.wav")));
     let mut said = Vec::new();
     let mut flows = Flows::open(none(), None).unwrap();
@@ -120,7 +101,7 @@ fn what_cannot_be_opened_is_told_with_what_to_do() {
     std::fs::write(scratch.file("text.wav"), b"not sound at all").unwrap();
     let why = check(&Flow::File(scratch.file("text.wav"))).unwrap_err().to_string();
     assert!(why.contains("convert"), "{why}");
-    assert!(check(&Flow::File(scratch.0.clone())).unwrap_err().to_string().contains("directory"));
+    assert!(check(&Flow::File(scratch.path().to_owned())).unwrap_err().to_string().contains("directory"));
     assert_eq!(check(&Flow::File(wav(&scratch, "good.wav", &[0.1; 9]))), Ok(()));
     assert_eq!(check(&Flow::Standard), Ok(()));
 }
@@ -128,7 +109,7 @@ fn what_cannot_be_opened_is_told_with_what_to_do() {
 /// A pipe that nobody reads: the ring fills, the rest is counted, and no exchange ever waits.
 #[test]
 fn a_reader_that_stands_still_costs_sound_and_not_the_call() {
-    let scratch = Scratch::new("slow");
+    let scratch = Scratch::new("flow-slow");
     let path = scratch.file("fifo");
     let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
     assert!(made.success());
@@ -159,7 +140,7 @@ fn a_stream_is_raw_unless_it_says_that_it_is_wav() {
     assert_eq!(streamed(&raw[..7]).unwrap().len(), 3, "half a sample is none");
     assert!(streamed(&raw[..1]).unwrap().is_empty() && streamed(&[]).unwrap().is_empty());
 
-    let scratch = Scratch::new("stream");
+    let scratch = Scratch::new("flow-stream");
     let told = voice(4_800);
     let mut bytes = std::fs::read(wav(&scratch, "a.wav", &told)).unwrap();
     assert!(worst(&streamed(&bytes).unwrap(), &told) < 1e-4);
@@ -172,7 +153,7 @@ fn a_stream_is_raw_unless_it_says_that_it_is_wav() {
 
 #[test]
 fn other_rates_and_channels_are_understood() {
-    let scratch = Scratch::new("rates");
+    let scratch = Scratch::new("flow-rates");
     let path = scratch.file("a.wav");
     let spec = hound::WavSpec {
         channels: 2,
