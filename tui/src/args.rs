@@ -11,7 +11,7 @@ use crate::target::{Protocol, Target};
 
 mod talk;
 
-pub use talk::{Answer, Call, Login, Pipes};
+pub use talk::{Answer, Away, Call, Pipes};
 
 /// Voice calls and chat for people who live in terminals.
 #[derive(Clone, Debug, Parser)]
@@ -25,21 +25,9 @@ pub struct Args {
     #[arg(long, value_name = "DIR", global = true)]
     pub profile: Option<PathBuf>,
 
-    /// The name to take on a server that does not know you yet
-    #[arg(long)]
-    pub name: Option<Name>,
-
-    /// What the server speaks; nothing is encrypted with the plain ones
-    #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t)]
-    pub protocol: Protocol,
-
-    /// The local address for connections and voice of a plain protocol
-    #[arg(long, value_name = "ADDR")]
-    pub bind: Option<IpAddr>,
-
-    /// The sound: default, null, tone, loopback, wav:IN.wav,OUT.wav, or a device's name
-    #[arg(long, value_name = "SPEC")]
-    pub device: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the words of a field are its group's help")]
+    pub login: Login,
 
     /// Take the speaker's echo out of the microphone: auto, on or off [default: as configured, or auto]
     #[arg(long, value_name = "WISH", value_parser = wish)]
@@ -52,10 +40,6 @@ pub struct Args {
     /// Raise a quiet voice: auto, on or off
     #[arg(long, value_name = "WISH", value_parser = wish)]
     pub gain_control: Option<Wish>,
-
-    /// The server's fingerprint; anything else is refused
-    #[arg(long, value_name = "SHA256:...", value_parser = pin)]
-    pub pin: Option<Fingerprint>,
 
     /// No screen: commands on standard input, one JSON object per event on standard output
     #[arg(long)]
@@ -79,6 +63,30 @@ pub struct Args {
 
     #[command(subcommand)]
     pub act: Option<Act>,
+}
+
+/// Who to be and how to get there.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Login {
+    /// The name to take on a server that does not know you yet
+    #[arg(long)]
+    pub name: Option<Name>,
+
+    /// What the server speaks; nothing is encrypted with the plain ones
+    #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t)]
+    pub protocol: Protocol,
+
+    /// The local address for connections and voice of a plain protocol
+    #[arg(long, value_name = "ADDR")]
+    pub bind: Option<IpAddr>,
+
+    /// The sound: default, null, tone, loopback, wav:IN.wav,OUT.wav, or a device's name
+    #[arg(long, value_name = "SPEC")]
+    pub device: Option<String>,
+
+    /// The server's fingerprint; anything else is refused
+    #[arg(long, value_name = "SHA256:...", value_parser = pin)]
+    pub pin: Option<Fingerprint>,
 }
 
 /// What to do instead of the screen.
@@ -151,15 +159,18 @@ mod tests {
         assert!(matches!(args.act, Some(Act::Invite)) && args.profile == Some("p".into()));
         assert!(parse("tincan").unwrap().server.is_none());
         let args = parse("tincan --protocol text --bind 127.0.0.2 host").unwrap();
-        assert_eq!((args.protocol, args.bind), (Protocol::Text, Some(IpAddr::from([127, 0, 0, 2]))));
-        assert_eq!(parse("tincan host").unwrap().protocol, Protocol::Native);
+        assert_eq!(
+            (args.login.protocol, args.login.bind),
+            (Protocol::Text, Some(IpAddr::from([127, 0, 0, 2])))
+        );
+        assert_eq!(parse("tincan host").unwrap().login.protocol, Protocol::Native);
     }
 
     #[test]
     fn a_call_from_the_shell() {
         let args = parse("tincan call bob carol --in - --out o.wav --name alice --server h:7 --profile p");
         let args = args.unwrap().unfolded();
-        assert_eq!(args.name.unwrap().as_str(), "alice");
+        assert_eq!(args.login.name.unwrap().as_str(), "alice");
         assert_eq!((args.server.unwrap().address.port, args.profile), (7, Some("p".into())));
         let Some(Act::Call(call)) = args.act else { panic!("a call") };
         assert_eq!(call.names.len(), 2);

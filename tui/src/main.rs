@@ -48,7 +48,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         Ok(target) => target,
         Err(why) => return Ok(misused(why)),
     };
-    let device = args.device.as_deref().or(config.device.as_deref()).unwrap_or("default");
+    let device = args.login.device.as_deref().or(config.device.as_deref()).unwrap_or("default");
     let named = || audio::Settings::for_device(if making_invite { "null" } else { device });
     let sound = match talk.as_ref().and_then(Talk::sound).map_or_else(named, Ok) {
         Ok(sound) => sound,
@@ -62,7 +62,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     {
         return Ok(misused(&why.to_string()));
     }
-    let (protocol, bind) = (args.protocol, args.bind);
+    let (protocol, bind) = (args.login.protocol, args.login.bind);
     if let Some(why) = bind.and_then(foreign) {
         return Ok(misused(&why));
     }
@@ -83,7 +83,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     }
     let log = run::open_log(&dir).with_context(|| format!("opening the log in {}", dir.display()))?;
     let session = Session::open(profile, begin)?;
-    let name = args.name.clone().or(config.name.clone());
+    let name = args.login.name.clone().or(config.name.clone());
     if args.headless {
         return headless::run(session, name);
     }
@@ -104,7 +104,7 @@ fn talk(args: &Args) -> Option<Talk> {
         Act::Invite | Act::CheckConfig => return None,
     };
     let flow = |text: &Option<String>| text.as_deref().map(Flow::parse);
-    Some(Talk { wish, input: flow(&pipes.input), output: flow(&pipes.output), name: args.name.clone() })
+    Some(Talk { wish, input: flow(&pipes.input), output: flow(&pipes.output), name: args.login.name.clone() })
 }
 
 /// How things look: what was typed, else what is configured, else what the environment says.
@@ -119,8 +119,8 @@ fn look(args: &Args, config: &Config) -> Look {
 
 /// Where to go: what was typed, else what is configured, else the server used last.
 fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result<Target, &'static str>> {
-    match args.protocol {
-        Protocol::Native if args.bind.is_some() => {
+    match args.login.protocol {
+        Protocol::Native if args.login.bind.is_some() => {
             return Ok(Err("--bind is for the plain protocols: say --protocol binary or text, too"));
         }
         Protocol::Native => {}
@@ -132,12 +132,12 @@ fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result
     let Some(mut target) = args.server.clone().or_else(|| newest.cloned().map(usual)) else {
         return Ok(Err("no server is known yet: say tincan INVITE, or tincan HOST[:PORT]"));
     };
-    if let (Some(expect), Some(pin)) = (target.expect, args.pin)
+    if let (Some(expect), Some(pin)) = (target.expect, args.login.pin)
         && expect != pin
     {
         return Ok(Err("the invite and --pin name different servers: ask who gave you the invite"));
     }
-    target.expect = target.expect.or(args.pin);
+    target.expect = target.expect.or(args.login.pin);
     Ok(Ok(target))
 }
 
@@ -148,10 +148,10 @@ fn plain_target(args: &Args) -> Result<Target, &'static str> {
             "say which server speaks this protocol: tincan --protocol binary HOST[:9999], or text HOST[:2000]",
         );
     };
-    if target.expect.is_some() || args.pin.is_some() {
+    if target.expect.is_some() || args.login.pin.is_some() {
         return Err("a server of a plain protocol has no key: an invite or --pin is for tincan's own");
     }
-    Ok(target.speaking(args.protocol))
+    Ok(target.speaking(args.login.protocol))
 }
 
 fn log_to_stderr(level: tracing::Level) {

@@ -1,40 +1,20 @@
 //! What is typed after `tincan call` and `tincan answer`.
 
-use std::net::IpAddr;
-
 use clap::Args as Group;
-use proto::id::{Fingerprint, Name};
+use proto::id::Name;
 
-use super::{Args, pin};
-use crate::target::{Protocol, Target};
+use super::{Args, Login};
+use crate::target::Target;
 
-/// Where to go and who to be, for what is done instead of the screen. The same words as without a subcommand.
+/// Where to go and who to be, for what is done instead of the screen.
 #[derive(Clone, Debug, Group)]
-pub struct Login {
+pub struct Away {
     /// The server, or an invite; without it, the server used last
     #[arg(long, value_name = "INVITE | HOST[:PORT]", value_parser = Target::parse)]
     pub server: Option<Target>,
-
-    /// The name to take on a server that does not know you yet
-    #[arg(long)]
-    pub name: Option<Name>,
-
-    /// What the server speaks; nothing is encrypted with the plain ones
-    #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t)]
-    pub protocol: Protocol,
-
-    /// The local address for connections and voice of a plain protocol
-    #[arg(long, value_name = "ADDR")]
-    pub bind: Option<IpAddr>,
-
-    /// The sound, when there is neither --in nor --out: default, null, tone, loopback, wav:IN.wav,OUT.wav, or a
-    /// device's name
-    #[arg(long, value_name = "SPEC")]
-    pub device: Option<String>,
-
-    /// The server's fingerprint; anything else is refused
-    #[arg(long, value_name = "SHA256:...", value_parser = pin)]
-    pub pin: Option<Fingerprint>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the words of a field are its group's help")]
+    pub login: Login,
 }
 
 /// Where the sound of a call flows.
@@ -60,7 +40,7 @@ pub struct Call {
     pub pipes: Pipes,
     #[command(flatten)]
     #[expect(missing_docs, reason = "the words of a field are its group's help")]
-    pub login: Login,
+    pub away: Away,
 }
 
 /// `tincan answer`
@@ -77,21 +57,18 @@ pub struct Answer {
     pub pipes: Pipes,
     #[command(flatten)]
     #[expect(missing_docs, reason = "the words of a field are its group's help")]
-    pub login: Login,
+    pub away: Away,
 }
 
 impl Args {
     /// Puts what a subcommand says about the login where it stands without one, so that there is one way on.
-    pub fn unfolded(mut self) -> Self {
-        let login = match &self.act {
-            Some(super::Act::Call(call)) => call.login.clone(),
-            Some(super::Act::Answer(answer)) => answer.login.clone(),
+    pub fn unfolded(self) -> Self {
+        let away = match &self.act {
+            Some(super::Act::Call(call)) => call.away.clone(),
+            Some(super::Act::Answer(answer)) => answer.away.clone(),
             Some(super::Act::Invite | super::Act::CheckConfig) | None => return self,
         };
-        let Login { server, name, protocol, bind, device, pin } = login;
-        (self.server, self.name, self.protocol) = (server, name, protocol);
-        (self.bind, self.device, self.pin) = (bind, device, pin);
-        self
+        Self { server: away.server, login: away.login, ..self }
     }
 }
 
