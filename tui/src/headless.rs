@@ -160,6 +160,7 @@ impl Headless {
             Ok(Some(Wish::Process { part, wish })) => {
                 self.session.sound(SoundCommand::Process { part, wish })
             }
+            Ok(Some(Wish::Sound(command))) => self.session.sound(command),
             Ok(Some(Wish::Status)) => print(&self.reporter.status())?,
             Ok(Some(Wish::Help)) => print(&commands::help())?,
             Ok(Some(Wish::Quit)) => return Ok(false),

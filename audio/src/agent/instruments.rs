@@ -19,7 +19,7 @@ use crate::capture::Capture;
 use crate::codec::{BIT_RATE_RANGE, CodecError, EncoderSettings};
 use crate::device::opener::{Ask, Opener, Told};
 use crate::device::pace::{BLOCK, Pace};
-use crate::device::{Choice, DeviceError, Software};
+use crate::device::{Choice, DeviceError, Half, Software};
 use crate::frame::{FrameDuration, OpusFrame, SAMPLE_RATE};
 use crate::level::Extremes;
 use crate::mixer::Mixer;
@@ -260,6 +260,16 @@ impl Instruments {
         }
     }
 
+    /// Takes another microphone or another speaker; of a sound card, the other half goes on.
+    pub(super) fn choose_half(&mut self, half: Half, name: &str, now: Time) {
+        let choice = self.choice.with(half, name);
+        if self.open.is_none() || !self.choice.is_card() {
+            return self.choose(choice, now);
+        }
+        self.choice = choice.clone();
+        self.opener.ask(Ask::Open(choice));
+    }
+
     pub(super) fn list_devices(&mut self) {
         self.opener.ask(Ask::List);
     }
@@ -417,7 +427,7 @@ impl Instruments {
             software.start_over();
             self.tell_software(now, None, None);
         } else if !self.software_asked {
-            self.software_asked = !matches!(self.choice, Choice::Default | Choice::Named(_));
+            self.software_asked = !self.choice.is_card();
             self.opener.ask(Ask::Open(self.choice.clone()));
         }
     }

@@ -29,8 +29,8 @@ use super::teller::Teller;
 use super::turns::Turns;
 use super::{SOCKET, Settings};
 use crate::clock::Clock;
-use crate::device::Choice;
 use crate::device::opener::Opener;
+use crate::device::{Choice, Half};
 use crate::frame::FrameDuration;
 
 /// Datagrams taken before sound has its chance.
@@ -305,6 +305,8 @@ impl Voice {
                     self.put_up(AgentEvent::Sound(SoundEvent::Speaker(HalfState::Failed { why })));
                 }
             },
+            SoundCommand::Microphone(name) => self.instruments.choose_half(Half::Microphone, &name, now),
+            SoundCommand::Speaker(name) => self.instruments.choose_half(Half::Speaker, &name, now),
             SoundCommand::ListDevices => self.instruments.list_devices(),
             SoundCommand::Volume { ssrc, percent } => self.instruments.set_volume(ssrc, percent),
             SoundCommand::MeterEvery(every) => self.instruments.meter_every(every, now),

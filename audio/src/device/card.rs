@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mio::Waker;
 use proto::Safe;
+use proto::media::DeviceList;
 
 use super::callback::Pulse;
 #[cfg(target_os = "linux")]
@@ -88,23 +89,13 @@ impl Card {
     }
 
     /// The names of all microphones and speakers: one that two of a kind share is replaced by the system's own.
-    pub(super) fn list(&mut self) -> Vec<Safe> {
+    pub(super) fn list(&mut self) -> DeviceList {
         let all = match self {
             #[cfg(target_os = "linux")]
             Self::Pulse(server) => server.list().unwrap_or_default(),
             Self::Other(host) => host.list(),
         };
-        let shared =
-            |one: &Listed| all.iter().filter(|d| d.half == one.half && d.label == one.label).count() > 1;
-        let mut names: Vec<Safe> = all
-            .iter()
-            .map(|device| if shared(device) { &device.id } else { &device.label })
-            .cloned()
-            .collect();
-        names.sort();
-        names.dedup();
-        names.truncate(LIST_MAX);
-        names
+        DeviceList { microphones: names(&all, Half::Microphone), speakers: names(&all, Half::Speaker) }
     }
 
     /// Whether devices came, went or changed since the last question; a system that does not tell must be asked.
@@ -150,6 +141,17 @@ impl Card {
             Self::Other(host) => host.open_speaker(target, waker),
         }
     }
+}
+
+fn names(all: &[Listed], half: Half) -> Vec<Safe> {
+    let all: Vec<&Listed> = all.iter().filter(|device| device.half == half).collect();
+    let shared = |one: &Listed| all.iter().filter(|device| device.label == one.label).count() > 1;
+    let mut names: Vec<Safe> =
+        all.iter().map(|device| if shared(device) { &device.id } else { &device.label }).cloned().collect();
+    names.sort();
+    names.dedup();
+    names.truncate(LIST_MAX);
+    names
 }
 
 /// A thread of a stream.

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mio::Waker;
-use proto::{Now, Safe};
+use proto::Now;
+use proto::media::DeviceList;
 
 use super::callback::Pulse;
 use super::card::{Card, Opened, Stream, Target};
@@ -104,13 +105,14 @@ impl Hardware {
         (!closed).then_some(WATCH_EVERY)
     }
 
-    /// Opens both halves, or those that change.
+    /// Opens both halves, but for one that is open as it is wanted.
     pub(super) fn open(&mut self, wanted: Wanted, answers: &Answers) {
         self.wanted = wanted;
         self.looked = self.clock.now();
         for half in [Half::Speaker, Half::Microphone] {
-            if let Err(error) = self.try_open(half, answers) {
-                self.tell_broken(half, error, answers);
+            let stays = matches!(self.state(half), State::Open(_)) && !self.has_moved(half);
+            if !stays {
+                self.reopen(half, answers);
             }
         }
     }
@@ -128,7 +130,7 @@ impl Hardware {
         }
     }
 
-    pub(super) fn list(&mut self) -> Vec<Safe> {
+    pub(super) fn list(&mut self) -> DeviceList {
         self.card().map(Card::list).unwrap_or_default()
     }
 

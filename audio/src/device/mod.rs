@@ -69,6 +69,13 @@ pub enum Choice {
     },
     /// The microphone and the speaker of that name; a half that has no such device takes the default.
     Named(String),
+    /// A microphone and a speaker, each by name or the system's default.
+    Halves {
+        /// The microphone's name.
+        microphone: Option<String>,
+        /// The speaker's name.
+        speaker: Option<String>,
+    },
 }
 
 impl Choice {
@@ -94,6 +101,43 @@ impl Choice {
     }
 }
 
+impl Choice {
+    /// Whether it is of a sound card, so that a half can be exchanged while the other goes on.
+    pub fn is_card(&self) -> bool {
+        matches!(self, Self::Default | Self::Named(_) | Self::Halves { .. })
+    }
+
+    /// The names of microphone and speaker; none for the system's default, and for what is no card.
+    pub fn names(&self) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Named(name) => (Some(name.clone()), Some(name.clone())),
+            Self::Halves { microphone, speaker } => (microphone.clone(), speaker.clone()),
+            Self::Default
+            | Self::Null
+            | Self::Tone
+            | Self::Loopback
+            | Self::Wav { .. }
+            | Self::Flow { .. } => (None, None),
+        }
+    }
+
+    /// The same with one half exchanged: a card's name, or `default`.
+    #[must_use]
+    pub fn with(&self, half: Half, name: &str) -> Self {
+        let (mut microphone, mut speaker) = self.names();
+        let name = Some(name.trim()).filter(|name| !matches!(*name, "" | "default")).map(str::to_owned);
+        match half {
+            Half::Microphone => microphone = name,
+            Half::Speaker => speaker = name,
+        }
+        if microphone.is_none() && speaker.is_none() {
+            Self::Default
+        } else {
+            Self::Halves { microphone, speaker }
+        }
+    }
+}
+
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -109,6 +153,10 @@ impl fmt::Display for Choice {
             }
             Self::Flow { .. } => f.write_str("files and pipes"),
             Self::Named(name) => f.write_str(name),
+            Self::Halves { microphone, speaker } => {
+                let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "default".into());
+                write!(f, "microphone {}, speaker {}", named(microphone), named(speaker))
+            }
         }
     }
 }
@@ -254,6 +302,18 @@ mod tests {
         assert_eq!(Choice::parse("wav:a.wav"), Ok(wav("a.wav", "")));
         assert_eq!(Choice::parse(""), Ok(Choice::Default));
         assert_eq!(Choice::parse("wav:,"), Err(DeviceError::NoFiles));
+    }
+
+    #[test]
+    fn a_half_is_exchanged_and_the_other_stays() {
+        let headset = Choice::Named("Headset".into());
+        let mixed = headset.with(Half::Speaker, "Loudspeaker");
+        assert_eq!(mixed.names(), (Some("Headset".into()), Some("Loudspeaker".into())));
+        assert_eq!(mixed.to_string(), "microphone Headset, speaker Loudspeaker");
+        let default = mixed.with(Half::Speaker, "default").with(Half::Microphone, "");
+        assert_eq!(default, Choice::Default);
+        assert!(headset.is_card() && mixed.is_card() && default.is_card() && !Choice::Tone.is_card());
+        assert_eq!(Choice::Tone.with(Half::Microphone, "Headset").names(), (Some("Headset".into()), None));
     }
 
     #[test]

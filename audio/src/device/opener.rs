@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use mio::Waker;
 use proto::Safe;
+use proto::media::DeviceList;
 
 use super::callback::Pulse;
 use super::flow::Flows;
@@ -29,7 +30,7 @@ const END_TIME_MAX: Duration = Duration::from_secs(1);
 /// What the device thread is asked to do.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    /// Open both halves of this device; closes another that was open.
+    /// Open this device; closes what is open, but for a half that stays as it is.
     Open(Choice),
     /// Close everything.
     Close,
@@ -64,7 +65,7 @@ pub(crate) enum Told {
     /// The sound card's speaker works, or does not.
     Speaker(Result<Line<PcmTx>, DeviceError>),
     /// The devices there are.
-    Devices(Vec<Safe>),
+    Devices(DeviceList),
 }
 
 /// The voice thread's end of the device thread. Dropping it ends the thread.
@@ -156,12 +157,14 @@ fn run(asked: &Receiver<Ask>, answers: &Answers) {
 }
 
 fn open(choice: Choice, hardware: &mut hardware::Hardware, answers: &Answers) {
-    hardware.close();
+    if !choice.is_card() {
+        hardware.close();
+    }
     let software = |device| Told::Software { device: Box::new(device), microphone: None, speaker: None };
     match choice {
-        Choice::Default => hardware.open(Wanted::default(), answers),
-        Choice::Named(name) => {
-            hardware.open(Wanted { microphone: Some(name.clone()), speaker: Some(name) }, answers)
+        Choice::Default | Choice::Named(_) | Choice::Halves { .. } => {
+            let (microphone, speaker) = choice.names();
+            hardware.open(Wanted { microphone, speaker }, answers);
         }
         Choice::Null => answers.tell(software(Software::Null)),
         Choice::Tone => answers.tell(software(Software::Tone(Tone::default()))),
@@ -199,7 +202,7 @@ fn split<T>(opened: Option<Result<T, DeviceError>>) -> (Option<T>, Option<Device
 mod hardware {
     use std::time::Duration;
 
-    use proto::Safe;
+    use proto::media::DeviceList;
 
     use super::super::DeviceError;
     use super::{Answers, Told, Wanted};
@@ -221,8 +224,8 @@ mod hardware {
 
         pub(super) fn mute(&mut self, _muted: bool) {}
 
-        pub(super) fn list(&mut self) -> Vec<Safe> {
-            Vec::new()
+        pub(super) fn list(&mut self) -> DeviceList {
+            DeviceList::default()
         }
 
         pub(super) fn watch(&mut self, _answers: &Answers) {}

@@ -192,6 +192,10 @@ pub enum SoundCommand {
     Mute(bool),
     /// Use this device from now on (the text of `--device`, or a listed name).
     Device(String),
+    /// Use this microphone from now on (a listed name, or `default`), and leave the speaker as it is.
+    Microphone(String),
+    /// Use this speaker from now on (a listed name, or `default`), and leave the microphone as it is.
+    Speaker(String),
     /// List the devices; answered with [`super::event::SoundEvent::Devices`].
     ListDevices,
     /// How loud a speaker is played, in percent, 0 to 200.

@@ -92,7 +92,7 @@ pub enum SoundEvent {
     /// The speaker changed.
     Speaker(HalfState),
     /// The devices there are.
-    Devices(Vec<Safe>),
+    Devices(DeviceList),
     /// How loud it is right now.
     Levels(Levels),
     /// How well it goes, once a second while a call is open.
@@ -114,6 +114,15 @@ pub struct MemberState {
     pub muted: bool,
     /// Keeps what is said.
     pub recording: bool,
+}
+
+/// The names of the devices of a sound system, each as it can be chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceList {
+    /// Sound in.
+    pub microphones: Vec<Safe>,
+    /// Sound out.
+    pub speakers: Vec<Safe>,
 }
 
 /// The state of one half of the sound.

@@ -57,7 +57,8 @@ pub mod tools;
 
 pub use command::{AgentCommand, BaseKey, CallCommand, Condition, DirectForm, Place, SoundCommand};
 pub use event::{
-    AgentEvent, CallEvent, HalfState, Levels, MemberState, MemberStatistics, Path, SoundEvent, Statistics,
+    AgentEvent, CallEvent, DeviceList, HalfState, Levels, MemberState, MemberStatistics, Path, SoundEvent,
+    Statistics,
 };
 pub use plan::{DelayMode, EncoderPlan};
 pub use streams::{OpusFrame, Packet};

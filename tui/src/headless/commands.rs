@@ -3,6 +3,7 @@
 use proto::client::Command;
 use proto::id::Name;
 use proto::limits::{MEMBERS_MAX, TEXT_BYTES_MAX};
+use proto::media::SoundCommand;
 use proto::media::processing::{Part, Wish as How};
 use serde_json::{Value, json};
 
@@ -13,11 +14,22 @@ use crate::limits::VOLUME_PERCENT_MAX;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Do(Command),
-    Say { to: Name, text: String },
+    Say {
+        to: Name,
+        text: String,
+    },
     Mute(bool),
-    Volume { who: Name, percent: u16 },
+    Volume {
+        who: Name,
+        percent: u16,
+    },
     Figures(bool),
-    Process { part: Part, wish: How },
+    Process {
+        part: Part,
+        wish: How,
+    },
+    /// Another device from now on.
+    Sound(SoundCommand),
     Status,
     Help,
     Quit,
@@ -40,6 +52,10 @@ const TABLE: &[(&str, &str)] = &[
     ("volume NAME PERCENT", "how loud they are played, 0 to 200; it is remembered"),
     ("figures on|off", "tell the figures of the call every second"),
     ("process echo|noise|gain auto|on|off", "what is done to your voice before it is sent"),
+    ("devices", "tell the microphones and speakers there are"),
+    ("device SPEC", "take this device from now on, as after --device"),
+    ("microphone DEVICE", "take another microphone, or default, and keep the speaker"),
+    ("speaker DEVICE", "take another speaker, or default, and keep the microphone"),
     ("say NAME TEXT", "send a text"),
     ("status", "tell how things are"),
     ("help", "tell this list"),
@@ -65,6 +81,10 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "answer" => bare(Wish::Do(Command::Answer)),
         "decline" => bare(Wish::Do(Command::Decline)),
         "hangup" => bare(Wish::Do(Command::HangUp)),
+        "devices" => bare(Wish::Sound(SoundCommand::ListDevices)),
+        "device" => device(word, rest).map(SoundCommand::Device).map(sound),
+        "microphone" => device(word, rest).map(SoundCommand::Microphone).map(sound),
+        "speaker" => device(word, rest).map(SoundCommand::Speaker).map(sound),
         "status" => bare(Wish::Status),
         "help" => bare(Wish::Help),
         "quit" => bare(Wish::Quit),
@@ -83,6 +103,15 @@ fn switch(word: &str, rest: &str) -> Result<bool, String> {
         "off" => Ok(false),
         _ => Err(usage_of(word)),
     }
+}
+
+fn sound(command: SoundCommand) -> Option<Wish> {
+    Some(Wish::Sound(command))
+}
+
+/// Names of devices have spaces.
+fn device(word: &str, rest: &str) -> Result<String, String> {
+    if rest.is_empty() { Err(usage_of(word)) } else { Ok(rest.to_owned()) }
 }
 
 fn say(rest: &str) -> Result<Wish, String> {
@@ -158,6 +187,7 @@ mod tests {
                 .replace("TEXT", "hello there")
                 .replace("echo|noise|gain auto|on|off", "noise auto")
                 .replace("on|off", "on");
+            let line = line.replace("SPEC", "null").replace("DEVICE", "Headset");
             assert!(matches!(parse(&line), Ok(Some(_))), "{line}");
             let word = usage.split(' ').next().unwrap();
             assert_ne!(parse(&format!("{word} ")).is_ok(), usage.contains(' '), "{word} alone");
@@ -178,6 +208,15 @@ mod tests {
         let many = |count: usize| (0..count).map(|n| format!(" n{n}")).collect::<String>();
         assert!(called(&format!("call{}", many(MEMBERS_MAX - 1))).is_ok());
         assert!(called(&format!("call{}", many(MEMBERS_MAX))).unwrap_err().contains("32"));
+    }
+
+    #[test]
+    fn devices_are_named_with_their_spaces() {
+        let wish = |line: &str| parse(line).unwrap().unwrap();
+        let name = || "USB Headset 2".to_owned();
+        assert_eq!(wish("microphone USB Headset 2"), Wish::Sound(SoundCommand::Microphone(name())));
+        assert_eq!(wish("speaker USB Headset 2"), Wish::Sound(SoundCommand::Speaker(name())));
+        assert_eq!(wish("device USB Headset 2"), Wish::Sound(SoundCommand::Device(name())));
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use proto::Time;
 use proto::client::{ContactInfo, Event, LinkState, MessageState};
 use proto::id::{Fingerprint, Name, Principal};
 use proto::media::{HalfState, SoundEvent};
 use proto::wire::record::{Presence, Standing, Why};
+use proto::{Safe, Time};
 use serde_json::{Value, json};
 
 use super::call::{Call, LIVE, micros};
@@ -237,8 +237,13 @@ impl Reporter {
                 Some(told)
             }
             SoundEvent::Member(state) => self.call.as_ref()?.state(*state),
-            SoundEvent::Devices(_) | SoundEvent::Levels(_) | SoundEvent::Tool(_) => None,
             SoundEvent::Processing(state) => Some(self.voice.processed(*state)),
+            SoundEvent::Devices(list) => {
+                let names = |names: &[Safe]| names.iter().map(|n| n.as_str().to_owned()).collect::<Vec<_>>();
+                let (microphones, speakers) = (names(&list.microphones), names(&list.speakers));
+                Some(json!({ "event": "devices", "microphones": microphones, "speakers": speakers }))
+            }
+            SoundEvent::Levels(_) | SoundEvent::Tool(_) => None,
         }
     }
 

@@ -1,0 +1,219 @@
+//! What happens to devices in the middle of a call, made to happen with `pactl`: the call goes on, and follows.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// Hertz of `--device tone`.
+const TONE: f32 = 440.0;
+
+#[test]
+fn another_default_is_followed() {
+    in_a_room("following::another_default_is_followed", false, defaults_change);
+}
+
+#[test]
+fn another_speaker_is_taken_left_when_unplugged_and_taken_again() {
+    let test = "following::another_speaker_is_taken_left_when_unplugged_and_taken_again";
+    in_a_room(test, true, speaker_goes_and_comes);
+}
+
+#[test]
+fn a_closed_microphone_has_no_reader() {
+    in_a_room("following::a_closed_microphone_has_no_reader", true, microphone_is_closed);
+}
+
+#[test]
+fn a_microphone_that_is_unplugged_and_plugged_in_is_heard_again() {
+    let test = "following::a_microphone_that_is_unplugged_and_plugged_in_is_heard_again";
+    in_a_room(test, true, microphone_goes_and_comes);
+}
+
+fn defaults_change(_: &Room) {
+    let line = Line::new();
+    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("tone", 22));
+    connect(&line, &mut alice, &mut bob);
+    until_both(&mut alice, "the defaults", opened);
+    assert_eq!(read_devices(), names(&["alice_mic"]));
+    pactl(&["set-default-sink", "bob_spk"]);
+    until_named(&mut alice, "bob_spk", false);
+    pactl(&["set-default-source", "bob_mic"]);
+    until_named(&mut alice, "bob_mic", true);
+    assert_eq!(read_devices(), names(&["bob_mic"]), "the one of before is left");
+    assert!(tone_at("bob_spk.monitor", 48_000) > 0.02, "bob is heard there");
+    // Voice goes on from the new microphone.
+    let before = opened_by(&mut bob, 0);
+    opened_by(&mut bob, before + 100);
+}
+
+fn speaker_goes_and_comes(_: &Room) {
+    let line = Line::new();
+    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("tone", 22));
+    connect(&line, &mut alice, &mut bob);
+    until_both(&mut alice, "the card", opened);
+    // Of another rate than ours.
+    let headset = ["load-module", "module-null-sink", "sink_name=headset", "rate=44100"];
+    let headset = [&headset[..], &["sink_properties=device.description=headset"]].concat();
+    let module = pactl(&headset);
+    alice.sound(SoundCommand::Speaker("headset".into()));
+    let seen = alice.seen.len();
+    until_named(&mut alice, "headset", false);
+    assert!(tone_at("headset.monitor", 44_100) > 0.02, "bob is heard in the headset");
+    pactl(&["unload-module", module.trim()]);
+    until_named(&mut alice, "alice_spk", false);
+    assert!(tone_at("alice_spk.monitor", 48_000) > 0.02, "and then in the default");
+    pactl(&headset);
+    until_named(&mut alice, "headset", false);
+    assert!(tone_at("headset.monitor", 44_100) > 0.02, "and again in the headset");
+    let microphone = |event: &AgentEvent| matches!(event, AgentEvent::Sound(SoundEvent::Microphone(_)));
+    assert!(!alice.seen[seen..].iter().any(microphone), "nobody touched the microphone");
+    opened_by(&mut bob, 100);
+}
+
+fn microphone_goes_and_comes(_: &Room) {
+    let line = Line::new();
+    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("null", 22));
+    let load = || {
+        let remap = ["load-module", "module-remap-source", "source_name=lapel", "master=world.monitor"];
+        pactl(&[&remap[..], &["source_properties=device.description=lapel"]].concat())
+    };
+    let module = load();
+    alice.sound(SoundCommand::Microphone("lapel".into()));
+    connect(&line, &mut alice, &mut bob);
+    until_named(&mut alice, "lapel", true);
+    pactl(&["unload-module", module.trim()]);
+    until_named(&mut alice, "alice_mic", true);
+    assert_eq!(read_devices(), names(&["alice_mic"]));
+    load();
+    until_named(&mut alice, "lapel", true);
+    let before = opened_by(&mut bob, 0);
+    opened_by(&mut bob, before + 100);
+}
+
+fn microphone_is_closed(_: &Room) {
+    let line = Line::new();
+    let mut rung = Party::new("default", 33);
+    line.bind(&mut rung);
+    assert_eq!(corked(), [false; 0], "nobody said yes yet");
+    drop(rung);
+    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("null", 22));
+    connect(&line, &mut alice, &mut bob);
+    until_both(&mut alice, "the card", opened);
+    assert_eq!(corked(), [false]);
+    alice.sound(SoundCommand::MeterEvery(Duration::from_millis(50)));
+    alice.sound(SoundCommand::Mute(true));
+    until_corked(&[true]);
+    let level = |party: &mut Party| {
+        party.until("a level", |event| match event {
+            AgentEvent::Sound(SoundEvent::Levels(levels)) => Some(levels.microphone),
+            AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
+        })
+    };
+    level(&mut alice);
+    assert_eq!(level(&mut alice), -90.0, "nothing is shown of what is not sent");
+    // A muted microphone that is opened is closed from the beginning.
+    alice.sound(SoundCommand::Microphone("bob_mic".into()));
+    until_devices(&names(&["bob_mic"]));
+    assert_eq!(corked(), [true]);
+    alice.sound(SoundCommand::Mute(false));
+    until_corked(&[false]);
+    alice.call(CallCommand::Close(CALL));
+    until_corked(&[]);
+}
+
+/// Runs `pactl` against the room; what it said.
+fn pactl(words: &[&str]) -> String {
+    let output = Command::new("pactl").env("LC_ALL", "C").args(words).output().unwrap();
+    assert!(output.status.success(), "pactl {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// The microphones that tincan reads.
+fn read_devices() -> BTreeSet<String> {
+    let sources = pactl(&["list", "short", "sources"]);
+    let name = |index: &str| {
+        let mut rows = sources.lines().map(|row| row.split('\t').collect::<Vec<_>>());
+        rows.find(|row| row[0] == index).map(|row| row[1].to_owned()).unwrap()
+    };
+    ours().iter().map(|block| name(&field(block, "Source: "))).collect()
+}
+
+/// Whether each of tincan's readers is stopped.
+fn corked() -> Vec<bool> {
+    ours().iter().map(|block| field(block, "Corked: ") == "yes").collect()
+}
+
+/// The readers that are ours, as the server tells of them.
+fn ours() -> Vec<String> {
+    let all = pactl(&["list", "source-outputs"]);
+    all.split("Source Output #").filter(|block| block.contains("\"tincan\"")).map(str::to_owned).collect()
+}
+
+fn field(block: &str, name: &str) -> String {
+    let row = block.lines().find_map(|row| row.trim().strip_prefix(name));
+    row.unwrap_or_else(|| panic!("no {name} in {block}")).to_owned()
+}
+
+fn until_corked(wanted: &[bool]) {
+    poll_for(&format!("readers with {wanted:?}"), || corked() == wanted);
+}
+
+fn until_devices(wanted: &BTreeSet<String>) {
+    poll_for(&format!("readers of {wanted:?}"), || read_devices() == *wanted);
+}
+
+fn poll_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < end, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until the device of that name works.
+fn until_named(party: &mut Party, device: &str, microphone: bool) {
+    party.until(device, |event| match event {
+        AgentEvent::Sound(SoundEvent::Microphone(HalfState::Open { name, .. })) => {
+            (microphone && name.as_str() == device).then_some(())
+        }
+        AgentEvent::Sound(SoundEvent::Speaker(HalfState::Open { name, .. })) => {
+            (!microphone && name.as_str() == device).then_some(())
+        }
+        AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
+    });
+}
+
+/// How much of the tone is in half a second of what a device plays, as the amplitude of a sine: the loudest of some
+/// tries, since it may only be beginning.
+fn tone_at(monitor: &str, rate: u32) -> f32 {
+    let mut recorder = Command::new("parec")
+        .args(["-d", monitor, "--raw", "--format=s16le", "--channels=1", "--latency-msec=5"])
+        .arg(format!("--rate={rate}"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = recorder.stdout.take().unwrap();
+    let mut loudest = 0f32;
+    for _ in 0..10 {
+        let mut bytes = vec![0; rate as usize];
+        pipe.read_exact(&mut bytes).unwrap();
+        let turn = TONE * std::f32::consts::TAU / rate as f32;
+        let (mut re, mut im) = (0.0, 0.0);
+        for (n, pair) in bytes.chunks_exact(2).enumerate() {
+            let sample = f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0;
+            re += sample * (turn * n as f32).cos();
+            im += sample * (turn * n as f32).sin();
+        }
+        loudest = loudest.max(2.0 * re.hypot(im) / (bytes.len() / 2) as f32);
+        if loudest > 0.05 {
+            break;
+        }
+    }
+    let _ = recorder.kill();
+    let _ = recorder.wait();
+    loudest
+}
