@@ -19,6 +19,8 @@ mod ears;
 mod instruments;
 mod lines;
 mod processing;
+#[cfg(test)]
+mod soak;
 mod socket;
 mod teller;
 #[cfg(test)]
