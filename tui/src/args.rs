@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use proto::id::{Fingerprint, Name};
+use proto::media::DelayMode;
 use proto::media::processing::{Wish, Wishes};
 
 use crate::target::{Protocol, Target};
@@ -40,6 +41,10 @@ pub struct Args {
     /// Raise a quiet voice: auto, on or off
     #[arg(long, value_name = "WISH", value_parser = wish)]
     pub gain_control: Option<Wish>,
+
+    /// What is dearer: ordinary (sound), low (delay: frames of 5 ms), or path (delay where the way is short)
+    #[arg(long, value_name = "MODE", value_parser = delay)]
+    pub delay: Option<DelayMode>,
 
     /// No screen: commands on standard input, one JSON object per event on standard output
     #[arg(long)]
@@ -102,6 +107,10 @@ pub enum Act {
     Invite,
     /// Read the configuration file and say what is wrong with it
     CheckConfig,
+}
+
+fn delay(text: &str) -> Result<DelayMode, &'static str> {
+    DelayMode::parse(text).ok_or("say ordinary, low or path")
 }
 
 fn pin(text: &str) -> Result<Fingerprint, &'static str> {
@@ -190,6 +199,7 @@ mod tests {
             ("tincan --name 1234 host", "at least one letter"),
             ("tincan --pin MD5:1 host", "43 characters"),
             ("tincan --protocol morse host", "binary"),
+            ("tincan --delay none host", "ordinary, low or path"),
             ("tincan --bind localhost host", "invalid IP address"),
         ] {
             let why = parse(line).unwrap_err();

@@ -9,6 +9,8 @@
 //! echo_cancel = "auto"           # auto, on or off; so are the next two
 //! noise_suppression = "auto"
 //! gain_control = "auto"
+//! delay = "ordinary"             # as --delay: low for frames of 5 ms, path for those where the way is short
+//! frame = 10                     # frames of 5, 10 or 20 ms whatever the network is like
 //!
 //! [ui]
 //! ascii = false                  # letters only
@@ -19,8 +21,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::{Context as _, anyhow};
+use audio::frame::FrameDuration;
 use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 use proto::id::Name;
+use proto::media::DelayMode;
 use proto::media::processing::{Wish, Wishes};
 use serde::Deserialize;
 
@@ -37,6 +41,10 @@ pub struct Config {
     pub device: Option<String>,
     /// What is done to our own voice.
     pub processing: Wishes,
+    /// What is dearer, delay or sound.
+    pub delay: Option<DelayMode>,
+    /// Frames of this duration, whatever the network is like.
+    pub frame: Option<FrameDuration>,
     /// Draw with letters only.
     pub ascii: bool,
     /// Use colours.
@@ -61,6 +69,8 @@ struct Voice {
     echo_cancel: Option<String>,
     noise_suppression: Option<String>,
     gain_control: Option<String>,
+    delay: Option<String>,
+    frame: Option<u32>,
 }
 
 #[derive(Default, Deserialize)]
@@ -115,7 +125,16 @@ impl Config {
             noise: wish("noise_suppression", file.voice.noise_suppression)?,
             gain: wish("gain_control", file.voice.gain_control)?,
         };
+        let delay = file.voice.delay.map(|word| {
+            DelayMode::parse(&word)
+                .ok_or_else(|| anyhow!("{}: {word:?} is not ordinary, low or path", at("delay")))
+        });
+        let frame = file.voice.frame.map(|ms| {
+            FrameDuration::from_ms(ms).ok_or_else(|| anyhow!("{}: {ms} is not 5, 10 or 20", at("frame")))
+        });
         Ok(Self {
+            delay: delay.transpose()?,
+            frame: frame.transpose()?,
             server: server.transpose()?,
             name: name.transpose()?,
             device: file.device,
@@ -160,6 +179,8 @@ mod tests {
         assert_eq!(config.server.unwrap().to_string(), "h:7");
         assert_eq!((config.name.unwrap().as_str(), config.device.as_deref()), ("bob", Some("null")));
         assert!(config.ascii && !config.color);
+        let voice = Config::parse("[voice]\ndelay = \"path\"\nframe = 20\n").unwrap();
+        assert_eq!((voice.delay, voice.frame), (Some(DelayMode::ByPath), Some(FrameDuration::Ms20)));
     }
 
     #[test]
@@ -179,6 +200,10 @@ mod tests {
         assert!(said.contains("line 4") && said.contains("colour"), "{said}");
         let said = wrong("\nname = \"b b\"\n");
         assert!(said.contains("line 2") && said.contains("only letters"), "{said}");
+        let said = wrong("[voice]\ndelay = \"none\"");
+        assert!(said.contains("line 2") && said.contains("ordinary, low or path"), "{said}");
+        let said = wrong("[voice]\nframe = 40");
+        assert!(said.contains("line 2") && said.contains("5, 10 or 20"), "{said}");
         let said = wrong("server = \"a/b\"");
         assert!(said.contains("line 1"), "{said}");
         assert!(wrong("name = ").contains("line 1"));

@@ -54,7 +54,9 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         Ok(sound) => sound,
         Err(why) => return Ok(misused(&why.to_string())),
     };
-    let sound = audio::Settings { processing: args.processing(config.processing), ..sound };
+    let processing = args.processing(config.processing);
+    let delay = args.delay.or(config.delay).unwrap_or_default();
+    let sound = audio::Settings { processing, delay, frame: config.frame, ..sound };
     if !args.headless
         && !making_invite
         && talk.is_none()

@@ -54,8 +54,12 @@ pub(super) struct Instruments {
     opener: Opener,
     choice: Choice,
     encoder: EncoderSettings,
-    /// The frame duration that was asked for.
+    /// The frame duration that was decided on.
     frame_wanted: FrameDuration,
+    /// The one that a person set by hand, which counts instead.
+    frame_forced: Option<FrameDuration>,
+    /// The codec's mode of least delay was decided on.
+    low_delay: bool,
     /// The call is not encrypted: its frames are those a plain client can bear.
     plain: bool,
     /// Since when a call wants sound.
@@ -94,6 +98,8 @@ impl Instruments {
             choice,
             encoder,
             frame_wanted: encoder.frame,
+            frame_forced: None,
+            low_delay: encoder.low_delay,
             plain: false,
             open: None,
             pace: None,
@@ -297,12 +303,22 @@ impl Instruments {
         self.use_frame()
     }
 
+    /// Sends frames of this duration whatever is decided, or as is decided again. Not in a plain call.
+    pub(super) fn force_frame(&mut self, frame: Option<FrameDuration>) -> Result<(), CodecError> {
+        self.frame_forced = frame;
+        self.use_frame()
+    }
+
     fn use_frame(&mut self) -> Result<(), CodecError> {
-        let frame = if self.plain { PLAIN_FRAME } else { self.frame_wanted };
-        if self.encoder.frame == frame {
+        let (frame, low_delay) = if self.plain {
+            (PLAIN_FRAME, false)
+        } else {
+            (self.frame_forced.unwrap_or(self.frame_wanted), self.low_delay)
+        };
+        if (self.encoder.frame, self.encoder.low_delay) == (frame, low_delay) {
             return Ok(());
         }
-        let settings = EncoderSettings { frame, ..self.encoder };
+        let settings = EncoderSettings { frame, low_delay, ..self.encoder };
         let muted = self.capture.muted();
         self.capture = Capture::new(settings)?;
         self.capture.set_muted(muted);
@@ -317,6 +333,7 @@ impl Instruments {
         let frame = u32::try_from(plan.frame.as_millis()).ok().and_then(FrameDuration::from_ms);
         self.encoder.bit_rate = plan.bit_rate;
         self.encoder.loss_percent = plan.loss_percent;
+        self.low_delay = plan.low_delay;
         self.capture.adapt(plan.bit_rate, plan.loss_percent)?;
         frame.map_or(Ok(()), |frame| self.set_frame(frame))
     }

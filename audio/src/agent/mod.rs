@@ -8,11 +8,12 @@ use std::thread::JoinHandle;
 
 use mio::{Poll, Token, Waker};
 use proto::media::processing::Wishes;
-use proto::media::{AgentCommand, AgentEvent};
+use proto::media::{AgentCommand, AgentEvent, DelayMode};
 
 use crate::codec::EncoderSettings;
 use crate::device::flow::Flow;
 use crate::device::{Choice, DeviceError};
+use crate::frame::FrameDuration;
 use voice::Voice;
 
 mod ears;
@@ -46,6 +47,10 @@ pub struct Settings {
     pub encoder: EncoderSettings,
     /// What is done to it before.
     pub processing: Wishes,
+    /// What is dearer, delay or sound.
+    pub delay: DelayMode,
+    /// The duration of our frames, whatever the network is like; none to have it decided.
+    pub frame: Option<FrameDuration>,
 }
 
 impl Settings {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proto::Time;
 use proto::id::Ssrc;
 use proto::media::processing::Wishes;
-use proto::media::{HalfState, SoundEvent};
+use proto::media::{EncoderPlan, HalfState, SoundEvent};
 
 use super::instruments::Instruments;
 use crate::codec::{Encoder, EncoderSettings};
@@ -276,6 +276,30 @@ fn thirty_one_loud_speakers_of_all_durations_are_mixed_without_clipping() {
         | SoundEvent::Tool(_) => None,
     });
     assert_eq!(of_all.collect::<Vec<_>>(), [31, 31, 30, 30], "each has its own level");
+}
+
+#[test]
+fn what_a_person_sets_counts_more_than_what_is_decided() {
+    let mut side = Side::new("tone");
+    let plan = |ms, low_delay| EncoderPlan {
+        frame: Duration::from_millis(ms),
+        bit_rate: 64_000,
+        loss_percent: 0,
+        low_delay,
+    };
+    let at = |side: &Side| (side.instruments.encoder().frame.ms(), side.instruments.encoder().low_delay);
+    side.instruments.follow(plan(5, true)).unwrap();
+    assert_eq!(at(&side), (5, true));
+    side.instruments.force_frame(Some(FrameDuration::Ms20)).unwrap();
+    side.instruments.follow(plan(10, false)).unwrap();
+    assert_eq!(at(&side), (20, false));
+    side.instruments.force_frame(None).unwrap();
+    assert_eq!(at(&side), (10, false));
+    side.instruments.follow(plan(5, true)).unwrap();
+    side.instruments.set_plain(true).unwrap();
+    assert_eq!(at(&side), (10, false), "which a plain program can bear");
+    side.instruments.set_plain(false).unwrap();
+    assert_eq!(at(&side), (5, true));
 }
 
 #[test]

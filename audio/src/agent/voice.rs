@@ -79,12 +79,17 @@ impl Voice {
         let clock = Clock::start();
         let socket = CallSocket::new(poll.registry().try_clone()?, SOCKET);
         let opener = Opener::start(waker)?;
-        let instruments = Instruments::new(opener, settings.device, settings.encoder, settings.processing)
-            .map_err(io::Error::other)?;
+        let mut instruments =
+            Instruments::new(opener, settings.device, settings.encoder, settings.processing)
+                .map_err(io::Error::other)?;
+        instruments.force_frame(settings.frame).map_err(io::Error::other)?;
+        let now = clock.now().mono;
+        let mut media = Media::new(Rng::new(seed).child("media"), now);
+        media.handle(MediaInput::Delay(settings.delay), now);
         Ok(Self {
             poll,
             clock,
-            media: Media::new(Rng::new(seed).child("media"), clock.now().mono),
+            media,
             instruments,
             ears: Ears::new(),
             devices: Devices::default(),
@@ -319,7 +324,9 @@ impl Voice {
             SoundCommand::FrameDuration(duration) => {
                 let frame = u32::try_from(duration.as_millis()).ok().and_then(FrameDuration::from_ms);
                 // Another duration is one we do not speak, and a refused encoder leaves the old one.
-                let _ = frame.map(|frame| self.instruments.set_frame(frame));
+                if frame.is_some() || duration.is_zero() {
+                    let _ = self.instruments.force_frame(frame);
+                }
             }
         }
     }
@@ -360,6 +367,7 @@ impl Voice {
         let mut statistics = Statistics {
             bitrate: encoder.bit_rate,
             frame: Duration::from_millis(u64::from(encoder.frame.ms())),
+            low_delay: encoder.low_delay,
             fec: encoder.loss_percent > 0,
             overruns: self.instruments.overruns() + self.socket.unsent(),
             turn: self.turns.percentile(99),

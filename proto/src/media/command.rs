@@ -209,7 +209,8 @@ pub enum SoundCommand {
     MeterEvery(Duration),
     /// What is dearer, delay or sound; from now on, in this call and those to come.
     Delay(DelayMode),
-    /// The other side's packets carry frames of this duration from now on, and ours too: 5, 10 or 20 ms.
+    /// Our packets carry frames of this duration from now on, whatever the network is like: 5, 10 or 20 ms; zero to
+    /// have it decided again. Calls that are not encrypted keep theirs.
     FrameDuration(Duration),
     /// What is to be done to our own voice from now on.
     Process {

@@ -180,6 +180,8 @@ pub struct Statistics {
     pub bitrate: u32,
     /// Duration of the frames we send.
     pub frame: Duration,
+    /// We send in the codec's mode of least delay.
+    pub low_delay: bool,
     /// Samples lost between callbacks and rings, both ways.
     pub overruns: u64,
     /// Opus repairs single losses by itself (in-band forward error correction).

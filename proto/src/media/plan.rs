@@ -51,6 +51,18 @@ pub enum DelayMode {
     ByPath,
 }
 
+impl DelayMode {
+    /// From the word a person types.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "ordinary" => Some(Self::Ordinary),
+            "low" => Some(Self::Low),
+            "path" => Some(Self::ByPath),
+            _ => None,
+        }
+    }
+}
+
 /// One row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -102,6 +114,14 @@ const OVERHEAD_BYTES: u32 = 61;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_modes_have_words() {
+        let mode = |word| DelayMode::parse(word);
+        assert_eq!(mode("ordinary"), Some(DelayMode::default()));
+        assert_eq!((mode("low"), mode("path")), (Some(DelayMode::Low), Some(DelayMode::ByPath)));
+        assert_eq!(mode("Low"), None);
+    }
 
     #[test]
     fn no_plan_sends_more_than_it_may() {

@@ -1,10 +1,12 @@
 //! What can be typed without a screen: one table, read by the parser, by `help` and by its test.
 
+use std::time::Duration;
+
 use proto::client::Command;
 use proto::id::Name;
 use proto::limits::{MEMBERS_MAX, TEXT_BYTES_MAX};
-use proto::media::SoundCommand;
 use proto::media::processing::{Part, Wish as How};
+use proto::media::{DelayMode, SoundCommand};
 use serde_json::{Value, json};
 
 use super::words::part_name;
@@ -56,6 +58,8 @@ const TABLE: &[(&str, &str)] = &[
     ("device SPEC", "take this device from now on, as after --device"),
     ("microphone DEVICE", "take another microphone, or default, and keep the speaker"),
     ("speaker DEVICE", "take another speaker, or default, and keep the microphone"),
+    ("delay ordinary|low|path", "what is dearer from now on: sound, delay, or delay where the way is short"),
+    ("frame 5|10|20|auto", "the duration of our frames in milliseconds, or as the network is"),
     ("say NAME TEXT", "send a text"),
     ("status", "tell how things are"),
     ("help", "tell this list"),
@@ -85,6 +89,8 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "device" => device(word, rest).map(SoundCommand::Device).map(sound),
         "microphone" => device(word, rest).map(SoundCommand::Microphone).map(sound),
         "speaker" => device(word, rest).map(SoundCommand::Speaker).map(sound),
+        "delay" => DelayMode::parse(rest).map(SoundCommand::Delay).map(sound).ok_or_else(|| usage_of(word)),
+        "frame" => frame(rest).map(SoundCommand::FrameDuration).map(sound).ok_or_else(|| usage_of(word)),
         "status" => bare(Wish::Status),
         "help" => bare(Wish::Help),
         "quit" => bare(Wish::Quit),
@@ -107,6 +113,15 @@ fn switch(word: &str, rest: &str) -> Result<bool, String> {
 
 fn sound(command: SoundCommand) -> Option<Wish> {
     Some(Wish::Sound(command))
+}
+
+/// Zero has it decided.
+fn frame(text: &str) -> Option<Duration> {
+    match text {
+        "auto" => Some(Duration::ZERO),
+        "5" | "10" | "20" => text.parse().ok().map(Duration::from_millis),
+        _ => None,
+    }
 }
 
 /// Names of devices have spaces.
@@ -187,6 +202,7 @@ mod tests {
                 .replace("TEXT", "hello there")
                 .replace("echo|noise|gain auto|on|off", "noise auto")
                 .replace("on|off", "on");
+            let line = line.replace("ordinary|low|path", "low").replace("5|10|20|auto", "20");
             let line = line.replace("SPEC", "null").replace("DEVICE", "Headset");
             assert!(matches!(parse(&line), Ok(Some(_))), "{line}");
             let word = usage.split(' ').next().unwrap();
@@ -217,6 +233,15 @@ mod tests {
         assert_eq!(wish("microphone USB Headset 2"), Wish::Sound(SoundCommand::Microphone(name())));
         assert_eq!(wish("speaker USB Headset 2"), Wish::Sound(SoundCommand::Speaker(name())));
         assert_eq!(wish("device USB Headset 2"), Wish::Sound(SoundCommand::Device(name())));
+    }
+
+    #[test]
+    fn delay_and_frames_are_set_by_a_word() {
+        let frame = |ms| Ok(Some(Wish::Sound(SoundCommand::FrameDuration(Duration::from_millis(ms)))));
+        assert_eq!(parse("delay path"), Ok(Some(Wish::Sound(SoundCommand::Delay(DelayMode::ByPath)))));
+        assert_eq!((parse("frame 5"), parse("frame auto")), (frame(5), frame(0)));
+        assert_eq!(parse("frame 15").unwrap_err(), "say: frame 5|10|20|auto");
+        assert_eq!(parse("delay none").unwrap_err(), "say: delay ordinary|low|path");
     }
 
     #[test]
