@@ -12,7 +12,7 @@ use crate::codec::{CodecError, Encoder, EncoderSettings};
 use crate::frame::{FRAME_SAMPLES_MAX, OpusFrame, SAMPLE_RATE};
 use crate::level::{Level, Meter};
 use crate::limiter::Limiter;
-use crate::ring::FrameTx;
+use crate::ring::{FrameTx, PcmTx};
 
 /// The microphone's half of a call.
 pub struct Capture {
@@ -25,6 +25,8 @@ pub struct Capture {
     limiter: Limiter,
     meter: Meter,
     failed: u64,
+    /// Whoever keeps what we say.
+    tap: Option<PcmTx>,
 }
 
 impl Capture {
@@ -40,6 +42,7 @@ impl Capture {
             limiter: Limiter::default(),
             meter: Meter::default(),
             failed: 0,
+            tap: None,
         })
     }
 
@@ -70,6 +73,11 @@ impl Capture {
             self.encoder.adapt(bit_rate, loss_percent)?;
         }
         Ok(())
+    }
+
+    /// Hands every sample that is sent to `tap`, too, or to nobody; gives back who had it until now.
+    pub fn tap(&mut self, tap: Option<PcmTx>) -> Option<PcmTx> {
+        core::mem::replace(&mut self.tap, tap)
     }
 
     /// How loud we are.
@@ -112,6 +120,9 @@ impl Capture {
     fn finish_frame(&mut self, len: usize, frames: &mut FrameTx) {
         let samples = &self.frame[..len];
         self.meter.push(samples);
+        if let Some(tap) = &mut self.tap {
+            tap.push(samples);
+        }
         match self.encoder.encode(samples, &mut self.packet) {
             Ok(()) => frames.push(&self.packet),
             Err(_) => self.failed += 1,

@@ -13,7 +13,9 @@
 mod agent;
 pub use agent::{Agent, AgentHandle, SendError, Settings};
 
+pub mod again;
 pub mod capture;
+pub mod check;
 pub mod clock;
 pub mod codec;
 mod comfort;
@@ -23,12 +25,14 @@ mod jitter;
 pub mod level;
 pub mod limiter;
 pub mod mixer;
+pub mod ogg;
 pub mod playout;
 pub mod process;
 pub mod resample;
 pub mod ring;
 mod spread;
 mod stretch;
+pub mod tape;
 mod tempo;
 #[cfg(test)]
 mod testing;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use audio::again::SayAgain;
 use audio::capture::Capture;
 use audio::codec::EncoderSettings;
 use audio::device::callback::{MicrophoneCallback, Pulse, SpeakerCallback};
@@ -12,6 +13,7 @@ use audio::playout::Playout;
 use audio::process::{BLOCK, Hint, NoiseLevel, Place, Policy, Processor, ProcessorSettings};
 use audio::resample::Resampler;
 use audio::ring;
+use audio::tape::{Label, Tape};
 use forbidding::{uses_of_heap, without_heap};
 use proto::media::processing::Wishes;
 
@@ -166,4 +168,35 @@ fn which_parts_of_the_processing_use_the_heap_is_known() {
         assert_eq!(most == 0, clean, "{settings:?}: {most} uses in a block");
         assert!(most < 400, "{settings:?}: {most} uses in a block");
     }
+}
+
+/// Flows, "say again" and a recording tap the media path: samples are copied, and nothing else happens there.
+#[test]
+fn taps_do_not_touch_the_heap() {
+    let path = std::env::temp_dir().join(format!("tincan-taps-{}.opus", std::process::id()));
+    let (mut tape, said) =
+        Tape::start(Label { path: path.clone(), title: "taps".into() }, || {}).expect("a thread");
+    let mut capture = Capture::new(EncoderSettings::default()).expect("an encoder");
+    capture.tap(Some(said));
+    let (mut frames, _rx) = ring::frames(64);
+    let mut again = SayAgain::default();
+    again.open();
+    let mut block = [0.1f32; 240];
+    without_heap(|| {
+        for turn in 0..3_000 {
+            capture.push(&[0.1; 240], &mut frames);
+            tape.hear(&block);
+            if turn % 1_000 == 500 {
+                again.start();
+            }
+            if turn % 1_000 == 900 {
+                again.stop();
+            }
+            again.hear(&mut block);
+            block.fill(0.1);
+        }
+    });
+    drop(tape);
+    assert!(path.metadata().is_ok_and(|file| file.len() > 200));
+    let _ = std::fs::remove_file(&path);
 }

@@ -10,8 +10,10 @@ use proto::media::processing::{Wish, Wishes};
 
 use crate::target::{Protocol, Target};
 
+mod doctor;
 mod talk;
 
+pub use doctor::{Doctor, Echo};
 pub use talk::{Answer, Away, Call, Pipes};
 
 /// Voice calls and chat for people who live in terminals.
@@ -103,6 +105,10 @@ pub enum Act {
     /// Wait for calls and answer them: by the sound card, or from and to files and pipes
     #[command(after_help = talk::AFTER)]
     Answer(Answer),
+    /// Record three seconds, play them back, then call the server's echo
+    Echo(Echo),
+    /// Look at what a call needs of this machine, and say what to do about what fails
+    Doctor(Doctor),
     /// Print a link that makes whoever uses it your contact
     Invite,
     /// Read the configuration file and say what is wrong with it
@@ -186,7 +192,12 @@ mod tests {
         assert_eq!((call.pipes.input.as_deref(), call.pipes.output.as_deref()), (Some("-"), Some("o.wav")));
         let args = parse("tincan answer --once").unwrap().unfolded();
         assert!(matches!(args.act, Some(Act::Answer(answer)) if answer.once && answer.from.is_empty()));
-        for wrong in ["tincan call", "tincan call bob --in a.wav --device null", "tincan call b/b"] {
+        let args = parse("tincan doctor --audio --device null").unwrap();
+        assert!(matches!(args.act, Some(Act::Doctor(doctor)) if doctor.device.as_deref() == Some("null")));
+        assert!(matches!(parse("tincan echo --local").unwrap().act, Some(Act::Echo(echo)) if echo.local));
+        for wrong in
+            ["tincan doctor", "tincan call", "tincan call bob --in a.wav --device null", "tincan call b/b"]
+        {
             assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
         }
     }

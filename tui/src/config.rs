@@ -4,6 +4,7 @@
 //! server = "voice.example.org"   # where `tincan` goes without arguments
 //! name = "alice"                 # proposed to a server that does not know you
 //! device = "default"             # as --device
+//! recordings = "~/calls"         # where `R` and `record on` write
 //!
 //! [voice]
 //! echo_cancel = "auto"           # auto, on or off; so are the next two
@@ -45,6 +46,8 @@ pub struct Config {
     pub delay: Option<DelayMode>,
     /// Frames of this duration, whatever the network is like.
     pub frame: Option<FrameDuration>,
+    /// Where recordings go.
+    pub recordings: Option<PathBuf>,
     /// Draw with letters only.
     pub ascii: bool,
     /// Use colours.
@@ -57,6 +60,7 @@ struct File {
     server: Option<String>,
     name: Option<String>,
     device: Option<String>,
+    recordings: Option<String>,
     #[serde(default)]
     voice: Voice,
     #[serde(default)]
@@ -139,6 +143,7 @@ impl Config {
             name: name.transpose()?,
             device: file.device,
             processing,
+            recordings: file.recordings.map(at_home),
             ascii: file.ui.ascii.unwrap_or(false),
             color: file.ui.color.unwrap_or(true),
         })
@@ -148,6 +153,14 @@ impl Config {
 fn default_path() -> anyhow::Result<PathBuf> {
     let xdg = Xdg::new().context("finding the home directory; name a file with --config FILE")?;
     Ok(xdg.config_dir().join("tincan/config.toml"))
+}
+
+/// As a shell reads it: `~/` is the home directory.
+fn at_home(path: String) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        (Some(_) | None, _) => PathBuf::from(path),
+    }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -174,13 +187,16 @@ mod tests {
 
     #[test]
     fn all_keys_are_read() {
-        let text = "server = \"h:7\"\nname = \"bob\"\ndevice = \"null\"\n[ui]\nascii = true\ncolor = false\n";
+        let text = "server = \"h:7\"\nname = \"bob\"\ndevice = \"null\"\nrecordings = \"/r\"\n[ui]\nascii = true\ncolor = false\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.server.unwrap().to_string(), "h:7");
         assert_eq!((config.name.unwrap().as_str(), config.device.as_deref()), ("bob", Some("null")));
         assert!(config.ascii && !config.color);
         let voice = Config::parse("[voice]\ndelay = \"path\"\nframe = 20\n").unwrap();
         assert_eq!((voice.delay, voice.frame), (Some(DelayMode::ByPath), Some(FrameDuration::Ms20)));
+        assert_eq!(config.recordings, Some("/r".into()));
+        let home = std::env::home_dir().unwrap();
+        assert_eq!(Config::parse("recordings = \"~/r\"").unwrap().recordings, Some(home.join("r")));
     }
 
     #[test]

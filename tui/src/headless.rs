@@ -17,10 +17,10 @@ use anyhow::Context as _;
 use mio::{Interest, Token, Waker};
 use proto::client::{Command, Event};
 use proto::id::Name;
-use proto::media::SoundCommand;
+use proto::media::{SoundCommand, ToolCommand};
 use serde_json::{Value, json};
 
-use self::commands::{Wish, parse};
+use self::commands::{Record, Wish, parse};
 use self::events::Reporter;
 use crate::arrival::Arrival;
 use crate::exit::Exit;
@@ -161,6 +161,14 @@ impl Headless {
                 self.session.sound(SoundCommand::Process { part, wish })
             }
             Ok(Some(Wish::Sound(command))) => self.session.sound(command),
+            Ok(Some(Wish::SayAgain(on))) => {
+                self.session.sound(SoundCommand::Tool(ToolCommand::SayAgain(on)));
+            }
+            Ok(Some(Wish::Record(Record::Off))) => self.session.record(None),
+            Ok(Some(Wish::Record(wish))) => match self.reporter.recordable(wish == Record::Anyway) {
+                Ok(with) => self.session.record(Some(&with)),
+                Err(error) => print(&error)?,
+            },
             Ok(Some(Wish::Status)) => print(&self.reporter.status())?,
             Ok(Some(Wish::Help)) => print(&commands::help())?,
             Ok(Some(Wish::Quit)) => return Ok(false),

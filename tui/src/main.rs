@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use audio::device::Choice;
 use audio::device::flow::Flow;
 use clap::Parser as _;
+use proto::id::Name;
 use tincan_tui::app::{Glyphs, Look};
 use tincan_tui::args::{Act, Args};
 use tincan_tui::config::Config;
@@ -17,7 +19,7 @@ use tincan_tui::known::Known;
 use tincan_tui::session::{Begin, Session};
 use tincan_tui::talk::{Talk, Wish};
 use tincan_tui::target::{Protocol, Target};
-use tincan_tui::{headless, invite, run, socket, terminal};
+use tincan_tui::{doctor, headless, invite, run, socket, terminal};
 
 fn main() -> ExitCode {
     let outcome = start(Args::parse().unfolded());
@@ -44,13 +46,18 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         talk.check()?;
     }
     log_to_stderr(args.log);
+    if let Some(exit) = examine(&args, &config)? {
+        return Ok(exit);
+    }
     let target = match target(&args, &config, &dir)? {
         Ok(target) => target,
+        // Nobody to call is no reason for a test of this machine to fail.
+        Err(_) if matches!(args.act, Some(Act::Echo(_))) => return Ok(Exit::Ok),
         Err(why) => return Ok(misused(why)),
     };
-    let device = args.login.device.as_deref().or(config.device.as_deref()).unwrap_or("default");
-    let named = || audio::Settings::for_device(if making_invite { "null" } else { device });
-    let sound = match talk.as_ref().and_then(Talk::sound).map_or_else(named, Ok) {
+    let named = if making_invite { "null" } else { device(&args, &config) };
+    let flows = talk.as_ref().and_then(Talk::sound);
+    let sound = match flows.map_or_else(|| audio::Settings::for_device(named), Ok) {
         Ok(sound) => sound,
         Err(why) => return Ok(misused(&why.to_string())),
     };
@@ -68,7 +75,14 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     if let Some(why) = bind.and_then(foreign) {
         return Ok(misused(&why));
     }
-    let begin = Begin { target, protocol, bind, trust_first: args.headless || talk.is_some(), sound };
+    let begin = Begin {
+        target,
+        protocol,
+        bind,
+        trust_first: args.headless || talk.is_some(),
+        sound,
+        recordings: config.recordings.clone(),
+    };
     let opened = Profile::open(&dir)?;
     if making_invite {
         return invite::run(opened, begin);
@@ -79,13 +93,12 @@ fn start(args: Args) -> anyhow::Result<Exit> {
             dir.display()
         );
     };
+    let name = args.login.name.clone().or(config.name.clone());
     if let Some(talk) = talk {
-        let name = talk.name.clone().or(config.name.clone());
         return tincan_tui::talk::run(Session::open(profile, begin)?, Talk { name, ..talk });
     }
     let log = run::open_log(&dir).with_context(|| format!("opening the log in {}", dir.display()))?;
     let session = Session::open(profile, begin)?;
-    let name = args.login.name.clone().or(config.name.clone());
     if args.headless {
         return headless::run(session, name);
     }
@@ -98,16 +111,44 @@ fn foreign(bind: IpAddr) -> Option<String> {
     Some(format!("--bind {bind} cannot be used: {why}; name an address of this machine"))
 }
 
+/// The sound that was named, or the usual one.
+fn device<'a>(args: &'a Args, config: &'a Config) -> &'a str {
+    args.login.device.as_deref().or(config.device.as_deref()).unwrap_or("default")
+}
+
+/// Looks at this machine, when that was asked for; none when there is more to do.
+fn examine(args: &Args, config: &Config) -> anyhow::Result<Option<Exit>> {
+    let (named, wanted): (_, fn(Choice) -> anyhow::Result<Exit>) = match &args.act {
+        Some(Act::Doctor(wanted)) => (wanted.device.as_deref(), doctor::run),
+        Some(Act::Echo(_)) => (None, doctor::echo),
+        Some(Act::Call(_) | Act::Answer(_) | Act::Invite | Act::CheckConfig) | None => return Ok(None),
+    };
+    let choice = match Choice::parse(named.unwrap_or_else(|| device(args, config))) {
+        Ok(choice) => choice,
+        Err(why) => return Ok(Some(misused(&why.to_string()))),
+    };
+    let exit = wanted(choice)?;
+    let goes_on = matches!(&args.act, Some(Act::Echo(echo)) if !echo.local) && exit == Exit::Ok;
+    Ok((!goes_on).then_some(exit))
+}
+
 /// The call from the shell that was asked for.
 fn talk(args: &Args) -> Option<Talk> {
     let (wish, pipes) = match args.act.as_ref()? {
         Act::Call(call) => (Wish::Call(call.names.clone()), &call.pipes),
         Act::Answer(answer) => (Wish::Answer { from: answer.from.clone(), once: answer.once }, &answer.pipes),
-        Act::Invite | Act::CheckConfig => return None,
+        Act::Echo(_) => {
+            let (wish, name) = (Wish::Call(vec![Name::parse(ECHO).ok()?]), args.login.name.clone());
+            return Some(Talk { wish, input: None, output: None, name });
+        }
+        Act::Doctor(_) | Act::Invite | Act::CheckConfig => return None,
     };
     let flow = |text: &Option<String>| text.as_deref().map(Flow::parse);
     Some(Talk { wish, input: flow(&pipes.input), output: flow(&pipes.output), name: args.login.name.clone() })
 }
+
+/// The contact of every server that says back what it hears.
+const ECHO: &str = "echo";
 
 /// How things look: what was typed, else what is configured, else what the environment says.
 fn look(args: &Args, config: &Config) -> Look {

@@ -145,6 +145,7 @@ impl Run {
                 Some(Effect::Send(command)) => self.session.command(command)?,
                 Some(Effect::Sound(command)) => self.session.sound(command),
                 Some(Effect::Volume { who, percent }) => drop(self.session.volume(&who, percent)?),
+                Some(Effect::Record(with)) => self.session.record(with.as_deref()),
                 Some(Effect::Quit) => return Ok(Some(Exit::Ok)),
                 Some(Effect::History(who)) => {
                     let lines = self.session.chat(&who)?.into_iter().map(line).collect();

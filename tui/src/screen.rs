@@ -158,6 +158,7 @@ impl Screen {
             | Effect::Sound(_)
             | Effect::Volume { .. }
             | Effect::History(_)
+            | Effect::Record(_)
             | Effect::Quit => {
                 return Ok(Some(effect));
             }

@@ -8,16 +8,18 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use audio::{Agent, AgentHandle};
+use jiff::tz::TimeZone;
 use mio::{Events, Poll, Registry, Token, Waker};
 use proto::client::{Command, Event, MessageState};
 use proto::id::{Fingerprint, Name};
 use proto::limits::PLAIN_GAP;
-use proto::media::{AgentCommand, AgentEvent, SoundCommand, SoundEvent};
+use proto::media::{AgentCommand, AgentEvent, SoundCommand, SoundEvent, ToolCommand};
 use proto::plain::{PeerId, PeerInput, PeerOutput};
 use proto::{Now, Time, earliest};
 
@@ -25,6 +27,7 @@ use crate::clock::{Clock, wait_for};
 use crate::identity::{Profile, draw};
 use crate::limits::{FAREWELL_TIME_MAX, HISTORY_LINES_MAX, UNSAVED_TEXTS_MAX};
 use crate::peers::{PeerEvent, Peers};
+use crate::recordings::tape;
 use crate::server_link::LinkEvent;
 use crate::session::mind::{Act, Mind};
 use crate::session::spoken::Spoken;
@@ -50,6 +53,8 @@ pub struct Begin {
     pub trust_first: bool,
     /// What to hear and speak with.
     pub sound: audio::Settings,
+    /// Where recordings go; none for the usual folder.
+    pub recordings: Option<PathBuf>,
 }
 
 /// What the user is to be told, in order.
@@ -86,6 +91,7 @@ pub struct Session {
     unsaved: VecDeque<(u64, String)>,
     in_call: bool,
     volumes: Volumes,
+    recordings: Option<PathBuf>,
     profile: Profile,
 }
 
@@ -134,6 +140,7 @@ impl Session {
             unsaved: VecDeque::new(),
             in_call: false,
             volumes: Volumes::default(),
+            recordings: begin.recordings,
             profile,
         };
         session.carry_out()?;
@@ -259,6 +266,16 @@ impl Session {
     /// What the user wants of the sound.
     pub fn sound(&mut self, command: SoundCommand) {
         self.tell_agent(AgentCommand::Sound(command));
+    }
+
+    /// Keeps the call with these in a file from now on; none ends that.
+    pub fn record(&mut self, with: Option<&[Name]>) {
+        let folder = self.recordings.as_deref();
+        let tape = with.map(|with| tape(folder, self.now.wall, &TimeZone::system(), with)).transpose();
+        match tape {
+            Ok(tape) => self.sound(SoundCommand::Tool(ToolCommand::Record(tape))),
+            Err(why) => self.told.push_back(Told::Trouble(format!("cannot record: {why:#}"))),
+        }
     }
 
     fn tell_agent(&mut self, command: AgentCommand) {

@@ -195,6 +195,9 @@ fn what_cannot_be_done_is_said_and_nothing_else_happens() {
     let help = alice.expect("help");
     let commands: Vec<&str> =
         help["commands"].as_array().into_iter().flatten().filter_map(|row| row["command"].as_str()).collect();
-    assert!(["add NAME", "figures on|off", "quit"].iter().all(|usage| commands.contains(usage)), "{help}");
+    assert!(
+        ["add NAME", "figures on|off", "record on|off", "quit"].iter().all(|usage| commands.contains(usage)),
+        "{help}"
+    );
     assert!(alice.stays_quiet_about("error", Duration::from_millis(300)));
 }

@@ -159,6 +159,11 @@ impl Devices {
         Ourselves { muted, microphone: self.fault(), speaker_trouble, capture, look_ahead, speaker }
     }
 
+    /// What is said in the call is kept here, or not.
+    pub(super) fn record(&mut self, recording: bool) {
+        self.condition.recording = recording;
+    }
+
     /// What is to be told; the same again is no news.
     pub(super) fn condition(&self) -> MediaInput<'static> {
         MediaInput::Condition(self.condition)

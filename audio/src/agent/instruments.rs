@@ -15,6 +15,7 @@ use proto::{Safe, Time};
 
 use super::lines::{MicrophoneLine, SpeakerLine};
 use super::processing::{Chain, Returns};
+use super::taps::Taps;
 use crate::capture::Capture;
 use crate::codec::{BIT_RATE_RANGE, CodecError, EncoderSettings};
 use crate::device::opener::{Ask, Opener, Told};
@@ -79,6 +80,7 @@ pub(super) struct Instruments {
     mixer: Mixer,
     meter_every: Duration,
     meter_at: Time,
+    taps: Taps,
     events: VecDeque<SoundEvent>,
     overruns: u64,
     /// Frames for members nobody announced.
@@ -93,6 +95,7 @@ impl Instruments {
         wishes: Wishes,
     ) -> Result<Self, CodecError> {
         let chain = Chain::new(opener.waker(), wishes);
+        let taps = Taps::new(opener.waker());
         Ok(Self {
             opener,
             choice,
@@ -115,6 +118,7 @@ impl Instruments {
             mixer: Mixer::default(),
             meter_every: Duration::ZERO,
             meter_at: Time::ZERO,
+            taps,
             events: VecDeque::with_capacity(EVENTS_MAX),
             overruns: 0,
             strangers: 0,
@@ -191,6 +195,8 @@ impl Instruments {
             self.mixer.add(voice, speaker.gain);
         }
         out.copy_from_slice(self.mixer.finish());
+        self.taps.far(out);
+        // What the microphone may hear is all of it, with what is said again.
         self.chain.far(out);
         self.chain.rendered(out.len());
     }
@@ -209,6 +215,7 @@ impl Instruments {
         while self.frames.1.pop().is_some() {}
         self.open = Some(now);
         self.meter_at = now;
+        self.taps.open();
         self.open_device(now);
     }
 
@@ -218,6 +225,7 @@ impl Instruments {
             return;
         }
         self.speakers.clear();
+        self.taps.close(&mut self.capture);
         self.close_device();
         self.tell(SoundEvent::Microphone(HalfState::Closed));
         self.tell(SoundEvent::Speaker(HalfState::Closed));
@@ -320,7 +328,9 @@ impl Instruments {
         }
         let settings = EncoderSettings { frame, low_delay, ..self.encoder };
         let muted = self.capture.muted();
-        self.capture = Capture::new(settings)?;
+        let mut fresh = Capture::new(settings)?;
+        fresh.tap(self.capture.tap(None));
+        self.capture = fresh;
         self.capture.set_muted(muted);
         self.encoder = settings;
         // What waits is of the old duration, and would be sent as of the new one.
@@ -343,6 +353,7 @@ impl Instruments {
         while let Some(told) = self.opener.answer() {
             self.answered(told, now);
         }
+        self.notice_tools();
         let Some(since) = self.open else { return };
         let opened = |name: Safe| HalfState::Open { name, opened_in: now - since };
         if let Some(name) = self.microphone.as_mut().and_then(MicrophoneLine::began) {
@@ -355,7 +366,6 @@ impl Instruments {
         }
         self.decide();
         self.notice_recording_ended();
-        self.notice_flows();
     }
 
     /// What a person wants to be done to our own voice.
@@ -502,17 +512,29 @@ impl Instruments {
     }
 
     /// What the tools around the call are told.
-    pub(super) fn tool(&mut self, command: &ToolCommand) {
+    pub(super) fn tool(&mut self, command: ToolCommand) {
         match command {
             ToolCommand::Begin => {
                 if let Some(Software::Flows(flows)) = &mut self.software {
                     flows.begin();
                 }
             }
+            ToolCommand::SayAgain(wanted) => self.taps.say_again(wanted),
+            ToolCommand::Record(wanted) => self.taps.record(wanted, self.open.is_some(), &mut self.capture),
         }
+        // Outside of a call nothing else would come to look.
+        self.notice_tools();
     }
 
-    fn notice_flows(&mut self) {
+    /// Whether what is said in the call is kept.
+    pub(super) fn is_recording(&self) -> bool {
+        self.taps.is_recording()
+    }
+
+    fn notice_tools(&mut self) {
+        while let Some(news) = self.taps.news(&mut self.capture) {
+            self.tell(SoundEvent::Tool(news));
+        }
         while let Some(Software::Flows(flows)) = &mut self.software
             && let Some(news) = flows.news()
         {

@@ -23,6 +23,7 @@ mod processing;
 #[cfg(test)]
 mod soak;
 mod socket;
+mod taps;
 mod teller;
 #[cfg(test)]
 mod tests;

@@ -200,6 +200,9 @@ impl Voice {
                 }
                 MediaOutput::CloseDevices => {
                     self.instruments.close();
+                    // The recording ended with the call, and the next call must not begin with telling of it.
+                    self.devices.record(false);
+                    self.media.handle(self.devices.condition(), now);
                     let _ = self.instruments.set_plain(false);
                     self.socket.give_back();
                     self.statistics_at = None;
@@ -316,7 +319,10 @@ impl Voice {
             SoundCommand::Volume { ssrc, percent } => self.instruments.set_volume(ssrc, percent),
             SoundCommand::MeterEvery(every) => self.instruments.meter_every(every, now),
             SoundCommand::Process { part, wish } => self.instruments.process(part, wish),
-            SoundCommand::Tool(command) => self.instruments.tool(&command),
+            SoundCommand::Tool(command) => {
+                self.instruments.tool(command);
+                self.tell_recording(now);
+            }
             SoundCommand::Delay(mode) => {
                 self.media.handle(MediaInput::Delay(mode), now);
                 self.drain(now);
@@ -354,6 +360,12 @@ impl Voice {
         let (microphone, speaker) = self.instruments.lost_samples();
         self.devices.count(microphone, speaker, now);
         self.devices.hear(self.instruments.take_extremes(), now);
+        self.tell_recording(now);
+    }
+
+    /// The members are told in the turn in which the recording begins, and soon after it failed.
+    fn tell_recording(&mut self, now: Time) {
+        self.devices.record(self.instruments.is_recording());
         self.tell_condition(now);
     }
 

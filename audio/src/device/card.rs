@@ -44,6 +44,17 @@ pub(super) enum Stream {
     Other(cpal::Stream),
 }
 
+impl Card {
+    /// What it is called.
+    pub(super) fn system(&self) -> &'static str {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Pulse(_) => "PulseAudio or PipeWire",
+            Self::Other(host) => host.system(),
+        }
+    }
+}
+
 impl Stream {
     /// Stops or goes on without closing; false when the system could not do it.
     pub(super) fn pause(&self, paused: bool) -> bool {

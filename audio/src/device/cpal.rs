@@ -86,6 +86,11 @@ impl Host {
         Ok(Self(::cpal::default_host()))
     }
 
+    /// What it is called.
+    pub(super) fn system(&self) -> &'static str {
+        self.0.id().name()
+    }
+
     /// All microphones and speakers.
     pub(super) fn list(&self) -> Vec<Listed> {
         let Ok(devices) = self.0.devices() else { return Vec::new() };

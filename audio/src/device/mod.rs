@@ -229,6 +229,18 @@ impl fmt::Display for DeviceError {
 
 impl std::error::Error for DeviceError {}
 
+/// The sound system that answers, by its name.
+#[cfg(feature = "device")]
+pub fn system() -> Result<&'static str, DeviceError> {
+    card::Card::connect().map(|card| card.system())
+}
+
+/// A build without a sound library has none.
+#[cfg(not(feature = "device"))]
+pub fn system() -> Result<&'static str, DeviceError> {
+    Err(DeviceError::NoSystem)
+}
+
 /// A device without hardware. Its clock is the voice thread's.
 pub enum Software {
     /// Silence in, nothing out.

@@ -62,7 +62,7 @@ pub use event::{
 };
 pub use plan::{DelayMode, EncoderPlan};
 pub use streams::{OpusFrame, Packet};
-pub use tools::{ToolCommand, ToolEvent};
+pub use tools::{Tape, TapeState, ToolCommand, ToolEvent};
 
 use bind::Binding;
 use controller::Controller;

@@ -21,6 +21,8 @@ pub enum Place {
     Edit,
     /// The call view is open.
     Call,
+    /// The call view is open, and something is being said again.
+    Again,
     /// The window of an incoming call is open.
     Incoming,
     /// The window is open that asks about a call that would not be encrypted.
@@ -117,6 +119,10 @@ pub enum Act {
     Louder,
     /// Play the chosen one quieter.
     Quieter,
+    /// Say the last ten seconds again, or stop that.
+    SayAgain(bool),
+    /// Keep the call in a file, or end that.
+    Record,
     /// Do what was asked for although it is not encrypted, now and later.
     Consent,
     /// Make a link to hand out.
@@ -212,7 +218,8 @@ const fn held(code: Code, mods: Mods) -> Key {
 /// Every key. The order is that of the help and, within a place, of the footer.
 pub const TABLE: &[Row] = &{
     use Place::{
-        Add, Anywhere, Call, Consent, Edit as Line, Help, Incoming, List, Marked, Message, Stop, Welcome,
+        Add, Again, Anywhere, Call, Consent, Edit as Line, Help, Incoming, List, Marked, Message, Stop,
+        Welcome,
     };
     [
         row(&[ch('c'), ch('C')], "c", Marked, Act::Call, "", "call them"),
@@ -273,6 +280,8 @@ pub const TABLE: &[Row] = &{
         row(&[code(Code::Backspace)], "Backspace", Line, Act::Edit(Edit::Backspace), "", ""),
         row(&[code(Code::Delete)], "Delete", Line, Act::Edit(Edit::Delete), "", ""),
         //
+        row(&[code(Code::Esc)], "Esc", Again, Act::SayAgain(false), "", "stop saying again"),
+        //
         row(&[ch('t')], "t", Call, Act::Mute, "mute, unmute", "mute"),
         row(&[ch('j'), code(Code::Down)], "j or k", Call, Act::Choose { down: true }, "choose a member", ""),
         row(&[ch('k'), code(Code::Up)], "k", Call, Act::Choose { down: false }, "", ""),
@@ -287,6 +296,8 @@ pub const TABLE: &[Row] = &{
             "chat",
         ),
         row(&[ch('x')], "x", Call, Act::HangUp, "hang up", "hang up"),
+        row(&[ch('r')], "r", Call, Act::SayAgain(true), "say the last 10 s again", "say again"),
+        row(&[ch('R')], "R", Call, Act::Record, "record, stop recording", ""),
         row(&[ch('?')], "?", Call, Act::Help, "", ""),
         row(&[ch('q')], "q", Call, Act::Quit, "", ""),
         //

@@ -17,6 +17,7 @@ pub mod msg;
 pub mod popup;
 #[cfg(test)]
 pub(crate) mod story;
+pub mod tools;
 mod update;
 
 pub use model::{Glyphs, Look, Model, Settings};

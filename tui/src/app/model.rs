@@ -17,6 +17,7 @@ use super::echoes::Echoes;
 use super::input::Editor;
 use super::keymap::Place;
 use super::popup::{Consent, Notice, Popup};
+use super::tools::Tools;
 
 /// Everything on the screen.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct Model {
     pub call: Option<Call>,
     /// The sound.
     pub sound: Sound,
+    /// The tools around the call.
+    pub tools: Tools,
     /// Windows over the page, the newest last.
     pub popups: Vec<Popup>,
     /// The line over the footer.
@@ -237,6 +240,7 @@ impl Model {
             popups: Vec::new(),
             notice: None,
             own_link: None,
+            tools: Tools::default(),
             quit_until: None,
             asked: None,
             echo: 0,
@@ -331,6 +335,7 @@ impl Model {
         }
         let marks = !self.contacts.marked().is_empty();
         match (self.on_call_page(), self.focus) {
+            (true, _) if self.tools.saying_again => &[Place::Again, Place::Call, Place::Anywhere],
             (true, _) => &[Place::Call, Place::Anywhere],
             (false, Focus::List) if marks => &[Place::Marked, Place::List, Place::Anywhere],
             (false, Focus::List) => &[Place::List, Place::Anywhere],

@@ -45,6 +45,8 @@ pub enum Effect {
     },
     /// Read the older lines of this chat from the store.
     History(Name),
+    /// Keep the call with these in a file; or end that.
+    Record(Option<Vec<Name>>),
     /// Ring the bell.
     Bell,
     /// Paint everything anew.

@@ -16,6 +16,7 @@ mod calling;
 mod calls;
 mod events;
 mod keys;
+mod tools;
 
 /// How long a notice stays.
 const NOTICE_TIME: Duration = Duration::from_secs(8);
@@ -69,6 +70,7 @@ fn on_time(model: &mut Model, before: Now) -> Vec<Effect> {
     model.dirty |= before.wall.0 / 60_000 != model.now.wall.0 / 60_000;
     model.dirty |= model.notice.take_if(|notice| now >= notice.until).is_some();
     model.quit_until.take_if(|until| now >= *until);
+    model.tools.anyway_until.take_if(|until| now >= *until);
     if let Some(leaving) = model.contacts.finish_removal(Some(now)) {
         effects.push(removal(leaving));
         model.dirty = true;

@@ -66,7 +66,8 @@ impl Args {
         let away = match &self.act {
             Some(super::Act::Call(call)) => call.away.clone(),
             Some(super::Act::Answer(answer)) => answer.away.clone(),
-            Some(super::Act::Invite | super::Act::CheckConfig) | None => return self,
+            Some(super::Act::Echo(echo)) => echo.away.clone(),
+            Some(super::Act::Invite | super::Act::CheckConfig | super::Act::Doctor(_)) | None => return self,
         };
         Self { server: away.server, login: away.login, ..self }
     }

@@ -32,9 +32,20 @@ pub(super) enum Wish {
     },
     /// Another device from now on.
     Sound(SoundCommand),
+    Record(Record),
+    SayAgain(bool),
     Status,
     Help,
     Quit,
+}
+
+/// What is to become of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    On,
+    /// Although somebody cannot be told.
+    Anyway,
+    Off,
 }
 
 /// Every command with its arguments, and what it does.
@@ -60,6 +71,9 @@ const TABLE: &[(&str, &str)] = &[
     ("speaker DEVICE", "take another speaker, or default, and keep the microphone"),
     ("delay ordinary|low|path", "what is dearer from now on: sound, delay, or delay where the way is short"),
     ("frame 5|10|20|auto", "the duration of our frames in milliseconds, or as the network is"),
+    ("record on|off", "keep the call in a file; everybody in it is told"),
+    ("record anyway", "the same, although somebody cannot be told"),
+    ("say-again on|off", "play what was heard in the last ten seconds once more, or stop that"),
     ("say NAME TEXT", "send a text"),
     ("status", "tell how things are"),
     ("help", "tell this list"),
@@ -96,6 +110,13 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "quit" => bare(Wish::Quit),
         "mute" => switch(word, rest).map(|on| Some(Wish::Mute(on))),
         "figures" => switch(word, rest).map(|on| Some(Wish::Figures(on))),
+        "record" => match rest {
+            "on" => Ok(Some(Wish::Record(Record::On))),
+            "anyway" => Ok(Some(Wish::Record(Record::Anyway))),
+            "off" => Ok(Some(Wish::Record(Record::Off))),
+            _ => Err(usage_of(word)),
+        },
+        "say-again" => switch(word, rest).map(|on| Some(Wish::SayAgain(on))),
         "volume" => volume(word, rest).map(Some),
         "process" => process(word, rest).map(Some),
         "say" => say(rest).map(Some),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proto::client::{ContactInfo, Event, LinkState, MessageState};
 use proto::id::{Fingerprint, Name, Principal};
-use proto::media::{HalfState, SoundEvent};
+use proto::media::{HalfState, SoundEvent, TapeState, ToolEvent};
 use proto::wire::record::{Presence, Standing, Why};
 use proto::{Safe, Time};
 use serde_json::{Value, json};
@@ -237,14 +237,27 @@ impl Reporter {
                 Some(told)
             }
             SoundEvent::Member(state) => self.call.as_ref()?.state(*state),
+            SoundEvent::Tool(event) => tool(event),
             SoundEvent::Processing(state) => Some(self.voice.processed(*state)),
             SoundEvent::Devices(list) => {
                 let names = |names: &[Safe]| names.iter().map(|n| n.as_str().to_owned()).collect::<Vec<_>>();
                 let (microphones, speakers) = (names(&list.microphones), names(&list.speakers));
                 Some(json!({ "event": "devices", "microphones": microphones, "speakers": speakers }))
             }
-            SoundEvent::Levels(_) | SoundEvent::Tool(_) => None,
+            SoundEvent::Levels(_) => None,
         }
+    }
+
+    /// With whom the call is that is to be recorded. Plain protocols have no word for it, so that takes an `anyway`.
+    pub(super) fn recordable(&self, anyway: bool) -> Result<Vec<Name>, Value> {
+        let live = self.call.as_ref().filter(|call| call.state == LIVE);
+        let call = live.ok_or_else(|| error("no_call", "there is no call to record"))?;
+        if call.plain && !anyway {
+            let text =
+                "their program cannot show that you record: tell them yourself, and say: record anyway";
+            return Err(error("untold", text));
+        }
+        Ok(call.with.clone())
     }
 
     /// How things are.
@@ -281,6 +294,33 @@ fn message_state(to: &Name, id: &str, state: &str, why: Option<Why>) -> Value {
         value["why"] = why_name(why).into();
     }
     value
+}
+
+/// What the tools tell; those of flows are for `tincan call` alone.
+fn tool(event: &ToolEvent) -> Option<Value> {
+    let recording = |state: &str| json!({ "event": "recording", "state": state });
+    Some(match event {
+        ToolEvent::SayingAgain(on) => json!({ "event": "saying_again", "on": on }),
+        ToolEvent::Recording(TapeState::On(path)) => {
+            let mut value = recording("on");
+            value["path"] = path.as_str().into();
+            value
+        }
+        ToolEvent::Recording(TapeState::Off { path, lost }) => {
+            let mut value = recording("off");
+            (value["path"], value["lost_samples"]) = (path.as_str().into(), (*lost).into());
+            value
+        }
+        ToolEvent::Recording(TapeState::Failed(why)) => {
+            let mut value = recording("failed");
+            value["why"] = why.as_str().into();
+            value
+        }
+        ToolEvent::InputEnded
+        | ToolEvent::InputFailed(_)
+        | ToolEvent::OutputBehind(_)
+        | ToolEvent::OutputFailed { .. } => return None,
+    })
 }
 
 fn contact(info: &ContactInfo) -> Value {

@@ -384,6 +384,7 @@ impl Errand {
                     self.phase = Phase::Draining(now + DRAIN);
                 }
             }
+            ToolEvent::SayingAgain(_) | ToolEvent::Recording(_) => {}
             ToolEvent::InputFailed(why) => {
                 self.say(why.to_string());
                 self.leave(Exit::Failed, now);

@@ -63,6 +63,12 @@ fn unread(model: &Model) -> Option<String> {
 }
 
 fn sound(model: &Model) -> Option<String> {
+    // Whoever records must not forget that, wherever the keys are.
+    let recording = if model.tools.recording { "REC  " } else { "" };
+    microphone(model).map(|microphone| format!("{recording}{microphone}"))
+}
+
+fn microphone(model: &Model) -> Option<String> {
     if model.sound.muted {
         return Some("mic: muted".to_owned());
     }

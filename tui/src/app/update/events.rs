@@ -11,7 +11,7 @@ use super::super::echoes;
 use super::super::model::{Focus, Link, Model, Stage, Welcome};
 use super::super::msg::Effect;
 use super::super::popup::Popup;
-use super::{calls, notice};
+use super::{calls, notice, tools};
 
 pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effect>) {
     model.dirty = true;
@@ -95,7 +95,8 @@ pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
             model.sound.speaker = half;
             model.dirty = true;
         }
-        SoundEvent::Devices(_) | SoundEvent::Tool(_) => {}
+        SoundEvent::Tool(event) => tools::told(model, event),
+        SoundEvent::Devices(_) => {}
         SoundEvent::Member(state) => calls::member(model, state),
         SoundEvent::Processing(processing) => {
             model.sound.processing = Some(processing);

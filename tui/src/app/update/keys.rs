@@ -16,7 +16,7 @@ use super::super::model::{Focus, Model, Stage};
 use super::super::msg::Effect;
 use super::super::popup::{Add, Popup};
 use super::calls::show_incoming;
-use super::{calling, notice, removal};
+use super::{calling, notice, removal, tools};
 use crate::keys::{Input, Key, Kind};
 
 /// How long the second ^C or q may take.
@@ -113,6 +113,8 @@ fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Silence => calling::silence(model),
         Act::Consent => calling::consent(model, effects),
         Act::Choose { down } => calling::choose(model, down),
+        Act::SayAgain(wanted) => tools::say_again(model, wanted, effects),
+        Act::Record => tools::record(model, effects),
         Act::Louder => calling::volume(model, true, effects),
         Act::Quieter => calling::volume(model, false, effects),
     }

@@ -15,6 +15,7 @@ use crate::app::popup::Popup;
 use crate::app::story::{START, Story, UNICODE, contact, name};
 
 mod calls;
+mod tools;
 
 impl Story {
     /// Bob and carol are there, erin is not, grace asks.

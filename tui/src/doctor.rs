@@ -1,0 +1,331 @@
+//! `tincan doctor --audio` and `tincan echo`: what the sound of this machine can do, in plain lines, and one line of
+//! what to do for each thing that fails. Both wait; there is no session.
+
+use std::io::{self, IsTerminal as _};
+
+use anyhow::Context as _;
+use audio::check::{Check, Exchanged, Habits, Loudness, chirps, codec_cost, devices, round_trip};
+use audio::device::{Choice, system};
+use audio::frame::SAMPLE_RATE;
+
+use crate::exit::Exit;
+
+/// Seconds of the microphone that are listened to.
+const LISTEN_SECONDS: usize = 2;
+/// Seconds that `tincan echo` records.
+const ECHO_SECONDS: usize = 3;
+/// A microphone that is never louder than this is as good as none, dBFS.
+const QUIET_DB: f32 = -60.0;
+/// Share of samples as large as samples get above which a voice is torn.
+const CLIPPED_MAX: f32 = 0.001;
+/// Share of samples that may be lost while the devices are only looked at.
+const LOST_MAX: f32 = 0.01;
+/// Share of a core above which encoding and decoding together leave too little for a call.
+const CODEC_MAX: f32 = 0.3;
+/// Milliseconds from speaker to microphone above which people begin to talk into each other.
+const ROUND_TRIP_MAX_MS: u128 = 200;
+
+/// Lines on their way out, and what they come to.
+struct Report<W> {
+    out: W,
+    exit: Exit,
+}
+
+impl<W: io::Write> Report<W> {
+    fn line(&mut self, what: &str, how: &str, words: &str) -> anyhow::Result<()> {
+        writeln!(self.out, "{what:<14} {how:<5} {words}").context("writing the report")?;
+        self.out.flush().context("writing the report")
+    }
+
+    fn ok(&mut self, what: &str, words: &str) -> anyhow::Result<()> {
+        self.line(what, "ok", words)
+    }
+
+    fn note(&mut self, what: &str, words: &str) -> anyhow::Result<()> {
+        self.line(what, "note", words)
+    }
+
+    fn fail(&mut self, what: &str, words: &str, fix: &str, exit: Exit) -> anyhow::Result<()> {
+        if self.exit == Exit::Ok || exit == Exit::NoDevice {
+            self.exit = exit;
+        }
+        self.line(what, "FAIL", words)?;
+        self.line("", "fix:", fix)
+    }
+}
+
+/// Looks at everything a call needs of the sound, and says what is wrong.
+///
+/// # Errors
+/// When the report cannot be written.
+pub fn run(choice: Choice) -> anyhow::Result<Exit> {
+    examine(choice, io::stdout().lock())
+}
+
+fn examine(choice: Choice, out: impl io::Write) -> anyhow::Result<Exit> {
+    let mut report = Report { out, exit: Exit::Ok };
+    let hardware = matches!(choice, Choice::Default | Choice::Named(_));
+    if hardware {
+        list(&mut report)?;
+    }
+    let mut check = Check::open(choice).context("starting the device thread")?;
+    halves(&check, &mut report)?;
+    if report.exit != Exit::NoDevice {
+        sound(&mut check, &mut report)?;
+    }
+    match codec_cost(4) {
+        Some((encode, decode)) => {
+            let words =
+                format!("encoding {:.1} %, decoding {:.1} % of a core", 100.0 * encode, 100.0 * decode);
+            if encode + decode > CODEC_MAX {
+                let fix = "end other programs: the processor is too busy for a call";
+                report.fail("codec", &words, fix, Exit::Failed)?;
+            } else {
+                report.ok("codec", &words)?;
+            }
+        }
+        None => report.fail("codec", "Opus does not work", "build tincan anew", Exit::Failed)?,
+    }
+    Ok(report.exit)
+}
+
+fn list<W: io::Write>(report: &mut Report<W>) -> anyhow::Result<()> {
+    match system() {
+        Ok(name) => report.ok("sound system", name)?,
+        Err(why) => {
+            let fix = "install a sound server (on Debian: apt install pipewire-pulse, or pulseaudio), log in again; \
+                       or do without: --device null";
+            return report.fail("sound system", &why.to_string(), fix, Exit::NoDevice);
+        }
+    }
+    let list = devices().context("starting the device thread")?;
+    for (half, names) in [("microphone", &list.microphones), ("speaker", &list.speakers)] {
+        for name in names {
+            report.line("", half, name.as_str())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether each half opens. One is enough for half a call.
+fn halves<W: io::Write>(check: &Check, report: &mut Report<W>) -> anyhow::Result<()> {
+    let both = check.microphone().is_err() && check.speaker().is_err();
+    let exit = if both { Exit::NoDevice } else { Exit::Failed };
+    for (what, half) in [("microphone", check.microphone()), ("speaker", check.speaker())] {
+        match half {
+            Ok(name) => report.ok(what, name.as_str())?,
+            Err(why) => {
+                let fix = "plug one in or switch it on in the system's settings, then run this again; or name \
+                           another: --device NAME";
+                report.fail(what, &why.to_string(), fix, exit)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Callbacks, level, and the way from the speaker to the microphone.
+fn sound<W: io::Write>(check: &mut Check, report: &mut Report<W>) -> anyhow::Result<()> {
+    let (microphone, speaker) = (check.microphone().is_ok(), check.speaker().is_ok());
+    let listened = check.exchange(&[], LISTEN_SECONDS * SAMPLE_RATE as usize, &mut |_| {});
+    if microphone {
+        habits("callbacks in", listened.microphone, report)?;
+    }
+    if speaker {
+        habits("callbacks out", listened.speaker, report)?;
+    }
+    if microphone {
+        level(&Loudness::of(&listened.heard), report)?;
+    }
+    if microphone && speaker {
+        let sweeps = chirps();
+        let played = check.exchange(&sweeps, sweeps.len() + SAMPLE_RATE as usize, &mut |_| {});
+        trip(&sweeps, &played, report)?;
+    }
+    Ok(())
+}
+
+fn habits<W: io::Write>(what: &str, of: Habits, report: &mut Report<W>) -> anyhow::Result<()> {
+    if of.largest == 0 {
+        return report.ok(what, &format!("{} Hz, without hardware", of.rate));
+    }
+    let each = 1_000.0 * of.largest as f32 / of.rate.max(1) as f32;
+    let words = format!(
+        "{} Hz, {:.0} a second, at most {} samples ({each:.1} ms), {} lost",
+        of.rate, of.callbacks, of.largest, of.lost
+    );
+    let share = of.lost as f32 / (LISTEN_SECONDS as f32 * of.rate.max(1) as f32);
+    if share > LOST_MAX {
+        let fix = "end programs that keep the processor busy, or choose another device: --device NAME";
+        return report.fail(what, &words, fix, Exit::Failed);
+    }
+    report.ok(what, &words)
+}
+
+fn level<W: io::Write>(of: &Loudness, report: &mut Report<W>) -> anyhow::Result<()> {
+    let words = format!("peak {:.0} dBFS, mean {:.0} dBFS", of.peak, of.mean);
+    if of.dead {
+        let fix =
+            "unmute the microphone in the system's mixer or at the headset, or name another: --device NAME";
+        return report.fail("level", "silent: not one sample differs from zero", fix, Exit::Failed);
+    }
+    if of.clipped > CLIPPED_MAX {
+        let fix = "turn the microphone down in the system's mixer";
+        return report.fail("level", &format!("{words}, too loud: it is torn"), fix, Exit::Failed);
+    }
+    if of.peak < QUIET_DB {
+        return report.note("level", &format!("{words}: quiet; speak while this runs, or turn it up"));
+    }
+    report.ok("level", &words)
+}
+
+fn trip<W: io::Write>(sweeps: &[f32], played: &Exchanged, report: &mut Report<W>) -> anyhow::Result<()> {
+    match round_trip(sweeps, &played.heard) {
+        Some(delay) if delay.as_millis() > ROUND_TRIP_MAX_MS => {
+            let fix = "Bluetooth is the usual reason: a headset with a cable, or another device, is sooner";
+            report.fail("round trip", &in_words(delay), fix, Exit::Failed)
+        }
+        Some(delay) => report.ok("round trip", &in_words(delay)),
+        None => report.note(
+            "round trip",
+            "the microphone did not hear the speaker: as it should be with headphones, else turn it up",
+        ),
+    }
+}
+
+fn in_words(delay: std::time::Duration) -> String {
+    format!("{} ms from the speaker to the microphone", delay.as_millis())
+}
+
+/// Records three seconds, plays them back, and says how that went.
+///
+/// # Errors
+/// When the report cannot be written.
+pub fn echo(choice: Choice) -> anyhow::Result<Exit> {
+    let terminal = io::stdout().is_terminal();
+    back(choice, io::stdout().lock(), terminal)
+}
+
+fn back(choice: Choice, out: impl io::Write, terminal: bool) -> anyhow::Result<Exit> {
+    let mut report = Report { out, exit: Exit::Ok };
+    let mut check = Check::open(choice).context("starting the device thread")?;
+    halves(&check, &mut report)?;
+    if check.microphone().is_err() {
+        return Ok(report.exit);
+    }
+    report.note("echo", &format!("speak now, for {ECHO_SECONDS} seconds"))?;
+    let mut bar = Bar { wanted: terminal, since: 0, loudest: 0.0 };
+    let out = &mut report.out;
+    let said = check.exchange(&[], ECHO_SECONDS * SAMPLE_RATE as usize, &mut |piece| bar.show(piece, out));
+    if terminal {
+        writeln!(report.out).context("writing the report")?;
+    }
+    level(&Loudness::of(&said.heard), &mut report)?;
+    if check.speaker().is_ok() {
+        report.note("echo", "this is what was heard")?;
+        let samples = said.heard.len() + SAMPLE_RATE as usize;
+        let again = check.exchange(&said.heard, samples, &mut |_| {});
+        trip(&said.heard, &again, &mut report)?;
+    }
+    Ok(report.exit)
+}
+
+/// A level that moves, where there is somebody to see it.
+struct Bar {
+    wanted: bool,
+    since: usize,
+    loudest: f32,
+}
+
+impl Bar {
+    /// Samples between two pictures, and the widest one.
+    const EVERY: usize = SAMPLE_RATE as usize / 10;
+    const WIDTH: usize = 40;
+
+    fn show(&mut self, piece: &[f32], out: &mut impl io::Write) {
+        self.since += piece.len();
+        self.loudest = piece.iter().fold(self.loudest, |loudest, sample| loudest.max(sample.abs()));
+        if !self.wanted || self.since < Self::EVERY {
+            return;
+        }
+        let db = audio::level::to_db(self.loudest);
+        let steps = ((db + 60.0) / 60.0 * Self::WIDTH as f32).clamp(0.0, Self::WIDTH as f32) as usize;
+        // Nobody is left to be shown anything when this fails.
+        let _ = write!(out, "\r[{:<width$}] {db:>4.0} dBFS", "#".repeat(steps), width = Self::WIDTH);
+        let _ = out.flush();
+        (self.since, self.loudest) = (0, 0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examined(device: &str) -> (String, Exit) {
+        let mut out = Vec::new();
+        let exit = examine(Choice::parse(device).unwrap(), &mut out).unwrap();
+        (String::from_utf8(out).unwrap(), exit)
+    }
+
+    fn report(of: impl FnOnce(&mut Report<Vec<u8>>)) -> (String, Exit) {
+        let mut report = Report { out: Vec::new(), exit: Exit::Ok };
+        of(&mut report);
+        (String::from_utf8(report.out).unwrap(), report.exit)
+    }
+
+    #[test]
+    fn a_dead_microphone_fails_with_what_to_do_and_nothing_is_drawn() {
+        let (said, exit) = examined("null");
+        assert_eq!(exit, Exit::Failed);
+        assert!(said.contains("FAIL  silent") && said.contains("fix:  unmute"), "{said}");
+        assert!(said.contains("round trip     note") && said.contains("codec          ok"), "{said}");
+        assert!(!said.contains('\u{1b}') && !said.contains('\r'), "plain text: {said:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named_and_the_other_half_looked_at() {
+        let (said, exit) = examined("wav:no-such.wav,");
+        assert_eq!(exit, Exit::Failed);
+        assert!(said.contains("microphone     FAIL  no-such.wav"), "{said}");
+        assert!(said.contains("speaker        ok"), "{said}");
+        assert!(!said.contains("level"), "there is nothing to measure: {said}");
+    }
+
+    #[test]
+    fn levels_and_delays_are_judged() {
+        let loudness = |peak, clipped| Loudness { peak, mean: peak - 12.0, clipped, dead: false };
+        let (said, exit) = report(|report| level(&loudness(-12.0, 0.0), report).unwrap());
+        assert_eq!((exit, said.contains("ok")), (Exit::Ok, true));
+        let (said, exit) = report(|report| level(&loudness(0.0, 0.2), report).unwrap());
+        assert_eq!((exit, said.contains("turn the microphone down")), (Exit::Failed, true));
+        let (said, exit) = report(|report| level(&loudness(-75.0, 0.0), report).unwrap());
+        assert_eq!((exit, said.contains("quiet")), (Exit::Ok, true));
+
+        let sweeps = chirps();
+        for (delay, exit) in [(2_400, Exit::Ok), (24_000, Exit::Failed)] {
+            let mut heard = vec![0.0; delay];
+            heard.extend(&sweeps);
+            let played = Exchanged { heard, ..Exchanged::default() };
+            let (said, came) = report(|report| trip(&sweeps, &played, report).unwrap());
+            assert_eq!(came, exit, "{said}");
+            assert!(said.contains(&format!("{} ms", delay / 48)), "{said}");
+        }
+        let lost = Habits { rate: 48_000, callbacks: 200.0, largest: 240, lost: 48_000 };
+        let (said, exit) = report(|report| habits("callbacks in", lost, report).unwrap());
+        assert_eq!((exit, said.contains("5.0 ms")), (Exit::Failed, true));
+    }
+
+    #[test]
+    fn an_echo_over_a_cable_is_heard_back() {
+        let mut out = Vec::new();
+        // The cable is silent until something is played: the first three seconds are, the rest is not judged.
+        let exit = back(Choice::Loopback, &mut out, true).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        assert_eq!(exit, Exit::Failed, "a silent cable is a dead microphone: {said}");
+        assert!(said.contains("speak now") && said.contains("\r["), "{said}");
+        let mut out = Vec::new();
+        back(Choice::Tone, &mut out, false).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        assert!(said.contains("peak -20 dBFS, mean -23 dBFS") && !said.contains('\r'), "{said}");
+    }
+}

@@ -1,0 +1,98 @@
+//! `tincan doctor --audio` and `tincan echo`, against a private sound world and against none.
+
+#![expect(dead_code, reason = "the harness also serves the scenarios with screens")]
+
+mod harness;
+
+use std::process::{Command, Output, Stdio};
+
+use harness::process::{Server, tincan};
+use harness::signal::voice_like;
+use harness::sound::World;
+use harness::{Scratch, my_turn};
+
+fn run(words: &[&str], environment: &[(String, String)]) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = Command::new(tincan())
+        .args(words)
+        .env_remove("ALSA_CONFIG_PATH")
+        .envs(environment.iter().map(|(key, value)| (key, value)))
+        .stdin(Stdio::null())
+        .output()
+        .expect("tincan starts");
+    let said = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    assert!(!said.contains('\u{1b}'), "plain text: {said:?}");
+    (status.code(), said)
+}
+
+#[test]
+fn a_world_of_sound_is_listed_measured_and_judged() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("doctor");
+    let Some(world) = World::start(&scratch.join("w")) else { return };
+    let alice = world.endpoint("alice");
+    // Holds the world's period down, as a real sound card does.
+    let _recording = world.record();
+    let (exit, said) = run(&["doctor", "--audio"], &alice);
+    assert_eq!(exit, Some(1), "a dead microphone fails: {said}");
+    assert!(said.contains("sound system   ok") && said.contains("alice_mic"), "{said}");
+    assert!(said.contains("FAIL  silent") && said.contains("fix:  unmute"), "{said}");
+    assert!(said.contains("callbacks in   ok    48000 Hz"), "{said}");
+
+    // A room: what the speaker plays comes back to the microphone, with a voice over it.
+    let room = ["source=alice_spk.monitor", "sink=alice_mic_in", "latency_msec=20"];
+    let pactl = Command::new("pactl")
+        .args(["load-module", "module-loopback"])
+        .args(room)
+        .envs(alice.iter().map(|(key, value)| (key, value)))
+        .output()
+        .expect("pactl is there with pulseaudio");
+    assert!(pactl.status.success(), "{}", String::from_utf8_lossy(&pactl.stderr));
+    let voice: Vec<f32> = voice_like(5, 30.0).iter().map(|sample| sample * 0.2).collect();
+    let playing = world.play("alice", &voice);
+    let (exit, said) = run(&["doctor", "--audio"], &alice);
+    assert!(said.contains("level          ok") && said.contains("round trip     ok"), "{said}");
+    assert_eq!(exit, Some(0), "{said}");
+    drop(playing);
+}
+
+#[test]
+fn without_a_sound_system_it_says_what_to_install() {
+    if std::path::Path::new("/dev/snd").exists() {
+        // ALSA would be found, and rightly.
+        return;
+    }
+    let scratch = Scratch::new("doctor-none");
+    let nowhere = format!("unix:{}", scratch.join("none").display());
+    let none = [("PULSE_SERVER".to_owned(), nowhere)];
+    let (exit, said) = run(&["doctor", "--audio"], &none);
+    assert_eq!(exit, Some(6), "{said}");
+    assert!(said.contains("FAIL  no sound system answers") && said.contains("apt install"), "{said}");
+    assert!(said.contains("codec          ok"), "what can be looked at is: {said}");
+    let (exit, said) = run(&["echo", "--local"], &none);
+    assert_eq!(exit, Some(6), "{said}");
+    assert_eq!(run(&["doctor"], &none).0, Some(2));
+}
+
+#[test]
+fn the_echo_test_hears_itself_here_and_then_at_the_server() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("doctor-echo");
+    let server = Server::start(&scratch);
+    let profile = scratch.join("erin");
+    let words = ["echo", "--device", "tone", "--server", &server.invite, "--name", "erin", "--profile"];
+    let words: Vec<&str> = words.into_iter().chain(profile.to_str()).collect();
+    let mut child = Command::new(tincan())
+        .args(&words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("tincan starts");
+    let lines = std::io::BufReader::new(child.stderr.take().expect("stderr is piped"));
+    let mut lines = std::io::BufRead::lines(lines).map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("echo is in the call")), "the server's echo is called");
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.is_ok_and(|status| status.success()));
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130), "{:?}", lines.collect::<Vec<_>>());
+}

@@ -1,0 +1,142 @@
+//! Recording and "say again", by the real programs: what is in the file, and what is heard twice.
+
+#![expect(dead_code, reason = "the harness also serves the scenarios with screens")]
+
+mod harness;
+#[path = "../../audio/tests/ogg/mod.rs"]
+mod ogg;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use harness::process::{Headless, Server};
+use harness::signal::{self, RATE, find, voice_like};
+use harness::{Scratch, assert_heard, my_turn, wait_for};
+
+struct Pair {
+    scratch: Scratch,
+    _server: Server,
+    alice: Headless,
+    bob: Headless,
+    said: [Vec<f32>; 2],
+}
+
+impl Pair {
+    /// Alice and bob, in a call in which each says so many seconds of an own voice.
+    fn in_call(name: &str, seconds: f64) -> Self {
+        let scratch = Scratch::new(name);
+        let server = Server::start(&scratch);
+        let config = scratch.join("config.toml");
+        let folder = scratch.join("kept");
+        std::fs::write(&config, format!("recordings = {folder:?}\n")).expect("the disk takes it");
+        let said = [voice_like(11, seconds), voice_like(12, seconds)];
+        let start = |name: &str, voice: &[f32]| {
+            let microphone = scratch.join(&format!("{name}-in.wav"));
+            signal::write_wav(&microphone, voice);
+            let speaker = scratch.join(&format!("{name}-out.wav"));
+            let sound = format!("wav:{},{}", microphone.display(), speaker.display());
+            let place = [server.invite.as_str(), "--config", config.to_str().expect("ASCII")];
+            Headless::start_at(&scratch, name, &place, &sound, &[])
+        };
+        let (mut alice, mut bob) = (start("alice", &said[0]), start("bob", &said[1]));
+        alice.befriend(&mut bob);
+        alice.say("call bob");
+        bob.expect("incoming_call");
+        bob.say("answer");
+        alice.expect("call_live");
+        bob.expect("call_live");
+        Self { scratch, _server: server, alice, bob, said }
+    }
+
+    fn record(&mut self) -> PathBuf {
+        self.alice.say("record on");
+        let event = self.alice.expect("recording");
+        assert_eq!(event["state"], "on", "{event}");
+        PathBuf::from(event["path"].as_str().expect("it has a path"))
+    }
+}
+
+/// Sound takes its time.
+fn let_them_talk(seconds: f64) {
+    std::thread::sleep(Duration::from_secs_f64(seconds));
+}
+
+/// What was said is in the track, from wherever the recording began.
+fn assert_kept(what: &str, said: &[f32], track: &[f32]) {
+    // The recording began in the midst: some second of what was said is found in it.
+    let piece = 2 * RATE;
+    let meets = find(&said[piece..piece + RATE / 2], track).at;
+    let slack = meets.min(RATE / 4);
+    let until = (piece + track.len() - meets - RATE / 4).min(said.len());
+    assert_heard(what, &said[piece..until], &track[meets - slack..], slack);
+}
+
+#[test]
+fn a_recording_has_both_sides_and_outlives_kill_9() {
+    let _turn = my_turn();
+    let mut pair = Pair::in_call("keeping-record", 9.0);
+    let path = pair.record();
+    pair.bob.expect_where("member", |event| event["who"] == "alice" && event["recording"] == true);
+    assert!(path.starts_with(pair.scratch.join("kept")) && path.to_string_lossy().ends_with("_bob.opus"));
+    let_them_talk(5.0);
+    pair.alice.say("record off");
+    let event = pair.alice.expect_where("recording", |event| event["state"] == "off");
+    assert_eq!(event["path"], path.to_str().expect("UTF-8"));
+    pair.bob.expect_where("member", |event| event["who"] == "alice" && event["recording"] == false);
+    let whole = ogg::read(&std::fs::read(&path).expect("it is there"));
+    assert!(whole.complete && whole.tags.contains(&"TITLE=A call with bob".to_owned()));
+    assert_kept("what alice said, left", &pair.said[0], &whole.tracks[0]);
+    assert_kept("what bob said, right", &pair.said[1], &whole.tracks[1]);
+
+    let second = pair.record();
+    assert_ne!(second, path, "nothing is overwritten");
+    pair.bob.expect_where("member", |event| event["recording"] == true);
+    let pages = |path: &PathBuf| ogg::read(&std::fs::read(path).expect("it is there")).pages;
+    wait_for("two seconds on the disk", || (pages(&second) >= 4).then_some(()));
+    let pid = pair.alice.pid().to_string();
+    assert!(Command::new("kill").args(["-9", &pid]).status().is_ok_and(|status| status.success()));
+    wait_for("alice to be gone", || (!PathBuf::from(format!("/proc/{pid}/fd/0")).exists()).then_some(()));
+    let rest = ogg::read(&std::fs::read(&second).expect("it is there"));
+    assert!(!rest.complete && rest.tracks[1].len() >= 2 * RATE - rest.pre_skip);
+}
+
+#[test]
+fn what_was_heard_is_heard_again_and_nobody_else_hears_it() {
+    let _turn = my_turn();
+    let mut pair = Pair::in_call("keeping-again", 4.0);
+    pair.alice.say("record off");
+    let_them_talk(5.0);
+    pair.alice.say("say-again on");
+    assert_eq!(pair.alice.expect("saying_again")["on"], true);
+    // What is left of the call in the ten seconds, from its first moment on; then it ends by itself.
+    assert_eq!(pair.alice.expect("saying_again")["on"], false);
+    pair.alice.say("hangup");
+    pair.bob.expect("call_ended");
+    pair.alice.expect("call_ended");
+    let [alice, bob] = [pair.alice, pair.bob].map(|person| assert!(person.quit().success()));
+    let ((), ()) = (alice, bob);
+    let heard = signal::read_wav(&pair.scratch.join("alice-out.wav"));
+    let piece = &pair.said[1][RATE..2 * RATE];
+    // Five seconds of the call came before; the rest is what was said again, from the call's beginning.
+    let first = find(piece, &heard[..5 * RATE]);
+    let again = find(piece, &heard[first.at + 3 * RATE..]);
+    assert!(first.likeness > 0.7 && again.likeness > 0.7, "{first:?} {again:?}");
+    let bob_heard = signal::read_wav(&pair.scratch.join("bob-out.wav"));
+    assert!(find(piece, &bob_heard).likeness < 0.4, "it stays in alice's ear");
+    // Nothing of a call is on the disk unless somebody recorded it.
+    assert!(!pair.scratch.join("kept").exists());
+}
+
+#[test]
+fn without_a_call_there_is_nothing_to_keep_or_to_say_again() {
+    let scratch = Scratch::new("keeping-none");
+    let server = Server::start(&scratch);
+    let mut alice = Headless::start(&scratch, "alice", &server, "null", &[]);
+    alice.say("record on");
+    assert_eq!(alice.expect("error")["code"], "no_call");
+    alice.say("record maybe");
+    assert_eq!(alice.expect("error")["code"], "usage");
+    alice.say("say-again on");
+    assert_eq!(alice.expect("saying_again")["on"], false);
+}
