@@ -13,10 +13,12 @@ use super::harness::vitals::processor_seconds;
 use super::table::{Aim, Table};
 use super::take::Studio;
 
+const OFF: [&str; 6] = ["--echo-cancel", "off", "--noise-suppression", "off", "--gain-control", "off"];
+const ON: [&str; 6] = ["--echo-cancel", "on", "--noise-suppression", "on", "--gain-control", "on"];
 /// A way of calling, and what it may cost in percent of a core.
 const WAYS: [(&str, &[&str], f64); 2] = [
-    ("processor of a call without processing", &["--processing", "off"], 2.0),
-    ("processor of a call with processing", &["--processing", "on"], 3.5),
+    ("processor of a call without processing", &OFF, 2.0),
+    ("processor of a call with processing", &ON, 3.5),
 ];
 const SETTLE: Duration = Duration::from_secs(5);
 const WATCHED: Duration = Duration::from_secs(20);
@@ -24,11 +26,13 @@ const WATCHED: Duration = Duration::from_secs(20);
 pub(crate) fn rows(table: &mut Table, studio: &Studio, takes: u64) {
     let mut turns = Vec::new();
     for (what, arguments, most) in WAYS {
-        let option = arguments.first().filter(|option| !super::known(option));
-        if let Some(option) = option {
+        let unknown = arguments.first().filter(|option| !super::known(option));
+        if let Some(option) = unknown.filter(|_| arguments.last() == Some(&"on")) {
             table.without(what, &format!("this tincan has no {option}"));
             continue;
         }
+        // Without the option nothing is processed.
+        let arguments = if unknown.is_some() { &[] } else { arguments };
         let costs: Vec<(f64, f64)> = (0..takes).map(|_| watch(studio, arguments)).collect();
         let shares: Vec<f64> = costs.iter().map(|cost| cost.0).collect();
         table.row(what, Aim::AtMost(most), &shares, " % of a core", 2);

@@ -21,8 +21,8 @@ pub(crate) struct Case {
     /// How it is named on the command line.
     pub(crate) key: &'static str,
     pub(crate) faults: Faults,
-    /// More arguments of both clients.
-    pub(crate) arguments: &'static [&'static str],
+    /// What both clients are told once they are in the call.
+    pub(crate) word: Option<&'static str>,
 }
 
 /// Where takes happen and what measures them.
@@ -58,7 +58,8 @@ const LATE_MAX: usize = RATE * 13 / 10;
 const SWEEPS_MIN: f64 = 0.8;
 
 impl Studio {
-    pub(crate) fn take(&self, case: &Case, seed: u64) -> Take {
+    /// None when the clients do not know the case's word.
+    pub(crate) fn take(&self, case: &Case, seed: u64) -> Option<Take> {
         let scratch = Scratch::new(case.key);
         let server = Server::start(&scratch);
         let invite = Invite::parse(&server.invite).expect("the server prints an invite");
@@ -66,8 +67,7 @@ impl Studio {
         let (road, behind) = Road::before(&invite, faults).expect("loopback has many addresses");
         let behind = behind.to_string();
         let start = |name: &str, place: &str| {
-            let place: Vec<&str> = case.arguments.iter().copied().chain([place]).collect();
-            Headless::start_at(&scratch, name, &place, "default", &self.world.endpoint(name))
+            Headless::start_at(&scratch, name, &[place], "default", &self.world.endpoint(name))
         };
         let recording = self.world.record();
         let (mut alice, mut bob) = (start("alice", &server.invite), start("bob", &behind));
@@ -77,6 +77,16 @@ impl Studio {
         bob.say("answer");
         alice.expect("call_live");
         bob.expect("call_live");
+        if let Some(word) = case.word {
+            for person in [&mut alice, &mut bob] {
+                person.say("help");
+                let known = person.expect("help").to_string();
+                if !word.split(' ').next().is_some_and(|first| known.contains(&format!("\"{first} "))) {
+                    return None;
+                }
+                person.say(word);
+            }
+        }
         recording.pass(SETTLE_SECONDS);
 
         let sent = || road.servers_end().voice_bytes.load(Ordering::Relaxed);
@@ -89,7 +99,7 @@ impl Studio {
         alice.say("hangup");
         alice.expect("call_ended");
         let _ = (alice.quit(), bob.quit());
-        Take { rate, lost, ..self.judge(scratch.path(), &mouth, &ear) }
+        Some(Take { rate, lost, ..self.judge(scratch.path(), &mouth, &ear) })
     }
 
     /// Says everything, and gives what went into the microphone and came out of the speaker meanwhile.
