@@ -10,8 +10,8 @@
 //!    +--no less lost-----+   (not suspected for a minute, then two, ..)
 //! ```
 //!
-//! A ceiling that had to be lowered again soon after it was lifted is held twice as long, so that what we do never
-//! swings faster and faster.
+//! A ceiling is lifted to see whether there is room again. What is lost as soon as we send more tells that there is not:
+//! then it is back at once where it was, and held longer each time, so that what we do never swings faster and faster.
 
 use core::time::Duration;
 
@@ -26,9 +26,11 @@ const JUDGED: u32 = 80;
 const SUSPICIOUS: f32 = 0.6;
 /// Loss that is suspicious by itself, over two seconds.
 const COLLAPSE: f32 = 0.5;
-/// What a trial may leave of the loss that led to it: less is sent than came through, so of a full network nearly
-/// nothing.
-const HELPED: f32 = 0.25;
+/// What a trial may leave of the loss that led to it: of a full network nearly nothing, since less is sent than came
+/// through, but what came through is known of a few dozen packets only; of any other network all of it.
+const HELPED: f32 = 0.5;
+/// More than this left of it, and the trial was not low enough.
+const HELPED_WELL: f32 = 0.25;
 /// And what may surely be lost later under the ceiling, or it does not help after all.
 const HELPS: f32 = 0.3;
 /// Less than this left is helped, too.
@@ -36,9 +38,13 @@ const NEARLY_NONE: f32 = 0.02;
 /// A ceiling that was lifted may be above what there is room for: then loss says nothing against there being one.
 const LIFTED: f32 = 2.0;
 /// How long a ceiling is held at first and at most, before it is lifted a little.
-const HOLD: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(240));
+const HOLD: (Duration, Duration) = (Duration::from_secs(12), Duration::from_secs(240));
+/// And how many times longer when it was lifted too soon.
+const LONGER: u32 = 4;
+/// Packets by which it is seen that it was, and how many of them, and what share, must be lost.
+const TOO_SOON: (u32, u32, f32) = (25, 3, 0.01);
 /// How much it is lifted, in halves.
-const LIFT: (u32, u32) = (3, 2);
+const LIFT: (u32, u32) = (2, 1);
 /// A ceiling needed again within this time after it was lifted was lifted too soon.
 const SOON: Duration = Duration::from_secs(30);
 /// How long nobody is suspected after a trial that did not help, at first and at most.
@@ -63,6 +69,8 @@ enum State {
     Trial {
         since: Time,
         loss: f32,
+        /// It is the second one: the first was not enough.
+        again: bool,
     },
     Held {
         since: Time,
@@ -77,10 +85,14 @@ pub(super) struct Ceiling {
     limit: Option<u32>,
     state: State,
     rise: Option<Rise>,
+    /// A rise into the room that a lifted ceiling left, where nothing was lost before: when, and from what.
+    venture: Option<(Time, u32)>,
     hold: Duration,
     lifted_at: Option<Time>,
     acquitted_until: Time,
     acquittal: Duration,
+    /// What was lost before is the full network's.
+    explained_until: Time,
 }
 
 /// What the judgment looks at: loss of the worst member since then.
@@ -97,10 +109,12 @@ impl Ceiling {
             limit: None,
             state: State::Open,
             rise: None,
+            venture: None,
             hold: HOLD.0,
             lifted_at: None,
             acquitted_until: Time::ZERO,
             acquittal: ACQUITTED.0,
+            explained_until: Time::ZERO,
         }
     }
 
@@ -109,13 +123,22 @@ impl Ceiling {
         self.limit.is_none_or(|limit| wire <= limit)
     }
 
+    /// Whether so much may be tried: what there is room for is known of a few dozen packets only.
+    pub(super) fn may_allow(&self, wire: u32) -> bool {
+        self.allows(wire / 8 * 7)
+    }
+
+    /// What was lost before this moment was lost because the network was full, and asks for no copies. Nor does what is
+    /// lost by a venture, until there is enough of it to tell.
+    pub(super) fn explained_until(&self) -> Time {
+        self.venture.map_or(self.explained_until, |(at, _)| self.explained_until.max(at + SETTLE))
+    }
+
     /// We send `to` instead of `from` from now on; `before` was lost until now.
     pub(super) fn changed(&mut self, from: u32, to: u32, before: Tally, now: Time) {
-        // Where the network was full, a rise that is taken back at once was too much.
-        if let (State::Held { .. }, Some(rise)) = (self.state, self.rise.filter(|rise| to < rise.to)) {
-            self.hold = (self.hold * 2).min(HOLD.1);
-            self.limit = Some(rise.from.max(to));
-            self.state = State::Held { since: now, loss: LIFTED };
+        let held = matches!(self.state, State::Held { .. });
+        if held && to > from && self.lifted_at.is_some() && before.surely() < TOO_SOON.2 {
+            self.venture = Some((now, from));
         }
         self.rise = (to > from).then_some(Rise { at: now, from, to, before });
     }
@@ -123,26 +146,30 @@ impl Ceiling {
     /// Looks at what is lost while `wire` is sent, since `since`.
     pub(super) fn judge(&mut self, wire: u32, since: Time, losses: &impl Losses, now: Time) {
         match self.state {
-            State::Trial { since, loss } => {
-                let Some(now_lost) = losses.since(since + SETTLE, JUDGED) else { return };
-                if now_lost.loss() <= (loss * HELPED).max(NEARLY_NONE) {
-                    self.state = State::Held { since: now, loss };
-                } else {
+            State::Trial { since, loss, again } => {
+                let Some(left) = losses.since(since + SETTLE, JUDGED) else { return };
+                if left.loss() > (loss * HELPED).max(NEARLY_NONE) {
                     self.acquit(now);
+                } else if left.loss() > (loss * HELPED_WELL).max(NEARLY_NONE) && !again {
+                    self.limit = Some(through(wire, left).min(wire / 4 * 3));
+                    self.state = State::Trial { since: now, loss, again: true };
+                } else {
+                    self.state = State::Held { since: now, loss };
                 }
             }
             State::Held { since: held, loss } if self.fails(held.max(since), loss, losses, now) => {
                 self.acquit(now)
             }
+            State::Held { .. } if let Some(loss) = self.ventured_too_far(losses) => self.go_back(loss, now),
             State::Held { since: held, .. } if now - held >= self.hold => {
                 self.limit = self.limit.map(|limit| limit / LIFT.1 * LIFT.0).filter(|limit| *limit < MOST);
                 self.state =
                     if self.limit.is_some() { State::Held { since: now, loss: LIFTED } } else { State::Open };
-                self.lifted_at = Some(now);
+                (self.lifted_at, self.venture) = (Some(now), None);
             }
             State::Held { .. } | State::Open => {
-                if let Some(loss) = self.suspicious(since, losses, now) {
-                    self.suspect(wire, loss, now);
+                if let Some(lost) = self.suspicious(since, losses, now) {
+                    self.suspect(wire, lost, now);
                 }
             }
         }
@@ -154,49 +181,67 @@ impl Ceiling {
         losses.since(since, 2 * JUDGED).is_some_and(|tally| tally.surely() > loss * HELPS)
     }
 
+    /// What is lost since we sent more.
+    fn ventured_too_far(&self, losses: &impl Losses) -> Option<f32> {
+        let (at, _) = self.venture?;
+        let tally = losses.since(at + SETTLE, TOO_SOON.0)?;
+        (tally.lost >= TOO_SOON.1 && tally.surely() >= TOO_SOON.2).then(|| tally.loss())
+    }
+
+    fn go_back(&mut self, loss: f32, now: Time) {
+        self.hold = (self.hold * LONGER).min(HOLD.1);
+        self.limit = self.venture.take().map(|(_, from)| from);
+        self.state = State::Held { since: now, loss };
+        self.rise = None;
+        self.explained_until = now + SETTLE;
+    }
+
     /// The loss is not ours.
     fn acquit(&mut self, now: Time) {
-        (self.state, self.limit) = (State::Open, None);
+        (self.state, self.limit, self.venture) = (State::Open, None, None);
+        self.explained_until = Time::ZERO;
         self.acquitted_until = now + self.acquittal;
         self.acquittal = (self.acquittal * 2).min(ACQUITTED.1);
     }
 
     /// The loss that makes us try to send less.
-    fn suspicious(&mut self, since: Time, losses: &impl Losses, now: Time) -> Option<f32> {
+    fn suspicious(&mut self, since: Time, losses: &impl Losses, now: Time) -> Option<Tally> {
         if now < self.acquitted_until {
             return None;
         }
         let lately = now.back(Duration::from_secs(2)).max(since);
         let (least, intervals) = losses.steady_since(lately);
-        let collapse = losses.since(lately, JUDGED / 4).map(Tally::loss);
-        let collapse = collapse.filter(|loss| *loss >= COLLAPSE && least >= COLLAPSE / 2.0 && intervals >= 3);
+        let collapse = losses.since(lately, JUDGED / 4).filter(|tally| tally.loss() >= COLLAPSE);
+        let collapse = collapse.filter(|_| least >= COLLAPSE / 2.0 && intervals >= 3);
         collapse.or_else(|| self.risen(losses))
     }
 
     /// The loss since a rise, once there is enough of it, if it is about what a full network would lose of it.
-    fn risen(&mut self, losses: &impl Losses) -> Option<f32> {
+    fn risen(&mut self, losses: &impl Losses) -> Option<Tally> {
         let rise = self.rise?;
-        let after = losses.since(rise.at + SETTLE, JUDGED)?.loss();
+        let after = losses.since(rise.at + SETTLE, JUDGED)?;
         self.rise = None;
         let before = (rise.before.loss() + rise.before.error()).min(1.0);
         let wire = |bits: u32| f32::from(u16::try_from(bits / 100).unwrap_or(u16::MAX));
         let full = (1.0 - before) * (1.0 - wire(rise.from) / wire(rise.to));
-        (after >= before + SUSPICIOUS * full).then_some(after)
+        (after.loss() >= before + SUSPICIOUS * full).then_some(after)
     }
 
-    fn suspect(&mut self, wire: u32, loss: f32, now: Time) {
+    fn suspect(&mut self, wire: u32, lost: Tally, now: Time) {
         let again = self.lifted_at.is_some_and(|at| now - at < SOON + SETTLE);
-        self.hold = if again { (self.hold * 2).min(HOLD.1) } else { HOLD.0 };
-        let through = f32::from(u16::try_from(wire / 100).unwrap_or(u16::MAX)) * (1.0 - loss);
-        self.limit = Some(rounded(through) * 100);
-        self.state = State::Trial { since: now, loss };
+        self.hold = if again { (self.hold * LONGER).min(HOLD.1) } else { HOLD.0 };
+        self.limit = Some(through(wire, lost));
+        self.state = State::Trial { since: now, loss: lost.loss(), again: false };
         self.rise = None;
+        self.explained_until = now + SETTLE;
     }
 }
 
+/// What of `wire` bits per second came through.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range first")]
-fn rounded(hundreds: f32) -> u32 {
-    hundreds.clamp(0.0, f32::from(u16::MAX)) as u32
+fn through(wire: u32, lost: Tally) -> u32 {
+    let share = (1.0 - lost.loss()).clamp(0.0, 1.0);
+    (f32::from(u16::try_from(wire / 100).unwrap_or(u16::MAX)) * share) as u32 * 100
 }
 
 #[cfg(test)]
@@ -235,9 +280,10 @@ mod tests {
         let mut ceiling = Ceiling::new();
         assert_eq!(seconds(&mut ceiling, 0, &[0.2, 0.4, 0.5]), [true, true, false]);
         assert!(ceiling.allows(49_000) && !ceiling.allows(51_000), "what came through");
+        assert!(ceiling.may_allow(56_000) && !ceiling.may_allow(58_000), "or a little more");
         let allowed = seconds(&mut ceiling, 3, &[0.0; 60]);
         let lifted = allowed.iter().position(|allowed| *allowed).unwrap();
-        assert!((28..=32).contains(&lifted), "50, 75, 112 kb/s: allowed after {lifted} s");
+        assert!((11..=14).contains(&lifted), "twice as much is tried after {lifted} s");
     }
 
     #[test]

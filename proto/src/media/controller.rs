@@ -182,12 +182,13 @@ impl Controller {
     }
 
     fn next_level(&mut self, worst: &impl Losses, now: Time) -> Level {
-        let moment = worst.since(now.back(MOMENT), MOMENT_PACKETS).unwrap_or_default();
-        let past = worst.since(now.back(WHILE), WHILE_PACKETS);
+        let open = self.ceiling.explained_until();
+        let moment = worst.since(open.max(now.back(MOMENT)), MOMENT_PACKETS).unwrap_or_default();
+        let past = worst.since(open.max(now.back(WHILE)), WHILE_PACKETS);
         let calm = past.is_some_and(|past| past.loss() <= CALM);
         self.calm_since = calm.then(|| self.calm_since.unwrap_or(now));
         let past = past.unwrap_or_default();
-        let entered = self.level_since + SETTLE;
+        let entered = open.max(self.level_since + SETTLE);
         let here = worst.since(entered.max(now.back(MOMENT)), MOMENT_PACKETS).unwrap_or_default();
         let long_here = worst.since(entered.max(now.back(WHILE)), WHILE_PACKETS).unwrap_or_default();
         let surely = |tally: Tally| if tally.lost < LOST_MIN { 0.0 } else { tally.surely() };
@@ -262,9 +263,13 @@ impl Controller {
             (_, Level::Strong) if self.bursty => BURSTY,
             (_, Level::Strong) => RANDOM,
         };
-        let lesser: &[Plan] = if wanted.offsets[0] > 0 { &[LIGHT, LEAN] } else { &[LEAN] };
-        let mut choice = [wanted].into_iter().chain(lesser.iter().copied());
-        choice.find(|plan| self.ceiling.allows(plan.wire())).unwrap_or(NARROW)
+        let light = if wanted.offsets[0] > 0 { LIGHT } else { wanted };
+        match [wanted, light].into_iter().find(|plan| self.ceiling.allows(plan.wire())) {
+            Some(plan) => plan,
+            // Half the bits are heard, and a ceiling too high shows itself.
+            None if self.ceiling.may_allow(LEAN.wire()) => LEAN,
+            None => NARROW,
+        }
     }
 }
 

@@ -9,7 +9,8 @@
 //! Flags of a block: bit 0 your microphone returns my voice. Other bits are zero and ignored.
 //!
 //! `sent` is the sender's clock in microseconds modulo 2^32, never 0. A block tells one speaker what arrived:
-//! the highest SFrame counter and how many frames were opened (both modulo 2^32, of the newest key), the share lost
+//! the SFrame counter up to which is counted (of the newest key: what is missing above it may only be overtaken, and still
+//! come) and how many packets up to there came (of all keys), both modulo 2^32; the share lost
 //! over the last 10 s in 1/65535, the interarrival jitter in microseconds (RFC 3550 section 6.4.1), and for the
 //! round trip the `sent` of the speaker's newest report (0 for none) and how long it was held, in tenths of a
 //! millisecond (65535 for longer than can be told). Then what became of it: the mean length of the runs of lost
@@ -71,9 +72,9 @@ impl ReportFlags {
 pub struct Heard {
     /// The speaker.
     pub ssrc: Ssrc,
-    /// Highest SFrame counter opened, modulo 2^32.
+    /// SFrame counter up to which is counted, modulo 2^32.
     pub highest: u32,
-    /// Frames opened, modulo 2^32.
+    /// Packets up to it that came, modulo 2^32.
     pub opened: u32,
     /// Share lost over the last 10 s, in 1/65535.
     pub lost: u16,
