@@ -98,7 +98,7 @@ const CRATES: &[Crate] = &[
             &["known", "store", "server_link", "peers"],
             &["visit"],
             &["session", "screen"],
-            &["run", "headless", "invite", "talk", "doctor"],
+            &["run", "demo", "headless", "invite", "talk", "doctor"],
             &["main"],
         ],
         guests: &[],

@@ -60,6 +60,14 @@ pub struct Args {
     #[arg(long, conflicts_with = "headless")]
     pub no_color: bool,
 
+    /// Simulated people, calls and loss: no server, no sound, and nothing is kept
+    #[arg(long, conflicts_with_all = ["headless", "server", "profile"])]
+    pub demo: bool,
+
+    /// Where the clock of the demonstration stands still, so that pictures of it are alike
+    #[arg(long, value_name = "HH:MM", requires = "demo", hide = true, value_parser = minute)]
+    pub demo_clock: Option<u16>,
+
     /// The configuration file [default: config.toml in your configuration directory]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
@@ -117,6 +125,12 @@ pub enum Act {
 
 fn delay(text: &str) -> Result<DelayMode, &'static str> {
     DelayMode::parse(text).ok_or("say ordinary, low or path")
+}
+
+fn minute(text: &str) -> Result<u16, &'static str> {
+    let parts = text.split_once(':').and_then(|(hour, minute)| hour.parse().ok().zip(minute.parse().ok()));
+    let minute = parts.filter(|(hour, minute): &(u16, u16)| *hour < 24 && *minute < 60);
+    minute.map(|(hour, minute)| hour * 60 + minute).ok_or("say a time of day: 14:32")
 }
 
 fn pin(text: &str) -> Result<Fingerprint, &'static str> {
@@ -179,6 +193,11 @@ mod tests {
             (Protocol::Text, Some(IpAddr::from([127, 0, 0, 2])))
         );
         assert_eq!(parse("tincan host").unwrap().login.protocol, Protocol::Native);
+        let args = parse("tincan --demo --demo-clock 14:32").unwrap();
+        assert!(args.demo && args.demo_clock == Some(14 * 60 + 32));
+        for wrong in ["tincan --demo host", "tincan --demo --headless", "tincan --demo-clock 14:32"] {
+            assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+        }
     }
 
     #[test]
@@ -210,6 +229,7 @@ mod tests {
             ("tincan --name 1234 host", "at least one letter"),
             ("tincan --pin MD5:1 host", "43 characters"),
             ("tincan --protocol morse host", "binary"),
+            ("tincan --demo --demo-clock 24:00", "14:32"),
             ("tincan --delay none host", "ordinary, low or path"),
             ("tincan --bind localhost host", "invalid IP address"),
         ] {

@@ -5,6 +5,7 @@ pub mod args;
 pub mod arrival;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod doctor;
 pub mod exit;
 pub mod headless;

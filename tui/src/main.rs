@@ -19,7 +19,7 @@ use tincan_tui::known::Known;
 use tincan_tui::session::{Begin, Session};
 use tincan_tui::talk::{Talk, Wish};
 use tincan_tui::target::{Protocol, Target};
-use tincan_tui::{doctor, headless, invite, run, socket, terminal};
+use tincan_tui::{demo, doctor, headless, invite, run, socket, terminal};
 
 fn main() -> ExitCode {
     let outcome = start(Args::parse().unfolded());
@@ -38,6 +38,12 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     if matches!(args.act, Some(Act::CheckConfig)) {
         writeln!(io::stdout(), "the configuration is fine").context("writing to standard output")?;
         return Ok(Exit::Ok);
+    }
+    if args.demo {
+        if let Err(why) = terminal::check(std::env::var("TERM").ok().as_deref()) {
+            return Ok(misused(&why.to_string()));
+        }
+        return demo::run(demo::Begin { look: look(&args, &config), stopped_at: args.demo_clock });
     }
     let dir = args.profile.clone().map_or_else(default_profile, Ok)?;
     let making_invite = matches!(args.act, Some(Act::Invite));

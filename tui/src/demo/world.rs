@@ -1,0 +1,388 @@
+//! The world of the demonstration: what happens by itself, and what people do about what the user does. It has the
+//! shape of a session to the screen (effects in, messages out) and of every machine: time comes in, nothing is random.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use proto::client::{Command, ContactInfo, EndReason, Event, LinkState, MessageState};
+use proto::id::{Fingerprint, MsgId, Name, Ssrc};
+use proto::media::tools::{TapeState, ToolEvent};
+use proto::media::{HalfState, SoundCommand, SoundEvent, ToolCommand};
+use proto::wire::record::{Presence, Standing};
+use proto::{Now, Safe, Time};
+
+use super::cast::{self, CALLER, STRANGER, name};
+use super::sound::{self, Meterage};
+use super::{ME, ms};
+use crate::app::{Effect, Msg};
+
+/// The microphone and the speaker that there are not.
+const DEVICE: &str = "simulated headset";
+
+/// Somebody who calls gives up after so long.
+const PATIENCE: Duration = ms(30_000);
+/// Said again for so long, as in a real call.
+const AGAIN: Duration = ms(10_000);
+
+/// The world.
+#[derive(Debug)]
+pub struct World {
+    /// What is to happen, by its time and then by its order; steps of a call name it, and go with it.
+    plan: BTreeMap<(Time, u64), (Option<u32>, Step)>,
+    order: u64,
+    told: VecDeque<Msg>,
+    contacts: BTreeMap<Name, ContactInfo>,
+    /// Texts that people answered so far.
+    answers: BTreeMap<Name, usize>,
+    texts: u64,
+    call: Option<Call>,
+    calls: u32,
+    muted: bool,
+    /// How often meters are told; zero for never.
+    meters: Duration,
+}
+
+/// The call there is.
+#[derive(Debug)]
+struct Call {
+    number: u32,
+    with: Vec<Name>,
+    /// Of `with`, by index, who is in.
+    joined: Vec<usize>,
+    /// They call us, and we said nothing yet.
+    rings: bool,
+    figures: Meterage,
+}
+
+/// Something that happens by itself.
+#[derive(Debug)]
+enum Step {
+    Tell(Event),
+    Hear(SoundEvent),
+    /// A text of theirs.
+    Text(Name, &'static str),
+    /// They call us, if we are free.
+    Calls(Name),
+    /// This one of the call picks up.
+    Joins(usize),
+    Meters,
+    Figures,
+}
+
+impl World {
+    /// The world as it begins.
+    pub fn new(now: Now) -> Self {
+        let contacts = cast::contacts().into_iter().map(|contact| (contact.name.clone(), contact)).collect();
+        let (plan, told) = (BTreeMap::new(), VecDeque::new());
+        let (answers, meters) = (BTreeMap::new(), Duration::ZERO);
+        let mut world = Self {
+            plan,
+            order: 0,
+            told,
+            contacts,
+            answers,
+            texts: 0,
+            call: None,
+            calls: 0,
+            muted: false,
+            meters,
+        };
+        world.told.push_back(Msg::Client(Event::Link(LinkState::Online)));
+        world.told.push_back(Msg::Server(Fingerprint([0x7e; 32])));
+        world.told.push_back(Msg::Client(Event::LoggedIn(name(ME))));
+        world.told.push_back(Msg::Sound(SoundEvent::Microphone(open())));
+        world.told.push_back(Msg::Sound(SoundEvent::Speaker(open())));
+        world.script(now.mono);
+        world
+    }
+
+    /// What happens by itself, whatever the user does.
+    fn script(&mut self, now: Time) {
+        let carol = name(CALLER);
+        self.later(now + ms(1_200), Step::Text(carol.clone(), "are you coming to the harbour tonight?"));
+        self.later(now + ms(2_600), Step::Text(carol.clone(), "we have cake"));
+        let grace = name(STRANGER);
+        let asking = cast::info(&grace, Standing::Asking, Presence::Offline);
+        self.later(now + ms(7_000), Step::Tell(Event::Contact(asking)));
+        self.later(now + ms(7_000), Step::Tell(Event::Request(grace)));
+        self.later(now + ms(15_000), Step::Calls(carol));
+    }
+
+    /// What the screen wants done.
+    pub fn handle(&mut self, effect: Effect, now: Now) {
+        match effect {
+            Effect::Send(command) => self.command(command, now.mono),
+            Effect::Sound(command) => self.sound(command, now.mono),
+            Effect::History(who) => {
+                let past = cast::past(&who, now.wall);
+                self.told.push_back(Msg::History(who, past));
+            }
+            Effect::Record(wanted) => {
+                let failed = || TapeState::Failed(Safe::line("nothing is recorded in a demonstration"));
+                let told = wanted.is_some().then(failed);
+                self.told.extend(told.map(|state| Msg::Sound(SoundEvent::Tool(ToolEvent::Recording(state)))));
+            }
+            Effect::Volume { .. } | Effect::Bell | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+        }
+    }
+
+    /// What the screen is to be told next, until `now`.
+    pub fn poll(&mut self, now: Now) -> Option<Msg> {
+        while self.told.is_empty() {
+            let next = self.plan.first_entry().filter(|next| next.key().0 <= now.mono)?;
+            let (number, step) = next.remove();
+            if number.is_none() || number == self.call.as_ref().map(|call| call.number) {
+                self.step(step, now);
+            }
+        }
+        self.told.pop_front()
+    }
+
+    /// When something happens next.
+    pub fn deadline(&self) -> Option<Time> {
+        let at_once = (!self.told.is_empty()).then_some(Time::ZERO);
+        at_once.or(self.plan.first_key_value().map(|((due, _), _)| *due))
+    }
+
+    fn later(&mut self, due: Time, step: Step) {
+        self.order += 1;
+        self.plan.insert((due, self.order), (None, step));
+    }
+
+    /// The same, unless the call is over by then.
+    fn in_call(&mut self, due: Time, step: Step) {
+        self.order += 1;
+        let number = self.call.as_ref().map(|call| call.number);
+        self.plan.insert((due, self.order), (number, step));
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.told.push_back(Msg::Client(event));
+    }
+
+    fn command(&mut self, command: Command, now: Time) {
+        match command {
+            Command::Contacts => {
+                let all = self.contacts.values().cloned().collect();
+                self.tell(Event::Contacts(all));
+            }
+            Command::Say { to, text: _, echo } => self.said(to, echo, now),
+            Command::Call(names) => self.place(names, now),
+            Command::Answer => self.answered(now),
+            Command::Decline => self.over(EndReason::HungUp),
+            Command::HangUp => self.over(EndReason::HungUp),
+            Command::Add(who) => self.asked(&who, now),
+            Command::Accept(who) => self.befriend(&who),
+            Command::Reject(who) | Command::Remove(who) => {
+                self.contacts.remove(&who);
+                self.tell(Event::Gone(who));
+            }
+            Command::Invite => {
+                let link = "tincan://demo/this-link-leads-nowhere/alice".to_owned();
+                self.tell(Event::Invite(link));
+            }
+            Command::Redeem(_) => self.befriend(&name("heidi")),
+            Command::Join(_)
+            | Command::TrustServer
+            | Command::AllowPlain(_)
+            | Command::WelcomeAll
+            | Command::Reconnect => {}
+        }
+    }
+
+    fn sound(&mut self, command: SoundCommand, now: Time) {
+        match command {
+            SoundCommand::MeterEvery(every) => self.meters = every,
+            SoundCommand::Mute(muted) => self.muted = muted,
+            SoundCommand::Tool(ToolCommand::SayAgain(wanted)) => {
+                let told = |on| SoundEvent::Tool(ToolEvent::SayingAgain(on));
+                self.told.push_back(Msg::Sound(told(wanted)));
+                if wanted {
+                    self.in_call(now + AGAIN, Step::Hear(told(false)));
+                }
+            }
+            SoundCommand::Tool(ToolCommand::Begin | ToolCommand::Record(_))
+            | SoundCommand::Device(_)
+            | SoundCommand::Microphone(_)
+            | SoundCommand::Speaker(_)
+            | SoundCommand::ListDevices
+            | SoundCommand::Volume { .. }
+            | SoundCommand::Delay(_)
+            | SoundCommand::FrameDuration(_)
+            | SoundCommand::Process { .. } => {}
+        }
+    }
+
+    fn step(&mut self, step: Step, now: Now) {
+        match step {
+            Step::Tell(Event::Contact(contact)) => self.put(contact),
+            Step::Tell(Event::Ended { reason, .. }) => self.over(reason),
+            Step::Tell(event) => self.tell(event),
+            Step::Hear(event) => self.told.push_back(Msg::Sound(event)),
+            Step::Text(from, text) => {
+                let id = self.next_text();
+                self.tell(Event::Said { from, id, sent: now.wall, text: Safe::line(text) });
+            }
+            Step::Calls(who) => self.rings(who, now.mono),
+            Step::Joins(at) => self.joins(at, now.mono),
+            Step::Meters => self.meters(now.mono),
+            Step::Figures => self.figures(now.mono),
+        }
+    }
+
+    fn next_text(&mut self) -> MsgId {
+        self.texts += 1;
+        let mut id = [0xee; 16];
+        id[..8].copy_from_slice(&self.texts.to_be_bytes());
+        MsgId(id)
+    }
+
+    fn is_there(&self, who: &Name) -> bool {
+        self.contacts.get(who).is_some_and(|contact| contact.presence != Presence::Offline)
+    }
+
+    /// A text of ours: it gets its tick, and an answer.
+    fn said(&mut self, to: Name, echo: u64, now: Time) {
+        let id = self.next_text();
+        self.tell(Event::Waiting { to: to.clone(), echo, id });
+        if !self.is_there(&to) {
+            return;
+        }
+        let state = MessageState::Delivered;
+        self.later(now + ms(250), Step::Tell(Event::MessageState { to: to.clone(), id, state }));
+        let turn = self.answers.entry(to.clone()).or_default();
+        let answer = cast::answer(&to, *turn);
+        *turn += 1;
+        if let Some(answer) = answer {
+            self.later(now + ms(2_400), Step::Text(to, answer));
+        }
+    }
+
+    fn asked(&mut self, who: &Name, now: Time) {
+        if self.contacts.contains_key(who) {
+            return;
+        }
+        let asked = cast::info(who, Standing::Asked, Presence::Offline);
+        self.put(asked);
+        self.tell(Event::Requested(who.clone()));
+        let friend = cast::info(who, Standing::Mutual, Presence::Online);
+        self.later(now + ms(4_000), Step::Tell(Event::Contact(friend)));
+        self.later(now + ms(4_000), Step::Tell(Event::Accepted(who.clone())));
+    }
+
+    fn befriend(&mut self, who: &Name) {
+        let friend = cast::info(who, Standing::Mutual, Presence::Online);
+        self.put(friend);
+        self.tell(Event::Accepted(who.clone()));
+    }
+
+    fn put(&mut self, contact: ContactInfo) {
+        self.contacts.insert(contact.name.clone(), contact.clone());
+        self.tell(Event::Contact(contact));
+    }
+
+    fn begin(&mut self, with: Vec<Name>, rings: bool) {
+        self.calls += 1;
+        let (joined, figures) = (Vec::new(), Meterage::default());
+        self.call = Some(Call { number: self.calls, with, joined, rings, figures });
+    }
+
+    /// We call: whoever is there rings, and picks up one after another.
+    fn place(&mut self, names: Vec<Name>, now: Time) {
+        self.begin(names.clone(), false);
+        self.tell(Event::Calling { to: names.clone(), plain: false });
+        let mut refused = None;
+        let mut stagger = Duration::ZERO;
+        for (at, who) in names.iter().cloned().enumerate() {
+            stagger += ms(700);
+            let reason = match self.contacts.get(&who).map(|contact| contact.presence) {
+                Some(Presence::Online) => {
+                    self.in_call(now + stagger, Step::Tell(Event::Ringing(who)));
+                    self.in_call(now + stagger + ms(1_700), Step::Joins(at));
+                    continue;
+                }
+                Some(Presence::InCall) => EndReason::Busy,
+                Some(Presence::Offline) | None => EndReason::Gone,
+            };
+            refused = Some(reason);
+            self.in_call(now + stagger, Step::Tell(Event::Parted { who, reason }));
+        }
+        let anybody =
+            names.iter().any(|who| self.contacts.get(who).is_some_and(|c| c.presence == Presence::Online));
+        if let Some(reason) = refused.filter(|_| !anybody) {
+            self.in_call(now + stagger, Step::Tell(Event::Ended { with: names, reason }));
+        }
+    }
+
+    /// Somebody calls us.
+    fn rings(&mut self, who: Name, now: Time) {
+        if self.call.is_some() {
+            return self.later(now + ms(20_000), Step::Calls(who));
+        }
+        self.begin(vec![who.clone()], true);
+        self.tell(Event::Incoming {
+            from: who.clone(),
+            others: Vec::new(),
+            guests: Vec::new(),
+            plain: false,
+        });
+        let missed = Event::Ended { with: vec![who], reason: EndReason::Missed };
+        self.in_call(now + PATIENCE, Step::Tell(missed));
+    }
+
+    fn answered(&mut self, now: Time) {
+        let Some(call) = self.call.as_mut().filter(|call| call.rings) else { return };
+        call.rings = false;
+        // Who would give up does not any more.
+        let number = call.number;
+        self.plan.retain(|_, (of, _)| *of != Some(number));
+        self.in_call(now + ms(300), Step::Joins(0));
+    }
+
+    fn joins(&mut self, at: usize, now: Time) {
+        let Some(call) = &mut self.call else { return };
+        let Some(who) = call.with.get(at).cloned() else { return };
+        let first = call.joined.is_empty();
+        call.joined.push(at);
+        let heard = Event::Heard(who.clone());
+        self.tell(Event::Joined { who, ssrc: stream(at), plain: false });
+        self.in_call(now + ms(250), Step::Tell(heard));
+        if first {
+            self.told.push_back(Msg::Sound(SoundEvent::Processing(sound::processing())));
+            self.in_call(now, Step::Meters);
+            self.in_call(now + ms(1_000), Step::Figures);
+        }
+    }
+
+    fn meters(&mut self, now: Time) {
+        let Some(call) = self.call.as_ref().filter(|_| !self.meters.is_zero()) else { return };
+        let streams: Vec<Ssrc> = call.joined.iter().map(|at| stream(*at)).collect();
+        let levels = sound::levels(self.muted, &streams, now);
+        self.told.push_back(Msg::Sound(SoundEvent::Levels(levels)));
+        self.in_call(now + self.meters, Step::Meters);
+    }
+
+    fn figures(&mut self, now: Time) {
+        let muted = self.muted;
+        let Some(call) = &mut self.call else { return };
+        let members: Vec<(Ssrc, &str)> =
+            call.joined.iter().map(|at| (stream(*at), call.with[*at].as_str())).collect();
+        let figures = call.figures.second(muted, &members);
+        self.told.push_back(Msg::Sound(SoundEvent::Statistics(Box::new(figures))));
+        self.in_call(now + ms(1_000), Step::Figures);
+    }
+
+    fn over(&mut self, reason: proto::client::EndReason) {
+        let Some(call) = self.call.take() else { return };
+        self.tell(Event::Ended { with: call.with, reason });
+    }
+}
+
+fn open() -> HalfState {
+    HalfState::Open { name: Safe::line(DEVICE), opened_in: Duration::ZERO }
+}
+
+/// The stream of the `at`-th called.
+fn stream(at: usize) -> Ssrc {
+    Ssrc(u32::try_from(at).unwrap_or(0) + 1)
+}
