@@ -86,7 +86,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "tui",
-        depends: "anyhow clap crossterm etcetera jiff libc mio ratatui rusqlite rustls serde \
+        depends: "anyhow clap crossterm data-encoding etcetera jiff libc mio ratatui rusqlite rustls serde \
             serde_json signal-hook socket2 tincan-audio tincan-proto toml tracing tracing-subscriber \
             unicode-segmentation unicode-width zeroize",
         tests: "hound insta portable-pty proptest vt100",

@@ -11,6 +11,7 @@ use mio::{Events, Poll, Token};
 use proto::id::Fingerprint;
 use proto::{Now, Safe, Time, Wall, earliest};
 
+use crate::app::emulator::Emulator;
 use crate::app::model::{Look, over_ssh};
 use crate::app::{Effect, Settings};
 use crate::clock::{Clock, wait_for};
@@ -46,7 +47,7 @@ pub struct Begin {
 }
 
 /// What the screen is told at the start.
-pub fn settings(look: Look, zone: TimeZone, remote: bool) -> Settings {
+pub fn settings(look: Look, zone: TimeZone, remote: bool, emulator: Emulator) -> Settings {
     Settings {
         server: Safe::line(SERVER),
         plain_server: None,
@@ -56,6 +57,7 @@ pub fn settings(look: Look, zone: TimeZone, remote: bool) -> Settings {
         look,
         zone,
         remote,
+        emulator,
     }
 }
 
@@ -69,7 +71,7 @@ pub fn run(begin: Begin) -> anyhow::Result<Exit> {
         Some(minute) => (TimeOfShow::Stopped(Clock::start(), stopped_at(minute)), TimeZone::UTC),
         None => (TimeOfShow::Usual(Clock::start()), TimeZone::system()),
     };
-    let settings = settings(begin.look, zone, over_ssh(variable));
+    let settings = settings(begin.look, zone, over_ssh(variable), Emulator::detect(variable));
     // Nothing of a demonstration is worth keeping, least of all a file.
     let nowhere = OpenOptions::new().append(true).open("/dev/null").context("opening /dev/null")?;
     let mut screen = Screen::open(settings, true, variable("TERM").as_deref(), nowhere, time.now())?;

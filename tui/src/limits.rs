@@ -44,6 +44,8 @@ pub const VISITOR_BYTES_MAX: usize = 256;
 pub const VISIT_TIME_MAX: Duration = Duration::from_secs(15);
 /// Servers one profile remembers.
 pub const KNOWN_SERVERS_MAX: usize = 1_000;
+/// Bytes of a text that are put into the terminal's clipboard: the longest message, and far below what any takes.
+pub const COPY_BYTES_MAX: usize = 16 << 10;
 /// How loud a member of a call is played at most, in percent of what they sent: the agent's own bound.
 pub const VOLUME_PERCENT_MAX: u16 = 200;
 /// Ports tried until one is free for callers and for their voice.

@@ -16,6 +16,7 @@ use proto::wire::record::Why;
 use proto::{Safe, Time, earliest};
 
 use crate::app::chat::{From, Line, Sent};
+use crate::app::emulator::Emulator;
 use crate::app::model::{Look, over_ssh};
 use crate::app::{Effect, Msg, Settings};
 use crate::exit::Exit;
@@ -51,6 +52,7 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
         look: begin.look,
         zone: TimeZone::system(),
         remote: over_ssh(variable),
+        emulator: Emulator::detect(variable),
     };
     let term = variable("TERM");
     let mut screen = Screen::open(settings, session.is_known(), term.as_deref(), log, session.now())?;
@@ -141,7 +143,7 @@ impl Run {
     fn obey(&mut self, effects: Vec<Effect>) -> anyhow::Result<Option<Exit>> {
         for effect in effects {
             match self.screen.obey(effect).context("taking the terminal again")? {
-                None | Some(Effect::Bell | Effect::Redraw | Effect::Suspend) => {}
+                None | Some(Effect::Bell | Effect::Copy(_) | Effect::Redraw | Effect::Suspend) => {}
                 Some(Effect::Send(command)) => self.session.command(command)?,
                 Some(Effect::Sound(command)) => self.session.sound(command),
                 Some(Effect::Volume { who, percent }) => drop(self.session.volume(&who, percent)?),

@@ -56,7 +56,7 @@ impl Screen {
         now: Now,
     ) -> Result<Self, NoScreen> {
         use Signal::{Continue, HangUp, Interrupt, Resize, Stop, Terminate};
-        let terminal = Terminal::open(term, log)?;
+        let terminal = Terminal::open(term, settings.emulator, log)?;
         let signals = Signals::listen(&[Continue, HangUp, Interrupt, Resize, Stop, Terminate])?;
         let (decoder, model) = (Decoder::new(), Model::new(settings, known, now));
         Ok(Self { terminal, signals, decoder, model, drawn: None, pressed: false, unread: false })
@@ -152,6 +152,7 @@ impl Screen {
     pub fn obey(&mut self, effect: Effect) -> io::Result<Option<Effect>> {
         match effect {
             Effect::Bell => self.terminal.bell(),
+            Effect::Copy(text) => self.terminal.copy(&text),
             Effect::Redraw => self.changed(Terminal::redraw),
             Effect::Suspend => self.suspend()?,
             Effect::Send(_)

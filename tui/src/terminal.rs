@@ -11,13 +11,17 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use proto::Safe;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 mod fds;
 mod guard;
+mod osc;
 mod paint;
 
+use crate::app::emulator::Emulator;
+use crate::limits::COPY_BYTES_MAX;
 use guard::Guard;
 pub use paint::Painter;
 
@@ -30,7 +34,8 @@ pub struct Terminal {
     guard: Arc<Guard>,
     painter: Painter,
     canvas: Buffer,
-    /// The bytes the terminal has not taken yet; at most a frame, a title and a bell.
+    emulator: Emulator,
+    /// The bytes the terminal has not taken yet: a frame, a title, a bell, and what was copied.
     pending: Vec<u8>,
     title: String,
 }
@@ -70,8 +75,8 @@ impl From<io::Error> for NoScreen {
 }
 
 impl Terminal {
-    /// Takes the terminal over. `log` receives what is printed to standard error until it is given back.
-    pub fn open(term: Option<&str>, log: File) -> Result<Self, NoScreen> {
+    /// Takes the terminal over, which is such an `emulator`. `log` receives what is printed to standard error until it is given back.
+    pub fn open(term: Option<&str>, emulator: Emulator, log: File) -> Result<Self, NoScreen> {
         check(term)?;
         let path = fds::terminal_path(io::stdin().as_raw_fd()).unwrap_or_else(|| PathBuf::from("/dev/tty"));
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
@@ -80,7 +85,7 @@ impl Terminal {
         guard.hook_panics();
         guard.enter()?;
         let (painter, canvas) = (Painter::new(), Buffer::empty(area()));
-        Ok(Self { tty, guard, painter, canvas, pending: Vec::new(), title: String::new() })
+        Ok(Self { tty, guard, painter, canvas, emulator, pending: Vec::new(), title: String::new() })
     }
 
     /// For the poll: readable when there are keys, writable when a frame can go on.
@@ -129,7 +134,14 @@ impl Terminal {
     pub fn set_title(&mut self, title: &str) {
         if self.title != title {
             title.clone_into(&mut self.title);
-            self.pending.extend(paint::title(title));
+            self.pending.extend(osc::title(title));
+        }
+    }
+
+    /// Puts a text into the terminal's clipboard, if it has one and is not asked for too much at once.
+    pub fn copy(&mut self, text: &Safe) {
+        if self.emulator.strings && text.as_str().len() <= COPY_BYTES_MAX {
+            self.pending.extend(osc::copy(text, self.emulator.between));
         }
     }
 

@@ -10,6 +10,7 @@ pub mod call;
 pub mod chat;
 pub mod contacts;
 pub mod echoes;
+pub mod emulator;
 pub mod input;
 pub mod keymap;
 pub mod model;

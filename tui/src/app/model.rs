@@ -14,6 +14,7 @@ use super::call::{self, Call, Incoming, Phase};
 use super::chat::Chat;
 use super::contacts::{Contacts, is_guest};
 use super::echoes::Echoes;
+use super::emulator::Emulator;
 use super::input::Editor;
 use super::keymap::Place;
 use super::popup::{Consent, Notice, Popup};
@@ -86,6 +87,8 @@ pub struct Settings {
     pub zone: TimeZone,
     /// The bytes go over a network (SSH): meters move less often.
     pub remote: bool,
+    /// The terminal.
+    pub emulator: Emulator,
 }
 
 /// How things look.

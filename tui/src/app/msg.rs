@@ -47,6 +47,8 @@ pub enum Effect {
     History(Name),
     /// Keep the call with these in a file; or end that.
     Record(Option<Vec<Name>>),
+    /// Put this into the terminal's clipboard. Nobody can tell whether it arrived; see [`super::update::copy`].
+    Copy(Safe),
     /// Ring the bell.
     Bell,
     /// Paint everything anew.

@@ -9,6 +9,7 @@ use proto::media::{HalfState, SoundEvent};
 use proto::wire::record::{Presence, Standing};
 use proto::{Now, Safe, Time, Wall};
 
+use super::emulator::Emulator;
 use super::model::{Glyphs, Look};
 use super::{Effect, Model, Msg, Settings, update};
 use crate::keys::{Code, Input, Key};
@@ -37,6 +38,7 @@ impl Story {
             look,
             zone: TimeZone::UTC,
             remote: false,
+            emulator: Emulator { strings: true, links: true, ..Emulator::default() },
         };
         let now = Now { mono: Time::secs(100), wall: START };
         let mut model = Model::new(settings, known.is_some(), now);

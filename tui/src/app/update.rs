@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use proto::Now;
 use proto::client::Command;
 use proto::media::SoundCommand;
+use proto::{Now, Safe};
 
 use super::contacts::Leaving;
+use super::emulator::Between;
 use super::model::{Link, Model, Stage};
 use super::msg::{Effect, Msg};
 use super::popup::Notice;
+use crate::limits::COPY_BYTES_MAX;
 
 mod calling;
 mod calls;
@@ -100,6 +102,25 @@ fn read(model: &mut Model, effects: &mut Vec<Effect>) {
 fn notice(model: &mut Model, text: impl Into<String>) {
     model.notice = Some(Notice { text: text.into(), until: model.now.mono + NOTICE_TIME });
     model.dirty = true;
+}
+
+/// Copies a text to the terminal's clipboard and says so, as far as that is known: no terminal confirms it.
+/// `what` begins the sentence.
+pub(crate) fn copy(model: &mut Model, what: &str, text: Safe, effects: &mut Vec<Effect>) {
+    let emulator = model.settings.emulator;
+    if !emulator.strings {
+        return notice(model, format!("{what} cannot be copied: this terminal has no clipboard."));
+    }
+    if text.as_str().len() > COPY_BYTES_MAX {
+        return notice(model, format!("{what} cannot be copied: it is too long for a terminal's clipboard."));
+    }
+    let hint = match emulator.between {
+        Between::Nothing => "",
+        Between::Tmux => ", if tmux lets it pass (set-clipboard on)",
+        Between::Screen => ", if screen lets it pass",
+    };
+    notice(model, format!("{what} was sent to the terminal's clipboard{hint}."));
+    effects.push(Effect::Copy(text));
 }
 
 fn removal(leaving: Leaving) -> Effect {

@@ -8,6 +8,7 @@ use proto::{Now, Time, Wall};
 
 use super::{World, ms, settings};
 use crate::app::call::Phase;
+use crate::app::emulator::Emulator;
 use crate::app::model::{Glyphs, Look};
 use crate::app::{self, Effect, Model, Msg};
 use crate::keys::{Code, Input, Key};
@@ -23,7 +24,7 @@ impl Show {
     fn new() -> Self {
         let look = Look { glyphs: Glyphs::Unicode, colour: true };
         let now = Now { mono: Time::ZERO, wall: Wall(1_793_716_320_000) };
-        let model = Model::new(settings(look, TimeZone::UTC, false), true, now);
+        let model = Model::new(settings(look, TimeZone::UTC, false, Emulator::default()), true, now);
         let mut show = Self { model, world: World::new(now), now, bells: 0 };
         let start = app::start(&show.model);
         show.obey(start);

@@ -263,12 +263,6 @@ fn colour(colour: Color, base: u8) -> String {
     }
 }
 
-/// The bytes that name the terminal's window (OSC 2). Control characters cannot get through.
-pub(super) fn title(text: &str) -> Vec<u8> {
-    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-    format!("\x1b]2;{clean}\x07").into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,11 +330,6 @@ mod tests {
         screen.next.set_string(8, 4, "李", Style::new().reversed());
         screen.paint(None);
         assert_shown(&screen, None);
-    }
-
-    #[test]
-    fn the_title_cannot_end_itself() {
-        assert_eq!(title("a\x07b\x1b]c\u{9c}"), b"\x1b]2;ab]c\x07");
     }
 
     fn symbol() -> impl Strategy<Value = &'static str> {

@@ -112,7 +112,7 @@ fn own_link(model: &Model, add: &Add, room: u16) -> Vec<String> {
     }
     match (&model.own_link, add.link_wanted) {
         (Some(link), _) => {
-            let mut rows = vec!["Your own link, for one person (also: tincan invite):".to_owned()];
+            let mut rows = vec!["Your link, for one person. ^O copies it:".to_owned()];
             rows.extend(text::wrap(link, room));
             rows
         }

@@ -16,8 +16,9 @@ use super::super::model::{Focus, Model, Stage};
 use super::super::msg::Effect;
 use super::super::popup::{Add, Popup};
 use super::calls::show_incoming;
-use super::{calling, notice, removal, tools};
+use super::{calling, copy, notice, removal, tools};
 use crate::keys::{Input, Key, Kind};
+use crate::limits::ADD_BYTES_MAX;
 
 /// How long the second ^C or q may take.
 const QUIT_TIME: Duration = Duration::from_secs(2);
@@ -213,8 +214,11 @@ fn own_link(model: &mut Model, effects: &mut Vec<Effect>) {
     if model.settings.plain_server.is_some() {
         return notice(model, "This server's protocol has no links.");
     }
+    if let Some(link) = model.own_link.as_deref().map(|link| Safe::text(link, ADD_BYTES_MAX)) {
+        return copy(model, "Your link", link, effects);
+    }
     let Some(Popup::Add(add)) = model.popups.last_mut() else { return };
-    if model.own_link.is_none() && !add.link_wanted {
+    if !add.link_wanted {
         add.link_wanted = true;
         effects.push(Effect::Send(Command::Invite));
     }

@@ -15,6 +15,7 @@ use crate::app::popup::Popup;
 use crate::app::story::{START, Story, UNICODE, contact, name};
 
 mod calls;
+mod outside;
 mod tools;
 
 impl Story {
