@@ -17,6 +17,7 @@ use crate::keys::{Code, Key};
 use crate::terminal::Painter;
 
 mod calls;
+mod finding;
 mod told;
 
 use told::figures;
