@@ -11,6 +11,7 @@ pub mod chat;
 pub mod contacts;
 pub mod echoes;
 pub mod emulator;
+pub mod fuzzy;
 pub mod input;
 pub mod keymap;
 pub mod model;
