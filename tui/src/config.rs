@@ -12,6 +12,16 @@
 //! gain_control = "auto"
 //! delay = "ordinary"             # as --delay: low for frames of 5 ms, path for those where the way is short
 //! frame = 10                     # frames of 5, 10 or 20 ms whatever the network is like
+//! transmit = "open"              # open, or ptt: the microphone is on only while you press to talk
+//! talk_key = "auto"              # how the key to talk is held: auto, hold (by its repeating) or latch (on, off)
+//!
+//! [notify]
+//! bell = true                    # ring the terminal's bell
+//! osc = "auto"                   # a notification of the terminal's own: auto, 9, 99, 777 or none
+//! command = ["notify-send", "tincan"]   # run for each; see README.md for what it is told
+//! preview = false                # tell the words of a text, not only who wrote it
+//! dnd = false                    # begin undisturbed, as `Z` does
+//! calls_in_dnd = false           # calls ring nevertheless
 //!
 //! [ui]
 //! ascii = false                  # letters only
@@ -29,6 +39,8 @@ use proto::media::DelayMode;
 use proto::media::processing::{Wish, Wishes};
 use serde::Deserialize;
 
+use crate::app::notify::{Notify, OscWish};
+use crate::app::transmit::{TalkKey, Transmit};
 use crate::target::Address;
 
 /// What the file says.
@@ -48,6 +60,12 @@ pub struct Config {
     pub frame: Option<FrameDuration>,
     /// Where recordings go.
     pub recordings: Option<PathBuf>,
+    /// When the microphone is open.
+    pub transmit: Transmit,
+    /// How the key to talk is held.
+    pub talk_key: TalkKey,
+    /// What is told outside the screen.
+    pub notify: Notify,
     /// Draw with letters only.
     pub ascii: bool,
     /// Use colours.
@@ -64,6 +82,8 @@ struct File {
     #[serde(default)]
     voice: Voice,
     #[serde(default)]
+    notify: Notices,
+    #[serde(default)]
     ui: Ui,
 }
 
@@ -75,6 +95,19 @@ struct Voice {
     gain_control: Option<String>,
     delay: Option<String>,
     frame: Option<u32>,
+    transmit: Option<String>,
+    talk_key: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Notices {
+    bell: Option<bool>,
+    osc: Option<String>,
+    command: Option<Vec<String>>,
+    preview: Option<bool>,
+    dnd: Option<bool>,
+    calls_in_dnd: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -136,7 +169,18 @@ impl Config {
         let frame = file.voice.frame.map(|ms| {
             FrameDuration::from_ms(ms).ok_or_else(|| anyhow!("{}: {ms} is not 5, 10 or 20", at("frame")))
         });
+        let transmit = file.voice.transmit.map(|word| {
+            Transmit::parse(&word).ok_or_else(|| anyhow!("{}: {word:?} is not open or ptt", at("transmit")))
+        });
+        let talk_key = file.voice.talk_key.map(|word| {
+            TalkKey::parse(&word)
+                .ok_or_else(|| anyhow!("{}: {word:?} is not auto, hold or latch", at("talk_key")))
+        });
+        let notify = file.notify.read().with_context(|| at("osc"))?;
         Ok(Self {
+            transmit: transmit.transpose()?.unwrap_or_default(),
+            talk_key: talk_key.transpose()?.unwrap_or_default(),
+            notify,
             delay: delay.transpose()?,
             frame: frame.transpose()?,
             server: server.transpose()?,
@@ -146,6 +190,23 @@ impl Config {
             recordings: file.recordings.map(at_home),
             ascii: file.ui.ascii.unwrap_or(false),
             color: file.ui.color.unwrap_or(true),
+        })
+    }
+}
+
+impl Notices {
+    fn read(self) -> anyhow::Result<Notify> {
+        let usual = Notify::default();
+        let osc = self.osc.map(|word| {
+            OscWish::parse(&word).ok_or_else(|| anyhow!("{word:?} is not auto, 9, 99, 777 or none"))
+        });
+        Ok(Notify {
+            bell: self.bell.unwrap_or(usual.bell),
+            osc: osc.transpose()?.unwrap_or_default(),
+            command: self.command.unwrap_or_default(),
+            preview: self.preview.unwrap_or(usual.preview),
+            dnd: self.dnd.unwrap_or(usual.dnd),
+            calls_in_dnd: self.calls_in_dnd.unwrap_or(usual.calls_in_dnd),
         })
     }
 }
@@ -175,6 +236,7 @@ fn line_of_key(text: &str, key: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::emulator::Osc;
 
     fn wrong(text: &str) -> String {
         format!("{:#}", Config::parse(text).unwrap_err())
@@ -206,6 +268,28 @@ mod tests {
         assert_eq!(Config::parse(text).unwrap().processing, wishes);
         let maybe = "[voice]\nnoise_suppression = \"maybe\"\n";
         assert_eq!(wrong(maybe), "line 2: noise_suppression: \"maybe\" is not auto, on or off");
+    }
+
+    #[test]
+    fn what_is_told_outside_and_when_the_microphone_is_open() {
+        let usual = Config::parse("").unwrap();
+        assert!(usual.notify.bell && usual.notify.osc == OscWish::Auto && usual.transmit == Transmit::Open);
+        let text = "[voice]\ntransmit = \"ptt\"\ntalk_key = \"latch\"\n[notify]\nbell = false\nosc = \"777\"\n\
+            command = [\"a\", \"b c\"]\npreview = true\ndnd = true\ncalls_in_dnd = true\n";
+        let config = Config::parse(text).unwrap();
+        assert_eq!((config.transmit, config.talk_key), (Transmit::Ptt, TalkKey::Latch));
+        let notify = Notify {
+            bell: false,
+            osc: OscWish::Is(Osc::SevenSevenSeven),
+            command: vec!["a".into(), "b c".into()],
+            preview: true,
+            dnd: true,
+            calls_in_dnd: true,
+        };
+        assert_eq!(config.notify, notify);
+        assert_eq!(wrong("\n[notify]\nosc = \"8\""), "line 3: osc: \"8\" is not auto, 9, 99, 777 or none");
+        assert_eq!(wrong("[voice]\ntransmit = \"vox\""), "line 2: transmit: \"vox\" is not open or ptt");
+        assert!(wrong("[voice]\ntalk_key = \"x\"").contains("auto, hold or latch"));
     }
 
     #[test]

@@ -16,10 +16,12 @@ pub mod input;
 pub mod keymap;
 pub mod model;
 pub mod msg;
+pub mod notify;
 pub mod popup;
 #[cfg(test)]
 pub(crate) mod story;
 pub mod tools;
+pub mod transmit;
 mod update;
 
 pub use model::{Glyphs, Look, Model, Settings};

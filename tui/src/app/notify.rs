@@ -1,0 +1,54 @@
+//! What is to be told outside the screen, and how: the bell, a notification of the terminal, a command. Do not disturb
+//! stops all three.
+
+use super::emulator::Osc;
+
+/// How to be told, as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notify {
+    /// Ring the terminal's bell.
+    pub bell: bool,
+    /// Show a notification of the terminal's own.
+    pub osc: OscWish,
+    /// Run this program with these arguments; empty runs none.
+    pub command: Vec<String>,
+    /// Notifications and the command get the words of a text, not only who wrote it.
+    pub preview: bool,
+    /// Begin undisturbed.
+    pub dnd: bool,
+    /// Calls ring although nobody is to disturb.
+    pub calls_in_dnd: bool,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        let command = Vec::new();
+        Self { bell: true, osc: OscWish::Auto, command, preview: false, dnd: false, calls_in_dnd: false }
+    }
+}
+
+/// Which control string shows a notification.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OscWish {
+    /// The terminal's own, where it is known for sure.
+    #[default]
+    Auto,
+    /// This one.
+    Is(Osc),
+    /// None.
+    Off,
+}
+
+impl OscWish {
+    /// Reads `auto`, `9`, `99`, `777` or `none`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "auto" => Self::Auto,
+            "9" => Self::Is(Osc::Nine),
+            "99" => Self::Is(Osc::NinetyNine),
+            "777" => Self::Is(Osc::SevenSevenSeven),
+            "none" => Self::Off,
+            _ => return None,
+        })
+    }
+}
