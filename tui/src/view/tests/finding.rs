@@ -22,10 +22,11 @@ impl Story {
     /// The last thing asked of the client.
     #[track_caller]
     fn wish(&self) -> &Command {
-        let command = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Send(command) => Some(command),
-            _ => None,
-        });
+        let command = self
+            .effects
+            .iter()
+            .rev()
+            .find_map(|effect| if let Effect::Send(command) = effect { Some(command) } else { None });
         command.expect("something was asked of the client")
     }
 
