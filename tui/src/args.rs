@@ -52,6 +52,10 @@ pub struct Args {
     #[arg(long)]
     pub headless: bool,
 
+    /// Lines instead of the screen, for screen readers, dumb terminals, scripts and bad links: /help lists the commands
+    #[arg(long, conflicts_with = "headless")]
+    pub plain: bool,
+
     /// Draw with letters only
     #[arg(long, conflicts_with = "headless")]
     pub ascii: bool,

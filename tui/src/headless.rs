@@ -1,5 +1,5 @@
-//! No screen: commands are lines on standard input, events are JSON objects on standard output, one a line. Bots,
-//! tests and screen readers live here.
+//! No screen: commands are lines on standard input, events are JSON objects on standard output, one a line. Bots
+//! and tests live here; people have `crate::linear`.
 //!
 //! Commands wait until the login is done, so that a script can be piped in; the end of input quits.
 
@@ -9,12 +9,11 @@ mod events;
 mod voice;
 mod words;
 
-use std::io::{self, BufRead as _, Write as _};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::io::{self, Write as _};
+use std::sync::mpsc::Receiver;
 
 use anyhow::Context as _;
-use mio::{Interest, Token, Waker};
+use mio::{Interest, Token};
 use proto::client::{Command, Event};
 use proto::id::Name;
 use proto::media::{SoundCommand, ToolCommand};
@@ -24,7 +23,7 @@ use self::commands::{Record, Wish, parse};
 use self::events::Reporter;
 use crate::arrival::Arrival;
 use crate::exit::Exit;
-use crate::limits::{COMMAND_BYTES_MAX, COMMANDS_AHEAD_MAX};
+use crate::lines::{Line, read_lines};
 use crate::session::{Session, Told};
 use crate::signals::{Signal, Signals};
 
@@ -57,14 +56,6 @@ struct Headless {
     name: Option<Name>,
     arrival: Arrival,
     echo: u64,
-}
-
-/// What standard input held.
-enum Line {
-    Text(String),
-    /// Longer than [`COMMAND_BYTES_MAX`], or not UTF-8.
-    Unreadable,
-    End,
 }
 
 impl Headless {
@@ -186,76 +177,4 @@ fn print(value: &Value) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     // The newline and the object in one write, so that a reader of lines never sees half of one.
     out.write_all(format!("{value}\n").as_bytes()).and_then(|()| out.flush()).context("writing an event")
-}
-
-/// Standard input may be a file, which no poll takes, so a thread reads it. It ends with the program.
-fn read_lines(waker: Arc<Waker>) -> anyhow::Result<Receiver<Line>> {
-    let (tell, lines) = sync_channel(COMMANDS_AHEAD_MAX);
-    let read = move || {
-        let mut input = io::stdin().lock();
-        while let Some(line) = next_line(&mut input) {
-            if !hand_on(&tell, &waker, line) {
-                return;
-            }
-        }
-        hand_on(&tell, &waker, Line::End);
-    };
-    std::thread::Builder::new()
-        .name("input".into())
-        .spawn(read)
-        .context("starting to read standard input")?;
-    Ok(lines)
-}
-
-fn hand_on(tell: &SyncSender<Line>, waker: &Waker, line: Line) -> bool {
-    tell.send(line).is_ok() && waker.wake().is_ok()
-}
-
-/// The next line; none at the end of input.
-fn next_line(input: &mut impl io::BufRead) -> Option<Line> {
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(COMMAND_BYTES_MAX).unwrap_or(u64::MAX);
-    match io::Read::take(&mut *input, limit).read_until(b'\n', &mut bytes) {
-        Ok(0) | Err(_) => return None,
-        Ok(_) => {}
-    }
-    if bytes.len() == COMMAND_BYTES_MAX && bytes.last() != Some(&b'\n') {
-        skip_line(input);
-        return Some(Line::Unreadable);
-    }
-    Some(String::from_utf8(bytes).map_or(Line::Unreadable, Line::Text))
-}
-
-fn skip_line(input: &mut impl io::BufRead) {
-    while let Ok(buffer) = input.fill_buf() {
-        let (count, done) = match buffer.iter().position(|&b| b == b'\n') {
-            Some(at) => (at + 1, true),
-            None => (buffer.len(), buffer.is_empty()),
-        };
-        input.consume(count);
-        if done {
-            return;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_read_one_by_one_and_long_ones_passed_over() {
-        let long = "x".repeat(3 * COMMAND_BYTES_MAX);
-        let text = [b"one\n", long.as_bytes(), b"\ntwo\n\xff\n", b"three"].concat();
-        let mut input = io::BufReader::with_capacity(100, text.as_slice());
-        let mut told = Vec::new();
-        while let Some(line) = next_line(&mut input) {
-            told.push(match line {
-                Line::Text(text) => text.trim_end().to_owned(),
-                Line::Unreadable => "?".into(),
-                Line::End => "end".into(),
-            });
-        }
-        assert_eq!(told, ["one", "?", "two", "?", "three"]);
-    }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const COMMAND_BYTES_MAX: usize = 8 << 10;
 /// Command lines read ahead of the loop.
 pub const COMMANDS_AHEAD_MAX: usize = 64;
+/// Pieces of text that wait for a standard output that takes none.
+pub const LINES_UNWRITTEN_MAX: usize = 256;
 /// Bytes taken from the server's socket in one turn, so that one loud peer does not starve the keyboard.
 pub const READ_PER_TURN_MAX: usize = 256 << 10;
 /// From the start of a connection to one address until the handshake is done.
@@ -50,3 +52,9 @@ pub const COPY_BYTES_MAX: usize = 16 << 10;
 pub const VOLUME_PERCENT_MAX: u16 = 200;
 /// Ports tried until one is free for callers and for their voice.
 pub const PORTS_TRIED_MAX: usize = 16;
+/// Bytes of one line of the linear mode: the longest text of others, with who wrote it.
+pub const LINE_BYTES_MAX: usize = proto::limits::TEXT_BYTES_MAX + 128;
+/// How long what a script said may take to arrive after its end.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long the second ^C of the linear mode may take.
+pub const INTERRUPT_TIME: Duration = Duration::from_secs(5);

@@ -19,7 +19,7 @@ use tincan_tui::known::Known;
 use tincan_tui::session::{Begin, Session};
 use tincan_tui::talk::{Talk, Wish};
 use tincan_tui::target::{Protocol, Target};
-use tincan_tui::{demo, doctor, headless, invite, run, socket, terminal};
+use tincan_tui::{demo, doctor, headless, invite, linear, run, socket, terminal};
 
 fn main() -> ExitCode {
     let outcome = start(Args::parse().unfolded());
@@ -71,6 +71,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     let delay = args.delay.or(config.delay).unwrap_or_default();
     let sound = audio::Settings { processing, delay, frame: config.frame, ..sound };
     if !args.headless
+        && !args.plain
         && !making_invite
         && talk.is_none()
         && let Err(why) = terminal::check(std::env::var("TERM").ok().as_deref())
@@ -102,6 +103,9 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     let name = args.login.name.clone().or(config.name.clone());
     if let Some(talk) = talk {
         return tincan_tui::talk::run(Session::open(profile, begin)?, Talk { name, ..talk });
+    }
+    if args.plain {
+        return linear::run(Session::open(profile, begin)?, look(&args, &config), name);
     }
     let log = run::open_log(&dir).with_context(|| format!("opening the log in {}", dir.display()))?;
     let session = Session::open(profile, begin)?;

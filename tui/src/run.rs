@@ -7,24 +7,16 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use jiff::tz::TimeZone;
 use mio::Token;
-use proto::client::MessageState;
 use proto::id::Name;
-use proto::limits::TEXT_BYTES_MAX;
-use proto::wire::record::Why;
-use proto::{Safe, Time, earliest};
+use proto::{Time, earliest};
 
-use crate::app::chat::{From, Line, Sent};
-use crate::app::emulator::Emulator;
-use crate::app::model::{Look, over_ssh};
-use crate::app::{Effect, Msg, Settings};
+use crate::app::model::Look;
+use crate::app::{Effect, Msg};
 use crate::exit::Exit;
 use crate::limits::LOG_BYTES_MAX;
 use crate::screen::{Outside, Screen};
-use crate::session::{Session, Told};
-use crate::store::{ChatLine, Fate};
-use crate::target::{Address, Protocol};
+use crate::session::Session;
 
 /// How the screen is to begin.
 #[derive(Clone, Debug)]
@@ -40,21 +32,8 @@ pub struct Begin {
 /// # Errors
 /// [`crate::terminal::NoScreen`] when there is no terminal to draw on; otherwise when the store or the poll fails.
 pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let system = || variable("USER").or_else(|| variable("LOGNAME")).or_else(home_name);
-    let proposed = begin.name.map(|name| name.to_string()).or_else(system);
-    let settings = Settings {
-        server: Safe::line(&shown(session.address(), session.protocol())),
-        plain_server: plain(session.protocol()),
-        account: session.account(),
-        expected: session.expected(),
-        proposed: proposed.unwrap_or_default(),
-        look: begin.look,
-        zone: TimeZone::system(),
-        remote: over_ssh(variable),
-        emulator: Emulator::detect(variable),
-    };
-    let term = variable("TERM");
+    let settings = session.settings(begin.look, begin.name.as_ref());
+    let term = std::env::var("TERM").ok();
     let mut screen = Screen::open(settings, session.is_known(), term.as_deref(), log, session.now())?;
     screen.register(session.registry(), TERMINAL, SIGNALS).context("listening to the terminal")?;
     let mut run = Run { session, screen };
@@ -71,12 +50,6 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     }
     session.close()?;
     Ok(if refused { Exit::Refused } else { exit })
-}
-
-/// Where neither variable is set, as in containers, the home directory is still named after its user.
-fn home_name() -> Option<String> {
-    let home = std::env::home_dir()?;
-    Some(home.file_name()?.to_str()?.to_owned())
 }
 
 const TERMINAL: Token = Token(Session::FOREIGN);
@@ -125,13 +98,7 @@ impl Run {
     /// Shows what the session tells.
     fn listen(&mut self) -> anyhow::Result<Option<Exit>> {
         while let Some(told) = self.session.poll() {
-            let msg = match told {
-                Told::Client(event) => Msg::Client(event),
-                Told::Sound(event) => Msg::Sound(event),
-                Told::Volume(who, percent) => Msg::Volume(who, percent),
-                Told::Server(key) => Msg::Server(key),
-                Told::Trouble(why) => Msg::Trouble(Safe::line(&why)),
-            };
+            let msg = Msg::from(told);
             let effects = self.screen.tell(msg, self.session.now());
             if let Some(exit) = self.obey(effects)? {
                 return Ok(Some(exit));
@@ -150,39 +117,13 @@ impl Run {
                 Some(Effect::Record(with)) => self.session.record(with.as_deref()),
                 Some(Effect::Quit) => return Ok(Some(Exit::Ok)),
                 Some(Effect::History(who)) => {
-                    let lines = self.session.chat(&who)?.into_iter().map(line).collect();
+                    let lines = self.session.lines(&who)?;
                     // Lines ask for nothing more.
                     self.screen.tell(Msg::History(who, lines), self.session.now());
                 }
             }
         }
         Ok(None)
-    }
-}
-
-/// A line of the store as one of the screen.
-fn line(stored: ChatLine) -> Line {
-    let state = match stored.fate {
-        Fate::Waiting => MessageState::Waiting,
-        Fate::Delivered => MessageState::Delivered,
-        Fate::Failed => MessageState::Failed(Why::Other),
-    };
-    let from = if stored.mine { From::Me(Sent { echo: None, state }) } else { From::Them };
-    Line { id: Some(stored.id), when: stored.sent, from, text: Safe::text(&stored.text, TEXT_BYTES_MAX) }
-}
-
-/// The server as people write it: the port only when it is not the usual one.
-fn shown(address: &Address, protocol: Protocol) -> String {
-    let Address { host, port } = address;
-    if *port == protocol.port() { host.clone() } else { format!("{host}:{port}") }
-}
-
-/// What the title calls a protocol that encrypts nothing.
-fn plain(protocol: Protocol) -> Option<&'static str> {
-    match protocol {
-        Protocol::Native => None,
-        Protocol::Binary => Some("binary"),
-        Protocol::Text => Some("text"),
     }
 }
 

@@ -36,6 +36,7 @@ use crate::store::{ChatLine, Fate};
 use crate::target::{Address, Protocol, Target};
 use crate::visit::Door;
 
+mod front;
 mod mind;
 mod spoken;
 mod volumes;

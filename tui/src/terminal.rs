@@ -53,7 +53,8 @@ pub enum NoScreen {
 
 impl core::fmt::Display for NoScreen {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let instead = "run it in a terminal, or use --headless, which reads lines and writes events";
+        let instead =
+            "run it in a terminal, or say --plain, which needs only lines (--headless is for programs)";
         match self {
             Self::NotATerminal => {
                 write!(f, "the full screen needs a terminal on input and output: {instead}")

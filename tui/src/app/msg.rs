@@ -6,6 +6,7 @@ use proto::id::{Fingerprint, Name};
 use proto::media::{SoundCommand, SoundEvent};
 
 use super::chat::Line;
+use super::keymap::Act;
 use crate::keys::Input;
 
 /// Something happened.
@@ -13,6 +14,8 @@ use crate::keys::Input;
 pub enum Msg {
     /// At the keyboard.
     Input(Input),
+    /// An action of the keymap, asked for without its key.
+    Act(Act),
     /// In the client machine.
     Client(Event),
     /// In the agent.

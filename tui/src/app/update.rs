@@ -47,6 +47,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
     let mut effects = on_time(model, shown_before);
     match msg {
         Msg::Input(input) => keys::on_input(model, input, &mut effects),
+        Msg::Act(act) => keys::act(model, act, &mut effects),
         Msg::Client(event) => events::on_client(model, event, &mut effects),
         Msg::Sound(event) => events::on_sound(model, event),
         Msg::History(name, lines) => {

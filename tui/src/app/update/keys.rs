@@ -77,7 +77,7 @@ fn write(model: &mut Model, text: &str) {
     model.dirty = true;
 }
 
-fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
+pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
     match act {
         Act::Help => toggle_help(model),
         Act::OtherPane => other_pane(model),

@@ -1,0 +1,219 @@
+//! THE loop of `--plain`: lines in, lines out. No alternate screen, no box, no escape sequence, nothing that repeats
+//! by itself. The terminal stays as it is, so that it edits the line being typed, and a script can be piped in.
+
+use std::io::{self, IsTerminal as _};
+use std::sync::mpsc::Receiver;
+
+use anyhow::Context as _;
+use mio::{Interest, Token};
+use proto::client::Event;
+use proto::id::Name;
+use proto::{Time, earliest};
+
+use crate::app::model::Look;
+use crate::app::{Effect, Msg};
+use crate::arrival::Arrival;
+use crate::exit::Exit;
+use crate::limits::{DRAIN_TIME_MAX, INTERRUPT_TIME};
+use crate::lines::{Line, Writer, read_lines};
+use crate::prose::Prose;
+use crate::session::{Session, Told};
+use crate::signals::{Signal, Signals};
+
+/// Runs until told to end, until the input ends, or until there is no point in going on. `name` is taken where
+/// nobody knows us; none asks.
+///
+/// # Errors
+/// When the store, the poll or standard output fails.
+pub fn run(session: Session, look: Look, name: Option<Name>) -> anyhow::Result<Exit> {
+    let mut signals = Signals::listen(&[Signal::Terminate, Signal::Interrupt, Signal::HangUp])
+        .context("listening to signals")?;
+    session
+        .registry()
+        .register(signals.source(), SIGNALS, Interest::READABLE)
+        .context("listening to signals")?;
+    let lines = read_lines(session.waker())?;
+    let settings = session.settings(look, name.as_ref());
+    let prose = Prose::new(settings, session.is_known(), name, session.now());
+    // A terminal shows what is typed and where; to a script a prompt would only be noise.
+    let person = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let out = Writer::start()?;
+    let mut linear = Linear {
+        session,
+        prose,
+        out,
+        person,
+        prompted: false,
+        arrival: Arrival::default(),
+        ended: None,
+        interrupted: None,
+    };
+    let exit = linear.turns(&lines, &mut signals);
+    let Linear { mut session, mut prose, out, .. } = linear;
+    for effect in prose.finish() {
+        if let Effect::Send(command) = effect {
+            session.command(command)?;
+        }
+    }
+    out.finish();
+    session.close()?;
+    Ok(if prose.is_refused() { Exit::Refused } else { exit? })
+}
+
+const SIGNALS: Token = Token(Session::FOREIGN);
+
+struct Linear {
+    session: Session,
+    prose: Prose,
+    out: Writer,
+    /// Somebody sits at a terminal.
+    person: bool,
+    /// The cursor stands after a prompt, and perhaps after a part of a line.
+    prompted: bool,
+    arrival: Arrival,
+    /// The input has ended; until when what it said may take.
+    ended: Option<Time>,
+    /// Until when a second ^C quits.
+    interrupted: Option<Time>,
+}
+
+impl Linear {
+    fn turns(&mut self, lines: &Receiver<Line>, signals: &mut Signals) -> anyhow::Result<Exit> {
+        let effects = self.prose.start();
+        let mut end = self.obey(effects)?;
+        while end.is_none() {
+            if !self.speak(false) {
+                return Ok(Exit::Ok);
+            }
+            self.session.wait(earliest(self.ended, self.prose.deadline()))?;
+            end = self.turn(lines, signals)?;
+        }
+        self.speak(true);
+        Ok(end.unwrap_or(Exit::Ok))
+    }
+
+    fn turn(&mut self, lines: &Receiver<Line>, signals: &mut Signals) -> anyhow::Result<Option<Exit>> {
+        if let Some(exit) = self.listen()? {
+            return Ok(Some(exit));
+        }
+        if let Some(exit) = signals.take().first().and_then(|signal| self.on_signal(*signal)) {
+            return Ok(Some(exit));
+        }
+        let now = self.session.now();
+        if self.prose.deadline().is_some_and(|due| now.mono >= due) {
+            let effects = self.prose.tell(Msg::Tick, now);
+            if let Some(exit) = self.obey(effects)? {
+                return Ok(Some(exit));
+            }
+        }
+        while self.prose.takes_line()
+            && let Ok(line) = lines.try_recv()
+        {
+            // What came of one line is said before the next is read.
+            if let Some(exit) = self.take(&line)?.or(self.listen()?) {
+                return Ok(Some(exit));
+            }
+            if !self.speak(false) {
+                return Ok(Some(Exit::Ok));
+            }
+        }
+        let over = self.ended.is_some_and(|until| now.mono >= until || !self.prose.is_waiting());
+        Ok(over.then_some(Exit::Ok))
+    }
+
+    fn take(&mut self, line: &Line) -> anyhow::Result<Option<Exit>> {
+        let now = self.session.now();
+        match line {
+            Line::Text(text) => {
+                self.prompted = false;
+                let effects = self.prose.typed(text, now);
+                return self.obey(effects);
+            }
+            Line::Unreadable => self.prose.unreadable(),
+            Line::End => self.ended = Some(now.mono + DRAIN_TIME_MAX),
+        }
+        Ok(None)
+    }
+
+    /// Says what the session tells.
+    fn listen(&mut self) -> anyhow::Result<Option<Exit>> {
+        while let Some(told) = self.session.poll() {
+            let exit = match &told {
+                Told::Client(event) => self.hopeless(event),
+                Told::Sound(_) | Told::Volume(..) | Told::Server(_) | Told::Trouble(_) => None,
+            };
+            let effects = self.prose.tell(Msg::from(told), self.session.now());
+            if let Some(exit) = self.obey(effects)?.or(exit) {
+                return Ok(Some(exit));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A person may wait for the server or think of another name; a script may not.
+    fn hopeless(&mut self, event: &Event) -> Option<Exit> {
+        let hopeless = self.arrival.is_hopeless(event);
+        if matches!(event, Event::ServerKeyChanged { .. }) {
+            return Some(Exit::Refused);
+        }
+        match (self.person, hopeless) {
+            (false, _) if matches!(event, Event::LoginRefused { .. }) => Some(Exit::Refused),
+            (false, true) => Some(Exit::Unreachable),
+            (false, false) | (true, _) => None,
+        }
+    }
+
+    /// One ^C must not end a call by accident.
+    fn on_signal(&mut self, signal: Signal) -> Option<Exit> {
+        if signal != Signal::Interrupt {
+            return Some(Exit::Ok);
+        }
+        let now = self.session.now().mono;
+        if !self.person || self.interrupted.is_some_and(|until| now < until) {
+            return Some(Exit::Interrupted);
+        }
+        self.interrupted = Some(now + INTERRUPT_TIME);
+        self.prose.interrupted();
+        None
+    }
+
+    fn obey(&mut self, effects: Vec<Effect>) -> anyhow::Result<Option<Exit>> {
+        for effect in effects {
+            match effect {
+                Effect::Send(command) => self.session.command(command)?,
+                Effect::Sound(command) => self.session.sound(command),
+                Effect::Volume { who, percent } => drop(self.session.volume(&who, percent)?),
+                Effect::Record(with) => self.session.record(with.as_deref()),
+                Effect::History(who) => {
+                    let lines = self.session.lines(&who)?;
+                    // Lines ask for nothing more.
+                    self.prose.tell(Msg::History(who, lines), self.session.now());
+                }
+                Effect::Bell if self.person => drop(self.out.write("\u{7}".to_owned())),
+                // A clipboard would take an escape sequence: the link is a line that can be taken from the screen.
+                Effect::Bell | Effect::Redraw | Effect::Suspend | Effect::Copy(_) => {}
+                Effect::Quit => return Ok(Some(Exit::Ok)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes what is to be said. A line that comes while another is typed begins a new one, and the prompt comes
+    /// again after it: the terminal keeps what was typed. False when nobody reads any more.
+    fn speak(&mut self, last: bool) -> bool {
+        let mut text = String::new();
+        while let Some(line) = self.prose.poll() {
+            if self.prompted {
+                text.push('\n');
+                self.prompted = false;
+            }
+            text.push_str(&line);
+            text.push('\n');
+        }
+        if self.person && !self.prompted && !last && self.prose.takes_line() {
+            text.push_str(&self.prose.prompt());
+            self.prompted = true;
+        }
+        text.is_empty() || self.out.write(text)
+    }
+}

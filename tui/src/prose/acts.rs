@@ -1,0 +1,463 @@
+//! What typed lines do: each command checks what it is about, says what is wrong in words that name commands, and
+//! then does what the key of the screen does.
+
+use proto::Safe;
+use proto::client::Command;
+use proto::id::Name;
+use proto::limits::{MEMBERS_MAX, TEXT_BYTES_MAX};
+use proto::media::SoundCommand;
+use proto::wire::record::Standing;
+
+use super::commands::{self, Do};
+use super::told::NAMES_SAID;
+use super::{Prose, status};
+use crate::app::call::Phase;
+use crate::app::contacts::{callable, is_guest};
+use crate::app::keymap::Act;
+use crate::app::popup::Popup;
+use crate::app::{Effect, Msg};
+use crate::limits::VOLUME_PERCENT_MAX;
+
+/// Lines of a chat that are shown when nobody says how many.
+const HISTORY_LINES: usize = 10;
+
+/// Does what the line says, or says what is wrong with it.
+pub(super) fn typed(prose: &mut Prose, line: &str) -> Vec<Effect> {
+    let done = match commands::parse(line) {
+        Ok(None) => Ok(Vec::new()),
+        Ok(Some((Do::Say, text))) if !line.starts_with("/s") => text_to_current(prose, text),
+        Ok(Some((does, rest))) => act(prose, does, rest),
+        Err(why) => Err(why),
+    };
+    done.unwrap_or_else(|why| {
+        prose.say(why);
+        Vec::new()
+    })
+}
+
+fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
+    if !rest.is_empty() && BARE.contains(&does) {
+        return Err(commands::usage(does));
+    }
+    match does {
+        Do::Accept => accept(prose, rest),
+        Do::Add => add(prose, rest),
+        Do::Again => again(prose),
+        Do::Answer => answer(prose, rest),
+        Do::Call => call(prose, rest),
+        Do::Contacts => {
+            status::everybody(prose);
+            Ok(Vec::new())
+        }
+        Do::Decline => ringing(prose, Act::Decline),
+        Do::Devices => Ok(vec![Effect::Sound(SoundCommand::ListDevices)]),
+        Do::HangUp => {
+            in_call(prose)?;
+            Ok(prose.update(Msg::Act(Act::HangUp)))
+        }
+        Do::Help => help(prose, rest),
+        Do::History => history(prose, rest),
+        Do::Link => link(prose),
+        Do::Microphone | Do::Speaker => device(prose, does, rest),
+        Do::Mute => mute(prose, rest),
+        Do::Quit => Ok(vec![Effect::Quit]),
+        Do::Record => record(prose, rest),
+        Do::Reject | Do::Remove => remove(prose, does, rest),
+        Do::Say => {
+            let (who, text) = rest.split_once(' ').ok_or_else(|| commands::usage(does))?;
+            let to = contact(prose, does, who)?;
+            text_to(prose, &to, text.trim_start())
+        }
+        Do::Silence => ringing(prose, Act::Silence),
+        Do::Status => {
+            status::status(prose);
+            Ok(Vec::new())
+        }
+        Do::To => to(prose, rest),
+        Do::Undo => undo(prose),
+        Do::Volume => volume(prose, rest),
+    }
+}
+
+/// Commands of one word: more than it is a mistake that is better said than overlooked.
+const BARE: [Do; 10] = [
+    Do::Again,
+    Do::Contacts,
+    Do::Decline,
+    Do::Devices,
+    Do::HangUp,
+    Do::Link,
+    Do::Quit,
+    Do::Silence,
+    Do::Status,
+    Do::Undo,
+];
+
+/// The contact that is named so, or whose name is the only one that begins so.
+fn contact(prose: &Prose, does: Do, typed: &str) -> Result<Name, String> {
+    if typed.is_empty() || typed.contains(' ') {
+        return Err(commands::usage(does));
+    }
+    let typed = typed.strip_prefix('~').unwrap_or(typed);
+    let contacts = &prose.model.contacts;
+    let known = || contacts.contacts().into_iter().chain(contacts.requests()).map(|contact| &contact.name);
+    if let Some(name) = known().find(|name| name.as_str() == typed) {
+        return Ok(name.clone());
+    }
+    let begins: Vec<&Name> = known().filter(|name| name.as_str().starts_with(typed)).collect();
+    match begins.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => {
+            Err(format!("Nobody in your list is called {}. /contacts lists who there is.", Safe::line(typed)))
+        }
+        several => Err(format!("That could be {}: type more of it.", prose.model.among(several, NAMES_SAID))),
+    }
+}
+
+/// The same, in full: for what is not easily taken back.
+fn exactly(prose: &Prose, does: Do, typed: &str) -> Result<Name, String> {
+    let name = contact(prose, does, typed)?;
+    if name.as_str() == typed { Ok(name) } else { Err(format!("Type the whole name: {name}.")) }
+}
+
+/// Whoever is called, or a sentence.
+fn called(prose: &Prose, typed: &str) -> Result<Name, String> {
+    let name = contact(prose, Do::Call, typed)?;
+    match prose.model.contacts.get(&name) {
+        Some(contact) if callable(contact) => Ok(name),
+        Some(contact) if contact.blocked => Err(format!(
+            "{name} cannot be called: their key has changed. /remove {name} forgets the old one."
+        )),
+        Some(_) | None => Err(format!("{name} cannot be called: you are not contacts yet.")),
+    }
+}
+
+fn call(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    if let Some(call) = &prose.model.call {
+        let with = prose.model.with(call, NAMES_SAID);
+        return Err(match call.phase {
+            Phase::Incoming(_) => format!("{with} is calling you: /answer or /decline that call first."),
+            Phase::Answering(_) | Phase::Placing { .. } | Phase::Live { .. } => {
+                format!("You are in a call with {with}: /hangup ends it.")
+            }
+        });
+    }
+    let typed = match (rest, &prose.to) {
+        ("", Some(name)) => name.to_string(),
+        ("", None) => return Err(commands::usage(Do::Call)),
+        (rest, _) => rest.to_owned(),
+    };
+    let mut names: Vec<Name> = Vec::new();
+    for typed in typed.split_whitespace() {
+        let name = called(prose, typed)?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.len() >= MEMBERS_MAX {
+        return Err(format!("A call has at most {MEMBERS_MAX} members, yourself included."));
+    }
+    let contacts = &mut prose.model.contacts;
+    contacts.unmark();
+    for name in &names {
+        contacts.select(name);
+        contacts.mark();
+    }
+    if let [name] = names.as_slice() {
+        write_to(prose, name);
+    }
+    Ok(prose.update(Msg::Act(Act::Call)))
+}
+
+/// Texts go to them from now on, if their program has any.
+fn write_to(prose: &mut Prose, name: &Name) {
+    let writable =
+        |contact: &&proto::client::ContactInfo| contact.standing == Standing::Mutual && !is_guest(contact);
+    if prose.model.contacts.get(name).filter(writable).is_some() {
+        prose.to = Some(name.clone());
+    }
+}
+
+fn answer(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let muted = match rest {
+        "" => false,
+        "muted" => true,
+        _ => return Err(commands::usage(Do::Answer)),
+    };
+    let effects = ringing(prose, Act::Answer { muted })?;
+    let caller = prose.model.call.as_ref().and_then(|call| call.first()).map(|party| party.name.clone());
+    if let Some(caller) = caller {
+        write_to(prose, &caller);
+    }
+    Ok(effects)
+}
+
+/// What is done to a call that rings.
+fn ringing(prose: &mut Prose, act: Act) -> Result<Vec<Effect>, String> {
+    if prose.model.incoming().is_none() {
+        return Err("Nobody is calling.".to_owned());
+    }
+    Ok(prose.update(Msg::Act(act)))
+}
+
+fn in_call(prose: &Prose) -> Result<(), String> {
+    if prose.model.call.is_some() {
+        Ok(())
+    } else {
+        Err("There is no call. /call NAME begins one.".to_owned())
+    }
+}
+
+fn is_live(prose: &Prose) -> bool {
+    prose.model.call.as_ref().is_some_and(|call| matches!(call.phase, Phase::Live { .. }))
+}
+
+fn mute(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let wanted = match rest {
+        "" => !prose.model.sound.muted,
+        "on" => true,
+        "off" => false,
+        _ => return Err(commands::usage(Do::Mute)),
+    };
+    let next = if prose.model.call.is_some() { "" } else { " in the next call" };
+    prose.say(if wanted { format!("You are muted{next}.") } else { format!("Your microphone is on{next}.") });
+    if wanted == prose.model.sound.muted { Ok(Vec::new()) } else { Ok(prose.update(Msg::Act(Act::Mute))) }
+}
+
+fn to(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let name = contact(prose, Do::To, rest)?;
+    writable(prose, &name)?;
+    prose.say(format!("You write to {name} now."));
+    prose.to = Some(name);
+    Ok(Vec::new())
+}
+
+/// Whether a text can be written to them.
+fn writable(prose: &Prose, name: &Name) -> Result<(), String> {
+    match prose.model.contacts.get(name) {
+        None => Err(format!("{name} is no contact of yours.")),
+        Some(contact) if is_guest(contact) => {
+            Err(format!("{}: /call {name} calls them.", prose.model.no_texts(name)))
+        }
+        Some(contact) if contact.blocked => {
+            Err(format!("{name} cannot be written to: their key has changed."))
+        }
+        Some(contact) if contact.standing != Standing::Mutual => {
+            Err(format!("{name} cannot be written to: you are not contacts yet."))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn text_to_current(prose: &mut Prose, text: &str) -> Result<Vec<Effect>, String> {
+    match prose.to.clone() {
+        Some(to) => text_to(prose, &to, text),
+        None => Err("To whom? Type /to NAME first, or /help.".to_owned()),
+    }
+}
+
+/// Sends a text as the message line of the screen does.
+fn text_to(prose: &mut Prose, to: &Name, text: &str) -> Result<Vec<Effect>, String> {
+    writable(prose, to)?;
+    if text.trim().is_empty() {
+        return Err(commands::usage(Do::Say));
+    }
+    prose.model.contacts.select(to);
+    let draft = &mut prose.model.chats.entry(to.clone()).or_default().draft;
+    draft.take();
+    if !draft.insert(text) {
+        return Err(format!("That is too long: a text has at most {TEXT_BYTES_MAX} bytes."));
+    }
+    Ok(prose.update(Msg::Act(Act::Go)))
+}
+
+fn history(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let most = match rest {
+        "" => HISTORY_LINES,
+        rest => rest.parse().map_err(|_| commands::usage(Do::History))?,
+    };
+    let Some(who) = prose.to.clone() else { return Err("Whose? Type /to NAME first.".to_owned()) };
+    prose.model.contacts.select(&who);
+    let chat = prose.model.chats.entry(who.clone()).or_default();
+    if chat.loaded {
+        let from = chat.lines().count().saturating_sub(most);
+        let lines: Vec<_> = chat.lines().skip(from).cloned().collect();
+        status::chat(prose, &who, lines.iter());
+        return Ok(Vec::new());
+    }
+    prose.history = Some((who, most));
+    Ok(prose.update(Msg::Tick))
+}
+
+/// Adds as the window of the screen does.
+fn add(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    if rest.is_empty() {
+        return Err(commands::usage(Do::Add));
+    }
+    let mut effects = prose.update(Msg::Act(Act::Add));
+    let fits = prose.model.editor().is_some_and(|editor| editor.insert(rest));
+    let mut problem = (!fits).then(|| "That is too long for a name or a link.".to_owned());
+    if fits {
+        prose.model.notice = None;
+        effects.extend(prose.update(Msg::Act(Act::Go)));
+        if let Some(Popup::Add(add)) = prose.model.popups.last() {
+            problem.clone_from(&add.problem);
+        }
+    }
+    if let Some(problem) = problem {
+        prose.update(Msg::Act(Act::Back));
+        return Err(problem);
+    }
+    if let Some(notice) = prose.model.notice.take() {
+        prose.say(notice.text);
+    }
+    Ok(effects)
+}
+
+fn accept(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let requests = prose.model.contacts.requests();
+    let name = match (rest, requests.as_slice()) {
+        ("", [only]) => only.name.clone(),
+        ("", []) => return Err("Nobody asks to be your contact.".to_owned()),
+        ("", _) => return Err(commands::usage(Do::Accept)),
+        (rest, _) => contact(prose, Do::Accept, rest)?,
+    };
+    if prose.model.contacts.get(&name).is_none_or(|contact| contact.standing != Standing::Asking) {
+        return Err(format!("{name} does not ask to be your contact."));
+    }
+    prose.model.contacts.select(&name);
+    prose.say(format!("{} is your contact now: /call {name} calls them.", prose.model.shown(&name)));
+    Ok(prose.update(Msg::Act(Act::Accept)))
+}
+
+fn remove(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
+    let name = exactly(prose, does, rest)?;
+    let asks = prose.model.contacts.get(&name).is_some_and(|contact| contact.standing == Standing::Asking);
+    match (does, asks) {
+        (Do::Reject, false) => {
+            return Err(format!("{name} does not ask to be your contact. /remove removes."));
+        }
+        (Do::Reject, true) => {
+            prose.say(format!("The request of {name} is rejected. /undo takes it back, for 10 s."))
+        }
+        (_, _) => prose.say(format!("{name} is removed. /undo takes it back, for 10 s.")),
+    }
+    prose.to.take_if(|to| *to == name);
+    prose.model.contacts.select(&name);
+    Ok(prose.update(Msg::Act(Act::Remove)))
+}
+
+fn undo(prose: &mut Prose) -> Result<Vec<Effect>, String> {
+    match prose.model.contacts.leaving().map(|leaving| leaving.name.clone()) {
+        Some(name) => prose.say(format!("{name} stays.")),
+        None => return Err("There is nothing to take back.".to_owned()),
+    }
+    Ok(prose.update(Msg::Act(Act::Undo)))
+}
+
+fn link(prose: &mut Prose) -> Result<Vec<Effect>, String> {
+    match (prose.model.settings.plain_server, &prose.model.own_link) {
+        (Some(_), _) => Err("This server's protocol has no links.".to_owned()),
+        (None, Some(link)) => Err(format!("Your link, to hand out: {link}")),
+        (None, None) => Ok(vec![Effect::Send(Command::Invite)]),
+    }
+}
+
+fn volume(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    in_call(prose)?;
+    let call = prose.model.call.as_ref();
+    let there: Vec<&Name> = call
+        .iter()
+        .flat_map(|call| &call.parties)
+        .filter(|party| party.ssrc().is_some())
+        .map(|p| &p.name)
+        .collect();
+    let (who, percent) = match (rest.rsplit_once(' '), there.as_slice()) {
+        (Some((who, percent)), _) => (contact(prose, Do::Volume, who.trim())?, percent),
+        (None, [only]) => ((*only).clone(), rest),
+        (None, _) => return Err(commands::usage(Do::Volume)),
+    };
+    if !there.contains(&&who) {
+        return Err(format!("{who} is not in the call: there is nothing to play."));
+    }
+    let percent = percent.trim_end_matches('%').parse().ok().filter(|percent| *percent <= VOLUME_PERCENT_MAX);
+    let percent = percent.ok_or_else(|| commands::usage(Do::Volume))?;
+    prose.say(format!("{} is played at {percent} %.", prose.model.shown(&who)));
+    let mut effects = prose.update(Msg::Volume(who.clone(), percent));
+    effects.push(Effect::Volume { who, percent });
+    Ok(effects)
+}
+
+fn again(prose: &mut Prose) -> Result<Vec<Effect>, String> {
+    if !is_live(prose) {
+        return Err("There is no call to say again.".to_owned());
+    }
+    let wanted = !prose.model.tools.saying_again;
+    Ok(prose.update(Msg::Act(Act::SayAgain(wanted))))
+}
+
+fn record(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let anyway = match rest {
+        "" => false,
+        "anyway" => true,
+        _ => return Err(commands::usage(Do::Record)),
+    };
+    if !is_live(prose) && !prose.model.tools.recording {
+        return Err("There is nothing to record yet.".to_owned());
+    }
+    let untold = prose.model.call.as_ref().is_some_and(|call| call.plain) && !prose.model.tools.recording;
+    if untold && !anyway {
+        return Err(
+            "Their program cannot show that you record: tell them yourself, then type /record anyway."
+                .to_owned(),
+        );
+    }
+    if untold {
+        // The first of the two keys that the screen wants.
+        prose.update(Msg::Act(Act::Record));
+    }
+    Ok(prose.update(Msg::Act(Act::Record)))
+}
+
+/// A device by its number in the list, by its name, or by a part of it that no other has.
+fn device(prose: &Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
+    let microphone = does == Do::Microphone;
+    let listed = if microphone { &prose.devices.microphones } else { &prose.devices.speakers };
+    let at = rest.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let part = rest.to_lowercase();
+    let exact = listed.iter().find(|name| name.as_str() == rest);
+    let holds: Vec<&Safe> =
+        listed.iter().filter(|name| name.as_str().to_lowercase().contains(&part)).collect();
+    let name = match (rest, exact, at.map(|at| listed.get(at)), holds.as_slice()) {
+        ("", ..) => return Err(format!("{} /devices lists them.", commands::usage(does))),
+        (_, Some(name), ..) | (_, None, Some(Some(name)), _) => name.to_string(),
+        (_, None, Some(None), _) => {
+            return Err("There is no device of that number. /devices lists them.".to_owned());
+        }
+        (_, None, None, [only]) if rest != "default" => only.to_string(),
+        (_, None, None, _) => rest.to_owned(),
+    };
+    Ok(vec![Effect::Sound(if microphone {
+        SoundCommand::Microphone(name)
+    } else {
+        SoundCommand::Speaker(name)
+    })])
+}
+
+fn help(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let word = rest.trim_start_matches('/').to_lowercase();
+    let lines: Vec<String> = commands::TABLE
+        .iter()
+        .map(|row| format!("/{}: {}", row.usage, row.words()))
+        .filter(|line| line.to_lowercase().contains(&word))
+        .collect();
+    if lines.is_empty() {
+        return Err(format!("Nothing in the help holds {}. /help lists all.", Safe::line(rest)));
+    }
+    lines.into_iter().for_each(|line| prose.say(line));
+    if word.is_empty() {
+        prose.say("Words and names may be short: /ca bo calls bob, if nobody else begins so.");
+        prose.say("What comes in while you type does not touch what you type; ^R shows it again.");
+    }
+    Ok(Vec::new())
+}

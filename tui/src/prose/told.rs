@@ -1,0 +1,316 @@
+//! What happened, in one line each. Read before the model takes it: what was is still there.
+
+use proto::Safe;
+use proto::client::{Command, ContactInfo, Event, LinkState, MessageState};
+use proto::id::Name;
+use proto::media::{DeviceList, HalfState, SoundEvent, Statistics, TapeState, ToolEvent};
+use proto::wire::record::{Presence, Standing};
+
+use super::{Prose, Question, ending, status};
+use crate::app::Effect;
+use crate::app::call::{self, Call, Phase};
+use crate::app::chat::Line;
+use crate::app::echoes;
+use crate::app::model::Link;
+
+/// Names in a sentence; of more, only how many.
+pub(super) const NAMES_SAID: usize = 5;
+
+pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
+    let shown = |name: &Name| prose.model.shown(name);
+    match event {
+        Event::Link(state) => link(prose, *state),
+        Event::ServerKeyUnknown(key) => {
+            prose.say(format!("The server shows the key {}, which nobody vouched for.", key.openssh()));
+            prose.say("Compare it with what the server's operator tells you. Type yes to trust it from now on, or no.");
+            prose.question = Some(Question::Trust(*key));
+        }
+        Event::ServerKeyChanged { pinned, shown } => {
+            prose.say(format!(
+                "STOP, the server shows the key {}, but {} is pinned.",
+                shown.openssh(),
+                pinned.openssh()
+            ));
+            prose.say(
+                "Nothing was sent. Ask its operator; if the change is right, start with another --profile.",
+            );
+        }
+        Event::NameWanted => return name_wanted(prose),
+        Event::LoggedIn(name) => logged_in(prose, name),
+        Event::LoginRefused { text, .. } => {
+            prose.say(format!("The server does not let you in: {text}"));
+            prose.named = None;
+        }
+        Event::Contacts(list) => contacts(prose, list),
+        Event::Contact(contact) => presence(prose, contact),
+        Event::Gone(name) => {
+            if prose.model.contacts.get(name).is_some_and(|contact| contact.standing == Standing::Mutual) {
+                prose.say(format!("{} is no contact of yours any more.", shown(name)));
+            }
+        }
+        Event::Request(name) => {
+            prose.say(format!(
+                "{} asks to be your contact: type /accept {name}, or /reject {name}.",
+                shown(name)
+            ));
+        }
+        Event::Requested(name) => prose.say(format!("{} has your request.", shown(name))),
+        Event::Accepted(name) => {
+            let next = format!("/call {name} calls, /to {name} writes");
+            prose.say(format!("{} and you are contacts now: {next}.", shown(name)));
+        }
+        Event::Rejected(name) => prose.say(format!("{} dismissed your request.", shown(name))),
+        Event::Waiting { to, .. } => waiting(prose, to),
+        Event::MessageState { to, state, .. } => message_state(prose, to, state),
+        Event::Said { from, text, .. } => said(prose, from, text),
+        Event::Incoming { from, others, guests, plain } => incoming(prose, from, others, guests, *plain),
+        Event::Calling { to, .. } => {
+            let names = prose.model.among(&to.iter().collect::<Vec<_>>(), NAMES_SAID);
+            prose.say(format!("Calling {names}. /hangup stops."));
+        }
+        Event::Ringing(name) => prose.say(format!("It rings at {}.", shown(name))),
+        Event::Joined { who, plain, .. } => joined(prose, who, *plain),
+        Event::Heard(name) => prose.say(format!("You hear {}.", shown(name))),
+        Event::Parted { who, reason } => {
+            // Who else declined a call that only rings here is nobody's news.
+            let ours = |call: &Call| !matches!(call.phase, Phase::Incoming(_)) && call.is_group();
+            if prose.model.call.as_ref().is_some_and(ours) {
+                prose.say(call::parted(&prose.model.shown(who), *reason));
+            }
+        }
+        Event::Ended { with, reason } => prose.say(ending::ended(&prose.model, with, *reason)),
+        Event::PlainUnconfirmed(_) => {}
+        Event::Invite(link) => prose.say(format!("Your link, to hand out: {link}")),
+        Event::Refused { text, .. } => prose.say(format!("It was refused: {text}")),
+        Event::IdentityChanged(name) => {
+            prose.say(format!("WARNING, the key behind {name} is another one. Nothing is sent to them."));
+            prose.say(format!("Ask {name} in another way. /remove {name} forgets the old key."));
+        }
+    }
+    Vec::new()
+}
+
+fn link(prose: &mut Prose, state: LinkState) {
+    let was_up = prose.model.link == Link::Online && prose.model.name.is_some();
+    if let (LinkState::Away { .. }, true) = (state, was_up) {
+        prose.say("The connection to the server is lost. It is tried again until it is there.");
+    }
+}
+
+fn name_wanted(prose: &mut Prose) -> Vec<Effect> {
+    if let Some(name) = prose.named.take() {
+        return vec![Effect::Send(Command::Join(name))];
+    }
+    let proposed = prose.proposed();
+    let enter = if proposed.is_empty() { String::new() } else { format!(" An empty line takes {proposed}.") };
+    prose.say(format!(
+        "The server {} does not know you yet. Which name do you want there?{enter}",
+        prose.model.settings.server
+    ));
+    prose.question = Some(Question::Name);
+    Vec::new()
+}
+
+fn logged_in(prose: &mut Prose, name: &Name) {
+    if core::mem::replace(&mut prose.said.welcome, true) {
+        prose.said.trouble = None;
+        return prose.say("The server is back.");
+    }
+    prose.say(format!("You are {name} at {}.", prose.model.settings.server));
+}
+
+/// The list, once: from then on only changes are said.
+fn contacts(prose: &mut Prose, list: &[ContactInfo]) {
+    if core::mem::replace(&mut prose.said.contacts, true) {
+        return;
+    }
+    status::contacts(prose, list);
+}
+
+fn presence(prose: &mut Prose, new: &ContactInfo) {
+    if new.standing != Standing::Mutual {
+        return;
+    }
+    let offline = |contact: &ContactInfo| contact.presence == Presence::Offline;
+    let before = prose.model.contacts.get(&new.name).filter(|old| old.standing == Standing::Mutual);
+    let Some(before) = before.map(offline) else { return };
+    let name = prose.model.shown(&new.name);
+    match (before, offline(new)) {
+        (true, false) => prose.say(format!("{name} is online.")),
+        (false, true) => prose.say(format!("{name} is offline.")),
+        (true, true) | (false, false) => {}
+    }
+}
+
+fn waiting(prose: &mut Prose, to: &Name) {
+    let away = prose.model.contacts.get(to).is_none_or(|contact| contact.presence == Presence::Offline);
+    if away && !core::mem::replace(&mut prose.said.waiting, true) {
+        prose.say(format!("{to} is not connected: what you write waits for them."));
+    }
+}
+
+fn message_state(prose: &mut Prose, to: &Name, state: &MessageState) {
+    match state {
+        MessageState::Waiting => {}
+        MessageState::Delivered => {
+            if core::mem::take(&mut prose.said.waiting) {
+                prose.say(format!("{to} has what waited for them."));
+            }
+        }
+        MessageState::Failed(_) => prose.say(format!("A text to {to} will not be delivered.")),
+    }
+}
+
+/// Each line of a text begins with who wrote it, so that no text can pass for a word of the program.
+fn said(prose: &mut Prose, from: &Name, text: &Safe) {
+    let who = prose.model.shown(from);
+    for line in text.as_str().lines() {
+        prose.say(format!("{who}: {line}"));
+    }
+}
+
+fn incoming(prose: &mut Prose, from: &Name, others: &[Name], guests: &[Name], plain: bool) {
+    let model = &prose.model;
+    let shown = |name: &&Name| {
+        if guests.contains(name) { format!("~{name}") } else { model.shown(name) }
+    };
+    let others: Vec<String> =
+        others.iter().filter(|name| model.name.as_ref() != Some(name)).map(|name| shown(&name)).collect();
+    let with = match others.len() {
+        0 => String::new(),
+        _ => format!(", with {},", call::among(&others, NAMES_SAID)),
+    };
+    let how = if plain { ", NOT encrypted" } else { "" };
+    let who = shown(&from);
+    prose.say(format!("{who}{with} is calling{how}: type /answer, or /decline."));
+}
+
+fn joined(prose: &mut Prose, who: &Name, plain: bool) {
+    let late = prose.model.call.as_ref().is_some_and(|call| matches!(call.phase, Phase::Live { .. }));
+    let name = prose.model.shown(who);
+    if late {
+        return prose.say(format!("{name} is in the call now."));
+    }
+    let how = if plain { "NOT encrypted" } else { "end-to-end encrypted" };
+    let heard =
+        if prose.model.sound.muted { "You are muted: /mute opens the microphone" } else { "You are heard" };
+    prose.say(format!("In the call with {name}, {how}. {heard}; /hangup ends it."));
+}
+
+pub(super) fn sound(prose: &mut Prose, event: &SoundEvent) {
+    match event {
+        SoundEvent::Microphone(half) => device(prose, "microphone", half),
+        SoundEvent::Speaker(half) => device(prose, "speaker", half),
+        SoundEvent::Devices(list) => devices(prose, list),
+        SoundEvent::Statistics(figures) => echoes(prose, figures),
+        SoundEvent::Member(state) => {
+            let Some(party) = prose.model.call.as_ref().and_then(|call| call.speaker(state.ssrc)) else {
+                return;
+            };
+            let (name, muted, recording) = (prose.model.shown(&party.name), party.muted, party.recording);
+            if muted != state.muted {
+                prose.say(format!("{name} is {}.", if state.muted { "muted" } else { "not muted any more" }));
+            }
+            if recording != state.recording {
+                let does = if state.recording { "records this call" } else { "stopped recording" };
+                prose.say(format!("{name} {does}."));
+            }
+        }
+        SoundEvent::Tool(event) => tool(prose, event),
+        SoundEvent::Levels(_) | SoundEvent::Processing(_) => {}
+    }
+}
+
+/// A device is named when it is another than the last time, or fails.
+fn device(prose: &mut Prose, what: &str, half: &HalfState) {
+    let said = if what == "microphone" { &mut prose.said.microphone } else { &mut prose.said.speaker };
+    match half {
+        HalfState::Closed => {}
+        HalfState::Open { name, .. } => {
+            if said.replace(name.clone()).as_ref() != Some(name) {
+                prose.say(format!("The {what} is {name}."));
+            }
+        }
+        HalfState::Failed { why } => {
+            *said = None;
+            prose.say(format!("There is no {what}: {why}. The call goes on with the other half; /devices lists what there is."));
+        }
+    }
+}
+
+fn devices(prose: &mut Prose, list: &DeviceList) {
+    for (what, names) in [("microphone", &list.microphones), ("speaker", &list.speakers)] {
+        if names.is_empty() {
+            prose.say(format!("There is no {what} to choose."));
+        }
+        for (at, name) in names.iter().enumerate() {
+            prose.say(format!("{what} {}: {name}", at + 1));
+        }
+    }
+    prose.say("/microphone and /speaker take a number, a part of a name, or default.");
+    prose.devices = list.clone();
+}
+
+/// Whose voice comes back, once when it begins. The model keeps its own count of it.
+fn echoes(prose: &mut Prose, figures: &Statistics) {
+    let mut known = prose.model.sound.echoes.clone();
+    for news in known.news(figures) {
+        let who = prose
+            .model
+            .call
+            .as_ref()
+            .and_then(|call| call.speaker(news.ssrc))
+            .map(|party| party.name.clone());
+        if let Some(who) = who.filter(|name| news.heard && name.as_str() != echoes::FRIEND) {
+            prose.say(format!("Echo, {}.", news.words(&who)));
+        }
+    }
+}
+
+fn tool(prose: &mut Prose, event: &ToolEvent) {
+    match event {
+        ToolEvent::SayingAgain(true) => {
+            prose.say("The last ten seconds, once more. /again stops; the call goes on softly.");
+        }
+        ToolEvent::SayingAgain(false) => {
+            let words =
+                if prose.model.tools.saying_again { "Back in the call." } else { "Nothing was heard yet." };
+            prose.say(words);
+        }
+        ToolEvent::Recording(TapeState::On(path)) => {
+            let plain = prose.model.call.as_ref().is_some_and(|call| call.plain);
+            let told = if plain { "Nobody is told" } else { "Everybody is told" };
+            prose.say(format!("You record into {path}. {told}."));
+        }
+        ToolEvent::Recording(TapeState::Off { path, lost: 0 }) => prose.say(format!("Recorded into {path}.")),
+        ToolEvent::Recording(TapeState::Off { path, lost }) => {
+            let seconds = *lost as f64 / 48_000.0;
+            prose.say(format!("Recorded, but {seconds:.1} s that a slow disk lost: {path}"));
+        }
+        ToolEvent::Recording(TapeState::Failed(why)) => prose.say(format!("{why}. The call goes on.")),
+        ToolEvent::InputEnded
+        | ToolEvent::InputFailed(_)
+        | ToolEvent::OutputBehind(_)
+        | ToolEvent::OutputFailed { .. } => {}
+    }
+}
+
+/// The connection failed: why, once.
+pub(super) fn trouble(prose: &mut Prose, why: &Safe) {
+    if prose.said.trouble.replace(why.clone()).as_ref() != Some(why) {
+        prose.say(format!("No connection: {why}."));
+    }
+}
+
+pub(super) fn volume(prose: &mut Prose, who: &Name, percent: u16) {
+    if percent != 100 {
+        prose.say(format!("{} is played at {percent} %, as the last time.", prose.model.shown(who)));
+    }
+}
+
+/// The newest older lines of a chat, when they were asked for.
+pub(super) fn history(prose: &mut Prose, who: &Name, lines: &[Line]) {
+    let Some((_, most)) = prose.history.take_if(|(wanted, _)| wanted == who) else { return };
+    let from = lines.len().saturating_sub(most);
+    status::chat(prose, who, lines.iter().skip(from));
+}
