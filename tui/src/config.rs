@@ -26,6 +26,7 @@
 //! [ui]
 //! ascii = false                  # letters only
 //! color = true
+//! meter_hz = 15                  # how often meters move, 0 to 30 times a second; unset: 15, and 4 over SSH
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -70,6 +71,8 @@ pub struct Config {
     pub ascii: bool,
     /// Use colours.
     pub color: bool,
+    /// How often meters move, 0 to 30 times a second.
+    pub meter_hz: Option<u8>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +118,7 @@ struct Notices {
 struct Ui {
     ascii: Option<bool>,
     color: Option<bool>,
+    meter_hz: Option<u8>,
 }
 
 impl Config {
@@ -176,11 +180,15 @@ impl Config {
             TalkKey::parse(&word)
                 .ok_or_else(|| anyhow!("{}: {word:?} is not auto, hold or latch", at("talk_key")))
         });
+        if let Some(hz) = file.ui.meter_hz.filter(|hz| *hz > METER_HZ_MAX) {
+            anyhow::bail!("{}: {hz} is not 0 to {METER_HZ_MAX}", at("meter_hz"));
+        }
         let notify = file.notify.read().with_context(|| at("osc"))?;
         Ok(Self {
             transmit: transmit.transpose()?.unwrap_or_default(),
             talk_key: talk_key.transpose()?.unwrap_or_default(),
             notify,
+            meter_hz: file.ui.meter_hz,
             delay: delay.transpose()?,
             frame: frame.transpose()?,
             server: server.transpose()?,
@@ -210,6 +218,9 @@ impl Notices {
         })
     }
 }
+
+/// More often than this no frame is drawn.
+const METER_HZ_MAX: u8 = 30;
 
 fn default_path() -> anyhow::Result<PathBuf> {
     let xdg = Xdg::new().context("finding the home directory; name a file with --config FILE")?;
@@ -249,11 +260,11 @@ mod tests {
 
     #[test]
     fn all_keys_are_read() {
-        let text = "server = \"h:7\"\nname = \"bob\"\ndevice = \"null\"\nrecordings = \"/r\"\n[ui]\nascii = true\ncolor = false\n";
+        let text = "server = \"h:7\"\nname = \"bob\"\ndevice = \"null\"\nrecordings = \"/r\"\n[ui]\nascii = true\ncolor = false\nmeter_hz = 4\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.server.unwrap().to_string(), "h:7");
         assert_eq!((config.name.unwrap().as_str(), config.device.as_deref()), ("bob", Some("null")));
-        assert!(config.ascii && !config.color);
+        assert!(config.ascii && !config.color && config.meter_hz == Some(4));
         let voice = Config::parse("[voice]\ndelay = \"path\"\nframe = 20\n").unwrap();
         assert_eq!((voice.delay, voice.frame), (Some(DelayMode::ByPath), Some(FrameDuration::Ms20)));
         assert_eq!(config.recordings, Some("/r".into()));
@@ -304,6 +315,8 @@ mod tests {
         assert!(said.contains("line 2") && said.contains("ordinary, low or path"), "{said}");
         let said = wrong("[voice]\nframe = 40");
         assert!(said.contains("line 2") && said.contains("5, 10 or 20"), "{said}");
+        let said = wrong("[ui]\nmeter_hz = 31");
+        assert!(said.contains("line 2") && said.contains("0 to 30"), "{said}");
         let said = wrong("server = \"a/b\"");
         assert!(said.contains("line 1"), "{said}");
         assert!(wrong("name = ").contains("line 1"));

@@ -41,6 +41,8 @@ const SIGNALS: Token = Token(1);
 pub struct Begin {
     /// How things look.
     pub look: Look,
+    /// How often meters move, 0 to 30 times a second; none for what the line is good for.
+    pub meter_hz: Option<u8>,
     /// The minute of the day (0 to 1439) at which the clock on the wall stands still, so that pictures are alike.
     /// Calls are timed as ever. None: the usual clock.
     pub stopped_at: Option<u16>,
@@ -58,6 +60,7 @@ pub fn settings(look: Look, zone: TimeZone, remote: bool, emulator: Emulator) ->
         zone,
         remote,
         emulator,
+        meter_hz: None,
     }
 }
 
@@ -72,6 +75,7 @@ pub fn run(begin: Begin) -> anyhow::Result<Exit> {
         None => (TimeOfShow::Usual(Clock::start()), TimeZone::system()),
     };
     let settings = settings(begin.look, zone, over_ssh(variable), Emulator::detect(variable));
+    let settings = Settings { meter_hz: begin.meter_hz, ..settings };
     // Nothing of a demonstration is worth keeping, least of all a file.
     let nowhere = OpenOptions::new().append(true).open("/dev/null").context("opening /dev/null")?;
     let mut screen = Screen::open(settings, true, variable("TERM").as_deref(), nowhere, time.now())?;

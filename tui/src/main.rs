@@ -43,7 +43,11 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         if let Err(why) = terminal::check(std::env::var("TERM").ok().as_deref()) {
             return Ok(misused(&why.to_string()));
         }
-        return demo::run(demo::Begin { look: look(&args, &config), stopped_at: args.demo_clock });
+        return demo::run(demo::Begin {
+            look: look(&args, &config),
+            meter_hz: config.meter_hz,
+            stopped_at: args.demo_clock,
+        });
     }
     let dir = args.profile.clone().map_or_else(default_profile, Ok)?;
     let making_invite = matches!(args.act, Some(Act::Invite));
@@ -112,7 +116,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     if args.headless {
         return headless::run(session, name);
     }
-    run::run(session, run::Begin { look: look(&args, &config), name }, log)
+    run::run(session, run::Begin { look: look(&args, &config), meter_hz: config.meter_hz, name }, log)
 }
 
 /// Why there can be no connections from that address.

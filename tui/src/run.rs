@@ -12,7 +12,7 @@ use proto::id::Name;
 use proto::{Time, earliest};
 
 use crate::app::model::Look;
-use crate::app::{Effect, Msg};
+use crate::app::{Effect, Msg, Settings};
 use crate::exit::Exit;
 use crate::limits::LOG_BYTES_MAX;
 use crate::screen::{Outside, Screen};
@@ -23,6 +23,8 @@ use crate::session::Session;
 pub struct Begin {
     /// How things look.
     pub look: Look,
+    /// How often meters move, 0 to 30 times a second; none for what the line is good for.
+    pub meter_hz: Option<u8>,
     /// Whom to be where nobody knows us; none proposes what the system calls its user.
     pub name: Option<Name>,
 }
@@ -32,7 +34,7 @@ pub struct Begin {
 /// # Errors
 /// [`crate::terminal::NoScreen`] when there is no terminal to draw on; otherwise when the store or the poll fails.
 pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
-    let settings = session.settings(begin.look, begin.name.as_ref());
+    let settings = Settings { meter_hz: begin.meter_hz, ..session.settings(begin.look, begin.name.as_ref()) };
     let term = std::env::var("TERM").ok();
     let mut screen = Screen::open(settings, session.is_known(), term.as_deref(), log, session.now())?;
     screen.register(session.registry(), TERMINAL, SIGNALS).context("listening to the terminal")?;

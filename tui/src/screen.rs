@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io;
-use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -16,8 +15,9 @@ use crate::signals::{Signal, Signals};
 use crate::terminal::{NoScreen, Terminal};
 use crate::view;
 
-/// The shortest time between two frames that nobody pressed a key for.
-const FRAME_EVERY: Duration = Duration::from_millis(33);
+pub mod pace;
+
+use pace::{Pace, Want};
 
 /// Bytes read from the terminal at once, and how often in one turn: a paste must not starve the network.
 const READ_BYTES: usize = 4096;
@@ -29,8 +29,7 @@ pub struct Screen {
     signals: Signals,
     decoder: Decoder,
     model: Model,
-    /// When the last frame was drawn.
-    drawn: Option<Time>,
+    pace: Pace,
     /// A key was pressed since: its echo waits for nothing.
     pressed: bool,
     /// Bytes may be left that the poll will not tell of again.
@@ -58,8 +57,9 @@ impl Screen {
         use Signal::{Continue, HangUp, Interrupt, Resize, Stop, Terminate};
         let terminal = Terminal::open(term, settings.emulator, log)?;
         let signals = Signals::listen(&[Continue, HangUp, Interrupt, Resize, Stop, Terminate])?;
+        let pace = Pace::new(settings.remote);
         let (decoder, model) = (Decoder::new(), Model::new(settings, known, now));
-        Ok(Self { terminal, signals, decoder, model, drawn: None, pressed: false, unread: false })
+        Ok(Self { terminal, signals, decoder, model, pace, pressed: false, unread: false })
     }
 
     /// Puts the terminal and the signals into the poll.
@@ -144,7 +144,7 @@ impl Screen {
 
     /// When [`Screen::on_time`] or [`Screen::draw`] has something to do.
     pub fn deadline(&self) -> Option<Time> {
-        let frame = self.drawn.filter(|_| self.wants_frame()).map(|drawn| drawn + FRAME_EVERY);
+        let frame = self.wanted().map(|want| self.pace.at(want));
         earliest(frame, earliest(self.decoder.deadline(), self.model.deadline()))
     }
 
@@ -169,23 +169,25 @@ impl Screen {
 
     /// Draws if something changed and the terminal is ready for it, and gives it what it takes.
     pub fn draw(&mut self, now: Now) -> io::Result<()> {
-        if !self.terminal.busy() && self.wants_frame() && self.due(now.mono) {
-            self.model.dirty = false;
-            self.pressed = false;
-            self.drawn = Some(now.mono);
+        if let Some(want) = self.wanted().filter(|want| now.mono >= self.pace.at(*want)) {
+            (self.model.dirty, self.model.moved, self.pressed) = (false, false, false);
             let model = &self.model;
-            self.terminal.draw(|canvas| view::view(model, canvas));
+            let bytes = self.terminal.draw(|canvas| view::view(model, canvas));
             self.terminal.set_title(&view::window_title(model));
+            self.pace.drew(want, bytes, now.mono);
         }
         self.terminal.flush()
     }
 
-    fn wants_frame(&self) -> bool {
-        self.model.dirty && !self.terminal.busy()
-    }
-
-    fn due(&self, now: Time) -> bool {
-        self.pressed || self.drawn.is_none_or(|drawn| now >= drawn + FRAME_EVERY)
+    /// Why another frame is wanted; none while the terminal has not taken the last one, or nothing changed.
+    fn wanted(&self) -> Option<Want> {
+        let changed = self.model.dirty || self.model.moved;
+        match (self.model.dirty, self.pressed) {
+            _ if self.terminal.busy() || !changed => None,
+            (_, true) => Some(Want::Key),
+            (true, false) => Some(Want::News),
+            (false, false) => Some(Want::Motion),
+        }
     }
 
     fn keys(&mut self, now: Now, effects: &mut Vec<Effect>) {

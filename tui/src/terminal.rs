@@ -123,12 +123,14 @@ impl Terminal {
         !self.pending.is_empty()
     }
 
-    /// Draws one frame: `view` fills the canvas and says where the cursor goes. To be flushed.
-    pub fn draw(&mut self, view: impl FnOnce(&mut Buffer) -> Option<Position>) {
+    /// Draws one frame: `view` fills the canvas and says where the cursor goes. To be flushed; gives its bytes.
+    pub fn draw(&mut self, view: impl FnOnce(&mut Buffer) -> Option<Position>) -> usize {
+        let before = self.pending.len();
         self.canvas.reset();
         let cursor = view(&mut self.canvas);
         let inside = cursor.filter(|at| self.canvas.area.contains(*at));
         self.painter.paint(&self.canvas, inside, &mut self.pending);
+        self.pending.len() - before
     }
 
     /// Names the window, if that changed.

@@ -63,8 +63,10 @@ pub struct Model {
     pub echo: u64,
     /// The time of the last message.
     pub now: Now,
-    /// Whether the picture may have changed since it was drawn.
+    /// Whether something has happened since the picture was drawn.
     pub dirty: bool,
+    /// Whether something in it moved by itself: a meter, a figure, a second. Worth a frame when the line is free.
+    pub moved: bool,
 }
 
 /// What does not change while the program runs.
@@ -89,6 +91,8 @@ pub struct Settings {
     pub remote: bool,
     /// The terminal.
     pub emulator: Emulator,
+    /// How often meters move, 0 (never) to 30 times a second; none for what the line is good for.
+    pub meter_hz: Option<u8>,
 }
 
 /// How things look.
@@ -249,6 +253,7 @@ impl Model {
             echo: 0,
             now,
             dirty: true,
+            moved: false,
         }
     }
 
@@ -372,6 +377,16 @@ impl Model {
             due = earliest(due, Some(self.next_second(retry_at)).filter(|_| retry_at > self.now.mono));
         }
         earliest(due, self.call_deadline())
+    }
+
+    /// From (or until) when whole seconds are shown: of the call, or else of the wait for the server.
+    pub fn seconds_of(&self) -> Option<Time> {
+        let away = if let Link::Away { retry_at } = self.link { Some(retry_at) } else { None };
+        match self.call.as_ref().map(|call| &call.phase) {
+            Some(Phase::Incoming(incoming) | Phase::Answering(incoming)) => Some(incoming.since),
+            Some(Phase::Placing { since, .. } | Phase::Live { since }) => Some(*since),
+            None => away,
+        }
     }
 
     fn call_deadline(&self) -> Option<Time> {

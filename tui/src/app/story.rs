@@ -39,6 +39,7 @@ impl Story {
             zone: TimeZone::UTC,
             remote: false,
             emulator: Emulator { strings: true, links: true, ..Emulator::default() },
+            meter_hz: None,
         };
         let now = Now { mono: Time::secs(100), wall: START };
         let mut model = Model::new(settings, known.is_some(), now);

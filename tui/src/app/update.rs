@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use proto::client::Command;
 use proto::media::SoundCommand;
-use proto::{Now, Safe};
+use proto::{Now, Safe, Time};
 
 use super::contacts::Leaving;
 use super::emulator::Between;
-use super::model::{Link, Model, Stage};
+use super::model::{Model, Stage};
 use super::msg::{Effect, Msg};
 use super::popup::Notice;
 use crate::limits::COPY_BYTES_MAX;
@@ -31,7 +31,13 @@ const METER_EVERY_REMOTE: Duration = Duration::from_millis(250);
 
 /// What is to be done before the first message.
 pub fn start(model: &Model) -> Vec<Effect> {
-    let every = if model.settings.remote { METER_EVERY_REMOTE } else { METER_EVERY_LOCAL };
+    let every = match model.settings.meter_hz {
+        // Figures come as often as levels; those that nobody wants to see are not shown.
+        Some(0) => Duration::from_secs(1),
+        Some(hz) => Duration::from_secs(1) / u32::from(hz),
+        None if model.settings.remote => METER_EVERY_REMOTE,
+        None => METER_EVERY_LOCAL,
+    };
     vec![Effect::Sound(SoundCommand::MeterEvery(every)), Effect::Send(Command::Contacts)]
 }
 
@@ -78,9 +84,10 @@ fn on_time(model: &mut Model, before: Now) -> Vec<Effect> {
         effects.push(removal(leaving));
         model.dirty = true;
     }
-    // Durations and counts change by the second, and only then; a call or a wait for the server shows one.
-    let ticking = model.call.is_some() || model.link != Link::Online;
-    model.dirty |= ticking && before.mono != now;
+    // Durations and counts change by the second, and only then; a call and a wait for the server show one.
+    let seconds =
+        |mark: Time, now: Time| (now.since(mark).as_secs(), mark.since(now).as_millis().div_ceil(1_000));
+    model.moved |= model.seconds_of().is_some_and(|mark| seconds(mark, before.mono) != seconds(mark, now));
     effects
 }
 

@@ -33,6 +33,7 @@ impl Session {
             zone: TimeZone::system(),
             remote: over_ssh(variable),
             emulator: Emulator::detect(variable),
+            meter_hz: None,
         }
     }
 

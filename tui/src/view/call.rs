@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::Model;
-use crate::app::call::{Being, Call, Party, Phase, among, parted_word};
+use crate::app::call::{Being, Call, Meter, Party, Phase, among, parted_word};
 
 use super::theme::{NOT_ENCRYPTED, Theme};
 use super::{meter, text, title};
@@ -166,9 +166,7 @@ fn own_level(model: &Model, call: &Call, width: u16, theme: Theme) -> (String, S
     match (&model.sound.microphone, model.sound.muted) {
         (HalfState::Failed { .. }, _) => ("no microphone".to_owned(), theme.bad()),
         (_, true) => ("muted".to_owned(), theme.warn()),
-        (HalfState::Open { .. } | HalfState::Closed, false) => {
-            (meter::bar(call.you, width, theme), theme.good())
-        }
+        (HalfState::Open { .. } | HalfState::Closed, false) => level(model, call.you, width, theme),
     }
 }
 
@@ -176,8 +174,16 @@ fn their_level(model: &Model, party: &Party, width: u16, theme: Theme) -> (Strin
     match &model.sound.speaker {
         HalfState::Failed { .. } => ("no speaker".to_owned(), theme.bad()),
         HalfState::Open { .. } | HalfState::Closed if party.muted => ("muted".to_owned(), theme.warn()),
-        HalfState::Open { .. } | HalfState::Closed => (meter::bar(party.level, width, theme), theme.good()),
+        HalfState::Open { .. } | HalfState::Closed => level(model, party.level, width, theme),
     }
+}
+
+/// A meter; a word where meters are to stand still.
+fn level(model: &Model, level: Meter, width: u16, theme: Theme) -> (String, Style) {
+    if model.settings.meter_hz == Some(0) {
+        return ("live".to_owned(), theme.dim());
+    }
+    (meter::bar(level, width, theme), theme.good())
 }
 
 /// The call beside the chat.

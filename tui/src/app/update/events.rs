@@ -104,12 +104,13 @@ pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
         }
         SoundEvent::Levels(levels) => {
             // Only a meter that moved a step is worth a frame.
-            model.dirty |= model.call.as_mut().is_some_and(|call| call.levels(&levels));
+            let still = model.settings.meter_hz == Some(0);
+            model.moved |= !still && model.call.as_mut().is_some_and(|call| call.levels(&levels));
         }
         SoundEvent::Statistics(figures) => {
             say_echoes(model, &figures);
             if let Some(call) = &mut model.call {
-                model.dirty |= call.measured(figures);
+                model.moved |= call.measured(figures);
             }
         }
     }
