@@ -108,6 +108,8 @@ pub enum Act {
     },
     /// Decline it.
     Decline,
+    /// Decline it and write to the caller.
+    DeclineAndWrite,
     /// Stop the bell, let it ring.
     Silence,
     /// Choose another member of the call.
@@ -310,6 +312,7 @@ pub const TABLE: &[Row] = &{
             "answer",
         ),
         row(&[ch('n')], "n", Incoming, Act::Decline, "decline", "decline"),
+        row(&[ch('r')], "r", Incoming, Act::DeclineAndWrite, "decline and write why", ""),
         row(&[ch('m')], "m", Incoming, Act::Answer { muted: true }, "answer muted", "answer muted"),
         row(
             &[ch('i'), code(Code::Esc), code(Code::Tab)],

@@ -11,11 +11,11 @@ use ratatui::style::Style;
 use crate::app::Model;
 use crate::app::chat::{Chat, From, Line};
 use crate::app::contacts::is_guest;
-use crate::app::model::Focus;
+use crate::app::model::{Focus, Glyphs};
 
 use super::text;
 use super::theme::Theme;
-use super::{call, line, title};
+use super::{bidi, call, line, title};
 
 /// Columns of the time before a line: a space, `14:32`, a space.
 const TIME_COLUMNS: u16 = 7;
@@ -115,6 +115,8 @@ struct Row<'a> {
     /// The first row has the time and the name, the last one the mark.
     first: bool,
     last: bool,
+    /// The text runs from right to left; it has rows of its own.
+    leftward: bool,
     day: Option<String>,
 }
 
@@ -142,7 +144,12 @@ fn history(model: &Model, contact: &ContactInfo, chat: &Chat, area: Rect, buf: &
             text::left(buf, place, at, &name, style);
         }
         let style = if row.line.from == From::Note { theme.dim() } else { theme.plain() };
-        text::left(buf, place, TIME_COLUMNS + name_columns + 1, &row.text, style);
+        let at = TIME_COLUMNS + name_columns + 1;
+        if row.leftward && model.settings.look.glyphs == Glyphs::Unicode {
+            bidi::isolated(buf, place, at, &row.text, style);
+        } else {
+            text::left(buf, place, at, &row.text, style);
+        }
         if row.last {
             mark(&row.line.from, place, buf, theme);
         }
@@ -170,9 +177,15 @@ fn rows<'a>(model: &Model, chat: &'a Chat, room: u16, height: usize) -> VecDeque
             rows.push_front(day_row(line, other));
         }
         let texts = text::wrap(line.text.as_str(), room);
+        let leftward = bidi::runs_left(line.text.as_str());
         let last = texts.len() - 1;
         for (at, text) in texts.into_iter().enumerate().rev() {
-            rows.push_front(Row { line, text, first: at == 0, last: at == last, day: None });
+            let (first, last) = (at == 0 && !leftward, at == last && !leftward);
+            rows.push_front(Row { line, text, first, last, leftward, day: None });
+        }
+        if leftward {
+            let text = String::new();
+            rows.push_front(Row { line, text, first: true, last: true, leftward: false, day: None });
         }
         if rows.len() >= height {
             rows.drain(..rows.len() - height);
@@ -187,5 +200,5 @@ fn rows<'a>(model: &Model, chat: &'a Chat, room: u16, height: usize) -> VecDeque
 }
 
 fn day_row(line: &Line, day: String) -> Row<'_> {
-    Row { line, text: String::new(), first: false, last: false, day: Some(day) }
+    Row { line, text: String::new(), first: false, last: false, leftward: false, day: Some(day) }
 }

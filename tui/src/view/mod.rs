@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Rect};
 use crate::app::Model;
 use crate::app::model::{Focus, Stage};
 
+mod bidi;
 mod call;
 mod chat;
 mod contacts;

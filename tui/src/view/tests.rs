@@ -18,6 +18,7 @@ use crate::terminal::Painter;
 
 mod calls;
 mod finding;
+mod scripts;
 mod told;
 
 use told::figures;
@@ -222,6 +223,7 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     page("key_changed", story);
     list.extend(calls::pages(look));
     list.extend(told::pages(look));
+    list.extend(scripts::pages(look));
     list
 }
 

@@ -109,6 +109,7 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Unmark => model.contacts.unmark(),
         Act::Mute => calling::mute(model, !model.sound.muted, effects),
         Act::HangUp | Act::Decline => calling::hang_up(model, effects),
+        Act::DeclineAndWrite => decline_and_write(model, effects),
         Act::CallView => calling::call_view(model),
         Act::Answer { muted } => calling::answer(model, muted, effects),
         Act::Silence => calling::silence(model),
@@ -152,6 +153,17 @@ fn write_to_selected(model: &mut Model) {
         return notice(model, format!("{}: c calls them.", model.no_texts(&contact.name)));
     }
     model.focus = Focus::Message;
+}
+
+/// The call is declined, and the message line of the caller has the keys.
+fn decline_and_write(model: &mut Model, effects: &mut Vec<Effect>) {
+    let caller = model.incoming().and_then(|(call, _)| call.first()).map(|party| party.name.clone());
+    calling::hang_up(model, effects);
+    // Nobody who is not in the list can be written to, and least of all somebody else in their place.
+    if let Some(caller) = caller.filter(|caller| model.contacts.get(caller).is_some()) {
+        model.contacts.select(&caller);
+        write_to_selected(model);
+    }
 }
 
 fn quit(model: &mut Model, ask: bool, effects: &mut Vec<Effect>) {

@@ -299,6 +299,24 @@ fn leaving_the_line_brings_the_call_to_the_front() {
 }
 
 #[test]
+fn a_call_is_declined_with_a_message() {
+    let mut story = Story::friends();
+    story.tell(Event::Incoming { from: name("carol"), others: vec![], guests: vec![], plain: false });
+    story.keys("r");
+    assert!(story.asked().iter().all(|effect| *effect == Effect::Bell), "the key was meant for the list");
+    story.wait(Duration::from_secs(1));
+    story.keys("r");
+    assert!(story.asked().contains(&send(Command::Decline)));
+    story.tell(Event::Ended { with: vec![name("carol")], reason: EndReason::HungUp });
+    story.keys("later Enter");
+    let said = story.asked();
+    assert!(
+        matches!(&said[..], [Effect::Send(Command::Say { to, text, .. })] if *to == name("carol") && text == "later"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn a_silenced_call_rings_no_more_and_can_still_be_answered() {
     let mut story = Story::friends();
     story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });

@@ -53,6 +53,9 @@ pub(super) fn incoming(
     rows.push(Vec::new());
     rows.push(keys(("Enter/y", "answer"), ("m", "answer muted"), theme));
     rows.push(keys(("n", "decline"), ("i", "silence, let it ring"), theme));
+    if call.first().is_some_and(|party| !model.guest(&party.name)) {
+        rows.push(keys(("r", "decline and write why"), ("", ""), theme));
+    }
     let troubles = [trouble("microphone", &model.sound.microphone), trouble("speaker", &model.sound.speaker)];
     let sound = match troubles.into_iter().flatten().next() {
         Some(trouble) => (1, text::fit(&trouble, WIDTH - 5, theme.glyphs.more), theme.warn()),
@@ -105,6 +108,9 @@ fn lines(words: &str, area: Rect, style: Style) -> Vec<Row> {
 fn keys(left: (&str, &str), right: (&str, &str), theme: Theme) -> Row {
     let mut row = Row::new();
     for (x, (key, words)) in [(1, left), (22, right)] {
+        if key.is_empty() {
+            continue;
+        }
         let key = format!("[{key}]");
         let at = x + text::columns(&key) + 1;
         row.extend([(x, key, theme.accent()), (at, words.to_owned(), theme.plain())]);
