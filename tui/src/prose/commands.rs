@@ -165,7 +165,7 @@ mod tests {
             Act::Help => Ok("help"),
             Act::Mute => Ok("mute"),
             Act::HangUp => Ok("hangup"),
-            Act::Decline => Ok("decline"),
+            Act::Decline | Act::DeclineAndWrite => Ok("decline"),
             Act::Interrupt | Act::Quit => Ok("quit"),
             Act::Open => Ok("to"),
             Act::Call | Act::Mark | Act::Unmark => Ok("call"),
