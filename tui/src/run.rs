@@ -64,6 +64,8 @@ struct Run {
 
 impl Run {
     fn turns(&mut self) -> anyhow::Result<Exit> {
+        let kept = Msg::Personal(self.session.kept()?);
+        self.screen.tell(kept, self.session.now());
         let mut end = self.obey(self.screen.start())?;
         while end.is_none() {
             end = self.turn()?;
@@ -116,6 +118,7 @@ impl Run {
                 Some(Effect::Send(command)) => self.session.command(command)?,
                 Some(Effect::Sound(command)) => self.session.sound(command),
                 Some(Effect::Volume { who, percent }) => drop(self.session.volume(&who, percent)?),
+                Some(Effect::Keep(who, personal)) => self.session.keep(&who, &personal)?,
                 Some(Effect::Record(with)) => self.session.record(with.as_deref()),
                 Some(Effect::Quit) => return Ok(Some(Exit::Ok)),
                 Some(Effect::History(who)) => {

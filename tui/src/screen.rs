@@ -159,6 +159,7 @@ impl Screen {
             | Effect::Sound(_)
             | Effect::Volume { .. }
             | Effect::History(_)
+            | Effect::Keep(..)
             | Effect::Record(_)
             | Effect::Quit => {
                 return Ok(Some(effect));

@@ -30,6 +30,7 @@ use crate::peers::{PeerEvent, Peers};
 use crate::recordings::tape;
 use crate::server_link::LinkEvent;
 use crate::session::mind::{Act, Mind};
+use crate::session::people::People;
 use crate::session::spoken::Spoken;
 use crate::session::volumes::Volumes;
 use crate::store::{ChatLine, Fate};
@@ -38,6 +39,7 @@ use crate::visit::Door;
 
 mod front;
 mod mind;
+mod people;
 mod spoken;
 mod volumes;
 
@@ -92,6 +94,7 @@ pub struct Session {
     unsaved: VecDeque<(u64, String)>,
     in_call: bool,
     volumes: Volumes,
+    people: People,
     recordings: Option<PathBuf>,
     profile: Profile,
 }
@@ -141,10 +144,11 @@ impl Session {
             unsaved: VecDeque::new(),
             in_call: false,
             volumes: Volumes::default(),
+            people: People::default(),
             recordings: begin.recordings,
             profile,
         };
-        session.carry_out()?;
+        session.meet_all()?;
         Ok(session)
     }
 
@@ -193,7 +197,11 @@ impl Session {
     /// # Errors
     /// When the store cannot be read.
     pub fn chat(&self, who: &Name) -> anyhow::Result<Vec<ChatLine>> {
-        self.spoken.store.chat(who, HISTORY_LINES_MAX).with_context(|| format!("reading the chat with {who}"))
+        let principal = self.people.principal(who);
+        self.spoken
+            .store
+            .chat(&principal, HISTORY_LINES_MAX)
+            .with_context(|| format!("reading the chat with {who}"))
     }
 
     /// Waits until something happens or `deadline` comes, and deals with all that is the session's own. Gives the
@@ -373,6 +381,7 @@ impl Session {
 
     /// Writes what people want to read again into the same transaction, and keeps the event for them.
     fn note(&mut self, event: Event) -> anyhow::Result<()> {
+        self.meet(&event)?;
         match &event {
             Event::Waiting { to, echo, id } => {
                 if let Some(at) = self.unsaved.iter().position(|(unsaved, _)| unsaved == echo)
@@ -380,13 +389,16 @@ impl Session {
                 {
                     let line =
                         ChatLine { id: *id, mine: true, sent: self.now.wall, text, fate: Fate::Waiting };
-                    self.spoken.store.add_line(to, &line).context("saving the chat")?;
+                    self.spoken
+                        .store
+                        .add_line(&self.people.principal(to), &line)
+                        .context("saving the chat")?;
                 }
             }
             Event::Said { from, id, sent, text } => {
                 let text = text.as_str().to_owned();
                 let line = ChatLine { id: *id, mine: false, sent: *sent, text, fate: Fate::Delivered };
-                self.spoken.store.add_line(from, &line).context("saving the chat")?;
+                self.spoken.store.add_line(&self.people.principal(from), &line).context("saving the chat")?;
             }
             Event::MessageState { to, id, state } => {
                 let fate = match state {
@@ -394,7 +406,10 @@ impl Session {
                     MessageState::Delivered => Fate::Delivered,
                     MessageState::Failed(_) => Fate::Failed,
                 };
-                self.spoken.store.set_fate(to, *id, fate).context("saving the chat")?;
+                self.spoken
+                    .store
+                    .set_fate(&self.people.principal(to), *id, fate)
+                    .context("saving the chat")?;
             }
             Event::LoggedIn(_) => self.remember_server(),
             Event::Calling { .. } | Event::Incoming { .. } | Event::Joined { .. } => self.in_call = true,

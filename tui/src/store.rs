@@ -9,11 +9,12 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use proto::Wall;
 use proto::client::{Kind, Row, Save};
-use proto::id::{MsgId, Name, Principal};
+use proto::id::{Fingerprint, MsgId, Name, Principal};
+use proto::{Safe, Wall};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::app::personal::{self, Personal};
 use crate::limits::VOLUME_PERCENT_MAX;
 
 /// The store of one server.
@@ -132,12 +133,12 @@ impl Store {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn add_line(&mut self, who: &Name, line: &ChatLine) -> anyhow::Result<()> {
+    pub fn add_line(&mut self, who: &Principal, line: &ChatLine) -> anyhow::Result<()> {
         self.begin()?;
         let sent = i64::try_from(line.sent.0).unwrap_or(i64::MAX);
         let sql =
             "INSERT OR IGNORE INTO chat (who, id, mine, sent_ms, text, fate) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let values = params![who.folded(), line.id.0, line.mine, sent, line.text, line.fate as i64];
+        let values = params![key_of(who), line.id.0, line.mine, sent, line.text, line.fate as i64];
         self.sqlite.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
@@ -146,10 +147,10 @@ impl Store {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn set_fate(&mut self, who: &Name, id: MsgId, fate: Fate) -> anyhow::Result<()> {
+    pub fn set_fate(&mut self, who: &Principal, id: MsgId, fate: Fate) -> anyhow::Result<()> {
         self.begin()?;
         let sql = "UPDATE chat SET fate = ?3 WHERE who = ?1 AND id = ?2 AND mine";
-        self.sqlite.prepare_cached(sql)?.execute(params![who.folded(), id.0, fate as i64])?;
+        self.sqlite.prepare_cached(sql)?.execute(params![key_of(who), id.0, fate as i64])?;
         Ok(())
     }
 
@@ -157,11 +158,11 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn chat(&self, who: &Name, lines_max: usize) -> anyhow::Result<Vec<ChatLine>> {
+    pub fn chat(&self, who: &Principal, lines_max: usize) -> anyhow::Result<Vec<ChatLine>> {
         let sql = "SELECT id, mine, sent_ms, text, fate FROM chat WHERE who = ?1 ORDER BY n DESC LIMIT ?2";
         let mut statement = self.sqlite.prepare_cached(sql)?;
         let limit = i64::try_from(lines_max).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![who.folded(), limit], |row| {
+        let rows = statement.query_map(params![key_of(who), limit], |row| {
             Ok(ChatLine {
                 id: MsgId(row.get(0)?),
                 mine: row.get(1)?,
@@ -182,7 +183,7 @@ impl Store {
     pub fn set_volume(&mut self, who: &Principal, percent: u16) -> anyhow::Result<()> {
         self.begin()?;
         let sql = "INSERT OR REPLACE INTO volume (who, percent) VALUES (?1, ?2)";
-        self.sqlite.prepare_cached(sql)?.execute(params![volume_key(who), percent])?;
+        self.sqlite.prepare_cached(sql)?.execute(params![key_of(who), percent])?;
         Ok(())
     }
 
@@ -192,10 +193,72 @@ impl Store {
     /// When the file cannot be read.
     pub fn volume(&self, who: &Principal) -> anyhow::Result<Option<u16>> {
         let mut statement = self.sqlite.prepare_cached("SELECT percent FROM volume WHERE who = ?1")?;
-        let percent: Option<i64> =
-            statement.query_row(params![volume_key(who)], |row| row.get(0)).optional()?;
+        let percent: Option<i64> = statement.query_row(params![key_of(who)], |row| row.get(0)).optional()?;
         let within = |percent: i64| u16::try_from(percent).unwrap_or(100).min(VOLUME_PERCENT_MAX);
         Ok(percent.map(within))
+    }
+
+    /// The lines of a version that kept chats by name are `who`'s, to whom the name is pinned.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn adopt(&mut self, name: &Name, who: &Principal) -> anyhow::Result<()> {
+        self.move_chat(&name.folded(), &key_of(who))
+    }
+
+    /// Somebody goes on under another key, by the user's own word: the chat and what was kept for ourselves go with
+    /// them. How loud they are played is asked anew.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn succeed(&mut self, old: &Principal, new: &Principal) -> anyhow::Result<()> {
+        self.move_chat(&key_of(old), &key_of(new))?;
+        self.begin()?;
+        let sql = "UPDATE OR REPLACE person SET who = ?2 WHERE who = ?1";
+        self.sqlite.prepare_cached(sql)?.execute(params![key_of(old), key_of(new)])?;
+        Ok(())
+    }
+
+    fn move_chat(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
+        let any = "SELECT 1 FROM chat WHERE who = ?1 LIMIT 1";
+        let any = self.sqlite.prepare_cached(any)?.exists(params![from])?;
+        if any {
+            self.begin()?;
+            let sql = "UPDATE OR IGNORE chat SET who = ?2 WHERE who = ?1";
+            self.sqlite.prepare_cached(sql)?.execute(params![from, to])?;
+        }
+        Ok(())
+    }
+
+    /// Keeps something about somebody for ourselves.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn set_person(&mut self, who: &Principal, personal: &Personal) -> anyhow::Result<()> {
+        self.begin()?;
+        if personal.is_empty() {
+            self.sqlite.prepare_cached("DELETE FROM person WHERE who = ?1")?.execute(params![key_of(who)])?;
+            return Ok(());
+        }
+        let sql = "INSERT OR REPLACE INTO person (who, alias, favourite) VALUES (?1, ?2, ?3)";
+        let alias = personal.alias.as_ref().map(Safe::as_str);
+        self.sqlite.prepare_cached(sql)?.execute(params![key_of(who), alias, personal.favourite])?;
+        Ok(())
+    }
+
+    /// All that is kept about people. Rows that cannot be read are left out.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn persons(&self) -> anyhow::Result<Vec<(Principal, Personal)>> {
+        let mut statement = self.sqlite.prepare_cached("SELECT who, alias, favourite FROM person")?;
+        let rows = statement.query_map([], |row| {
+            let (who, alias, favourite) =
+                (row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get(2)?);
+            let alias = alias.and_then(|alias| personal::alias(&alias).ok().flatten());
+            Ok(of_key(&who).map(|who| (who, Personal { alias, favourite })))
+        })?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     fn begin(&mut self) -> anyhow::Result<()> {
@@ -238,29 +301,37 @@ impl Fate {
     }
 }
 
-/// A key is who they are, whatever they are called; a guest has nothing but a name.
-fn volume_key(who: &Principal) -> String {
+/// A key is who they are, whatever they are called; a guest has nothing but a name. None of these is a folded name.
+fn key_of(who: &Principal) -> String {
     match who {
         Principal::Key(key) => key.openssh(),
         Principal::Guest(name) => format!("~{}", name.folded()),
     }
 }
 
-/// How the file comes from each version to the next; the first makes it.
-const STEPS: [&str; 2] = [
+fn of_key(key: &str) -> Option<Principal> {
+    match key.strip_prefix('~') {
+        Some(name) => Name::parse(name).ok().map(Principal::Guest),
+        None => Fingerprint::parse(key).map(Principal::Key),
+    }
+}
+
+/// How the file comes from each version to the next; the first makes it. Since the third a chat is of who somebody is;
+/// the lines of before are under a folded name, until it is known whose that was ([`Store::adopt`]).
+const STEPS: [&str; 3] = [
     "CREATE TABLE row (kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key))
         STRICT, WITHOUT ROWID;
     CREATE TABLE chat (n INTEGER PRIMARY KEY, who TEXT NOT NULL, id BLOB NOT NULL, mine INTEGER NOT NULL,
         sent_ms INTEGER NOT NULL, text TEXT NOT NULL, fate INTEGER NOT NULL, UNIQUE (who, id, mine)) STRICT;
     CREATE INDEX chat_of ON chat (who, n);",
     "CREATE TABLE volume (who TEXT PRIMARY KEY, percent INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE person (who TEXT PRIMARY KEY, alias TEXT, favourite INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::Scratch;
-    use proto::id::Fingerprint;
 
     fn save(kind: Kind, key: &[u8], value: Option<&[u8]>) -> Save {
         Save { kind, key: key.to_vec(), value: value.map(<[u8]>::to_vec) }
@@ -309,16 +380,16 @@ mod tests {
     #[test]
     fn chats_keep_their_order_and_fates() {
         let scratch = Scratch::new("chat");
-        let (mut store, bob) =
-            (Store::open(&scratch.path().join("store.db")).unwrap(), Name::parse("Bob").unwrap());
+        let mut store = Store::open(&scratch.path().join("store.db")).unwrap();
+        let bob = Principal::Key(Fingerprint([1; 32]));
         for n in [3, 1, 2] {
             store.add_line(&bob, &line(n, true)).unwrap();
         }
         store.add_line(&bob, &line(3, true)).unwrap();
-        store.add_line(&Name::parse("eve").unwrap(), &line(9, false)).unwrap();
+        store.add_line(&Principal::Guest(Name::parse("bob").unwrap()), &line(9, false)).unwrap();
         store.set_fate(&bob, MsgId([1; 16]), Fate::Delivered).unwrap();
         store.commit().unwrap();
-        let told = store.chat(&Name::parse("bob").unwrap(), 2).unwrap();
+        let told = store.chat(&bob, 2).unwrap();
         assert_eq!(told.iter().map(|l| l.id.0[0]).collect::<Vec<_>>(), [1, 2]);
         assert_eq!((told[0].fate, told[1].fate), (Fate::Delivered, Fate::Waiting));
     }
@@ -350,16 +421,45 @@ mod tests {
         first.execute_batch(&format!("{} PRAGMA user_version = 1;", STEPS[0])).unwrap();
         let row = "INSERT INTO row VALUES (?1, x'6b', x'76')";
         first.execute(row, params![Kind::Profile as i64]).unwrap();
+        let old = "INSERT INTO chat (who, id, mine, sent_ms, text, fate) VALUES ('bob', ?1, 0, 1, 'hi', 1)";
+        first.execute(old, params![[4_u8; 16]]).unwrap();
         drop(first);
         let mut store = Store::open(&path).unwrap();
+        let bob = Principal::Key(Fingerprint([1; 32]));
+        assert_eq!(store.chat(&bob, 9).unwrap(), []);
+        store.adopt(&Name::parse("Bob").unwrap(), &bob).unwrap();
+        store.adopt(&Name::parse("Bob").unwrap(), &Principal::Key(Fingerprint([2; 32]))).unwrap();
+        assert_eq!(store.chat(&bob, 9).unwrap()[0].text, "hi", "whoever takes the name later has none of it");
         store.set_volume(&Principal::Key(Fingerprint([1; 32])), 80).unwrap();
         store.commit().unwrap();
         assert_eq!(store.rows().unwrap()[0].value, b"v");
         drop(store);
         let version: i64 =
             Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-        assert_eq!(version, 2);
+        assert_eq!(version, 3);
         Store::open(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_ours_about_people_is_kept_by_who_they_are_and_goes_with_them() {
+        let scratch = Scratch::new("person");
+        let path = scratch.path().join("store.db");
+        let (old, new) = (Principal::Key(Fingerprint([1; 32])), Principal::Key(Fingerprint([2; 32])));
+        let guest = Principal::Guest(Name::parse("gina").unwrap());
+        let bobby = Personal { alias: Some(Safe::line("Bobby")), favourite: true };
+        let mut store = Store::open(&path).unwrap();
+        store.set_person(&old, &bobby).unwrap();
+        store.set_person(&guest, &Personal { alias: None, favourite: true }).unwrap();
+        store.set_person(&guest, &Personal::default()).unwrap();
+        store.add_line(&old, &line(1, false)).unwrap();
+        store.commit().unwrap();
+        drop(store);
+        let mut store = Store::open(&path).unwrap();
+        assert_eq!(store.persons().unwrap(), [(old.clone(), bobby.clone())]);
+        store.succeed(&old, &new).unwrap();
+        store.commit().unwrap();
+        assert_eq!(store.persons().unwrap(), [(new.clone(), bobby)]);
+        assert_eq!((store.chat(&old, 9).unwrap().len(), store.chat(&new, 9).unwrap().len()), (0, 1));
     }
 
     #[test]

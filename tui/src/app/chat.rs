@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use proto::client::MessageState;
-use proto::id::MsgId;
+use proto::id::{MsgId, Principal};
 use proto::limits::TEXT_BYTES_MAX;
 use proto::{Safe, Wall};
 
@@ -13,6 +13,8 @@ use crate::limits::CHAT_LINES_MAX;
 /// One chat.
 #[derive(Clone, Debug)]
 pub struct Chat {
+    /// With whom, once they were in the list. Whoever takes their name later gets a chat of their own.
+    pub with: Option<Principal>,
     /// Oldest first.
     lines: VecDeque<Line>,
     /// Texts that came while it was not on the screen.
@@ -61,7 +63,7 @@ pub struct Sent {
 impl Default for Chat {
     fn default() -> Self {
         let draft = Editor::new(TEXT_BYTES_MAX);
-        Self { lines: VecDeque::new(), unread: 0, scroll: 0, draft, loaded: false }
+        Self { with: None, lines: VecDeque::new(), unread: 0, scroll: 0, draft, loaded: false }
     }
 }
 

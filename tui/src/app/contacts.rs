@@ -9,13 +9,26 @@ use proto::id::{Name, Principal};
 use proto::limits::MEMBERS_MAX;
 use proto::wire::record::{Presence, Standing};
 
+use super::personal::Personal;
+
 /// How long a removal can be taken back before it is said to the server.
 pub const UNDO_TIME: Duration = Duration::from_secs(10);
+
+/// The order of the list stays as it is for so long after a key: nobody changes places under a moving finger.
+pub const REST_TIME: Duration = Duration::from_secs(3);
 
 /// Everybody in the list.
 #[derive(Clone, Debug, Default)]
 pub struct Contacts {
     all: BTreeMap<Name, ContactInfo>,
+    /// What we keep about people for ourselves, whether they are in the list or not.
+    personal: BTreeMap<Principal, Personal>,
+    /// All names, as the list shows them.
+    order: Vec<Name>,
+    /// Texts that were not read when the list was ordered last.
+    unread: BTreeMap<Name, usize>,
+    /// Until when the order stays.
+    rests_until: Option<Time>,
     selected: Option<Name>,
     leaving: Option<Leaving>,
     marked: BTreeSet<Name>,
@@ -54,6 +67,10 @@ impl Contacts {
     pub fn set_all(&mut self, list: Vec<ContactInfo>) {
         self.all = list.into_iter().map(|contact| (contact.name.clone(), contact)).collect();
         self.all.retain(|_, contact| contact.standing != Standing::None);
+        self.order.retain(|name| self.all.contains_key(name));
+        let new = self.all.keys().filter(|name| !self.order.contains(name)).cloned().collect::<Vec<_>>();
+        self.order.extend(new);
+        self.sort_if_idle();
         self.keep_selection();
     }
 
@@ -62,7 +79,11 @@ impl Contacts {
         if contact.standing == Standing::None {
             return self.remove(&contact.name);
         }
+        if !self.order.contains(&contact.name) {
+            self.order.push(contact.name.clone());
+        }
         self.all.insert(contact.name.clone(), contact);
+        self.sort_if_idle();
         self.keep_selection();
     }
 
@@ -72,6 +93,7 @@ impl Contacts {
         self.marked.remove(name);
         let row = self.row_of(name);
         self.all.remove(name);
+        self.order.retain(|other| other != name);
         if self.selected.as_ref() == Some(name) {
             self.select_row(row.unwrap_or(0));
         }
@@ -82,24 +104,100 @@ impl Contacts {
         self.all.get(name)
     }
 
-    /// Contacts, and those asked: who is there first, then by name.
+    /// Contacts, and those asked: favourites first, then who wrote, then who is there, then by name.
     pub fn contacts(&self) -> Vec<&ContactInfo> {
-        let mut rows = self.standing(|standing| matches!(standing, Standing::Mutual | Standing::Asked));
-        rows.sort_by_key(|contact| {
-            contact.presence == Presence::Offline || contact.standing != Standing::Mutual
-        });
-        rows
+        self.standing(|standing| matches!(standing, Standing::Mutual | Standing::Asked))
     }
 
-    /// Those who ask, by name.
+    /// Those who ask.
     pub fn requests(&self) -> Vec<&ContactInfo> {
         self.standing(|standing| standing == Standing::Asking)
     }
 
     fn standing(&self, wanted: impl Fn(Standing) -> bool) -> Vec<&ContactInfo> {
         let hidden = self.leaving.as_ref().map(|leaving| &leaving.name);
-        let shown = self.all.values().filter(|contact| Some(&contact.name) != hidden);
-        shown.filter(|contact| wanted(contact.standing)).collect()
+        let shown = self.order.iter().filter(|name| Some(*name) != hidden);
+        shown.filter_map(|name| self.all.get(name)).filter(|contact| wanted(contact.standing)).collect()
+    }
+
+    // --- the order ---
+
+    /// A key was for the list: its order stays for a while.
+    pub fn touch(&mut self, now: Time) {
+        self.rests_until = Some(now + REST_TIME);
+    }
+
+    /// Until when the order stays.
+    pub fn rests_until(&self) -> Option<Time> {
+        self.rests_until
+    }
+
+    /// Puts the list in order, unless a key was for it just now; `unread` is how many texts of each were not read.
+    /// True when the order changed.
+    pub fn arrange(&mut self, unread: BTreeMap<Name, usize>, now: Time) -> bool {
+        self.rests_until.take_if(|until| now >= *until);
+        self.unread = unread;
+        let before = self.order.clone();
+        self.sort_if_idle();
+        before != self.order
+    }
+
+    fn sort_if_idle(&mut self) {
+        if self.rests_until.is_some() {
+            return;
+        }
+        let mut order = core::mem::take(&mut self.order);
+        order.sort_by_cached_key(|name| self.rank(name));
+        self.order = order;
+    }
+
+    fn rank(&self, name: &Name) -> (bool, bool, bool, String, Name) {
+        let contact = self.all.get(name);
+        let favourite = self.personal(name).is_some_and(|personal| personal.favourite);
+        let unread = self.unread.get(name).is_some_and(|unread| *unread > 0);
+        let there =
+            contact.is_some_and(|c| c.presence != Presence::Offline && c.standing == Standing::Mutual);
+        (!favourite, !unread, !there, self.label(name).to_lowercase(), name.clone())
+    }
+
+    /// The next contact after the chosen one, around the end, of whom there is something unread.
+    pub fn next_unread(&self, unread: impl Fn(&Name) -> bool) -> Option<&Name> {
+        let rows = self.rows();
+        let at = self.selected.as_ref().and_then(|name| self.row_of(name)).map_or(0, |at| at + 1);
+        let (before, after) = rows.split_at(at.min(rows.len()));
+        after.iter().chain(before).map(|contact| &contact.name).find(|name| unread(name))
+    }
+
+    // --- what is ours alone ---
+
+    /// Takes what was kept about people.
+    pub fn set_personal(&mut self, who: Principal, personal: Personal) {
+        if personal.is_empty() {
+            self.personal.remove(&who);
+        } else {
+            self.personal.insert(who, personal);
+        }
+        self.sort_if_idle();
+    }
+
+    /// What we keep about whoever goes by this name.
+    pub fn personal(&self, name: &Name) -> Option<&Personal> {
+        self.personal.get(&self.all.get(name)?.principal)
+    }
+
+    /// What somebody is called here: our own name for them, or else theirs.
+    pub fn label(&self, name: &Name) -> String {
+        let alias = self.personal(name).and_then(|personal| personal.alias.as_ref());
+        alias.map_or_else(|| name.to_string(), ToString::to_string)
+    }
+
+    /// Somebody else in the list who is called so already, by either name.
+    pub fn called(&self, label: &str, but: &Name) -> Option<&Name> {
+        let label = label.to_lowercase();
+        let is = |name: &&Name| {
+            **name != *but && (name.folded() == label || self.label(name).to_lowercase() == label)
+        };
+        self.all.keys().find(is)
     }
 
     /// How many contacts are there right now.

@@ -29,6 +29,8 @@ pub enum Place {
     Consent,
     /// The window to add a contact is open.
     Add,
+    /// The window to give somebody a name of our own is open.
+    Rename,
     /// The first-run screen.
     Welcome,
     /// The full stop after the server showed another key.
@@ -88,6 +90,12 @@ pub enum Act {
     Remove,
     /// Take the removal back.
     Undo,
+    /// Put the selected contact first, or no longer.
+    Favourite,
+    /// Give the selected contact a name of our own.
+    Rename,
+    /// Go to the next contact who wrote something unread.
+    NextUnread,
     /// Send, join, ask, go on: the one thing the line or window is for.
     Go,
     /// A new line in the message.
@@ -220,8 +228,8 @@ const fn held(code: Code, mods: Mods) -> Key {
 /// Every key. The order is that of the help and, within a place, of the footer.
 pub const TABLE: &[Row] = &{
     use Place::{
-        Add, Again, Anywhere, Call, Consent, Edit as Line, Help, Incoming, List, Marked, Message, Stop,
-        Welcome,
+        Add, Again, Anywhere, Call, Consent, Edit as Line, Help, Incoming, List, Marked, Message, Rename,
+        Stop, Welcome,
     };
     [
         row(&[ch('c'), ch('C')], "c", Marked, Act::Call, "", "call them"),
@@ -234,6 +242,9 @@ pub const TABLE: &[Row] = &{
         row(&[ch('A')], "A", List, Act::Accept, "accept a request", ""),
         row(&[ch('D')], "D", List, Act::Remove, "remove, or reject", ""),
         row(&[ch('u')], "u", List, Act::Undo, "undo it, for 10 s", ""),
+        row(&[ch('n')], "n", List, Act::NextUnread, "next who wrote", ""),
+        row(&[ch('f')], "f", List, Act::Favourite, "keep first, or not", ""),
+        row(&[ch('R')], "R", List, Act::Rename, "call them otherwise", ""),
         row(&[ch('j'), code(Code::Down)], "j or k", List, Act::Move(Step::Down), "down, up (arrows too)", ""),
         row(&[ch('k'), code(Code::Up)], "k", List, Act::Move(Step::Up), "", ""),
         row(
@@ -330,6 +341,9 @@ pub const TABLE: &[Row] = &{
         row(&[Key::ctrl('o')], "^O", Add, Act::OwnLink, "", "own link"),
         row(&[code(Code::Esc)], "Esc", Add, Act::Back, "", "close"),
         //
+        row(&[code(Code::Enter)], "Enter", Rename, Act::Go, "", "call them so"),
+        row(&[code(Code::Esc)], "Esc", Rename, Act::Back, "", "close"),
+        //
         row(&[code(Code::Enter)], "Enter", Welcome, Act::Go, "", "go on"),
         //
         row(&[ch('q'), code(Code::Esc)], "q", Stop, Act::Quit, "", "quit"),
@@ -400,7 +414,7 @@ mod tests {
         for row in TABLE {
             let text = matches!(
                 row.place,
-                Place::Anywhere | Place::Message | Place::Edit | Place::Add | Place::Welcome
+                Place::Anywhere | Place::Message | Place::Edit | Place::Add | Place::Rename | Place::Welcome
             );
             for key in row.keys {
                 assert!(!text || key.typed().is_none(), "{key:?} acts in {:?}", row.place);

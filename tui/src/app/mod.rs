@@ -17,6 +17,7 @@ pub mod keymap;
 pub mod model;
 pub mod msg;
 pub mod notify;
+pub mod personal;
 pub mod popup;
 #[cfg(test)]
 pub(crate) mod story;

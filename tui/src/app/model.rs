@@ -264,9 +264,16 @@ impl Model {
         party || self.contacts.get(name).is_some_and(is_guest)
     }
 
-    /// A name as it is shown: `~gina` for a guest, who is nobody's but today's.
+    /// A name as it is shown: our own for them, if there is one; `~gina` for a guest, who is nobody's but today's.
     pub fn shown(&self, name: &Name) -> String {
-        if self.guest(name) { format!("~{name}") } else { name.to_string() }
+        let label = self.contacts.label(name);
+        if self.guest(name) { format!("~{label}") } else { label }
+    }
+
+    /// A name where it matters who somebody is: `Bobby (bob)` when our own is another.
+    pub fn in_full(&self, name: &Name) -> String {
+        let shown = self.shown(name);
+        if shown.trim_start_matches('~') == name.as_str() { shown } else { format!("{shown} ({name})") }
     }
 
     /// What the keys do with a contact: a guest has no texts.
@@ -298,7 +305,7 @@ impl Model {
     pub fn consent(&self) -> Option<&Consent> {
         match self.popups.last() {
             Some(Popup::Consent(consent)) => Some(consent),
-            Some(Popup::Help { .. } | Popup::Add(_)) | None => None,
+            Some(Popup::Help { .. } | Popup::Add(_) | Popup::Rename(_)) | None => None,
         }
     }
 
@@ -339,6 +346,7 @@ impl Model {
             Some(Popup::Help { .. }) => return &[Place::Help, Place::Anywhere],
             Some(Popup::Add(_)) => return &[Place::Add, Place::Edit, Place::Anywhere],
             Some(Popup::Consent(_)) => return &[Place::Consent, Place::Anywhere],
+            Some(Popup::Rename(_)) => return &[Place::Rename, Place::Edit, Place::Anywhere],
             None => {}
         }
         let marks = !self.contacts.marked().is_empty();
@@ -360,6 +368,7 @@ impl Model {
             (Stage::Welcome(welcome), _) => Some(&mut welcome.name),
             (Stage::Stop { .. }, _) | (Stage::Main, Some(Popup::Help { .. } | Popup::Consent(_))) => None,
             (Stage::Main, Some(Popup::Add(add))) => Some(&mut add.who),
+            (Stage::Main, Some(Popup::Rename(rename))) => Some(&mut rename.alias),
             (Stage::Main, None) => {
                 let name = self.contacts.selected()?.name.clone();
                 Some(&mut self.chats.entry(name).or_default().draft)
@@ -373,6 +382,7 @@ impl Model {
         due = earliest(due, self.notice.as_ref().map(|notice| notice.until));
         due = earliest(due, self.contacts.leaving().map(|leaving| leaving.until));
         due = earliest(due, self.quit_until);
+        due = earliest(due, self.contacts.rests_until());
         if let Link::Away { retry_at } = self.link {
             due = earliest(due, Some(self.next_second(retry_at)).filter(|_| retry_at > self.now.mono));
         }

@@ -2,11 +2,12 @@
 
 use proto::Safe;
 use proto::client::{Command, Event};
-use proto::id::{Fingerprint, Name};
+use proto::id::{Fingerprint, Name, Principal};
 use proto::media::{SoundCommand, SoundEvent};
 
 use super::chat::Line;
 use super::keymap::Act;
+use super::personal::Personal;
 use crate::keys::Input;
 
 /// Something happened.
@@ -28,6 +29,8 @@ pub enum Msg {
     Trouble(Safe),
     /// They are played as loud as they were the last time, in percent.
     Volume(Name, u16),
+    /// What was kept about people for ourselves.
+    Personal(Vec<(Principal, Personal)>),
     /// The model's deadline passed.
     Tick,
 }
@@ -46,6 +49,8 @@ pub enum Effect {
         /// Percent of what they send.
         percent: u16,
     },
+    /// Keep this about somebody, for ourselves.
+    Keep(Principal, Personal),
     /// Read the older lines of this chat from the store.
     History(Name),
     /// Keep the call with these in a file; or end that.

@@ -21,6 +21,19 @@ pub enum Popup {
     Add(Add),
     /// A call that would not be encrypted, to be said yes or no to.
     Consent(Consent),
+    /// A name of our own for somebody.
+    Rename(Rename),
+}
+
+/// The window to give somebody a name of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rename {
+    /// Who.
+    pub who: Name,
+    /// What they are to be called; empty for their own name.
+    pub alias: Editor,
+    /// What is wrong with it.
+    pub problem: Option<String>,
 }
 
 /// The window to add a contact.

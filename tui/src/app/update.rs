@@ -18,6 +18,7 @@ mod calling;
 mod calls;
 mod events;
 mod keys;
+mod people;
 mod tools;
 
 /// How long a notice stays.
@@ -63,12 +64,14 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Server(key) => model.server_key = Some(key),
         Msg::Trouble(why) => events::trouble(model, why),
         Msg::Volume(who, percent) => calls::volume(model, &who, percent),
+        Msg::Personal(list) => people::kept(model, list),
         Msg::Tick => {}
     }
     if let Some(call) = &mut model.call {
         calls::ring(call, now.mono, &mut effects);
     }
     read(model, &mut effects);
+    people::arrange(model);
     effects
 }
 

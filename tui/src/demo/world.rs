@@ -122,7 +122,8 @@ impl World {
                 let told = wanted.is_some().then(failed);
                 self.told.extend(told.map(|state| Msg::Sound(SoundEvent::Tool(ToolEvent::Recording(state)))));
             }
-            Effect::Volume { .. }
+            Effect::Keep(..)
+            | Effect::Volume { .. }
             | Effect::Bell
             | Effect::Copy(_)
             | Effect::Redraw

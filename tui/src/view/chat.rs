@@ -122,7 +122,8 @@ struct Row<'a> {
 
 fn history(model: &Model, contact: &ContactInfo, chat: &Chat, area: Rect, buf: &mut Buffer, theme: Theme) {
     let own = model.name.as_ref().map_or("you", proto::id::Name::as_str);
-    let name_columns = text::columns(own).max(text::columns(contact.name.as_str())).clamp(6, 12);
+    let theirs = model.contacts.label(&contact.name);
+    let name_columns = text::columns(own).max(text::columns(&theirs)).clamp(6, 12);
     let room = area.width.saturating_sub(TIME_COLUMNS + name_columns + 1 + 3);
     let rows = rows(model, chat, room, usize::from(area.height));
     for (y, row) in (0..).zip(&rows) {
@@ -136,7 +137,7 @@ fn history(model: &Model, contact: &ContactInfo, chat: &Chat, area: Rect, buf: &
             text::left(buf, place, 1, &time, theme.dim());
             let (name, style) = match row.line.from {
                 From::Me(_) => (own, theme.dim()),
-                From::Them => (contact.name.as_str(), theme.accent()),
+                From::Them => (theirs.as_str(), theme.accent()),
                 From::Note => (theme.glyphs.sound, theme.dim()),
             };
             let name = text::fit(name, name_columns, theme.glyphs.more);

@@ -70,6 +70,10 @@ fn row(model: &Model, contact: &ContactInfo, chosen: bool, area: Rect, buf: &mut
     if model.contacts.is_marked(&contact.name) {
         text::left(buf, area, 1, theme.glyphs.marked, theme.accent());
     }
+    let favourite = model.contacts.personal(&contact.name).is_some_and(|personal| personal.favourite);
+    if favourite && !model.contacts.is_marked(&contact.name) {
+        text::left(buf, area, 1, theme.glyphs.favourite, theme.accent());
+    }
     text::left(buf, area, 2, glyph, style);
     let name_style = match (chosen && model.focus == Focus::List, unread > 0) {
         (true, _) => theme.cursor(),

@@ -11,6 +11,7 @@ use super::theme::Theme;
 use super::{help, line, text};
 
 mod call;
+mod people;
 
 /// Draws the windows there are. `None` without any; otherwise where the cursor goes, if it is shown.
 pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Option<Position>> {
@@ -23,6 +24,7 @@ pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) 
                 None
             }
             Popup::Add(add) => add_contact(model, add, area, buf, theme),
+            Popup::Rename(rename) => people::rename(rename, area, buf, theme),
             Popup::Consent(consent) => {
                 call::consent(model, consent, area, buf, theme);
                 None

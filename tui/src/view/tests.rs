@@ -18,6 +18,7 @@ use crate::terminal::Painter;
 
 mod calls;
 mod finding;
+mod people;
 mod scripts;
 mod told;
 
@@ -224,6 +225,7 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     list.extend(calls::pages(look));
     list.extend(told::pages(look));
     list.extend(scripts::pages(look));
+    list.extend(people::pages(look));
     list
 }
 

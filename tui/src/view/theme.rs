@@ -21,6 +21,8 @@ pub(super) struct Theme {
 pub(super) struct Symbols {
     pub(super) chosen: &'static str,
     pub(super) marked: &'static str,
+    /// Somebody who comes first in the list.
+    pub(super) favourite: &'static str,
     pub(super) online: &'static str,
     pub(super) in_call: &'static str,
     pub(super) offline: &'static str,
@@ -44,6 +46,7 @@ pub(super) struct Symbols {
 const UNICODE: Symbols = Symbols {
     chosen: "▌",
     marked: "+",
+    favourite: "★",
     online: "●",
     in_call: "◐",
     offline: "○",
@@ -64,6 +67,7 @@ const UNICODE: Symbols = Symbols {
 const ASCII: Symbols = Symbols {
     chosen: ">",
     marked: "+",
+    favourite: "^",
     online: "*",
     in_call: "@",
     offline: "-",

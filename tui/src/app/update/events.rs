@@ -11,7 +11,7 @@ use super::super::echoes;
 use super::super::model::{Focus, Link, Model, Stage, Welcome};
 use super::super::msg::Effect;
 use super::super::popup::Popup;
-use super::{calls, notice, tools};
+use super::{calls, notice, people, tools};
 
 pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effect>) {
     model.dirty = true;
@@ -27,8 +27,12 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::NameWanted => name_wanted(model, effects),
         Event::LoggedIn(name) => logged_in(model, name),
         Event::LoginRefused { text, .. } => login_refused(model, &text),
-        Event::Contacts(list) => model.contacts.set_all(list),
+        Event::Contacts(list) => {
+            list.iter().for_each(|contact| people::meet(model, contact));
+            model.contacts.set_all(list);
+        }
         Event::Contact(contact) => {
+            people::meet(model, &contact);
             let asked = model.asked.take_if(|name| *name == contact.name);
             model.contacts.set(contact);
             if let Some(name) = asked.filter(|_| model.focus == Focus::List) {

@@ -11,12 +11,12 @@ use proto::wire::record::Standing;
 
 use super::super::chat::{From, Line, Sent};
 use super::super::contacts::is_guest;
-use super::super::keymap::{self, Act};
+use super::super::keymap::{self, Act, Place};
 use super::super::model::{Focus, Model, Stage};
 use super::super::msg::Effect;
 use super::super::popup::{Add, Popup};
 use super::calls::show_incoming;
-use super::{calling, copy, notice, removal, tools};
+use super::{calling, copy, notice, people, removal, tools};
 use crate::keys::{Input, Key, Kind};
 use crate::limits::ADD_BYTES_MAX;
 
@@ -52,6 +52,9 @@ fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         return;
     }
     model.dirty = true;
+    if row.is_some_and(|row| row.place == Place::List) {
+        model.contacts.touch(model.now.mono);
+    }
     match (row, key.typed()) {
         (Some(row), _) => act(model, row.act, effects),
         (None, Some(typed)) => write(model, typed.encode_utf8(&mut [0; 4])),
@@ -71,8 +74,10 @@ fn write(model: &mut Model, text: &str) {
     if !editor.insert(text) {
         notice(model, format!("That is too long: a message has at most {TEXT_BYTES_MAX} bytes."));
     }
-    if let Some(Popup::Add(add)) = model.popups.last_mut() {
-        add.problem = None;
+    match model.popups.last_mut() {
+        Some(Popup::Add(add)) => add.problem = None,
+        Some(Popup::Rename(rename)) => rename.problem = None,
+        Some(Popup::Help { .. } | Popup::Consent(_)) | None => {}
     }
     model.dirty = true;
 }
@@ -100,6 +105,9 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Accept => accept(model, effects),
         Act::Remove => remove(model, effects),
         Act::Undo => undo(model),
+        Act::Favourite => people::favourite(model, effects),
+        Act::Rename => people::begin_rename(model),
+        Act::NextUnread => people::next_unread(model),
         Act::Add => model.popups.push(Popup::Add(Add::default())),
         Act::OwnLink => own_link(model, effects),
         Act::Go => go(model, effects),
@@ -240,6 +248,7 @@ fn go(model: &mut Model, effects: &mut Vec<Effect>) {
     match (&model.stage, model.popups.last()) {
         (Stage::Welcome(_), _) => join(model, effects),
         (Stage::Main, Some(Popup::Add(_))) => add(model, effects),
+        (Stage::Main, Some(Popup::Rename(_))) => people::rename(model, effects),
         (Stage::Main, None) => say(model, effects),
         (Stage::Main, Some(Popup::Help { .. } | Popup::Consent(_))) | (Stage::Stop { .. }, _) => {}
     }

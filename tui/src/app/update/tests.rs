@@ -9,13 +9,14 @@ use proto::{Safe, Time};
 use super::*;
 use crate::app::call::{INCOMING_GUARD, Phase};
 use crate::app::chat::From;
-use crate::app::contacts::UNDO_TIME;
+use crate::app::contacts::{REST_TIME, UNDO_TIME};
 use crate::app::model::{Focus, Stage};
 use crate::app::popup::Popup;
 use crate::app::story::{START, Story, UNICODE, contact, name};
 
 mod calls;
 mod outside;
+mod people;
 mod tools;
 
 impl Story {
@@ -100,6 +101,7 @@ fn the_list_moves_and_stays_on_the_person_when_others_come_and_go() {
     assert_eq!(story.selected(), "erin");
     story.keys("G");
     assert_eq!(story.selected(), "grace");
+    story.wait(REST_TIME);
     story.keys("jg");
     assert_eq!(story.selected(), "aaron");
 }
@@ -213,7 +215,7 @@ fn texts_count_as_unread_until_they_were_on_the_screen() {
     story.tell(said("bob"));
     assert_eq!(story.model.unread(), 1);
     assert_eq!(story.asked(), [Effect::Bell, Effect::Bell]);
-    story.keys("j");
+    story.keys("n");
     assert_eq!(story.model.unread(), 0);
     story.keys("PgUp");
     story.tell(said("carol"));

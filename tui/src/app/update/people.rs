@@ -1,0 +1,100 @@
+//! What the keys do that order the list and name the people in it.
+
+use std::collections::BTreeMap;
+
+use proto::client::ContactInfo;
+use proto::id::{Name, Principal};
+
+use super::super::chat::Chat;
+use super::super::input::Editor;
+use super::super::model::Model;
+use super::super::msg::Effect;
+use super::super::personal::{ALIAS_BYTES_MAX, Personal, alias};
+use super::super::popup::{Popup, Rename};
+use super::keys::NOBODY;
+use super::notice;
+
+/// What was kept about people in earlier runs.
+pub(super) fn kept(model: &mut Model, list: Vec<(Principal, Personal)>) {
+    for (who, personal) in list {
+        model.contacts.set_personal(who, personal);
+    }
+    model.dirty = true;
+}
+
+/// A chat is with who somebody is: whoever has the name now and was somebody else before gets an empty one.
+pub(super) fn meet(model: &mut Model, contact: &ContactInfo) {
+    let chat = model.chats.entry(contact.name.clone()).or_default();
+    if chat.with.as_ref().is_some_and(|with| *with != contact.principal) {
+        *chat = Chat::default();
+    }
+    chat.with = Some(contact.principal.clone());
+}
+
+/// Puts the list in order, if no key was for it just now.
+pub(super) fn arrange(model: &mut Model) {
+    let unread = |(name, chat): (&Name, &Chat)| (name.clone(), chat.unread);
+    let unread: BTreeMap<Name, usize> =
+        model.chats.iter().filter(|(_, chat)| chat.unread > 0).map(unread).collect();
+    model.dirty |= model.contacts.arrange(unread, model.now.mono);
+}
+
+pub(super) fn favourite(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(contact) = model.contacts.selected() else { return notice(model, NOBODY) };
+    let (name, who) = (contact.name.clone(), contact.principal.clone());
+    let mut personal = model.contacts.personal(&name).cloned().unwrap_or_default();
+    personal.favourite = !personal.favourite;
+    let shown = model.shown(&name);
+    let words = if personal.favourite { "comes first now" } else { "is no favourite any more" };
+    model.contacts.set_personal(who.clone(), personal.clone());
+    effects.push(Effect::Keep(who, personal));
+    notice(model, format!("{shown} {words}."));
+}
+
+pub(super) fn next_unread(model: &mut Model) {
+    let chats = &model.chats;
+    let unread = |name: &Name| chats.get(name).is_some_and(|chat| chat.unread > 0);
+    match model.contacts.next_unread(unread).cloned() {
+        Some(name) => model.contacts.select(&name),
+        None => notice(model, "Everything is read."),
+    }
+}
+
+pub(super) fn begin_rename(model: &mut Model) {
+    let Some(contact) = model.contacts.selected() else { return notice(model, NOBODY) };
+    let who = contact.name.clone();
+    let now = model.contacts.personal(&who).and_then(|personal| personal.alias.as_ref());
+    let alias = Editor::with(now.map_or("", |alias| alias.as_str()), ALIAS_BYTES_MAX);
+    model.popups.push(Popup::Rename(Rename { who, alias, problem: None }));
+}
+
+/// Enter in the window: the name is kept, unless somebody else is called so.
+pub(super) fn rename(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(Popup::Rename(window)) = model.popups.last_mut() else { return };
+    let name = window.who.clone();
+    let typed = alias(window.alias.text()).map(|alias| alias.filter(|alias| alias.as_str() != name.as_str()));
+    let taken = |label: &str| {
+        let other = model.contacts.called(label, &name)?;
+        Some(format!("{other} is called so already."))
+    };
+    let checked = typed.and_then(|alias| match alias.as_ref().and_then(|alias| taken(alias.as_str())) {
+        None => Ok(alias),
+        Some(problem) => Err(problem),
+    });
+    match checked {
+        Err(problem) => window.problem = Some(problem),
+        Ok(alias) => {
+            model.popups.pop();
+            let Some(who) = model.contacts.get(&name).map(|contact| contact.principal.clone()) else {
+                return;
+            };
+            let mut personal = model.contacts.personal(&name).cloned().unwrap_or_default();
+            personal.alias = alias;
+            model.contacts.set_personal(who.clone(), personal.clone());
+            effects.push(Effect::Keep(who, personal));
+            let words = format!("{} is what you call {name} now; nobody else sees it.", model.shown(&name));
+            let own = format!("{name} goes by their own name.");
+            notice(model, if model.shown(&name).contains(name.as_str()) { own } else { words });
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Stories of the list: who comes first, what they are called, who wrote.
+
+use proto::Wall;
+use proto::client::Event;
+use proto::id::MsgId;
+use proto::wire::record::{Presence, Standing};
+
+use super::*;
+use crate::app::personal::Personal;
+use crate::app::story::guest;
+
+impl Story {
+    fn order(&self) -> Vec<String> {
+        self.model.contacts.contacts().iter().map(|contact| contact.name.to_string()).collect()
+    }
+
+    fn writes(&mut self, who: &str, id: u8) {
+        let text = Safe::line("hello");
+        self.tell(Event::Said { from: name(who), id: MsgId([id; 16]), sent: Wall(1), text });
+    }
+}
+
+#[test]
+fn favourites_come_first_then_who_wrote_then_who_is_there() {
+    let mut story = Story::friends();
+    assert_eq!(story.order(), ["bob", "carol", "erin"]);
+    story.writes("erin", 1);
+    assert_eq!(story.order(), ["erin", "bob", "carol"]);
+    assert_eq!(story.selected(), "bob", "nobody else is chosen because the order changed");
+    assert_eq!(story.asked(), [Effect::Bell]);
+    story.keys("jf");
+    let carol = contact("carol", Standing::Mutual, Presence::Online);
+    let favourite = Personal { alias: None, favourite: true };
+    assert_eq!(story.asked(), [Effect::Keep(carol.principal, favourite)]);
+    assert_eq!(story.order(), ["erin", "bob", "carol"], "nobody moves under a moving finger");
+    story.wait(REST_TIME);
+    assert_eq!(story.order(), ["carol", "erin", "bob"]);
+    assert_eq!(story.selected(), "carol");
+    story.keys("f");
+    story.wait(REST_TIME);
+    assert_eq!(story.order(), ["erin", "bob", "carol"]);
+}
+
+#[test]
+fn what_was_kept_is_of_a_key_and_not_of_a_name() {
+    let mut story = Story::friends();
+    let erin = contact("erin", Standing::Mutual, Presence::Offline);
+    let kept = Personal { alias: Some(Safe::line("Sis")), favourite: true };
+    story.event(Msg::Personal(vec![(erin.principal, kept)]));
+    assert_eq!(story.order()[0], "erin");
+    assert_eq!(story.model.shown(&name("erin")), "Sis");
+    assert_eq!(story.model.in_full(&name("erin")), "Sis (erin)");
+    story.tell(Event::Gone(name("erin")));
+    story.tell(Event::Contact(guest("erin")));
+    assert_eq!(story.model.in_full(&name("erin")), "~erin", "another erin has none of it");
+}
+
+#[test]
+fn a_name_of_our_own_is_kept_unless_it_is_somebody_elses() {
+    let mut story = Story::friends();
+    story.keys("R carol Enter");
+    let Some(Popup::Rename(window)) = story.model.popups.last() else { panic!("still open") };
+    assert_eq!(window.problem.as_deref(), Some("carol is called so already."));
+    assert_eq!(story.asked(), []);
+    story.keys("^u Bobby Enter");
+    let bob = contact("bob", Standing::Mutual, Presence::Online).principal;
+    let kept = |alias: Option<&str>| Personal { alias: alias.map(Safe::line), favourite: false };
+    assert_eq!(story.asked(), [Effect::Keep(bob.clone(), kept(Some("Bobby")))]);
+    assert_eq!(story.model.shown(&name("bob")), "Bobby");
+    story.keys("R ^u Enter");
+    assert_eq!(story.asked(), [Effect::Keep(bob, kept(None))]);
+    assert_eq!(story.model.shown(&name("bob")), "bob");
+}
+
+#[test]
+fn n_goes_to_whoever_wrote_and_around() {
+    let mut story = Story::friends();
+    story.keys("n");
+    assert_eq!(story.notice(), "Everything is read.");
+    story.writes("carol", 1);
+    story.writes("erin", 2);
+    story.keys("n");
+    assert_eq!(story.selected(), "carol");
+    story.keys("n");
+    assert_eq!(story.selected(), "erin");
+    assert_eq!(story.model.unread(), 0);
+}
+
+#[test]
+fn whoever_takes_a_name_gets_a_chat_of_their_own() {
+    let mut story = Story::friends();
+    story.writes("bob", 1);
+    story.tell(Event::Gone(name("bob")));
+    story.tell(Event::Contact(guest("bob")));
+    assert_eq!(story.model.chats[&name("bob")].lines().count(), 0);
+}
