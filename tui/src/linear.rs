@@ -79,6 +79,8 @@ struct Linear {
 
 impl Linear {
     fn turns(&mut self, lines: &Receiver<Line>, signals: &mut Signals) -> anyhow::Result<Exit> {
+        let kept = Msg::Personal(self.session.kept()?);
+        self.prose.tell(kept, self.session.now());
         let effects = self.prose.start();
         let mut end = self.obey(effects)?;
         while end.is_none() {
@@ -183,6 +185,7 @@ impl Linear {
                 Effect::Send(command) => self.session.command(command)?,
                 Effect::Sound(command) => self.session.sound(command),
                 Effect::Volume { who, percent } => drop(self.session.volume(&who, percent)?),
+                Effect::Keep(who, personal) => self.session.keep(&who, &personal)?,
                 Effect::Record(with) => self.session.record(with.as_deref()),
                 Effect::History(who) => {
                     let lines = self.session.lines(&who)?;

@@ -10,7 +10,7 @@ use proto::wire::record::Standing;
 
 use super::commands::{self, Do};
 use super::told::NAMES_SAID;
-use super::{Prose, status};
+use super::{Prose, people, status};
 use crate::app::call::Phase;
 use crate::app::contacts::{callable, is_guest};
 use crate::app::keymap::Act;
@@ -51,6 +51,7 @@ fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
         }
         Do::Decline => ringing(prose, Act::Decline),
         Do::Devices => Ok(vec![Effect::Sound(SoundCommand::ListDevices)]),
+        Do::Favourite => people::favourite(prose, rest),
         Do::HangUp => {
             in_call(prose)?;
             Ok(prose.update(Msg::Act(Act::HangUp)))
@@ -62,6 +63,7 @@ fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
         Do::Mute => mute(prose, rest),
         Do::Quit => Ok(vec![Effect::Quit]),
         Do::Record => record(prose, rest),
+        Do::Rename => people::rename(prose, rest),
         Do::Reject | Do::Remove => remove(prose, does, rest),
         Do::Say => {
             let (who, text) = rest.split_once(' ').ok_or_else(|| commands::usage(does))?;
@@ -94,7 +96,7 @@ const BARE: [Do; 10] = [
 ];
 
 /// The contact that is named so, or whose name is the only one that begins so.
-fn contact(prose: &Prose, does: Do, typed: &str) -> Result<Name, String> {
+pub(super) fn contact(prose: &Prose, does: Do, typed: &str) -> Result<Name, String> {
     if typed.is_empty() || typed.contains(' ') {
         return Err(commands::usage(does));
     }

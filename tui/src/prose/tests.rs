@@ -386,3 +386,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn people_are_named_and_put_first_by_lines() {
+    let mut story = Story::friends();
+    assert_eq!(story.typed("/rename bob carol"), "carol is called so already.");
+    assert_eq!(story.typed("/rename bob Bobby B"), "Bobby B is what you call bob now; nobody else sees it.");
+    assert_eq!(story.typed("/favourite erin"), "erin comes first now.");
+    let kept = story.effects.iter().filter(|effect| matches!(effect, Effect::Keep(..)));
+    assert_eq!(kept.count(), 2);
+    assert_eq!(story.typed("/rename bob"), "bob goes by their own name.");
+}

@@ -6,7 +6,7 @@ use crate::app::chat::From;
 /// A chat with one line of each kind.
 pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
     let mut story = Story::morning(look);
-    story.keys("j");
+    story.keys("n");
     story.say("carol", "carol", 0, "日本語も大丈夫?");
     story.say(
         "carol",
