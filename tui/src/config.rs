@@ -27,6 +27,11 @@
 //! ascii = false                  # letters only
 //! color = true
 //! meter_hz = 15                  # how often meters move, 0 to 30 times a second; unset: 15, and 4 over SSH
+//!
+//! [keys]                         # other keys; the README lists the names
+//! mute = ["ctrl-t", "f2"]
+//! list.call = "c"
+//! list.undo = "none"
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -40,9 +45,12 @@ use proto::media::DelayMode;
 use proto::media::processing::{Wish, Wishes};
 use serde::Deserialize;
 
+use crate::app::keymap::Keymap;
 use crate::app::notify::{Notify, OscWish};
 use crate::app::transmit::{TalkKey, Transmit};
 use crate::target::Address;
+
+mod keys;
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +81,8 @@ pub struct Config {
     pub color: bool,
     /// How often meters move, 0 to 30 times a second.
     pub meter_hz: Option<u8>,
+    /// The keys.
+    pub keys: Keymap,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +98,8 @@ struct File {
     notify: Notices,
     #[serde(default)]
     ui: Ui,
+    #[serde(default, rename = "keys")]
+    _keys: toml::Table,
 }
 
 #[derive(Default, Deserialize)]
@@ -198,6 +210,7 @@ impl Config {
             recordings: file.recordings.map(at_home),
             ascii: file.ui.ascii.unwrap_or(false),
             color: file.ui.color.unwrap_or(true),
+            keys: keys::read(text)?,
         })
     }
 }

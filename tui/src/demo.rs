@@ -12,6 +12,7 @@ use proto::id::Fingerprint;
 use proto::{Now, Safe, Time, Wall, earliest};
 
 use crate::app::emulator::Emulator;
+use crate::app::keymap::Keymap;
 use crate::app::model::{Look, over_ssh};
 use crate::app::{Effect, Settings};
 use crate::clock::{Clock, wait_for};
@@ -43,6 +44,8 @@ pub struct Begin {
     pub look: Look,
     /// How often meters move, 0 to 30 times a second; none for what the line is good for.
     pub meter_hz: Option<u8>,
+    /// The keys, as the person wants them.
+    pub keys: Keymap,
     /// The minute of the day (0 to 1439) at which the clock on the wall stands still, so that pictures are alike.
     /// Calls are timed as ever. None: the usual clock.
     pub stopped_at: Option<u16>,
@@ -58,6 +61,7 @@ pub fn settings(look: Look, zone: TimeZone, remote: bool, emulator: Emulator) ->
         proposed: ME.to_owned(),
         look,
         zone,
+        keys: Keymap::default(),
         remote,
         emulator,
         meter_hz: None,
@@ -75,7 +79,7 @@ pub fn run(begin: Begin) -> anyhow::Result<Exit> {
         None => (TimeOfShow::Usual(Clock::start()), TimeZone::system()),
     };
     let settings = settings(begin.look, zone, over_ssh(variable), Emulator::detect(variable));
-    let settings = Settings { meter_hz: begin.meter_hz, ..settings };
+    let settings = Settings { meter_hz: begin.meter_hz, keys: begin.keys, ..settings };
     // Nothing of a demonstration is worth keeping, least of all a file.
     let nowhere = OpenOptions::new().append(true).open("/dev/null").context("opening /dev/null")?;
     let mut screen = Screen::open(settings, true, variable("TERM").as_deref(), nowhere, time.now())?;

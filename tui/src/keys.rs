@@ -166,7 +166,7 @@ impl Decoder {
     }
 
     fn key(&mut self, code: Code, mods: Mods) {
-        self.out.push_back(Input::Key(Key { code, mods, kind: Kind::Press }));
+        self.out.push_back(Input::Key(Key { mods, ..Key::press(code) }));
     }
 
     fn ground(&mut self, byte: u8, mods: Mods) {

@@ -46,6 +46,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         return demo::run(demo::Begin {
             look: look(&args, &config),
             meter_hz: config.meter_hz,
+            keys: config.keys,
             stopped_at: args.demo_clock,
         });
     }
@@ -116,7 +117,8 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     if args.headless {
         return headless::run(session, name);
     }
-    run::run(session, run::Begin { look: look(&args, &config), meter_hz: config.meter_hz, name }, log)
+    let begin = run::Begin { look: look(&args, &config), meter_hz: config.meter_hz, keys: config.keys, name };
+    run::run(session, begin, log)
 }
 
 /// Why there can be no connections from that address.

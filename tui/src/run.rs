@@ -11,6 +11,7 @@ use mio::Token;
 use proto::id::Name;
 use proto::{Time, earliest};
 
+use crate::app::keymap::Keymap;
 use crate::app::model::Look;
 use crate::app::{Effect, Msg, Settings};
 use crate::exit::Exit;
@@ -25,6 +26,8 @@ pub struct Begin {
     pub look: Look,
     /// How often meters move, 0 to 30 times a second; none for what the line is good for.
     pub meter_hz: Option<u8>,
+    /// The keys, as the person wants them.
+    pub keys: Keymap,
     /// Whom to be where nobody knows us; none proposes what the system calls its user.
     pub name: Option<Name>,
 }
@@ -34,7 +37,11 @@ pub struct Begin {
 /// # Errors
 /// [`crate::terminal::NoScreen`] when there is no terminal to draw on; otherwise when the store or the poll fails.
 pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
-    let settings = Settings { meter_hz: begin.meter_hz, ..session.settings(begin.look, begin.name.as_ref()) };
+    let settings = Settings {
+        meter_hz: begin.meter_hz,
+        keys: begin.keys,
+        ..session.settings(begin.look, begin.name.as_ref())
+    };
     let term = std::env::var("TERM").ok();
     let mut screen = Screen::open(settings, session.is_known(), term.as_deref(), log, session.now())?;
     screen.register(session.registry(), TERMINAL, SIGNALS).context("listening to the terminal")?;

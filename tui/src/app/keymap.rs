@@ -6,6 +6,14 @@ use crate::keys::{Code, Key, Kind, Mods};
 use super::contacts::Step;
 use super::input::Edit;
 
+mod act;
+mod bound;
+mod layout;
+pub mod text;
+
+pub use act::Act;
+pub use bound::{Binding, Hint, Keymap, Wrong};
+
 /// Where a key counts. Several places can be active at once; the more particular one wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -49,94 +57,48 @@ impl Place {
         (Self::Incoming, "When somebody calls"),
         (Self::Consent, "Asked about an unencrypted call"),
     ];
-}
 
-/// What a key does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// Open or close the help.
-    Help,
-    /// The other pane.
-    OtherPane,
-    /// Mute or unmute.
-    Mute,
-    /// Hang up, stop calling, or decline.
-    HangUp,
-    /// Open or close the call view, or bring the incoming call to the front.
-    CallView,
-    /// Paint everything anew.
-    Redraw,
-    /// Stop the program until it is continued.
-    Suspend,
-    /// ^C: the second one quits.
-    Interrupt,
-    /// Quit; asks in a call.
-    Quit,
-    /// Move in the list.
-    Move(Step),
-    /// Write to the selected contact, or accept the selected request.
-    Open,
-    /// Call all that are marked, or else the selected contact.
-    Call,
-    /// Mark the selected contact for a call of several, or take the mark back.
-    Mark,
-    /// Take all marks back.
-    Unmark,
-    /// Open the window to add a contact.
-    Add,
-    /// Accept the selected request.
-    Accept,
-    /// Remove the selected contact or reject the selected request.
-    Remove,
-    /// Take the removal back.
-    Undo,
-    /// Put the selected contact first, or no longer.
-    Favourite,
-    /// Give the selected contact a name of our own.
-    Rename,
-    /// Go to the next contact who wrote something unread.
-    NextUnread,
-    /// Send, join, ask, go on: the one thing the line or window is for.
-    Go,
-    /// A new line in the message.
-    NewLine,
-    /// Back to the list, or close the window.
-    Back,
-    /// Edit the line.
-    Edit(Edit),
-    /// Scroll the chat by half a page.
-    Scroll {
-        /// Towards the older lines.
-        up: bool,
-    },
-    /// Answer the call.
-    Answer {
-        /// With the microphone off.
-        muted: bool,
-    },
-    /// Decline it.
-    Decline,
-    /// Decline it and write to the caller.
-    DeclineAndWrite,
-    /// Stop the bell, let it ring.
-    Silence,
-    /// Choose another member of the call.
-    Choose {
-        /// The next one, rather than the one before.
-        down: bool,
-    },
-    /// Play the chosen one louder.
-    Louder,
-    /// Play the chosen one quieter.
-    Quieter,
-    /// Say the last ten seconds again, or stop that.
-    SayAgain(bool),
-    /// Keep the call in a file, or end that.
-    Record,
-    /// Do what was asked for although it is not encrypted, now and later.
-    Consent,
-    /// Make a link to hand out.
-    OwnLink,
+    /// Places that count at the same time, besides [`Place::Anywhere`], which always does.
+    const TOGETHER: [&[Self]; 6] = [
+        &[Self::Marked, Self::List],
+        &[Self::Message, Self::Edit],
+        &[Self::Again, Self::Call],
+        &[Self::Add, Self::Edit],
+        &[Self::Rename, Self::Edit],
+        &[Self::Welcome, Self::Edit],
+    ];
+
+    /// Its table below `[keys]` in the configuration; what counts anywhere is in `[keys]` itself.
+    pub const fn table(self) -> &'static str {
+        match self {
+            Self::Anywhere => "",
+            Self::List | Self::Marked => "list",
+            Self::Message => "message",
+            Self::Edit => "edit",
+            Self::Call | Self::Again => "call",
+            Self::Incoming => "incoming",
+            Self::Consent => "consent",
+            Self::Add => "add",
+            Self::Rename => "rename",
+            Self::Welcome => "welcome",
+            Self::Stop => "stop",
+            Self::Help => "help-page",
+        }
+    }
+
+    /// Whether letters are text there (or may be, since it counts where they are): none of them can be a command.
+    pub fn is_text(self) -> bool {
+        self == Self::Anywhere
+            || Self::TOGETHER.iter().any(|all| all.contains(&self) && all.contains(&Self::Edit))
+    }
+
+    /// Whether both can count at the same time.
+    pub fn meets(self, other: Self) -> bool {
+        self == other
+            || self == Self::Anywhere
+            || other == Self::Anywhere
+            || Self::TOGETHER.iter().any(|all| all.contains(&self) && all.contains(&other))
+    }
 }
 
 /// One row of the table.
@@ -154,52 +116,22 @@ pub struct Row {
     pub help: &'static str,
     /// What they do, for the footer; empty rows are not in it.
     pub hint: &'static str,
+    /// The help tells of the next row's key, too.
+    pub pair: bool,
 }
 
-/// The row that `key` means, looking through `places` in order.
-pub fn meaning(key: Key, places: &[Place]) -> Option<&'static Row> {
-    let pressed = Key { kind: Kind::Press, ..key };
-    let at = |place: &Place| TABLE.iter().find(|row| row.place == *place && row.keys.contains(&pressed));
-    places.iter().find_map(at)
-}
+impl Row {
+    const fn with_next(self) -> Self {
+        Self { pair: true, ..self }
+    }
 
-/// The rows of a place that the help lists.
-pub fn listed(place: Place) -> impl Iterator<Item = &'static Row> {
-    TABLE.iter().filter(move |row| row.place == place && !row.help.is_empty())
-}
-
-/// The words of the footer for these places, in the order of the table.
-pub fn hints(places: &[Place]) -> Vec<(&'static str, &'static str)> {
-    let rows = places.iter().flat_map(|place| TABLE.iter().filter(move |row| row.place == *place));
-    let mut hints: Vec<(&str, &str)> = Vec::new();
-    for (key, hint) in rows.filter(|row| !row.hint.is_empty()).map(|row| (first_key(row.shown), row.hint)) {
-        // What a key means in the more particular place hides what it means in the other.
-        if !hints.iter().any(|(other, _)| *other == key) {
-            hints.push((key, hint));
+    /// Its name in the configuration: the table below `[keys]`, and the action.
+    pub fn name(&self) -> String {
+        match self.place.table() {
+            "" => self.act.name().to_owned(),
+            table => format!("{table}.{}", self.act.name()),
         }
     }
-    hints
-}
-
-/// The row of a place that the footer names by this key.
-pub fn hinted(place: Place, key: &str) -> Option<&'static Row> {
-    TABLE.iter().find(|row| row.place == place && !row.hint.is_empty() && first_key(row.shown) == key)
-}
-
-fn first_key(shown: &'static str) -> &'static str {
-    shown.split(" or ").next().unwrap_or(shown)
-}
-
-/// The keys as the README shows them, in Markdown.
-pub fn readme_table() -> String {
-    let mut text = String::from("| where | key | what it does |\n| --- | --- | --- |\n");
-    for (place, heading) in Place::LISTED {
-        for row in listed(place) {
-            let keys = row.shown.split(" or ").map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-            text.push_str(&format!("| {} | {keys} | {} |\n", heading.to_lowercase(), row.help));
-        }
-    }
-    text
 }
 
 const fn row(
@@ -210,7 +142,7 @@ const fn row(
     help: &'static str,
     hint: &'static str,
 ) -> Row {
-    Row { keys, shown, place, act, help, hint }
+    Row { keys, shown, place, act, help, hint, pair: false }
 }
 
 const fn code(code: Code) -> Key {
@@ -222,7 +154,7 @@ const fn ch(c: char) -> Key {
 }
 
 const fn held(code: Code, mods: Mods) -> Key {
-    Key { code, mods, kind: Kind::Press }
+    Key { code, mods, kind: Kind::Press, base: None }
 }
 
 /// Every key. The order is that of the help and, within a place, of the footer.
@@ -245,7 +177,8 @@ pub const TABLE: &[Row] = &{
         row(&[ch('n')], "n", List, Act::NextUnread, "next who wrote", ""),
         row(&[ch('f')], "f", List, Act::Favourite, "keep first, or not", ""),
         row(&[ch('R')], "R", List, Act::Rename, "call them otherwise", ""),
-        row(&[ch('j'), code(Code::Down)], "j or k", List, Act::Move(Step::Down), "down, up (arrows too)", ""),
+        row(&[ch('j'), code(Code::Down)], "j or k", List, Act::Move(Step::Down), "down, up (arrows too)", "")
+            .with_next(),
         row(&[ch('k'), code(Code::Up)], "k", List, Act::Move(Step::Up), "", ""),
         row(
             &[ch('g'), code(Code::Home)],
@@ -254,12 +187,13 @@ pub const TABLE: &[Row] = &{
             Act::Move(Step::First),
             "to the first, the last",
             "",
-        ),
+        )
+        .with_next(),
         row(&[ch('G'), code(Code::End)], "G", List, Act::Move(Step::Last), "", ""),
         row(&[code(Code::PageUp)], "PgUp", List, Act::Scroll { up: true }, "", ""),
         row(&[code(Code::PageDown)], "PgDn", List, Act::Scroll { up: false }, "", ""),
         row(&[ch('q')], "q", List, Act::Quit, "quit (asks in a call)", ""),
-        row(&[ch('?')], "?", List, Act::Help, "", ""),
+        row(&[ch('?')], "?", List, Act::Help, "", "help"),
         //
         row(&[code(Code::Enter)], "Enter", Message, Act::Go, "send", "send"),
         row(&[held(Code::Enter, Mods::ALT)], "Alt-Enter", Message, Act::NewLine, "new line", "new line"),
@@ -296,9 +230,10 @@ pub const TABLE: &[Row] = &{
         row(&[code(Code::Esc)], "Esc", Again, Act::SayAgain(false), "", "stop saying again"),
         //
         row(&[ch('t')], "t", Call, Act::Mute, "mute, unmute", "mute"),
-        row(&[ch('j'), code(Code::Down)], "j or k", Call, Act::Choose { down: true }, "choose a member", ""),
+        row(&[ch('j'), code(Code::Down)], "j or k", Call, Act::Choose { down: true }, "choose a member", "")
+            .with_next(),
         row(&[ch('k'), code(Code::Up)], "k", Call, Act::Choose { down: false }, "", ""),
-        row(&[ch('+'), ch('=')], "+ or -", Call, Act::Louder, "louder, quieter", "louder"),
+        row(&[ch('+'), ch('=')], "+ or -", Call, Act::Louder, "louder, quieter", "louder").with_next(),
         row(&[ch('-')], "-", Call, Act::Quieter, "", "quieter"),
         row(
             &[ch('m'), code(Code::Esc), code(Code::Tab)],
@@ -311,7 +246,7 @@ pub const TABLE: &[Row] = &{
         row(&[ch('x')], "x", Call, Act::HangUp, "hang up", "hang up"),
         row(&[ch('r')], "r", Call, Act::SayAgain(true), "say the last 10 s again", "say again"),
         row(&[ch('R')], "R", Call, Act::Record, "record, stop recording", ""),
-        row(&[ch('?')], "?", Call, Act::Help, "", ""),
+        row(&[ch('?')], "?", Call, Act::Help, "", "help"),
         row(&[ch('q')], "q", Call, Act::Quit, "", ""),
         //
         row(
@@ -385,63 +320,4 @@ pub const TABLE: &[Row] = &{
 };
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_means_one_thing_in_a_place() {
-        for (at, row) in TABLE.iter().enumerate() {
-            for key in row.keys {
-                let again =
-                    TABLE[..at].iter().find(|other| other.place == row.place && other.keys.contains(key));
-                assert!(again.is_none(), "{key:?} means two things in {:?}", row.place);
-            }
-        }
-    }
-
-    /// A prefix of tmux or screen, flow control, or another key in disguise would never arrive or surprise.
-    #[test]
-    fn keys_that_do_not_arrive_are_not_used() {
-        for row in TABLE.iter().filter(|row| row.place != Place::Edit) {
-            for c in ['a', 'b', 's', 'q', 'h', 'i', 'j', 'm'] {
-                assert!(!row.keys.contains(&Key::ctrl(c)), "^{c} in {:?}", row.place);
-            }
-        }
-    }
-
-    #[test]
-    fn letters_never_act_while_text_is_written() {
-        for row in TABLE {
-            let text = matches!(
-                row.place,
-                Place::Anywhere | Place::Message | Place::Edit | Place::Add | Place::Rename | Place::Welcome
-            );
-            for key in row.keys {
-                assert!(!text || key.typed().is_none(), "{key:?} acts in {:?}", row.place);
-            }
-        }
-    }
-
-    /// Two columns of help stand side by side on 80 columns.
-    #[test]
-    fn the_help_has_room_for_its_words() {
-        for (place, _) in Place::LISTED {
-            for row in listed(place) {
-                assert!(row.shown.len() <= 10 && row.help.len() <= 25, "{}: {}", row.shown, row.help);
-            }
-        }
-    }
-
-    #[test]
-    fn the_readme_lists_the_keys() {
-        let readme = include_str!("../../../README.md");
-        let section =
-            readme.split("<!-- keys -->\n").nth(1).expect("README.md has a section between key marks");
-        assert_eq!(
-            section,
-            readme_table(),
-            "README.md: put this table between its key marks\n{}",
-            readme_table()
-        );
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@ use super::contacts::{Contacts, is_guest};
 use super::echoes::Echoes;
 use super::emulator::Emulator;
 use super::input::Editor;
-use super::keymap::Place;
+use super::keymap::{Keymap, Place};
 use super::popup::{Consent, Notice, Popup};
 use super::tools::Tools;
 
@@ -87,6 +87,8 @@ pub struct Settings {
     pub look: Look,
     /// Where the clock on the wall hangs.
     pub zone: TimeZone,
+    /// The keys, as the person wants them.
+    pub keys: Keymap,
     /// The bytes go over a network (SSH): meters move less often.
     pub remote: bool,
     /// The terminal.

@@ -10,6 +10,7 @@ use proto::wire::record::{Presence, Standing};
 use proto::{Now, Safe, Time, Wall};
 
 use super::emulator::Emulator;
+use super::keymap::Keymap;
 use super::model::{Glyphs, Look};
 use super::{Effect, Model, Msg, Settings, update};
 use crate::keys::{Code, Input, Key};
@@ -37,6 +38,7 @@ impl Story {
             proposed: "alice".to_owned(),
             look,
             zone: TimeZone::UTC,
+            keys: Keymap::default(),
             remote: false,
             emulator: Emulator { strings: true, links: true, ..Emulator::default() },
             meter_hz: None,

@@ -75,10 +75,10 @@ fn tilde(number: u32) -> Option<Code> {
 
 fn key(params: &Params, last: u8) -> Option<Key> {
     match last {
-        b'Z' => Some(Key { code: Code::Tab, mods: Mods::SHIFT, kind: Kind::Press }),
-        b'u' => kitty(params),
+        b'Z' => Some(Key { mods: Mods::SHIFT, ..Key::press(Code::Tab) }),
+        b'u' => numbered(params.number(0)?, params.part(0, 1).or_else(|| params.number(2)), params),
         // xterm's modifyOtherKeys: CSI 27 ; modifiers ; character ~
-        b'~' if params.number(0) == Some(27) => character(params.number(2)?, params, None),
+        b'~' if params.number(0) == Some(27) => numbered(params.number(2)?, None, params),
         b'~' => with_modifiers(tilde(params.number(0)?)?, params),
         // With parameters this is a cursor position report, not F3.
         b'R' if !params.is_empty() => None,
@@ -88,12 +88,13 @@ fn key(params: &Params, last: u8) -> Option<Key> {
 
 fn with_modifiers(code: Code, params: &Params) -> Option<Key> {
     let (mods, kind) = params.modifiers()?;
-    Some(Key { code, mods, kind })
+    Some(Key { code, mods, kind, base: None })
 }
 
-/// `CSI code:shifted:base ; modifiers:kind ; text u`
-fn kitty(params: &Params) -> Option<Key> {
-    let named = match params.number(0)? {
+/// `CSI code:shifted:base ; modifiers:kind ; text u`, and the older `CSI 27 ; modifiers ; code ~`: the key is a number,
+/// and `shifted` what it types with Shift held, where the terminal says so.
+fn numbered(number: u32, shifted: Option<u32>, params: &Params) -> Option<Key> {
+    let named = match number {
         9 => Code::Tab,
         13 | 57_414 => Code::Enter,
         27 => Code::Esc,
@@ -118,7 +119,7 @@ fn kitty(params: &Params) -> Option<Key> {
         57_426 => Code::Delete,
         // Lock, media and modifier keys.
         57_344..=63_743 => return None,
-        n => return character(n, params, params.part(0, 1).or_else(|| params.number(2))),
+        n => return character(n, params, shifted),
     };
     with_modifiers(named, params)
 }
@@ -127,6 +128,7 @@ fn kitty(params: &Params) -> Option<Key> {
 fn character(number: u32, params: &Params, shifted: Option<u32>) -> Option<Key> {
     let (mut mods, kind) = params.modifiers()?;
     let mut c = char::from_u32(number).filter(|c| !c.is_control())?;
+    let base = params.part(0, 2).and_then(char::from_u32).filter(|base| !base.is_control() && *base != c);
     if mods.ctrl {
         c = c.to_ascii_lowercase();
     } else if mods.shift {
@@ -134,7 +136,7 @@ fn character(number: u32, params: &Params, shifted: Option<u32>) -> Option<Key> 
         c = typed.unwrap_or_else(|| c.to_uppercase().next().unwrap_or(c));
         mods.shift = false;
     }
-    Some(Key { code: Code::Char(c), mods, kind })
+    Some(Key { code: Code::Char(c), mods, kind, base })
 }
 
 fn small(number: u32) -> u8 {

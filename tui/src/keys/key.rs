@@ -21,12 +21,15 @@ pub struct Key {
     pub mods: Mods,
     /// Down, repeated or up. Terminals without the kitty keyboard protocol only ever say `Press`.
     pub kind: Kind,
+    /// What the key would type in the US layout, where the terminal says so (kitty keyboard protocol) and it is not
+    /// what it types.
+    pub base: Option<char>,
 }
 
 impl Key {
     /// A plain press.
     pub const fn press(code: Code) -> Self {
-        Self { code, mods: Mods::NONE, kind: Kind::Press }
+        Self { code, mods: Mods::NONE, kind: Kind::Press, base: None }
     }
 
     /// A press of a character key.
@@ -36,12 +39,12 @@ impl Key {
 
     /// A press of Ctrl and a letter.
     pub const fn ctrl(c: char) -> Self {
-        Self { code: Code::Char(c), mods: Mods::CTRL, kind: Kind::Press }
+        Self { mods: Mods::CTRL, ..Self::char(c) }
     }
 
     /// A press of Alt and `code`.
     pub const fn alt(code: Code) -> Self {
-        Self { code, mods: Mods::ALT, kind: Kind::Press }
+        Self { mods: Mods::ALT, ..Self::press(code) }
     }
 
     /// The character this key types into a text, if it types one.

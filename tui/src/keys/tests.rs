@@ -18,7 +18,12 @@ fn decode(pieces: &[&[u8]]) -> Vec<Input> {
 }
 
 fn with(code: Code, mods: Mods) -> Input {
-    Input::Key(Key { code, mods, kind: Kind::Press })
+    Input::Key(Key { mods, ..Key::press(code) })
+}
+
+/// A key of another layout, of which the terminal says where it is.
+fn based(c: char, base: char, mods: Mods) -> Input {
+    Input::Key(Key { mods, base: Some(base), ..Key::char(c) })
 }
 
 fn plain(code: Code) -> Input {
@@ -31,8 +36,8 @@ fn typed(text: &str) -> Vec<Input> {
 
 /// What a terminal may send, and what it must become.
 fn table() -> Vec<(&'static [u8], Vec<Input>)> {
-    let release = |code| Input::Key(Key { code, mods: Mods::NONE, kind: Kind::Release });
-    let repeat = |code| Input::Key(Key { code, mods: Mods::NONE, kind: Kind::Repeat });
+    let release = |code| Input::Key(Key { kind: Kind::Release, ..Key::press(code) });
+    let repeat = |code| Input::Key(Key { kind: Kind::Repeat, ..Key::press(code) });
     let shift_alt = Mods { shift: true, alt: true, ctrl: false };
     vec![
         (b"a", typed("a")),
@@ -87,7 +92,15 @@ fn table() -> Vec<(&'static [u8], Vec<Input>)> {
         (b"\x1b[1;1:3A", vec![release(Code::Up)]),
         (b"\x1b[57441;2u", vec![]),
         (b"\x1b[97;9u", vec![]),
+        (b"\x1b[1089::99u", vec![based('с', 'c', Mods::NONE)]),
+        (b"\x1b[1089:1057:99;2u", vec![based('С', 'c', Mods::NONE)]),
+        (b"\x1b[1077::116;5u", vec![based('е', 't', Mods::CTRL)]),
+        (b"\x1b[116;5u", vec![with(Code::Char('t'), Mods::CTRL)]),
+        // xterm's older form of the same, which tmux passes on, too.
         (b"\x1b[27;5;116~", vec![with(Code::Char('t'), Mods::CTRL)]),
+        (b"\x1b[27;3;13~", vec![with(Code::Enter, Mods::ALT)]),
+        (b"\x1b[27;2;9~", vec![with(Code::Tab, Mods::SHIFT)]),
+        (b"\x1b[27;2;65~", typed("A")),
         // Window focus.
         (b"\x1b[I", vec![Input::Focus(true)]),
         (b"\x1b[O", vec![Input::Focus(false)]),

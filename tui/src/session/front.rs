@@ -11,6 +11,7 @@ use proto::wire::record::Why;
 use super::{Session, Told};
 use crate::app::chat::{From as Author, Line, Sent};
 use crate::app::emulator::Emulator;
+use crate::app::keymap::Keymap;
 use crate::app::model::{Look, over_ssh};
 use crate::app::{Msg, Settings};
 use crate::store::{ChatLine, Fate};
@@ -31,6 +32,7 @@ impl Session {
             proposed: proposed.unwrap_or_default(),
             look,
             zone: TimeZone::system(),
+            keys: Keymap::default(),
             remote: over_ssh(variable),
             emulator: Emulator::detect(variable),
             meter_hz: None,

@@ -3,7 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::app::keymap::{Place, listed};
+use std::borrow::Cow;
+
+use crate::app::Model;
+use crate::app::keymap::Place;
 
 use super::text;
 use super::theme::Theme;
@@ -15,10 +18,11 @@ const KEY_COLUMNS: u16 = 11;
 const TWO_COLUMNS: u16 = 70;
 
 /// A heading or a key with its words.
-type Row = (&'static str, Option<&'static str>);
+type Row = (Cow<'static, str>, Option<&'static str>);
 
-pub(super) fn help(scroll: usize, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let blocks: Vec<Vec<Row>> = Place::LISTED.iter().map(|(place, heading)| block(*place, heading)).collect();
+pub(super) fn help(model: &Model, scroll: usize, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let blocks: Vec<Vec<Row>> =
+        Place::LISTED.iter().map(|(place, heading)| block(model, *place, heading)).collect();
     if area.width < TWO_COLUMNS {
         let rows: Vec<Row> = blocks.concat();
         let top = scroll.min(rows.len().saturating_sub(usize::from(area.height)));
@@ -35,9 +39,9 @@ pub(super) fn help(scroll: usize, area: Rect, buf: &mut Buffer, theme: Theme) {
     column(&cut(&second), Rect { x: area.x + half, width: area.width - half, ..area }, buf, theme);
 }
 
-fn block(place: Place, heading: &'static str) -> Vec<Row> {
-    let rows = listed(place).map(|row| (row.shown, Some(row.help)));
-    core::iter::once((heading, None)).chain(rows).collect()
+fn block(model: &Model, place: Place, heading: &'static str) -> Vec<Row> {
+    let rows = model.settings.keys.listed(place).map(|(shown, row)| (shown, Some(row.help)));
+    core::iter::once((Cow::Borrowed(heading), None)).chain(rows).collect()
 }
 
 fn column(rows: &[Row], area: Rect, buf: &mut Buffer, theme: Theme) {

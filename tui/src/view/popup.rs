@@ -20,7 +20,7 @@ pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) 
         cursor = Some(match popup {
             Popup::Help { scroll } => {
                 let inside = window(area, (area.width - 2).min(90), area.height, "Keys", buf, theme);
-                help::help(*scroll, inside, buf, theme);
+                help::help(model, *scroll, inside, buf, theme);
                 None
             }
             Popup::Add(add) => add_contact(model, add, area, buf, theme),

@@ -41,7 +41,7 @@ pub(super) fn on_input(model: &mut Model, input: Input, effects: &mut Vec<Effect
 }
 
 fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
-    let row = keymap::meaning(key, model.places());
+    let row = model.settings.keys.meaning(key, model.places());
     // What was meant for the list must not answer the window that has just covered it.
     if let Some(place) = model.guarded()
         && row.is_none_or(|row| row.place == place)
