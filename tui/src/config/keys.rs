@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn keys_are_named_alone_in_lists_and_not_at_all() {
-        let text = "[keys]\nmute = \"ctrl-n\"\nlist.mark = \"none\"\n[keys.call]\nrecord = [\"f9\", \"o\"]\n";
+        let text = "[keys]\nmute = \"ctrl-n\"\nlist.mark = \"none\"\n[keys.call]\nrecord = [\"f9\", \"8\"]\n";
         let keys = read(text).unwrap();
         let all = |act, place| keys.key(act, &[place]);
         assert_eq!(all(Act::Mute, Place::Anywhere).as_deref(), Some("^N"));
