@@ -91,7 +91,7 @@ const CRATES: &[Crate] = &[
             unicode-segmentation unicode-width zeroize",
         tests: "hound insta portable-pty proptest vt100",
         floors: &[
-            &["keys", "limits", "target", "exit"],
+            &["keys", "limits", "target", "exit", "control"],
             &["app", "clock"],
             &["view", "prose", "args"],
             &[
@@ -107,7 +107,7 @@ const CRATES: &[Crate] = &[
             ],
             &["known", "store", "server_link", "peers"],
             &["visit"],
-            &["session", "screen"],
+            &["session", "screen", "remote"],
             &["run", "linear", "demo", "headless", "invite", "talk", "doctor"],
             &["main"],
         ],

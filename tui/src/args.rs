@@ -11,9 +11,11 @@ use proto::media::processing::{Wish, Wishes};
 use crate::target::{Protocol, Target};
 
 mod doctor;
+mod remote;
 mod talk;
 
 pub use doctor::{Doctor, Echo};
+pub use remote::{Mute, Ptt, Status};
 pub use talk::{Answer, Away, Call, Pipes};
 
 /// Voice calls and chat for people who live in terminals.
@@ -114,13 +116,25 @@ pub enum Act {
     /// Call somebody, or several at once: by the sound card, or from and to files and pipes
     #[command(after_help = talk::AFTER)]
     Call(Call),
-    /// Wait for calls and answer them: by the sound card, or from and to files and pipes
+    /// Answer the call that rings in the running tincan; if none runs, wait for calls and answer them: by the sound card, or from and to files and pipes
     #[command(after_help = talk::AFTER)]
     Answer(Answer),
     /// Record three seconds, play them back, then call the server's echo
     Echo(Echo),
     /// Look at what a call needs of this machine, and say what to do about what fails
     Doctor(Doctor),
+    /// Mute the microphone of the running tincan, or take that back
+    #[command(after_help = remote::AFTER)]
+    Mute(Mute),
+    /// Hang up in the running tincan, stop calling, or decline
+    #[command(after_help = remote::AFTER)]
+    Hangup,
+    /// Press to talk in the running tincan, or let go; needs transmit = "ptt" there
+    #[command(after_help = remote::AFTER)]
+    Ptt(Ptt),
+    /// Tell how the running tincan is
+    #[command(after_help = remote::AFTER)]
+    Status(Status),
     /// Print a link that makes whoever uses it your contact
     Invite,
     /// Read the configuration file and say what is wrong with it

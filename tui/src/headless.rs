@@ -3,6 +3,7 @@
 //!
 //! Commands wait until the login is done, so that a script can be piped in; the end of input quits.
 
+mod asked;
 mod call;
 mod commands;
 mod events;
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use self::commands::{Record, Wish, parse};
 use self::events::Reporter;
 use crate::arrival::Arrival;
+use crate::control::{Reply, Request, Visitor, refused};
 use crate::exit::Exit;
 use crate::lines::{Line, read_lines};
 use crate::session::{Session, Told};
@@ -94,9 +96,38 @@ impl Headless {
         }
         match told {
             Told::Client(event) => return self.react(event),
+            Told::Asked(who, request) => self.asked(*who, *request)?,
             Told::Trouble(_) | Told::Sound(_) | Told::Volume(..) | Told::Server(_) => {}
         }
         Ok(None)
+    }
+
+    /// Another program of the user asks for something.
+    fn asked(&mut self, who: Visitor, request: Request) -> anyhow::Result<()> {
+        let reply = match request {
+            Request::Mute(to) => {
+                let mute = to.from(self.reporter.muted);
+                self.session.sound(SoundCommand::Mute(mute));
+                self.reporter.muted = mute;
+                Reply::Done(if mute { "muted" } else { "not muted" }.to_owned())
+            }
+            Request::Answer | Request::HangUp => match self.reporter.call_command(request) {
+                Ok((command, words)) => {
+                    self.session.command(command)?;
+                    Reply::Done(words.to_owned())
+                }
+                Err(why) => refused("no_call", why),
+            },
+            Request::Talk(_) => refused("no_ptt", "without a screen there is no push-to-talk: mute instead"),
+            Request::Status => {
+                let server = self.session.address().to_string();
+                Reply::Status(Box::new(self.reporter.control_status(server)))
+            }
+            // The session answers it.
+            Request::Invite => refused("unknown", "a link is made by the session"),
+        };
+        self.session.answer(who, &reply);
+        Ok(())
     }
 
     fn react(&mut self, event: &Event) -> anyhow::Result<Option<Exit>> {

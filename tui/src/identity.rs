@@ -12,7 +12,8 @@
 //! Directories are 0700 and files 0600, whatever the umask says.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -35,8 +36,8 @@ pub struct Profile {
 pub enum Opened {
     /// It is ours until it is dropped.
     Ours(Profile),
-    /// Another client runs on it; its socket, if it has one.
-    Taken(Option<PathBuf>),
+    /// Another client runs on it.
+    Taken,
 }
 
 impl Profile {
@@ -49,14 +50,10 @@ impl Profile {
         let path = dir.join("lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut lock = options.open(&path).with_context(|| format!("opening {}", path.display()))?;
+        let lock = options.open(&path).with_context(|| format!("opening {}", path.display()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Opened::Ours(Self { dir: dir.to_owned(), lock })),
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                lock.read_to_string(&mut text).with_context(|| format!("reading {}", path.display()))?;
-                Ok(Opened::Taken((!text.is_empty()).then(|| PathBuf::from(text))))
-            }
+            Err(TryLockError::WouldBlock) => Ok(Opened::Taken),
             Err(TryLockError::Error(why)) => Err(why).with_context(|| format!("locking {}", path.display())),
         }
     }
@@ -133,6 +130,13 @@ impl Profile {
     }
 }
 
+/// Where the client asks to be asked that runs with the profile in `dir`, or did: whether it still does is known by
+/// asking. Looking takes nothing from a client that starts meanwhile, as locking would.
+pub fn announced(dir: &Path) -> Option<PathBuf> {
+    let text = fs::read(dir.join("lock")).ok().filter(|text| !text.is_empty())?;
+    Some(PathBuf::from(std::ffi::OsString::from_vec(text)))
+}
+
 /// The profile of who named none: `$XDG_DATA_HOME/tincan`.
 ///
 /// # Errors
@@ -190,7 +194,7 @@ mod tests {
     fn ours(dir: &Path) -> Profile {
         match Profile::open(dir).unwrap() {
             Opened::Ours(profile) => profile,
-            Opened::Taken(socket) => panic!("taken: {socket:?}"),
+            Opened::Taken => panic!("taken"),
         }
     }
 
@@ -240,12 +244,12 @@ mod tests {
     fn a_profile_has_one_client_and_says_where_it_is() {
         let scratch = Scratch::new("lock");
         let mut first = ours(scratch.path());
-        assert!(matches!(Profile::open(scratch.path()).unwrap(), Opened::Taken(None)));
+        assert!(matches!(Profile::open(scratch.path()).unwrap(), Opened::Taken));
+        assert_eq!(announced(scratch.path()), None);
         first.announce(Some(Path::new("/run/some.sock"))).unwrap();
-        match Profile::open(scratch.path()).unwrap() {
-            Opened::Taken(Some(socket)) => assert_eq!(socket, Path::new("/run/some.sock")),
-            other @ (Opened::Ours(_) | Opened::Taken(_)) => panic!("{other:?}"),
-        }
+        assert_eq!(announced(scratch.path()), Some("/run/some.sock".into()));
+        first.announce(None).unwrap();
+        assert_eq!((announced(scratch.path()), announced(Path::new("no/such/place"))), (None, None));
         drop(first);
         ours(scratch.path());
     }

@@ -1,21 +1,23 @@
 //! `tincan invite`: asks the running client for a link, or logs in, makes one and leaves.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use proto::client::{Command, Event};
 
+use crate::control::{Request, refused};
 use crate::exit::Exit;
 use crate::identity::Opened;
 use crate::limits::{FIRST_TRIES_MAX, INVITE_TIME_MAX};
+use crate::remote::{Form, try_ask};
 use crate::session::{Begin, Session, Told};
-use crate::visit::ask_for_invite;
 
-/// Prints a link.
+/// Prints a link of the profile in `dir`, or has the client print one that runs with it.
 ///
 /// # Errors
 /// When the running client refuses, or something of the profile fails.
-pub fn run(opened: Opened, begin: Begin) -> anyhow::Result<Exit> {
+pub fn run(dir: &Path, opened: Opened, begin: Begin) -> anyhow::Result<Exit> {
     match opened {
         Opened::Ours(profile) => {
             let mut session = Session::open(profile, begin)?;
@@ -23,8 +25,10 @@ pub fn run(opened: Opened, begin: Begin) -> anyhow::Result<Exit> {
             session.close()?;
             Ok(exit)
         }
-        Opened::Taken(Some(socket)) => print(&ask_for_invite(&socket)?),
-        Opened::Taken(None) => bail!("another tincan runs with this profile; make the invite in it"),
+        Opened::Taken => {
+            let asked = try_ask(dir, Request::Invite, Form::Words)?;
+            asked.context("another tincan runs with this profile and cannot be asked: make the invite in it")
+        }
     }
 }
 
@@ -49,6 +53,10 @@ fn react(session: &mut Session, told: &Told, tries: u32) -> anyhow::Result<Optio
         Told::Trouble(why) if tries >= FIRST_TRIES_MAX => {
             complain(why)?;
             return Ok(Some(Exit::Unreachable));
+        }
+        Told::Asked(who, _) => {
+            session.answer(*who, &refused("failed", "this tincan only makes a link: it ends in a moment"));
+            return Ok(None);
         }
         Told::Trouble(_) | Told::Sound(_) | Told::Volume(..) | Told::Server(_) => return Ok(None),
     };

@@ -40,10 +40,14 @@ pub const HISTORY_LINES_MAX: usize = 500;
 pub const UNSAVED_TEXTS_MAX: usize = 64;
 /// Programs asking the running client for something at once.
 pub const VISITORS_MAX: usize = 8;
-/// Bytes of one request of theirs.
+/// Bytes of one request of theirs, with its end.
 pub const VISITOR_BYTES_MAX: usize = 256;
+/// Bytes of one answer: a call with 31 others is named in it.
+pub const ANSWER_BYTES_MAX: u64 = 16 << 10;
 /// How long a program that asks the running client for something waits for the answer.
-pub const VISIT_TIME_MAX: Duration = Duration::from_secs(15);
+pub const VISIT_TIME_MAX: Duration = Duration::from_secs(3);
+/// The same, where the client has to ask the server.
+pub const VISIT_SERVER_TIME_MAX: Duration = Duration::from_secs(15);
 /// Servers one profile remembers.
 pub const KNOWN_SERVERS_MAX: usize = 1_000;
 /// Bytes of a text that are put into the terminal's clipboard: the longest message, and far below what any takes.

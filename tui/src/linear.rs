@@ -142,7 +142,9 @@ impl Linear {
         while let Some(told) = self.session.poll() {
             let exit = match &told {
                 Told::Client(event) => self.hopeless(event),
-                Told::Sound(_) | Told::Volume(..) | Told::Server(_) | Told::Trouble(_) => None,
+                Told::Sound(_) | Told::Volume(..) | Told::Server(_) | Told::Asked(..) | Told::Trouble(_) => {
+                    None
+                }
             };
             let effects = self.prose.tell(Msg::from(told), self.session.now());
             if let Some(exit) = self.obey(effects)?.or(exit) {
@@ -186,6 +188,7 @@ impl Linear {
                 Effect::Sound(command) => self.session.sound(command),
                 Effect::Volume { who, percent } => drop(self.session.volume(&who, percent)?),
                 Effect::Keep(who, personal) => self.session.keep(&who, &personal)?,
+                Effect::Reply(who, reply) => self.session.answer(who, &reply),
                 Effect::Record(with) => self.session.record(with.as_deref()),
                 Effect::History(who) => {
                     let lines = self.session.lines(&who)?;

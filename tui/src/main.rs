@@ -13,9 +13,11 @@ use proto::id::Name;
 use tincan_tui::app::{Glyphs, Look};
 use tincan_tui::args::{Act, Args};
 use tincan_tui::config::Config;
+use tincan_tui::control::Request;
 use tincan_tui::exit::Exit;
 use tincan_tui::identity::{Opened, Profile, default_profile};
 use tincan_tui::known::Known;
+use tincan_tui::remote::{self, Form};
 use tincan_tui::session::{Begin, Session};
 use tincan_tui::talk::{Talk, Wish};
 use tincan_tui::target::{Protocol, Target};
@@ -51,6 +53,9 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         });
     }
     let dir = args.profile.clone().map_or_else(default_profile, Ok)?;
+    if let Some(exit) = ask(&args, &dir)? {
+        return Ok(exit);
+    }
     let making_invite = matches!(args.act, Some(Act::Invite));
     let talk = talk(&args);
     if let Some(talk) = &talk {
@@ -97,7 +102,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     };
     let opened = Profile::open(&dir)?;
     if making_invite {
-        return invite::run(opened, begin);
+        return invite::run(&dir, opened, begin);
     }
     let Opened::Ours(profile) = opened else {
         anyhow::bail!(
@@ -121,6 +126,19 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     run::run(session, begin, log)
 }
 
+/// Asks a running client for what was typed, if that is for one; none when there is more to do.
+fn ask(args: &Args, dir: &Path) -> anyhow::Result<Option<Exit>> {
+    let Some(act) = &args.act else { return Ok(None) };
+    if let Act::Answer(answer) = act
+        && answer.is_bare()
+    {
+        return remote::try_ask(dir, Request::Answer, Form::Words);
+    }
+    let json = matches!(act, Act::Status(status) if status.json);
+    let form = if json { Form::Json } else { Form::Words };
+    act.asks().map(|request| remote::run(dir, request, form)).transpose()
+}
+
 /// Why there can be no connections from that address.
 fn foreign(bind: IpAddr) -> Option<String> {
     let why = socket::check_local(bind).err()?;
@@ -137,7 +155,7 @@ fn examine(args: &Args, config: &Config) -> anyhow::Result<Option<Exit>> {
     let (named, wanted): (_, fn(Choice) -> anyhow::Result<Exit>) = match &args.act {
         Some(Act::Doctor(wanted)) => (wanted.device.as_deref(), doctor::run),
         Some(Act::Echo(_)) => (None, doctor::echo),
-        Some(Act::Call(_) | Act::Answer(_) | Act::Invite | Act::CheckConfig) | None => return Ok(None),
+        _ => return Ok(None),
     };
     let choice = match Choice::parse(named.unwrap_or_else(|| device(args, config))) {
         Ok(choice) => choice,
@@ -157,7 +175,13 @@ fn talk(args: &Args) -> Option<Talk> {
             let (wish, name) = (Wish::Call(vec![Name::parse(ECHO).ok()?]), args.login.name.clone());
             return Some(Talk { wish, input: None, output: None, name });
         }
-        Act::Doctor(_) | Act::Invite | Act::CheckConfig => return None,
+        Act::Doctor(_)
+        | Act::Mute(_)
+        | Act::Hangup
+        | Act::Ptt(_)
+        | Act::Status(_)
+        | Act::Invite
+        | Act::CheckConfig => return None,
     };
     let flow = |text: &Option<String>| text.as_deref().map(Flow::parse);
     Some(Talk { wish, input: flow(&pipes.input), output: flow(&pipes.output), name: args.login.name.clone() })

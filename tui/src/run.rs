@@ -126,6 +126,7 @@ impl Run {
                 Some(Effect::Sound(command)) => self.session.sound(command),
                 Some(Effect::Volume { who, percent }) => drop(self.session.volume(&who, percent)?),
                 Some(Effect::Keep(who, personal)) => self.session.keep(&who, &personal)?,
+                Some(Effect::Reply(who, reply)) => self.session.answer(who, &reply),
                 Some(Effect::Record(with)) => self.session.record(with.as_deref()),
                 Some(Effect::Quit) => return Ok(Some(Exit::Ok)),
                 Some(Effect::History(who)) => {

@@ -161,6 +161,7 @@ impl Screen {
             | Effect::History(_)
             | Effect::Keep(..)
             | Effect::Record(_)
+            | Effect::Reply(..)
             | Effect::Quit => {
                 return Ok(Some(effect));
             }

@@ -24,6 +24,7 @@ use proto::plain::{PeerId, PeerInput, PeerOutput};
 use proto::{Now, Time, earliest};
 
 use crate::clock::{Clock, wait_for};
+use crate::control::{Reply, Request, Visitor, refused};
 use crate::identity::{Profile, draw};
 use crate::limits::{FAREWELL_TIME_MAX, HISTORY_LINES_MAX, UNSAVED_TEXTS_MAX};
 use crate::peers::{PeerEvent, Peers};
@@ -71,6 +72,8 @@ pub enum Told {
     Volume(Name, u16),
     /// The key of the server we are connected to, which the handshake has checked.
     Server(Fingerprint),
+    /// Somebody at the door wants something: to be answered with [`Session::answer`].
+    Asked(Visitor, Request),
     /// The connection failed: why, in a sentence. The machine tries again.
     Trouble(String),
 }
@@ -89,7 +92,7 @@ pub struct Session {
     spoken: Spoken,
     server_key: Option<Fingerprint>,
     /// Whom the next invites are for, in the order they were asked for; none is the user.
-    invites: VecDeque<Option<Token>>,
+    invites: VecDeque<Option<Visitor>>,
     /// Texts on their way into the outbox, by the screen's counter.
     unsaved: VecDeque<(u64, String)>,
     in_call: bool,
@@ -120,9 +123,7 @@ impl Session {
         let spoken = match begin.protocol {
             Protocol::Native => Spoken::native(&mut profile, &begin, poll.registry(), &waker, now)?,
             Protocol::Binary | Protocol::Text => {
-                // Nobody can be invited there.
-                profile.announce(None).context("taking the profile")?;
-                Spoken::plain(&profile, &begin, poll.registry(), &waker, now)?
+                Spoken::plain(&mut profile, &begin, poll.registry(), &waker, now)?
             }
         };
         let wake = Arc::clone(&waker);
@@ -212,6 +213,8 @@ impl Session {
     pub fn wait(&mut self, deadline: Option<Time>) -> anyhow::Result<Vec<Token>> {
         let peers = self.spoken.peers.as_ref().and_then(Peers::deadline);
         let own = earliest(peers, earliest(self.spoken.mind.deadline(), self.spoken.link.deadline()));
+        let asked = self.spoken.door.as_ref().filter(|door| door.is_asked());
+        let own = earliest(own, asked.map(|_| Time::ZERO));
         let due = if self.told.is_empty() { earliest(deadline, own) } else { Some(Time::ZERO) };
         match self.poll.poll(&mut self.events, wait_for(due, self.clock.now().mono)) {
             Ok(()) => {}
@@ -303,14 +306,30 @@ impl Session {
                 self.heard_from_agent(event);
             } else if let Some(event) = self.spoken.peers.as_mut().and_then(Peers::poll) {
                 self.heard_from_peer(&event);
-            } else if let Some(visitor) = self.spoken.door.as_mut().and_then(Door::poll) {
-                self.invites.push_back(Some(visitor));
-                self.spoken.mind.command(Command::Invite, self.now);
+            } else if let Some((visitor, request)) = self.spoken.door.as_mut().and_then(Door::poll) {
+                self.asked(visitor, request);
             } else if self.spoken.mind.deadline().is_some_and(|due| due <= self.now.mono) {
                 self.spoken.mind.timeout(self.now);
             } else {
                 return Ok(());
             }
+        }
+    }
+
+    /// A link comes from the machine; everything else is for whoever shows or tells the session.
+    fn asked(&mut self, visitor: Visitor, request: Request) {
+        if request == Request::Invite {
+            self.invites.push_back(Some(visitor));
+            self.spoken.mind.command(Command::Invite, self.now);
+        } else {
+            self.told.push_back(Told::Asked(visitor, request));
+        }
+    }
+
+    /// Answers [`Told::Asked`].
+    pub fn answer(&mut self, visitor: Visitor, reply: &Reply) {
+        if let Some(door) = &mut self.spoken.door {
+            door.answer(self.poll.registry(), visitor, reply);
         }
     }
 
@@ -452,18 +471,16 @@ impl Session {
     /// An invite, or why there is none, goes to whoever asked.
     fn hand_out(&mut self, event: Event) {
         let answer = if let Event::Invite(url) = &event {
-            Some(Ok(url.as_str()))
+            Some(Reply::Invite(url.clone()))
         } else if let Event::Refused { text, .. } = &event {
-            Some(Err(text.as_str()))
+            Some(refused("failed", text.as_str()))
         } else {
             None
         };
         if let Some(answer) = answer
             && let Some(Some(visitor)) = self.invites.pop_front()
-            && let Some(door) = &mut self.spoken.door
         {
-            door.answer(self.poll.registry(), visitor, answer);
-            return;
+            return self.answer(visitor, &answer);
         }
         self.told.push_back(Told::Client(event));
     }

@@ -9,7 +9,7 @@ use mio::{Interest, Token};
 use proto::id::Name;
 
 use crate::exit::Exit;
-use crate::session::Session;
+use crate::session::{Session, Told};
 use crate::signals::{Signal, Signals};
 
 mod errand;
@@ -86,7 +86,12 @@ impl Run {
                 return Ok(exit);
             }
             while let Some(told) = self.session.poll() {
-                self.errand.handle(&told, now);
+                if let Told::Asked(who, request) = told {
+                    let reply = self.errand.asked(request, now);
+                    self.session.answer(who, &reply);
+                } else {
+                    self.errand.handle(&told, now);
+                }
                 if let Some(exit) = self.carry_out()? {
                     return Ok(exit);
                 }

@@ -1,20 +1,28 @@
-//! The running client's own door: a 0600 socket by which `tincan invite` asks it for a link, since one profile has
-//! one client.
+//! The running client's own door: a 0600 socket by which programs of the same user ask it for something, since one
+//! profile has one client. The words are those of `control`, one line each way.
 //!
-//! One line in, `invite`; one line out, `ok tincan://...` or `error SENTENCE`.
+//! Nobody outside holds up the screen: nothing here waits, a visitor has one request under way, and whoever does not
+//! take their answer is shown out. Promises of bounds: [`VISITORS_MAX`] at once, of whom the oldest that wants
+//! nothing makes room; [`VISITOR_BYTES_MAX`] in a line; one request of each in a turn of the loop.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream as Blocking;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
+use serde_json::Value;
 
-use crate::limits::{VISIT_TIME_MAX, VISITOR_BYTES_MAX, VISITORS_MAX};
+use crate::control::{Reply, Request, Visitor, refused};
+use crate::limits::{ANSWER_BYTES_MAX, VISITOR_BYTES_MAX, VISITORS_MAX};
+
+mod peer;
 
 /// The door, and who stands in it.
 #[derive(Debug)]
@@ -22,15 +30,31 @@ pub struct Door {
     listener: UnixListener,
     path: PathBuf,
     first: usize,
-    visitors: BTreeMap<Token, Visitor>,
-    asked: VecDeque<Token>,
+    guests: BTreeMap<Token, Guest>,
+    /// Guests so far.
+    counted: u64,
+    asked: VecDeque<(Visitor, Request)>,
 }
 
+/// One connection.
 #[derive(Debug)]
-struct Visitor {
+struct Guest {
+    id: Visitor,
     stream: UnixStream,
     said: Vec<u8>,
-    asked: bool,
+    /// A request of theirs is not answered yet.
+    waits: bool,
+    /// They will say nothing more.
+    ended: bool,
+}
+
+/// What a guest says.
+enum Said {
+    /// Nothing yet.
+    Nothing,
+    Request(Request),
+    Nonsense(Reply),
+    Goodbye,
 }
 
 impl Door {
@@ -50,8 +74,8 @@ impl Door {
         let mut listener = UnixListener::bind(path)?;
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         registry.register(&mut listener, Token(first), Interest::READABLE)?;
-        let (visitors, asked) = (BTreeMap::new(), VecDeque::new());
-        Ok(Self { listener, path: path.to_owned(), first, visitors, asked })
+        let (guests, asked) = (BTreeMap::new(), VecDeque::new());
+        Ok(Self { listener, path: path.to_owned(), first, guests, counted: 0, asked })
     }
 
     /// Where it is.
@@ -64,52 +88,79 @@ impl Door {
         if token.0 == self.first {
             return self.let_in(registry);
         }
-        let Some(visitor) = self.visitors.get_mut(&token) else { return };
-        match visitor.listen() {
-            Some(true) if !visitor.asked => {
-                visitor.asked = true;
-                self.asked.push_back(token);
-            }
-            Some(_) => {}
-            None => self.show_out(registry, token),
-        }
+        self.listen(registry, token);
     }
 
     fn let_in(&mut self, registry: &Registry) {
         while let Ok((mut stream, _)) = self.listener.accept() {
-            let mut free = (self.first + 1..=self.first + VISITORS_MAX).map(Token);
-            // Beyond the limit the stream is dropped, which the visitor reads as the end.
-            let Some(token) = free.find(|token| !self.visitors.contains_key(token)) else { continue };
+            // The mode of the socket says so already; not every system heeds it.
+            if !peer::is_ours(stream.as_raw_fd()) {
+                continue;
+            }
+            let Some(token) = self.room(registry) else { continue };
             if registry.register(&mut stream, token, Interest::READABLE).is_ok() {
-                self.visitors.insert(token, Visitor { stream, said: Vec::new(), asked: false });
+                self.counted += 1;
+                let id = Visitor(self.counted);
+                self.guests.insert(token, Guest { id, stream, said: Vec::new(), waits: false, ended: false });
                 // The line may have come before the registration, and readiness is told once.
-                self.ready(registry, token);
+                self.listen(registry, token);
             }
         }
     }
 
-    fn show_out(&mut self, registry: &Registry, token: Token) {
-        if let Some(mut visitor) = self.visitors.remove(&token) {
-            let _ = registry.deregister(&mut visitor.stream);
+    /// A free place. Whoever came first and wants nothing makes room; none when all wait for an answer.
+    fn room(&mut self, registry: &Registry) -> Option<Token> {
+        let mut places = (self.first + 1..=self.first + VISITORS_MAX).map(Token);
+        if let Some(free) = places.find(|token| !self.guests.contains_key(token)) {
+            return Some(free);
+        }
+        let idle = self.guests.iter().filter(|(_, guest)| !guest.waits);
+        let (&oldest, _) = idle.min_by_key(|(_, guest)| guest.id)?;
+        self.show_out(registry, oldest);
+        Some(oldest)
+    }
+
+    fn listen(&mut self, registry: &Registry, token: Token) {
+        let Some(guest) = self.guests.get_mut(&token).filter(|guest| !guest.waits) else { return };
+        match guest.listen() {
+            Said::Nothing => {}
+            Said::Request(request) => {
+                guest.waits = true;
+                self.asked.push_back((guest.id, request));
+            }
+            Said::Nonsense(reply) => {
+                guest.tell(&reply);
+                self.show_out(registry, token);
+            }
+            Said::Goodbye => self.show_out(registry, token),
         }
     }
 
-    /// The next visitor who wants an invite.
-    pub fn poll(&mut self) -> Option<Token> {
+    fn show_out(&mut self, registry: &Registry, token: Token) {
+        if let Some(mut guest) = self.guests.remove(&token) {
+            let _ = registry.deregister(&mut guest.stream);
+        }
+    }
+
+    /// Whether somebody wants something.
+    pub fn is_asked(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    /// What somebody wants.
+    pub fn poll(&mut self) -> Option<(Visitor, Request)> {
         self.asked.pop_front()
     }
 
-    /// Answers a visitor and shows it out.
-    pub fn answer(&mut self, registry: &Registry, token: Token, answer: Result<&str, &str>) {
-        if let Some(visitor) = self.visitors.get_mut(&token) {
-            let (word, text) = match answer {
-                Ok(url) => ("ok", url),
-                Err(why) => ("error", why),
-            };
-            // One short line into an empty buffer: a visitor who is gone loses nothing.
-            let _ = visitor.stream.write_all(format!("{word} {text}\n").as_bytes());
+    /// Answers a visitor, who may ask again.
+    pub fn answer(&mut self, registry: &Registry, who: Visitor, reply: &Reply) {
+        let Some((&token, guest)) = self.guests.iter_mut().find(|(_, guest)| guest.id == who) else { return };
+        guest.waits = false;
+        if guest.tell(reply) {
+            self.listen(registry, token);
+        } else {
+            self.show_out(registry, token);
         }
-        self.show_out(registry, token);
     }
 }
 
@@ -119,103 +170,71 @@ impl Drop for Door {
     }
 }
 
-impl Visitor {
-    /// Whether the request is complete; none when this is no visitor of ours.
-    fn listen(&mut self) -> Option<bool> {
+impl Guest {
+    /// The next thing they say.
+    fn listen(&mut self) -> Said {
         let mut chunk = [0; VISITOR_BYTES_MAX];
         loop {
-            match self.stream.read(&mut chunk) {
-                Ok(0) => return None,
-                Ok(count) if self.said.len() + count > VISITOR_BYTES_MAX => return None,
+            if let Some(end) = self.said.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.said.drain(..=end).collect();
+                return Request::parse(&line).map_or_else(Said::Nonsense, Said::Request);
+            }
+            if self.said.len() >= VISITOR_BYTES_MAX {
+                let most = format!("a request is one line of at most {VISITOR_BYTES_MAX} bytes");
+                return Said::Nonsense(refused("malformed", &most));
+            }
+            if self.ended {
+                return Said::Goodbye;
+            }
+            let room = VISITOR_BYTES_MAX - self.said.len();
+            match self.stream.read(&mut chunk[..room]) {
+                Ok(0) => self.ended = true,
                 Ok(count) => self.said.extend_from_slice(&chunk[..count]),
-                Err(why) if why.kind() == io::ErrorKind::WouldBlock => break,
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => return Said::Nothing,
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return None,
+                Err(_) => return Said::Goodbye,
             }
         }
-        match self.said.strip_suffix(b"\n") {
-            Some(b"invite") => Some(true),
-            Some(_) => None,
-            None => Some(false),
-        }
+    }
+
+    /// Tells them; false when they do not take it, which takes a full buffer: they have not read for long.
+    fn tell(&mut self, reply: &Reply) -> bool {
+        let line = format!("{}\n", reply.line());
+        self.stream.write(line.as_bytes()).is_ok_and(|taken| taken == line.len())
     }
 }
 
-/// Asks the running client behind `path` for an invite.
+/// What came of asking a client that should be running.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asked {
+    /// Nobody is there.
+    Nobody,
+    /// Its reply.
+    Said(Value),
+}
+
+/// Asks the running client behind `path`, and waits for its reply for at most `patience`.
 ///
 /// # Errors
-/// When it does not answer, or says why not.
-pub fn ask_for_invite(path: &Path) -> anyhow::Result<String> {
-    let what = "asking the running tincan for an invite";
-    let mut stream = Blocking::connect(path).context(what)?;
-    stream.set_read_timeout(Some(VISIT_TIME_MAX)).context(what)?;
-    stream.write_all(b"invite\n").context(what)?;
+/// When it does not answer.
+pub fn ask(path: &Path, request: Request, patience: Duration) -> anyhow::Result<Asked> {
+    let what = "asking the running tincan";
+    let mut stream = match Blocking::connect(path) {
+        Ok(stream) => stream,
+        Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            return Ok(Asked::Nobody);
+        }
+        Err(why) => return Err(why).context(what),
+    };
+    stream.set_read_timeout(Some(patience)).context(what)?;
+    stream.write_all(format!("{}\n", request.line()).as_bytes()).context(what)?;
     let mut line = String::new();
-    BufReader::new(stream.take(8 << 10)).read_line(&mut line).context(what)?;
-    match line.trim_end().split_once(' ') {
-        Some(("ok", url)) => Ok(url.to_owned()),
-        Some(("error", why)) => bail!("{why}"),
-        Some(_) | None => bail!("the running tincan did not answer; try again, or make the invite in it"),
+    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line).context(what)?;
+    match serde_json::from_str(&line) {
+        Ok(said) => Ok(Asked::Said(said)),
+        Err(_) => bail!("the running tincan did not answer: try again"),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::Scratch;
-    use mio::{Events, Poll};
-    use std::time::Duration;
-
-    fn serve(poll: &mut Poll, door: &mut Door, until: impl Fn(&mut Door) -> bool) {
-        let mut events = Events::with_capacity(8);
-        for _ in 0..100 {
-            if until(door) {
-                return;
-            }
-            poll.poll(&mut events, Some(Duration::from_millis(200))).unwrap();
-            for event in &events {
-                door.ready(poll.registry(), event.token());
-            }
-        }
-        panic!("nobody came");
-    }
-
-    #[test]
-    fn a_visitor_asks_and_is_answered() {
-        let scratch = Scratch::new("door");
-        let path = scratch.path().join("sock");
-        let mut poll = Poll::new().unwrap();
-        for answer in [Ok("tincan://host"), Err("no connection to the server")] {
-            let mut door = Door::open(&path, poll.registry(), 4).unwrap();
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-            let asking = path.clone();
-            let visitor = std::thread::spawn(move || ask_for_invite(&asking).map_err(|why| why.to_string()));
-            serve(&mut poll, &mut door, |door| !door.asked.is_empty());
-            let token = door.poll().unwrap();
-            door.answer(poll.registry(), token, answer);
-            assert_eq!(visitor.join().unwrap(), answer.map(str::to_owned).map_err(str::to_owned));
-            drop(door);
-            assert!(!path.exists());
-        }
-    }
-
-    #[test]
-    fn strangers_do_not_pile_up() {
-        let scratch = Scratch::new("door-crowd");
-        let path = scratch.path().join("sock");
-        let mut poll = Poll::new().unwrap();
-        let mut door = Door::open(&path, poll.registry(), 4).unwrap();
-        let mut crowd: Vec<_> = (0..VISITORS_MAX + 3).map(|_| Blocking::connect(&path).unwrap()).collect();
-        serve(&mut poll, &mut door, |door| door.visitors.len() == VISITORS_MAX);
-        crowd[0].write_all(&[b'x'; VISITOR_BYTES_MAX + 1]).unwrap();
-        crowd[1].write_all(b"something else\n").unwrap();
-        serve(&mut poll, &mut door, |door| door.visitors.len() == VISITORS_MAX - 2);
-        assert!(door.poll().is_none());
-    }
-
-    #[test]
-    fn nobody_home_is_said() {
-        let scratch = Scratch::new("door-none");
-        assert!(ask_for_invite(&scratch.path().join("sock")).is_err());
-    }
-}
+mod tests;

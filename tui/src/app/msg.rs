@@ -8,6 +8,7 @@ use proto::media::{SoundCommand, SoundEvent};
 use super::chat::Line;
 use super::keymap::Act;
 use super::personal::Personal;
+use crate::control::{Reply, Request, Visitor};
 use crate::keys::Input;
 
 /// Something happened.
@@ -31,6 +32,8 @@ pub enum Msg {
     Volume(Name, u16),
     /// What was kept about people for ourselves.
     Personal(Vec<(Principal, Personal)>),
+    /// Another program of the user asks for something: [`Effect::Reply`] answers it.
+    Asked(Visitor, Request),
     /// The model's deadline passed.
     Tick,
 }
@@ -57,6 +60,8 @@ pub enum Effect {
     Record(Option<Vec<Name>>),
     /// Put this into the terminal's clipboard. Nobody can tell whether it arrived; see [`super::update::copy`].
     Copy(Safe),
+    /// Answer another program.
+    Reply(Visitor, Reply),
     /// Ring the bell.
     Bell,
     /// Paint everything anew.

@@ -14,6 +14,7 @@ use super::msg::{Effect, Msg};
 use super::popup::Notice;
 use crate::limits::COPY_BYTES_MAX;
 
+mod asked;
 mod calling;
 mod calls;
 mod events;
@@ -65,6 +66,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Trouble(why) => events::trouble(model, why),
         Msg::Volume(who, percent) => calls::volume(model, &who, percent),
         Msg::Personal(list) => people::kept(model, list),
+        Msg::Asked(who, request) => asked::asked(model, who, request, &mut effects),
         Msg::Tick => {}
     }
     if let Some(call) = &mut model.call {

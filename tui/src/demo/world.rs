@@ -126,6 +126,7 @@ impl World {
             | Effect::Volume { .. }
             | Effect::Bell
             | Effect::Copy(_)
+            | Effect::Reply(..)
             | Effect::Redraw
             | Effect::Suspend
             | Effect::Quit => {}

@@ -8,7 +8,7 @@ use proto::Time;
 use proto::id::{Name, Ssrc};
 use proto::media::appraise::MemberAppraisal;
 use proto::media::blame::{Fault, Hop};
-use proto::media::quality::MouthToEar;
+use proto::media::quality::{MouthToEar, Rating};
 use proto::media::summary::Summary;
 use proto::media::{MemberState, MemberStatistics, Path, Statistics};
 use serde_json::{Value, json};
@@ -62,6 +62,16 @@ impl Call {
         self.since.get_or_insert(now);
         self.streams.insert(who.clone(), ssrc);
         self.names.insert(ssrc, who.clone());
+    }
+
+    /// How long somebody has been in it with us.
+    pub(super) fn lasted(&self, now: Time) -> Option<Duration> {
+        self.since.map(|since| now - since)
+    }
+
+    /// How it sounds, in a word.
+    pub(super) fn rating(&self) -> Option<Rating> {
+        self.statistics.as_ref()?.appraisal.mos.map(Rating::of)
     }
 
     /// Somebody is out.

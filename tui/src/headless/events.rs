@@ -22,11 +22,11 @@ pub(super) struct Reporter {
     pub(super) figures_wanted: bool,
     /// The time of what is reported.
     pub(super) now: Time,
-    name: Option<Name>,
+    pub(super) name: Option<Name>,
     server: Option<Fingerprint>,
-    link: Option<LinkState>,
+    pub(super) link: Option<LinkState>,
     pub(super) trouble: Option<String>,
-    call: Option<Call>,
+    pub(super) call: Option<Call>,
     microphone: Option<HalfState>,
     speaker: Option<HalfState>,
     voice: Voice,
@@ -63,6 +63,7 @@ impl Reporter {
                 self.volume(who, *percent);
                 vec![json!({ "event": "volume", "who": who.as_str(), "percent": percent })]
             }
+            Told::Asked(..) => Vec::new(),
             Told::Server(key) => {
                 self.server = Some(*key);
                 Vec::new()
@@ -74,7 +75,7 @@ impl Reporter {
         }
     }
 
-    fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         self.call.as_ref().is_some_and(|call| call.state == LIVE)
     }
 

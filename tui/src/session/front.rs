@@ -55,6 +55,7 @@ impl From<Told> for Msg {
             Told::Sound(event) => Self::Sound(event),
             Told::Volume(who, percent) => Self::Volume(who, percent),
             Told::Server(key) => Self::Server(key),
+            Told::Asked(who, request) => Self::Asked(who, request),
             Told::Trouble(why) => Self::Trouble(Safe::line(&why)),
         }
     }

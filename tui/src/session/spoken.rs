@@ -1,7 +1,10 @@
 //! What a session has of the protocol that is spoken: the machine, and what only it needs of the profile, the network
 //! and other people.
 
-use std::path::PathBuf;
+use std::fs::{self, DirBuilder};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -29,11 +32,12 @@ pub(super) struct Spoken {
     pub(super) store: Store,
     /// Whether this profile has been here before.
     pub(super) is_known: bool,
-    /// The account, the servers it knows, and the door for `tincan invite`: of our own protocol.
+    /// Where other programs of the user ask for something.
+    pub(super) door: Option<Door>,
+    /// The account and the servers it knows: of our own protocol.
     pub(super) account: Option<Fingerprint>,
     pub(super) known: Option<Known>,
     pub(super) expected: Option<Fingerprint>,
-    pub(super) door: Option<Door>,
     /// Callers: of seed B.
     pub(super) peers: Option<Peers>,
 }
@@ -81,7 +85,7 @@ impl Spoken {
 
     /// No key of the profile is touched: there is nothing it could sign.
     pub(super) fn plain(
-        profile: &Profile,
+        profile: &mut Profile,
         begin: &Begin,
         registry: &Registry,
         waker: &Arc<Waker>,
@@ -107,7 +111,7 @@ impl Spoken {
             account: None,
             known: None,
             expected: None,
-            door: None,
+            door: open_door(profile, registry),
             peers,
         })
     }
@@ -122,7 +126,7 @@ fn ratchet(profile: &Profile, rows: &[Row]) -> anyhow::Result<Olm> {
     Olm::restore(*store_key, &saved).context("reading the device's keys")
 }
 
-/// A client without a door works as well; only `tincan invite` beside it does not.
+/// A client without a door works as well; only `tincan status` and the like beside it do not.
 fn open_door(profile: &mut Profile, registry: &Registry) -> Option<Door> {
     let path = door_path(profile);
     let opened = Door::open(&path, registry, DOOR).and_then(|door| {
@@ -132,17 +136,36 @@ fn open_door(profile: &mut Profile, registry: &Registry) -> Option<Door> {
     match opened {
         Ok(door) => Some(door),
         Err(why) => {
-            tracing::warn!(path = %path.display(), %why, "no socket for tincan invite");
+            tracing::warn!(path = %path.display(), %why, "no control socket");
             let _ = profile.announce(None);
             None
         }
     }
 }
 
-/// In the runtime directory, whose paths are short enough for a socket; else in the profile.
+/// In the runtime directory, whose paths are short enough for a socket; else in the profile, which is private, too.
+/// The same profile always has the same place, so that what a killed client left is found and replaced.
 fn door_path(profile: &Profile) -> PathBuf {
-    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_dir()) {
-        Some(dir) => dir.join(format!("tincan-{}.sock", std::process::id())),
+    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).and_then(private_room) {
+        Some(room) => room.join(format!("{:016x}.sock", mark(profile.dir()))),
         None => profile.dir().join("socket"),
     }
+}
+
+/// Our own folder in the runtime directory; none where that is not as the XDG specification wants it.
+fn private_room(runtime: PathBuf) -> Option<PathBuf> {
+    let about = fs::metadata(&runtime).ok()?;
+    if !about.is_dir() || about.permissions().mode() & 0o077 != 0 {
+        return None;
+    }
+    let room = runtime.join("tincan");
+    DirBuilder::new().recursive(true).mode(0o700).create(&room).ok()?;
+    Some(room)
+}
+
+/// A profile in a few letters (FNV-1a of its path): a path of its own may be too long for a socket.
+fn mark(profile: &Path) -> u64 {
+    let whole = fs::canonicalize(profile).unwrap_or_else(|_| profile.to_owned());
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    whole.as_os_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

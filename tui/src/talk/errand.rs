@@ -21,6 +21,8 @@ use crate::arrival::Arrival;
 use crate::exit::Exit;
 use crate::session::Told;
 
+mod asked;
+
 /// The contact list is waited for so long after the login before the call is placed: a server that tells none has
 /// nobody to be called, and says so.
 const LIST_TIME_MAX: Duration = Duration::from_secs(2);
@@ -95,6 +97,11 @@ pub(super) struct Errand {
     exit: Option<Exit>,
     /// What failed on the way to the server, the newest.
     trouble: Option<String>,
+    /// Who is in the call, or called to it.
+    with: Vec<Name>,
+    /// It is not encrypted.
+    plain: bool,
+    muted: bool,
     steps: VecDeque<Step>,
 }
 
@@ -112,6 +119,9 @@ impl Errand {
             broken: (false, false),
             exit: None,
             trouble: None,
+            with: Vec::new(),
+            plain: false,
+            muted: false,
             steps: VecDeque::new(),
         }
     }
@@ -161,7 +171,7 @@ impl Errand {
                     self.say(why.clone());
                 }
             }
-            Told::Volume(..) | Told::Server(_) => {}
+            Told::Volume(..) | Told::Server(_) | Told::Asked(..) => {}
         }
     }
 
@@ -184,7 +194,8 @@ impl Errand {
                 Exit::Refused,
             ),
             Event::LoginRefused { text, .. } => self.fail(text.to_string(), Exit::Refused),
-            Event::LoggedIn(_) if self.phase == Phase::Arriving => {
+            Event::LoggedIn(name) if self.phase == Phase::Arriving => {
+                self.name = Some(name.clone());
                 self.phase = Phase::Listing(now + LIST_TIME_MAX);
             }
             Event::Contacts(_) if matches!(self.phase, Phase::Listing(_)) => self.set_out(),
@@ -192,12 +203,16 @@ impl Errand {
             Event::PlainUnconfirmed(names) => self.plain(names, now),
             Event::Calling { to, plain } => {
                 let sealed = if *plain { ", NOT ENCRYPTED" } else { "" };
+                (self.with, self.plain) = (to.clone(), *plain);
                 self.say(format!("calling {}{sealed}", list(to)));
             }
             Event::Ringing(who) => self.say(format!("{who} rings")),
             Event::Incoming { from, plain, .. } => self.rung(from, *plain),
             Event::Joined { who, plain, .. } => self.joined(who, *plain, now),
-            Event::Parted { who, reason } => self.say(parted(who.as_str(), *reason)),
+            Event::Parted { who, reason } => {
+                self.with.retain(|name| name != who);
+                self.say(parted(who.as_str(), *reason));
+            }
             Event::Ended { with, reason } => self.ended(with, *reason, now),
             Event::Link(_)
             | Event::ServerKeyUnknown(_)
@@ -243,6 +258,7 @@ impl Errand {
         }
         self.say(format!("{from} calls{}", if plain { ", NOT ENCRYPTED" } else { "" }));
         self.phase = Phase::Placing;
+        (self.with, self.plain) = (vec![from.clone()], plain);
         self.steps.push_back(Step::Do(Command::Answer));
     }
 
@@ -250,6 +266,10 @@ impl Errand {
         if self.phase == Phase::Placing {
             self.phase = Phase::Live(now);
             (self.was_live, self.begun) = (true, false);
+        }
+        self.plain = plain;
+        if !self.with.contains(who) {
+            self.with.push(who.clone());
         }
         self.say(format!("{who} is in the call{}", if plain { ", NOT ENCRYPTED" } else { "" }));
     }
