@@ -71,7 +71,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "server",
-        depends: "anyhow clap etcetera libc minicbor mio rusqlite rustls serde signal-hook socket2 tincan-proto \
+        depends: "anyhow clap clap_complete clap_mangen etcetera libc minicbor mio rusqlite rustls serde signal-hook socket2 tincan-proto \
             toml tracing tracing-subscriber zeroize",
         tests: "proptest serde_json",
         floors: &[
@@ -80,13 +80,15 @@ const CRATES: &[Crate] = &[
             &["doors", "relay", "echo"],
             &["run"],
             &["server"],
-            &["args", "log", "main"],
+            &["args", "log"],
+            &["manual"],
+            &["main"],
         ],
         guests: &[],
     },
     Crate {
         folder: "tui",
-        depends: "anyhow clap crossterm data-encoding etcetera jiff libc mio ratatui rusqlite rustls serde \
+        depends: "anyhow clap clap_complete clap_mangen crossterm data-encoding etcetera jiff libc mio ratatui rusqlite rustls serde \
             serde_json signal-hook socket2 tincan-audio tincan-proto toml tracing tracing-subscriber \
             unicode-segmentation unicode-width zeroize",
         tests: "hound insta portable-pty proptest vt100",
@@ -95,6 +97,7 @@ const CRATES: &[Crate] = &[
             &["app", "clock"],
             &["view", "prose", "args"],
             &[
+                "manual",
                 "signals",
                 "terminal",
                 "identity",
@@ -120,6 +123,8 @@ const SIDEWAYS: &[(&str, &str, &str, &str)] = &[];
 
 /// Outside libraries and the only places that may name them, so that each can be replaced in one file or folder.
 const AT_HOME: &[(&str, &[&str])] = &[
+    ("clap_complete", &["tui/src/args", "server/src/args.rs", "tui/src/manual.rs", "server/src/manual.rs"]),
+    ("clap_mangen", &["tui/src/manual.rs", "server/src/manual.rs"]),
     ("cpal", &["audio/src/device"]),
     ("hound", &["audio/src/device"]),
     ("opus", &["audio/src/codec.rs"]),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use tincan_server::config::{
     Level, Registration, parse_listen, parse_plain_binary, parse_plain_text, parse_public,
 };
@@ -60,6 +61,14 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Print what a shell needs to complete arguments
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

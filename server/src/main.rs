@@ -18,9 +18,21 @@ use args::{Args, Command};
 
 mod args;
 mod log;
+mod manual;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    // Neither needs settings, and wrong ones are no reason to keep a manual back.
+    let words = match &args.command {
+        Some(Command::Completions { shell }) => Some(Ok(manual::completions(*shell))),
+        Some(Command::Man) => Some(manual::man()),
+        Some(Command::Invite { .. } | Command::CheckConfig { .. }) | None => None,
+    };
+    if let Some(words) = words {
+        return words
+            .and_then(|words| say(&words))
+            .map_or_else(|error| fail(FAILED, &format!("{error:#}")), |()| ExitCode::SUCCESS);
+    }
     let config = match settings(&args) {
         Ok(config) => config,
         Err(wrong) => return fail(USAGE, &wrong),
@@ -29,7 +41,7 @@ fn main() -> ExitCode {
     let outcome = match &args.command {
         Some(Command::Invite { new }) => own_invite(&config, *new).and_then(|invite| say(&invite)),
         Some(Command::CheckConfig { file }) => say(&checked(file.as_deref().or(args.config.as_deref()))),
-        None => serve(&config),
+        Some(Command::Completions { .. } | Command::Man) | None => serve(&config),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,7 +57,7 @@ fn settings(args: &Args) -> Result<Config, String> {
     let mut config = Config::new(data.unwrap_or_default());
     let named = match &args.command {
         Some(Command::CheckConfig { file: Some(file) }) => Some(file),
-        Some(Command::CheckConfig { file: None } | Command::Invite { .. }) | None => args.config.as_ref(),
+        Some(_) | None => args.config.as_ref(),
     };
     if let Some(file) = named.or(default_file.as_ref().filter(|file| file.exists())) {
         let text = std::fs::read_to_string(file)

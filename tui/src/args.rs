@@ -10,10 +10,12 @@ use proto::media::processing::{Wish, Wishes};
 
 use crate::target::{Protocol, Target};
 
+mod configuration;
 mod doctor;
 mod remote;
 mod talk;
 
+pub use configuration::{Configuration, Look as ConfigLook};
 pub use doctor::{Doctor, Echo};
 pub use remote::{Mute, Ptt, Status};
 pub use talk::{Answer, Away, Call, Pipes};
@@ -137,8 +139,16 @@ pub enum Act {
     Status(Status),
     /// Print a link that makes whoever uses it your contact
     Invite,
-    /// Read the configuration file and say what is wrong with it
-    CheckConfig,
+    /// Look at the configuration: what is wrong with it, and what is in force
+    Config(Configuration),
+    /// Print what a shell needs to complete arguments
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 fn delay(text: &str) -> Result<DelayMode, &'static str> {

@@ -50,7 +50,9 @@ use crate::app::notify::{Notify, OscWish};
 use crate::app::transmit::{TalkKey, Transmit};
 use crate::target::Address;
 
+pub mod check;
 mod keys;
+pub mod table;
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

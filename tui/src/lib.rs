@@ -17,6 +17,7 @@ pub mod known;
 pub mod limits;
 pub mod linear;
 pub mod lines;
+pub mod manual;
 pub mod parting;
 pub mod peers;
 pub mod prose;

@@ -11,8 +11,8 @@ use audio::device::flow::Flow;
 use clap::Parser as _;
 use proto::id::Name;
 use tincan_tui::app::{Glyphs, Look};
-use tincan_tui::args::{Act, Args};
-use tincan_tui::config::Config;
+use tincan_tui::args::{Act, Args, ConfigLook};
+use tincan_tui::config::{Config, check};
 use tincan_tui::control::Request;
 use tincan_tui::exit::Exit;
 use tincan_tui::identity::{Opened, Profile, default_profile};
@@ -21,7 +21,7 @@ use tincan_tui::remote::{self, Form};
 use tincan_tui::session::{Begin, Session};
 use tincan_tui::talk::{Talk, Wish};
 use tincan_tui::target::{Protocol, Target};
-use tincan_tui::{demo, doctor, headless, invite, linear, run, socket, terminal};
+use tincan_tui::{demo, doctor, headless, invite, linear, manual, run, socket, terminal};
 
 fn main() -> ExitCode {
     let outcome = start(Args::parse().unfolded());
@@ -33,14 +33,13 @@ fn main() -> ExitCode {
 }
 
 fn start(args: Args) -> anyhow::Result<Exit> {
+    if let Some(exit) = about_itself(&args)? {
+        return Ok(exit);
+    }
     let config = match Config::read(args.config.as_deref()) {
         Ok(config) => config,
         Err(why) => return Ok(misused(&format!("{why:#}"))),
     };
-    if matches!(args.act, Some(Act::CheckConfig)) {
-        writeln!(io::stdout(), "the configuration is fine").context("writing to standard output")?;
-        return Ok(Exit::Ok);
-    }
     if args.demo {
         if let Err(why) = terminal::check(std::env::var("TERM").ok().as_deref()) {
             return Ok(misused(&why.to_string()));
@@ -139,6 +138,25 @@ fn ask(args: &Args, dir: &Path) -> anyhow::Result<Option<Exit>> {
     act.asks().map(|request| remote::run(dir, request, form)).transpose()
 }
 
+/// What needs no configuration, or looks at it: a wrong one is no reason to keep a manual back.
+fn about_itself(args: &Args) -> anyhow::Result<Option<Exit>> {
+    let file = args.config.as_deref();
+    match &args.act {
+        Some(Act::Completions { shell }) => manual::completions(*shell)?,
+        Some(Act::Man) => manual::man()?,
+        Some(Act::Config(config)) => {
+            let out = io::stdout().lock();
+            let no_color = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
+            return match config.look {
+                ConfigLook::Check => check::check(file, out).map(Some),
+                ConfigLook::Show => check::show(file, no_color, out).map(Some),
+            };
+        }
+        Some(_) | None => return Ok(None),
+    }
+    Ok(Some(Exit::Ok))
+}
+
 /// Why there can be no connections from that address.
 fn foreign(bind: IpAddr) -> Option<String> {
     let why = socket::check_local(bind).err()?;
@@ -155,7 +173,7 @@ fn examine(args: &Args, config: &Config) -> anyhow::Result<Option<Exit>> {
     let (named, wanted): (_, fn(Choice) -> anyhow::Result<Exit>) = match &args.act {
         Some(Act::Doctor(wanted)) => (wanted.device.as_deref(), doctor::run),
         Some(Act::Echo(_)) => (None, doctor::echo),
-        _ => return Ok(None),
+        Some(_) | None => return Ok(None),
     };
     let choice = match Choice::parse(named.unwrap_or_else(|| device(args, config))) {
         Ok(choice) => choice,
@@ -181,7 +199,9 @@ fn talk(args: &Args) -> Option<Talk> {
         | Act::Ptt(_)
         | Act::Status(_)
         | Act::Invite
-        | Act::CheckConfig => return None,
+        | Act::Config(_)
+        | Act::Completions { .. }
+        | Act::Man => return None,
     };
     let flow = |text: &Option<String>| text.as_deref().map(Flow::parse);
     Some(Talk { wish, input: flow(&pipes.input), output: flow(&pipes.output), name: args.login.name.clone() })

@@ -72,7 +72,9 @@ impl Act {
             | Self::Echo(_)
             | Self::Doctor(_)
             | Self::Invite
-            | Self::CheckConfig => return None,
+            | Self::Config(_)
+            | Self::Completions { .. }
+            | Self::Man => return None,
         })
     }
 }

@@ -67,16 +67,8 @@ impl Args {
             Some(super::Act::Call(call)) => call.away.clone(),
             Some(super::Act::Answer(answer)) => answer.away.clone(),
             Some(super::Act::Echo(echo)) => echo.away.clone(),
-            Some(
-                super::Act::Invite
-                | super::Act::CheckConfig
-                | super::Act::Doctor(_)
-                | super::Act::Mute(_)
-                | super::Act::Hangup
-                | super::Act::Ptt(_)
-                | super::Act::Status(_),
-            )
-            | None => return self,
+            // Nothing else logs in under another name than the session's.
+            Some(_) | None => return self,
         };
         Self { server: away.server, login: away.login, ..self }
     }
