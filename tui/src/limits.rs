@@ -34,6 +34,8 @@ pub const LOG_BYTES_MAX: u64 = 1 << 20;
 pub const CHAT_LINES_MAX: usize = 2_000;
 /// Bytes of what is typed to add a contact: the longest link of ours is about 200, with a long host 450.
 pub const ADD_BYTES_MAX: usize = 500;
+/// Bytes of what is typed to find a command, a key or a contact.
+pub const FILTER_BYTES_MAX: usize = 120;
 /// Lines of a chat that are read back.
 pub const HISTORY_LINES_MAX: usize = 500;
 /// Texts said and not yet in the outbox.

@@ -45,21 +45,31 @@ pub enum Place {
     Stop,
     /// The help is open.
     Help,
+    /// The command palette is open.
+    Palette,
 }
 
 impl Place {
     /// The places that help and README list, with their headings.
-    pub const LISTED: [(Self, &'static str); 6] = [
+    pub const LISTED: [(Self, &'static str); 7] = [
         (Self::Anywhere, "Anywhere"),
         (Self::List, "In the list"),
         (Self::Message, "In the message line"),
+        (Self::Edit, "In any line of text"),
         (Self::Call, "In the call view"),
         (Self::Incoming, "When somebody calls"),
         (Self::Consent, "Asked about an unencrypted call"),
     ];
 
+    /// Its heading in the help.
+    pub fn heading(self) -> &'static str {
+        Self::LISTED.iter().find(|(place, _)| *place == self).map_or("Here", |(_, heading)| heading)
+    }
+
     /// Places that count at the same time, besides [`Place::Anywhere`], which always does.
-    const TOGETHER: [&[Self]; 6] = [
+    const TOGETHER: [&[Self]; 8] = [
+        &[Self::Help, Self::Edit],
+        &[Self::Palette, Self::Edit],
         &[Self::Marked, Self::List],
         &[Self::Message, Self::Edit],
         &[Self::Again, Self::Call],
@@ -83,6 +93,7 @@ impl Place {
             Self::Welcome => "welcome",
             Self::Stop => "stop",
             Self::Help => "help-page",
+            Self::Palette => "palette",
         }
     }
 
@@ -160,8 +171,8 @@ const fn held(code: Code, mods: Mods) -> Key {
 /// Every key. The order is that of the help and, within a place, of the footer.
 pub const TABLE: &[Row] = &{
     use Place::{
-        Add, Again, Anywhere, Call, Consent, Edit as Line, Help, Incoming, List, Marked, Message, Rename,
-        Stop, Welcome,
+        Add, Again, Anywhere, Call, Consent, Edit as Line, Help, Incoming, List, Marked, Message, Palette,
+        Rename, Stop, Welcome,
     };
     [
         row(&[ch('c'), ch('C')], "c", Marked, Act::Call, "", "call them"),
@@ -193,6 +204,7 @@ pub const TABLE: &[Row] = &{
         row(&[code(Code::PageUp)], "PgUp", List, Act::Scroll { up: true }, "", ""),
         row(&[code(Code::PageDown)], "PgDn", List, Act::Scroll { up: false }, "", ""),
         row(&[ch('q')], "q", List, Act::Quit, "quit (asks in a call)", ""),
+        row(&[ch(':')], ":", List, Act::Palette, "", ""),
         row(&[ch('?')], "?", List, Act::Help, "", "help"),
         //
         row(&[code(Code::Enter)], "Enter", Message, Act::Go, "send", "send"),
@@ -200,12 +212,19 @@ pub const TABLE: &[Row] = &{
         row(&[code(Code::Esc)], "Esc", Message, Act::Back, "back to the list", "list"),
         row(&[code(Code::PageUp)], "PgUp", Message, Act::Scroll { up: true }, "older lines", ""),
         row(&[code(Code::PageDown)], "PgDn", Message, Act::Scroll { up: false }, "newer lines", ""),
-        row(&[Key::ctrl('w')], "^W", Line, Act::Edit(Edit::CutWord), "", ""),
-        row(&[Key::ctrl('u')], "^U", Line, Act::Edit(Edit::CutToStart), "", ""),
-        row(&[Key::ctrl('k')], "^K", Line, Act::Edit(Edit::CutToEnd), "", ""),
-        row(&[Key::ctrl('y')], "^Y", Line, Act::Edit(Edit::Yank), "", ""),
-        row(&[Key::ctrl('a'), code(Code::Home)], "^A", Line, Act::Edit(Edit::Home), "", ""),
-        row(&[Key::ctrl('e'), code(Code::End)], "^E", Line, Act::Edit(Edit::End), "", ""),
+        row(&[Key::ctrl('w')], "^W", Line, Act::Edit(Edit::CutWord), "cut the word before", ""),
+        row(&[Key::ctrl('u')], "^U", Line, Act::Edit(Edit::CutToStart), "cut to the start", ""),
+        row(&[Key::ctrl('k')], "^K", Line, Act::Edit(Edit::CutToEnd), "cut to the end", ""),
+        row(&[Key::ctrl('y')], "^Y", Line, Act::Edit(Edit::Yank), "put back what was cut", ""),
+        row(
+            &[Key::ctrl('a'), code(Code::Home)],
+            "^A or Home",
+            Line,
+            Act::Edit(Edit::Home),
+            "to the start",
+            "",
+        ),
+        row(&[Key::ctrl('e'), code(Code::End)], "^E or End", Line, Act::Edit(Edit::End), "to the end", ""),
         row(&[code(Code::Left)], "Left", Line, Act::Edit(Edit::Left), "", ""),
         row(&[code(Code::Right)], "Right", Line, Act::Edit(Edit::Right), "", ""),
         row(
@@ -213,7 +232,7 @@ pub const TABLE: &[Row] = &{
             "^Left",
             Line,
             Act::Edit(Edit::WordLeft),
-            "",
+            "a word back (^Right: on)",
             "",
         ),
         row(
@@ -246,6 +265,7 @@ pub const TABLE: &[Row] = &{
         row(&[ch('x')], "x", Call, Act::HangUp, "hang up", "hang up"),
         row(&[ch('r')], "r", Call, Act::SayAgain(true), "say the last 10 s again", "say again"),
         row(&[ch('R')], "R", Call, Act::Record, "record, stop recording", ""),
+        row(&[ch(':')], ":", Call, Act::Palette, "", ""),
         row(&[ch('?')], "?", Call, Act::Help, "", "help"),
         row(&[ch('q')], "q", Call, Act::Quit, "", ""),
         //
@@ -283,17 +303,18 @@ pub const TABLE: &[Row] = &{
         //
         row(&[ch('q'), code(Code::Esc)], "q", Stop, Act::Quit, "", "quit"),
         //
-        row(&[code(Code::Esc), ch('q'), ch('?')], "Esc", Help, Act::Back, "", "close"),
-        row(
-            &[ch('j'), code(Code::Down), code(Code::PageDown)],
-            "j",
-            Help,
-            Act::Scroll { up: false },
-            "",
-            "down",
-        ),
-        row(&[ch('k'), code(Code::Up), code(Code::PageUp)], "k", Help, Act::Scroll { up: true }, "", "up"),
+        row(&[code(Code::Esc)], "Esc", Help, Act::Back, "", "close"),
+        row(&[code(Code::Down), code(Code::PageDown)], "Down", Help, Act::Scroll { up: false }, "", "more"),
+        row(&[code(Code::Up), code(Code::PageUp)], "Up", Help, Act::Scroll { up: true }, "", ""),
         //
+        row(&[code(Code::Enter)], "Enter", Palette, Act::Go, "", "do it"),
+        row(&[code(Code::Down), code(Code::Tab)], "Down", Palette, Act::Move(Step::Down), "", "next"),
+        row(&[code(Code::Up)], "Up", Palette, Act::Move(Step::Up), "", ""),
+        row(&[code(Code::PageDown)], "PgDn", Palette, Act::Move(Step::PageDown), "", ""),
+        row(&[code(Code::PageUp)], "PgUp", Palette, Act::Move(Step::PageUp), "", ""),
+        row(&[code(Code::Esc)], "Esc", Palette, Act::Back, "", "close"),
+        //
+        row(&[Key::ctrl('p')], "^P or :", Anywhere, Act::Palette, "all commands", "commands"),
         row(&[code(Code::Tab)], "Tab", Anywhere, Act::OtherPane, "other pane", ""),
         row(&[Key::ctrl('t'), code(Code::F(2))], "^T or F2", Anywhere, Act::Mute, "mute, unmute", ""),
         row(

@@ -12,11 +12,13 @@ pub mod contacts;
 pub mod echoes;
 pub mod emulator;
 pub mod fuzzy;
+pub mod help;
 pub mod input;
 pub mod keymap;
 pub mod model;
 pub mod msg;
 pub mod notify;
+pub mod palette;
 pub mod personal;
 pub mod popup;
 #[cfg(test)]

@@ -307,7 +307,7 @@ impl Model {
     pub fn consent(&self) -> Option<&Consent> {
         match self.popups.last() {
             Some(Popup::Consent(consent)) => Some(consent),
-            Some(Popup::Help { .. } | Popup::Add(_) | Popup::Rename(_)) | None => None,
+            Some(Popup::Help(_) | Popup::Palette(_) | Popup::Add(_) | Popup::Rename(_)) | None => None,
         }
     }
 
@@ -345,12 +345,18 @@ impl Model {
             return &[Place::Incoming, Place::Anywhere];
         }
         match self.popups.last() {
-            Some(Popup::Help { .. }) => return &[Place::Help, Place::Anywhere],
+            Some(Popup::Help(_)) => return &[Place::Help, Place::Edit, Place::Anywhere],
+            Some(Popup::Palette(_)) => return &[Place::Palette, Place::Edit, Place::Anywhere],
             Some(Popup::Add(_)) => return &[Place::Add, Place::Edit, Place::Anywhere],
             Some(Popup::Consent(_)) => return &[Place::Consent, Place::Anywhere],
             Some(Popup::Rename(_)) => return &[Place::Rename, Place::Edit, Place::Anywhere],
             None => {}
         }
+        self.places_below()
+    }
+
+    /// The same without any window over the page.
+    pub fn places_below(&self) -> &'static [Place] {
         let marks = !self.contacts.marked().is_empty();
         match (self.on_call_page(), self.focus) {
             (true, _) if self.tools.saying_again => &[Place::Again, Place::Call, Place::Anywhere],
@@ -368,7 +374,9 @@ impl Model {
         }
         match (&mut self.stage, self.popups.last_mut()) {
             (Stage::Welcome(welcome), _) => Some(&mut welcome.name),
-            (Stage::Stop { .. }, _) | (Stage::Main, Some(Popup::Help { .. } | Popup::Consent(_))) => None,
+            (Stage::Stop { .. }, _) | (Stage::Main, Some(Popup::Consent(_))) => None,
+            (Stage::Main, Some(Popup::Help(help))) => Some(&mut help.filter),
+            (Stage::Main, Some(Popup::Palette(palette))) => Some(&mut palette.line),
             (Stage::Main, Some(Popup::Add(add))) => Some(&mut add.who),
             (Stage::Main, Some(Popup::Rename(rename))) => Some(&mut rename.alias),
             (Stage::Main, None) => {

@@ -6,17 +6,18 @@ use std::time::Duration;
 use proto::Time;
 use proto::id::Name;
 
+use super::help::Help;
 use super::input::Editor;
+use super::palette::Palette;
 use crate::limits::ADD_BYTES_MAX;
 
 /// One window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Popup {
     /// The keys.
-    Help {
-        /// Rows scrolled down.
-        scroll: usize,
-    },
+    Help(Help),
+    /// Everything that can be done, to be found by a few letters.
+    Palette(Palette),
     /// A contact to be added.
     Add(Add),
     /// A call that would not be encrypted, to be said yes or no to.

@@ -90,6 +90,10 @@ impl Story {
                 "Esc" => self.key(Key::press(Code::Esc)),
                 "F1" => self.key(Key::press(Code::F(1))),
                 "PgUp" => self.key(Key::press(Code::PageUp)),
+                "PgDn" => self.key(Key::press(Code::PageDown)),
+                "Up" => self.key(Key::press(Code::Up)),
+                "Down" => self.key(Key::press(Code::Down)),
+                "Backspace" => self.key(Key::press(Code::Backspace)),
                 word => match word.strip_prefix('^') {
                     Some(letter) => letter.chars().for_each(|c| self.key(Key::ctrl(c))),
                     None => self.type_in(word),

@@ -19,6 +19,7 @@ mod calling;
 mod calls;
 mod events;
 mod keys;
+mod palette;
 mod people;
 mod tools;
 

@@ -166,7 +166,7 @@ mod tests {
             "there is no window to open or close: the command takes what would be typed into it";
         const LINE: &str = "the terminal edits the line";
         match act {
-            Act::Help => Ok("help"),
+            Act::Help | Act::Palette => Ok("help"),
             Act::Mute => Ok("mute"),
             Act::HangUp => Ok("hangup"),
             Act::Decline | Act::DeclineAndWrite => Ok("decline"),

@@ -27,7 +27,9 @@ pub(super) fn footer(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) 
         model.places().iter().copied().filter(|place| main || *place != Place::Anywhere).collect();
     let hints = model.settings.keys.hints(&places).into_iter().filter_map(|hint| fitting(model, hint));
     // What leads to everything else keeps its room.
-    let (last, hints): (Vec<Hint>, Vec<Hint>) = hints.partition(|hint| matches!(hint.act, Act::Help));
+    let (mut last, hints): (Vec<Hint>, Vec<Hint>) =
+        hints.partition(|hint| matches!(hint.act, Act::Help | Act::Palette));
+    last.sort_by_key(|hint| hint.act == Act::Help);
     let kept = last.iter().map(|hint| width(hint) + 2).sum::<u16>();
     let mut x = 1;
     for (hint, kept) in hints.iter().map(|hint| (hint, kept)).chain(last.iter().map(|hint| (hint, 0))) {

@@ -1,15 +1,14 @@
-//! The keys, from the table that also decides them.
+//! The keys, from the table that also decides them, in one column or two.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-
-use std::borrow::Cow;
+use ratatui::layout::{Position, Rect};
 
 use crate::app::Model;
-use crate::app::keymap::Place;
+use crate::app::help::{Help, Line};
 
-use super::text;
+use super::popup::window;
 use super::theme::Theme;
+use super::{line, text};
 
 /// Columns of the keys before their words.
 const KEY_COLUMNS: u16 = 11;
@@ -17,42 +16,79 @@ const KEY_COLUMNS: u16 = 11;
 /// From this width on there are two columns of keys.
 const TWO_COLUMNS: u16 = 70;
 
-/// A heading or a key with its words.
-type Row = (Cow<'static, str>, Option<&'static str>);
-
-pub(super) fn help(model: &Model, scroll: usize, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let blocks: Vec<Vec<Row>> =
-        Place::LISTED.iter().map(|(place, heading)| block(model, *place, heading)).collect();
-    if area.width < TWO_COLUMNS {
-        let rows: Vec<Row> = blocks.concat();
-        let top = scroll.min(rows.len().saturating_sub(usize::from(area.height)));
-        return column(&rows[top..], area, buf, theme);
+pub(super) fn help(
+    model: &Model,
+    help: &Help,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: Theme,
+) -> Option<Position> {
+    let lines = help.lines(&model.settings.keys);
+    let inside = window(area, (area.width - 2).min(90), area.height, "Keys", buf, theme);
+    let body = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
+    let columns = if inside.width < TWO_COLUMNS { 1 } else { 2 };
+    let rooms = usize::from(body.height) * columns;
+    let top = help.scroll.min(lines.len().saturating_sub(rooms));
+    let width = body.width / u16::try_from(columns).unwrap_or(1);
+    let mut rest = &lines[top..];
+    for at in 0..columns {
+        let x = body.x + width * u16::try_from(at).unwrap_or(0);
+        rest = column(rest, Rect { x, width, ..body }, buf, theme);
     }
-    // List, message line and the rare question left, the rest right: about the same height.
-    let half = area.width / 2;
-    let first = [&blocks[1][..], &blocks[2], &blocks[5]].concat();
-    let second = [&blocks[0][..], &blocks[3], &blocks[4]].concat();
-    let longest = first.len().max(second.len());
-    let top = scroll.min(longest.saturating_sub(usize::from(area.height)));
-    let cut = |rows: &[Row]| rows.get(top..).unwrap_or_default().to_vec();
-    column(&cut(&first), Rect { width: half, ..area }, buf, theme);
-    column(&cut(&second), Rect { x: area.x + half, width: area.width - half, ..area }, buf, theme);
+    let first = text::row(inside, 0);
+    if lines.is_empty() {
+        text::left(
+            buf,
+            text::row(body, 1),
+            0,
+            "No key does that: Esc, or type something else.",
+            theme.plain(),
+        );
+    } else if top > 0 || !rest.is_empty() {
+        text::right(buf, first, 0, &more(top, rest.len()), theme.dim());
+    }
+    if help.filter.text().is_empty() {
+        text::left(buf, first, 0, "type to filter", theme.dim());
+        return Some(Position { x: first.x, y: first.y });
+    }
+    let x = text::left(buf, first, 0, "filter  ", theme.dim());
+    line::line(
+        &help.filter,
+        Rect { x: first.x + x, width: first.width.saturating_sub(x), ..first },
+        buf,
+        theme,
+    )
 }
 
-fn block(model: &Model, place: Place, heading: &'static str) -> Vec<Row> {
-    let rows = model.settings.keys.listed(place).map(|(shown, row)| (shown, Some(row.help)));
-    core::iter::once((Cow::Borrowed(heading), None)).chain(rows).collect()
+/// How many rows are above and below.
+fn more(above: usize, below: usize) -> String {
+    match (above, below) {
+        (0, below) => format!("{below} more below"),
+        (above, 0) => format!("{above} more above"),
+        (above, below) => format!("{above} above, {below} below"),
+    }
 }
 
-fn column(rows: &[Row], area: Rect, buf: &mut Buffer, theme: Theme) {
-    for (y, (key, words)) in (0..area.height).zip(rows) {
+/// Draws what fits; gives what does not. No column begins with a gap, nor ends with a heading.
+fn column<'a>(lines: &'a [Line], area: Rect, buf: &mut Buffer, theme: Theme) -> &'a [Line] {
+    let gap = lines.iter().take_while(|line| **line == Line::Blank).count();
+    let lines = &lines[gap..];
+    let mut fits = lines.len().min(usize::from(area.height));
+    while fits < lines.len() && fits > 1 && matches!(lines[fits - 1], Line::Heading(_) | Line::Blank) {
+        fits -= 1;
+    }
+    for (y, line) in (0..area.height).zip(&lines[..fits]) {
         let row = text::row(area, y);
-        match words {
-            None => text::left(buf, row, 0, &key.to_uppercase(), theme.strong()),
-            Some(words) => {
-                let x = text::left(buf, row, 0, key, theme.accent());
-                text::left(buf, row, KEY_COLUMNS.max(x + 1), words, theme.plain())
+        match line {
+            Line::Blank => {}
+            Line::Heading(words) => {
+                text::left(buf, row, 0, &words.to_uppercase(), theme.strong());
             }
-        };
+            Line::Key { keys, words } => {
+                let x = text::left(buf, row, 0, keys, theme.accent());
+                text::left(buf, row, KEY_COLUMNS.max(x + 1), words, theme.plain());
+            }
+        }
     }
+    &lines[fits..]
 }

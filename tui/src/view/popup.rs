@@ -11,6 +11,7 @@ use super::theme::Theme;
 use super::{help, line, text};
 
 mod call;
+mod palette;
 mod people;
 
 /// Draws the windows there are. `None` without any; otherwise where the cursor goes, if it is shown.
@@ -18,11 +19,8 @@ pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) 
     let mut cursor = None;
     for popup in &model.popups {
         cursor = Some(match popup {
-            Popup::Help { scroll } => {
-                let inside = window(area, (area.width - 2).min(90), area.height, "Keys", buf, theme);
-                help::help(model, *scroll, inside, buf, theme);
-                None
-            }
+            Popup::Help(wanted) => help::help(model, wanted, area, buf, theme),
+            Popup::Palette(wanted) => palette::palette(model, wanted, area, buf, theme),
             Popup::Add(add) => add_contact(model, add, area, buf, theme),
             Popup::Rename(rename) => people::rename(rename, area, buf, theme),
             Popup::Consent(consent) => {

@@ -169,6 +169,18 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     story.keys("?");
     page("help", story);
 
+    let mut story = Story::in_call(look);
+    story.keys("^g ? mute");
+    page("help_filtered", story);
+
+    let mut story = Story::morning(look);
+    story.keys(":");
+    page("palette", story);
+
+    let mut story = Story::morning(look);
+    story.keys("^p ca");
+    page("palette_typed", story);
+
     let mut story = Story::morning(look);
     story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
     story.wait(Duration::from_secs(7));

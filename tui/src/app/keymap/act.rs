@@ -8,6 +8,8 @@ use super::super::input::Edit;
 pub enum Act {
     /// Open or close the help.
     Help,
+    /// Open or close the palette of all commands.
+    Palette,
     /// The other pane.
     OtherPane,
     /// Mute or unmute.
@@ -96,6 +98,7 @@ impl Act {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Help => "help",
+            Self::Palette => "commands",
             Self::OtherPane => "other-pane",
             Self::Mute => "mute",
             Self::HangUp => "hang-up",

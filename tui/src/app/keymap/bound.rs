@@ -110,6 +110,23 @@ impl Keymap {
         rows.map(|(at, row)| (self.shown_at(at), row)).filter(|(shown, _)| !shown.is_empty())
     }
 
+    /// The rows of a place for the help: keys, words, and the name of the action. `here` takes in what is else only said
+    /// by the footer.
+    pub fn helped(
+        &self,
+        place: Place,
+        here: bool,
+    ) -> impl Iterator<Item = (Cow<'static, str>, &'static str, &'static str)> {
+        let rows = TABLE.iter().enumerate().filter(move |(_, row)| row.place == place);
+        rows.filter_map(move |(at, row)| {
+            let hint = Some(row.hint).filter(|_| here && row.act != Act::Help);
+            let words = [Some(row.help), hint].into_iter().flatten().find(|words| !words.is_empty())?;
+            // The second of a pair is told with the first.
+            let told = row.help.is_empty() && at > 0 && TABLE[at - 1].pair;
+            Some((self.shown_at(at), words, row.act.name())).filter(|(keys, ..)| !told && !keys.is_empty())
+        })
+    }
+
     /// The words of the footer for these places, in the order of the table.
     pub fn hints(&self, places: &[Place]) -> Vec<Hint> {
         let rows = |place: &Place| {

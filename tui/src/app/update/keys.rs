@@ -11,12 +11,12 @@ use proto::wire::record::Standing;
 
 use super::super::chat::{From, Line, Sent};
 use super::super::contacts::is_guest;
-use super::super::keymap::{self, Act, Place};
+use super::super::keymap::{Act, Place};
 use super::super::model::{Focus, Model, Stage};
 use super::super::msg::Effect;
 use super::super::popup::{Add, Popup};
 use super::calls::show_incoming;
-use super::{calling, copy, notice, people, removal, tools};
+use super::{calling, copy, notice, palette, people, removal, tools};
 use crate::keys::{Input, Key, Kind};
 use crate::limits::ADD_BYTES_MAX;
 
@@ -77,14 +77,16 @@ fn write(model: &mut Model, text: &str) {
     match model.popups.last_mut() {
         Some(Popup::Add(add)) => add.problem = None,
         Some(Popup::Rename(rename)) => rename.problem = None,
-        Some(Popup::Help { .. } | Popup::Consent(_)) | None => {}
+        Some(Popup::Help(_) | Popup::Palette(_) | Popup::Consent(_)) | None => {}
     }
+    palette::typed(model);
     model.dirty = true;
 }
 
 pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
     match act {
-        Act::Help => toggle_help(model),
+        Act::Help => palette::toggle_help(model),
+        Act::Palette => palette::toggle(model),
         Act::OtherPane => other_pane(model),
         Act::Back => back(model),
         Act::Redraw => effects.push(Effect::Redraw),
@@ -98,8 +100,12 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
             if let Some(editor) = model.editor() {
                 editor.edit(edit);
             }
+            palette::typed(model);
         }
         Act::Scroll { up } => scroll(model, up),
+        Act::Move(step) if matches!(model.popups.last(), Some(Popup::Palette(_))) => {
+            palette::step(model, step)
+        }
         Act::Move(step) => model.contacts.step(step),
         Act::Open => open(model, effects),
         Act::Accept => accept(model, effects),
@@ -127,17 +133,6 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Record => tools::record(model, effects),
         Act::Louder => calling::volume(model, true, effects),
         Act::Quieter => calling::volume(model, false, effects),
-    }
-}
-
-fn toggle_help(model: &mut Model) {
-    if !matches!(model.stage, Stage::Main) {
-        return;
-    }
-    if let Some(Popup::Help { .. }) = model.popups.last() {
-        model.popups.pop();
-    } else {
-        model.popups.push(Popup::Help { scroll: 0 });
     }
 }
 
@@ -185,8 +180,13 @@ fn quit(model: &mut Model, ask: bool, effects: &mut Vec<Effect>) {
 }
 
 fn scroll(model: &mut Model, up: bool) {
-    if let Some(Popup::Help { scroll }) = model.popups.last_mut() {
-        *scroll = if up { scroll.saturating_sub(1) } else { (*scroll + 1).min(keymap::TABLE.len()) };
+    if let Some(Popup::Help(help)) = model.popups.last_mut() {
+        let last = help.lines(&model.settings.keys).len();
+        help.scroll = if up {
+            help.scroll.saturating_sub(SCROLL_LINES)
+        } else {
+            (help.scroll + SCROLL_LINES).min(last)
+        };
         return;
     }
     let Some(name) = model.chatting().cloned() else { return };
@@ -250,7 +250,8 @@ fn go(model: &mut Model, effects: &mut Vec<Effect>) {
         (Stage::Main, Some(Popup::Add(_))) => add(model, effects),
         (Stage::Main, Some(Popup::Rename(_))) => people::rename(model, effects),
         (Stage::Main, None) => say(model, effects),
-        (Stage::Main, Some(Popup::Help { .. } | Popup::Consent(_))) | (Stage::Stop { .. }, _) => {}
+        (Stage::Main, Some(Popup::Palette(_))) => palette::run(model, effects),
+        (Stage::Main, Some(Popup::Help(_) | Popup::Consent(_))) | (Stage::Stop { .. }, _) => {}
     }
 }
 

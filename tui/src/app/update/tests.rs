@@ -17,6 +17,7 @@ use crate::app::story::{START, Story, UNICODE, contact, name};
 mod asked;
 mod calls;
 mod outside;
+mod palette;
 mod people;
 mod tools;
 
@@ -369,7 +370,7 @@ fn letters_in_the_line_are_letters() {
     assert_eq!(story.asked(), []);
     assert_eq!(story.model.chats[&name("bob")].draft.text(), "qcaAD?:/");
     story.keys("F1");
-    assert!(matches!(story.model.popups[..], [Popup::Help { .. }]));
+    assert!(matches!(story.model.popups[..], [Popup::Help(_)]));
     story.keys("F1");
     assert_eq!(story.model.focus, Focus::Message);
 }
