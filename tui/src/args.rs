@@ -76,6 +76,10 @@ pub struct Args {
     #[arg(long, value_name = "HH:MM", requires = "demo", hide = true, value_parser = minute)]
     pub demo_clock: Option<u16>,
 
+    /// What everybody in the demonstration says, whatever bytes it has: for tests of the screen
+    #[arg(long, value_name = "TEXT", requires = "demo", hide = true)]
+    pub demo_words: Option<String>,
+
     /// The configuration file [default: config.toml in your configuration directory]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,

@@ -46,6 +46,8 @@ pub struct Begin {
     pub meter_hz: Option<u8>,
     /// The keys, as the person wants them.
     pub keys: Keymap,
+    /// Said instead of everything that others would say: for tests of what a stranger could do to the screen.
+    pub words: Option<String>,
     /// The minute of the day (0 to 1439) at which the clock on the wall stands still, so that pictures are alike.
     /// Calls are timed as ever. None: the usual clock.
     pub stopped_at: Option<u16>,
@@ -79,13 +81,14 @@ pub fn run(begin: Begin) -> anyhow::Result<Exit> {
         None => (TimeOfShow::Usual(Clock::start()), TimeZone::system()),
     };
     let settings = settings(begin.look, zone, over_ssh(variable), Emulator::detect(variable));
-    let settings = Settings { meter_hz: begin.meter_hz, keys: begin.keys, ..settings };
+    let server = begin.words.as_deref().map_or(settings.server.clone(), Safe::line);
+    let settings = Settings { meter_hz: begin.meter_hz, keys: begin.keys, server, ..settings };
     // Nothing of a demonstration is worth keeping, least of all a file.
     let nowhere = OpenOptions::new().append(true).open("/dev/null").context("opening /dev/null")?;
     let mut screen = Screen::open(settings, true, variable("TERM").as_deref(), nowhere, time.now())?;
     let poll = Poll::new().context("making the poll")?;
     screen.register(poll.registry(), TERMINAL, SIGNALS).context("listening to the terminal")?;
-    let world = World::new(time.now());
+    let world = World::new(begin.words, time.now());
     Show { screen, world, poll, events: Events::with_capacity(8), time }.run()
 }
 
@@ -124,6 +127,8 @@ impl Show {
     fn run(&mut self) -> anyhow::Result<Exit> {
         let start = self.screen.start();
         let mut end = self.obey(start, self.time.now())?;
+        // The first picture has people in it.
+        end = end.or(self.listen(self.time.now())?);
         while end.is_none() {
             end = self.turn()?;
         }
@@ -151,6 +156,11 @@ impl Show {
         if let Some(exit) = self.obey(effects, now)? {
             return Ok(Some(exit));
         }
+        self.listen(now)
+    }
+
+    /// Shows what the world tells.
+    fn listen(&mut self, now: Now) -> anyhow::Result<Option<Exit>> {
         while let Some(msg) = self.world.poll(now) {
             let effects = self.screen.tell(msg, now);
             if let Some(exit) = self.obey(effects, now)? {

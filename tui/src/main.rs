@@ -48,6 +48,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
             look: look(&args, &config),
             meter_hz: config.meter_hz,
             keys: config.keys,
+            words: args.demo_words.clone(),
             stopped_at: args.demo_clock,
         });
     }

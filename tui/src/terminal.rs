@@ -133,9 +133,9 @@ impl Terminal {
         self.pending.len() - before
     }
 
-    /// Names the window, if that changed.
+    /// Names the window, if that changed and the terminal knows what a title is.
     pub fn set_title(&mut self, title: &str) {
-        if self.title != title {
+        if self.emulator.strings && self.title != title {
             title.clone_into(&mut self.title);
             self.pending.extend(osc::title(title));
         }

@@ -42,7 +42,7 @@ impl Line {
         let pace = Pace::new(settings.remote);
         let model = Model::new(settings, true, now);
         let canvas = Buffer::empty(Rect::new(0, 0, columns, rows));
-        let (world, painter) = (World::new(now), Painter::new());
+        let (world, painter) = (World::new(None, now), Painter::new());
         let mut line = Self { model, world, pace, painter, canvas, now, bytes: 0, frames: 0 };
         let start = app::start(&line.model);
         line.obey(start);

@@ -74,6 +74,9 @@ const CAST: [Person; 7] = [
 pub(super) const STRANGER: &str = "grace";
 pub(super) const CALLER: &str = "carol";
 
+/// A guest of a plain door, whose program does not encrypt.
+pub(super) const GUEST: &str = "gina";
+
 /// A name of the script.
 pub(super) fn name(text: &str) -> Name {
     Name::parse(text).expect("the script's names are names")
@@ -82,7 +85,9 @@ pub(super) fn name(text: &str) -> Name {
 /// The list as it begins.
 pub(super) fn contacts() -> Vec<ContactInfo> {
     let known = CAST.iter().map(|person| info(&name(person.name), Standing::Mutual, person.presence));
-    known.collect()
+    let principal = Principal::Guest(name(GUEST));
+    let guest = ContactInfo { principal, ..info(&name(GUEST), Standing::Mutual, Presence::Online) };
+    known.chain([guest]).collect()
 }
 
 /// A contact of the demonstration; the key is made of the name.
@@ -100,18 +105,13 @@ fn person(who: &Name) -> Option<&'static Person> {
 }
 
 /// What was written with `who` before `now`.
-pub(super) fn past(who: &Name, now: Wall) -> Vec<Line> {
+pub(super) fn past(who: &Name, now: Wall, said: impl Fn(&str) -> Safe) -> Vec<Line> {
     let lines = person(who).map_or(&[][..], |person| person.past);
     let line = |(at, (before, mine, text)): (usize, &(u64, bool, &str))| {
         let state = MessageState::Delivered;
         let from = if *mine { From::Me(Sent { echo: None, state }) } else { From::Them };
         let when = Wall(now.0.saturating_sub(before * 60_000));
-        Line {
-            id: Some(MsgId([u8::try_from(at).unwrap_or(u8::MAX); 16])),
-            when,
-            from,
-            text: Safe::line(text),
-        }
+        Line { id: Some(MsgId([u8::try_from(at).unwrap_or(u8::MAX); 16])), when, from, text: said(text) }
     };
     lines.iter().enumerate().map(line).collect()
 }

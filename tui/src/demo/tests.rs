@@ -25,7 +25,7 @@ impl Show {
         let look = Look { glyphs: Glyphs::Unicode, colour: true };
         let now = Now { mono: Time::ZERO, wall: Wall(1_793_716_320_000) };
         let model = Model::new(settings(look, TimeZone::UTC, false, Emulator::default()), true, now);
-        let mut show = Self { model, world: World::new(now), now, bells: 0 };
+        let mut show = Self { model, world: World::new(None, now), now, bells: 0 };
         let start = app::start(&show.model);
         show.obey(start);
         show.listen();

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use proto::client::{Command, ContactInfo, EndReason, Event, LinkState, MessageState};
 use proto::id::{Fingerprint, MsgId, Name, Ssrc};
+use proto::limits::TEXT_BYTES_MAX;
 use proto::media::tools::{TapeState, ToolEvent};
 use proto::media::{HalfState, SoundCommand, SoundEvent, ToolCommand};
-use proto::wire::record::{Presence, Standing};
+use proto::wire::record::{Presence, Standing, Why};
 use proto::{Now, Safe, Time};
 
-use super::cast::{self, CALLER, STRANGER, name};
+use super::cast::{self, CALLER, GUEST, STRANGER, name};
 use super::sound::{self, Meterage};
 use super::{ME, ms};
 use crate::app::{Effect, Msg};
@@ -40,6 +41,10 @@ pub struct World {
     muted: bool,
     /// How often meters are told; zero for never.
     meters: Duration,
+    /// Said instead of everything that others would say, write or call their things.
+    words: Option<String>,
+    /// A human said yes to calls with the guest that are not encrypted.
+    allowed: bool,
 }
 
 /// The call there is.
@@ -51,6 +56,7 @@ struct Call {
     joined: Vec<usize>,
     /// They call us, and we said nothing yet.
     rings: bool,
+    plain: bool,
     figures: Meterage,
 }
 
@@ -70,8 +76,9 @@ enum Step {
 }
 
 impl World {
-    /// The world as it begins.
-    pub fn new(now: Now) -> Self {
+    /// The world as it begins. With `words`, all that comes from others is these words, through the door that every
+    /// word of a stranger passes: for tests of what a stranger could do to the screen.
+    pub fn new(words: Option<String>, now: Now) -> Self {
         let contacts = cast::contacts().into_iter().map(|contact| (contact.name.clone(), contact)).collect();
         let (plan, told) = (BTreeMap::new(), VecDeque::new());
         let (answers, meters) = (BTreeMap::new(), Duration::ZERO);
@@ -86,14 +93,30 @@ impl World {
             calls: 0,
             muted: false,
             meters,
+            words,
+            allowed: false,
         };
         world.told.push_back(Msg::Client(Event::Link(LinkState::Online)));
         world.told.push_back(Msg::Server(Fingerprint([0x7e; 32])));
         world.told.push_back(Msg::Client(Event::LoggedIn(name(ME))));
-        world.told.push_back(Msg::Sound(SoundEvent::Microphone(open())));
-        world.told.push_back(Msg::Sound(SoundEvent::Speaker(open())));
+        let device = world.device();
+        world.told.push_back(Msg::Sound(SoundEvent::Microphone(device.clone())));
+        world.told.push_back(Msg::Sound(SoundEvent::Speaker(device)));
         world.script(now.mono);
         world
+    }
+
+    fn device(&self) -> HalfState {
+        HalfState::Open { name: Safe::line(self.spoken(DEVICE)), opened_in: Duration::ZERO }
+    }
+
+    fn safe(&self, text: &str) -> Safe {
+        Safe::text(self.spoken(text), TEXT_BYTES_MAX)
+    }
+
+    /// What others say, or what is put into their mouths.
+    fn spoken<'a>(&'a self, text: &'a str) -> &'a str {
+        self.words.as_deref().unwrap_or(text)
     }
 
     /// What happens by itself, whatever the user does.
@@ -114,12 +137,12 @@ impl World {
             Effect::Send(command) => self.command(command, now.mono),
             Effect::Sound(command) => self.sound(command, now.mono),
             Effect::History(who) => {
-                let past = cast::past(&who, now.wall);
+                let past = cast::past(&who, now.wall, |text| self.safe(text));
                 self.told.push_back(Msg::History(who, past));
             }
             Effect::Record(wanted) => {
-                let failed = || TapeState::Failed(Safe::line("nothing is recorded in a demonstration"));
-                let told = wanted.is_some().then(failed);
+                let why = self.safe("nothing is recorded in a demonstration");
+                let told = wanted.is_some().then_some(TapeState::Failed(why));
                 self.told.extend(told.map(|state| Msg::Sound(SoundEvent::Tool(ToolEvent::Recording(state)))));
             }
             Effect::Keep(..)
@@ -189,11 +212,8 @@ impl World {
                 self.tell(Event::Invite(link));
             }
             Command::Redeem(_) => self.befriend(&name("heidi")),
-            Command::Join(_)
-            | Command::TrustServer
-            | Command::AllowPlain(_)
-            | Command::WelcomeAll
-            | Command::Reconnect => {}
+            Command::AllowPlain(_) => self.allowed = true,
+            Command::Join(_) | Command::TrustServer | Command::WelcomeAll | Command::Reconnect => {}
         }
     }
 
@@ -227,8 +247,8 @@ impl World {
             Step::Tell(event) => self.tell(event),
             Step::Hear(event) => self.told.push_back(Msg::Sound(event)),
             Step::Text(from, text) => {
-                let id = self.next_text();
-                self.tell(Event::Said { from, id, sent: now.wall, text: Safe::line(text) });
+                let (id, text) = (self.next_text(), self.safe(text));
+                self.tell(Event::Said { from, id, sent: now.wall, text });
             }
             Step::Calls(who) => self.rings(who, now.mono),
             Step::Joins(at) => self.joins(at, now.mono),
@@ -267,7 +287,8 @@ impl World {
 
     fn asked(&mut self, who: &Name, now: Time) {
         if self.contacts.contains_key(who) {
-            return;
+            let text = self.safe("They are in your list already.");
+            return self.tell(Event::Refused { why: Why::Other, text });
         }
         let asked = cast::info(who, Standing::Asked, Presence::Offline);
         self.put(asked);
@@ -291,13 +312,18 @@ impl World {
     fn begin(&mut self, with: Vec<Name>, rings: bool) {
         self.calls += 1;
         let (joined, figures) = (Vec::new(), Meterage::default());
-        self.call = Some(Call { number: self.calls, with, joined, rings, figures });
+        let plain = with.iter().any(|who| who.as_str() == GUEST);
+        self.call = Some(Call { number: self.calls, with, joined, rings, plain, figures });
     }
 
     /// We call: whoever is there rings, and picks up one after another.
     fn place(&mut self, names: Vec<Name>, now: Time) {
+        let plain = names.iter().any(|who| who.as_str() == GUEST);
+        if plain && !self.allowed {
+            return self.tell(Event::PlainUnconfirmed(vec![name(GUEST)]));
+        }
         self.begin(names.clone(), false);
-        self.tell(Event::Calling { to: names.clone(), plain: false });
+        self.tell(Event::Calling { to: names.clone(), plain });
         let mut refused = None;
         let mut stagger = Duration::ZERO;
         for (at, who) in names.iter().cloned().enumerate() {
@@ -349,10 +375,10 @@ impl World {
     fn joins(&mut self, at: usize, now: Time) {
         let Some(call) = &mut self.call else { return };
         let Some(who) = call.with.get(at).cloned() else { return };
-        let first = call.joined.is_empty();
+        let (first, plain) = (call.joined.is_empty(), call.plain);
         call.joined.push(at);
         let heard = Event::Heard(who.clone());
-        self.tell(Event::Joined { who, ssrc: stream(at), plain: false });
+        self.tell(Event::Joined { who, ssrc: stream(at), plain });
         self.in_call(now + ms(250), Step::Tell(heard));
         if first {
             self.told.push_back(Msg::Sound(SoundEvent::Processing(sound::processing())));
@@ -383,10 +409,6 @@ impl World {
         let Some(call) = self.call.take() else { return };
         self.tell(Event::Ended { with: call.with, reason });
     }
-}
-
-fn open() -> HalfState {
-    HalfState::Open { name: Safe::line(DEVICE), opened_in: Duration::ZERO }
 }
 
 /// The stream of the `at`-th called.

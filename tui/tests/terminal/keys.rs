@@ -1,0 +1,116 @@
+//! Every key of the keymap, pressed in its place in the real program: something is seen of it, and the program goes on.
+
+use std::time::Duration;
+
+use tincan_tui::app::keymap::{Act, Place, Row, TABLE};
+use tincan_tui::keys::{Code, Key};
+
+use super::screen::Screen;
+
+/// A key is seen on the screen within so long, even on a busy machine.
+const SEEN: Duration = Duration::from_secs(5);
+
+/// What is pressed to get to a place, and what is seen then.
+type Steps = &'static [Step];
+
+type Step = (&'static [u8], &'static str);
+
+const CALL: Steps = &[PLACED, OPENED];
+const PLACED: Step = (b"c", "E2E");
+const OPENED: Step = (b"\x07", "end-to-end");
+const AGAIN: Steps = &[PLACED, OPENED, (b"r", "Esc ")];
+
+fn way(place: Place) -> Option<Steps> {
+    Some(match place {
+        Place::Anywhere | Place::List => &[],
+        Place::Marked => &[(b" ", "1 marked")],
+        Place::Message | Place::Edit => {
+            &[(b"\r", "Esc list"), (b"ab cd ef", "> ab cd ef"), (b"\x1b[D\x1b[D", "> ab")]
+        }
+        Place::Call => CALL,
+        Place::Again => AGAIN,
+        Place::Incoming => &[(b"", "is calling you")],
+        Place::Consent => &[(b"jjjj", "online, not encrypted"), (b"c", "[y] call anyway")],
+        Place::Add => &[(b"a", "Add a contact")],
+        Place::Help => &[(b"?", "Keys")],
+        // The first run needs a server, or one that is silent.
+        Place::Welcome => &[],
+        // A server with a changed key is played in the stories of the model.
+        Place::Stop => return None,
+    })
+}
+
+fn bytes(key: Key) -> Vec<u8> {
+    let mut bytes = if key.mods.alt { vec![0x1b] } else { Vec::new() };
+    match key.code {
+        Code::Char(c) if key.mods.ctrl => bytes.push(c as u8 & 0x1f),
+        Code::Char(c) => bytes.extend(c.to_string().bytes()),
+        Code::Enter => bytes.push(b'\r'),
+        Code::Tab => bytes.push(b'\t'),
+        Code::Backspace => bytes.push(0x7f),
+        Code::Esc => bytes.push(0x1b),
+        Code::Up => bytes.extend(b"\x1b[A"),
+        Code::Down => bytes.extend(b"\x1b[B"),
+        Code::Left if key.mods.ctrl => bytes.extend(b"\x1b[1;5D"),
+        Code::Right if key.mods.ctrl => bytes.extend(b"\x1b[1;5C"),
+        Code::Right => bytes.extend(b"\x1b[C"),
+        Code::Left => bytes.extend(b"\x1b[D"),
+        Code::Home => bytes.extend(b"\x1b[H"),
+        Code::End => bytes.extend(b"\x1b[F"),
+        Code::PageUp => bytes.extend(b"\x1b[5~"),
+        Code::PageDown => bytes.extend(b"\x1b[6~"),
+        Code::Insert => bytes.extend(b"\x1b[2~"),
+        Code::Delete => bytes.extend(b"\x1b[3~"),
+        Code::F(n @ 1..=4) => bytes.extend([0x1b, b'O', b'P' + n - 1]),
+        Code::F(n) => bytes.extend(format!("\x1b[{}~", n + 10).bytes()),
+    }
+    bytes
+}
+
+/// Where the demonstration stands these show nothing: there is nothing further up, to take back, to cut or to end.
+fn may_be_seen_by_nothing(row: &Row) -> bool {
+    let quiet = [Act::Unmark, Act::Scroll { up: false }, Act::Scroll { up: true }, Act::Back];
+    quiet.contains(&row.act) || matches!(row.act, Act::Move(_) | Act::Edit(_) | Act::Go)
+}
+
+fn press(mut screen: Screen, place: Place, row: &Row, key: Key) {
+    for (keys, seen) in way(place).unwrap() {
+        screen.press(keys);
+        screen.see(seen);
+    }
+    // Windows that open over the list take keys only once the keyboard has rested, and all that moves comes to rest.
+    screen.settle();
+    screen.press(&bytes(key));
+    if row.act == Act::Quit && place != Place::Call {
+        assert_eq!(screen.wait_exit().exit_code(), 0, "{key:?} in {place:?}");
+        return;
+    }
+    let seen = screen.answered(SEEN);
+    assert!(seen > 0 || may_be_seen_by_nothing(row), "{key:?} in {place:?} is not seen");
+    screen.press(b"\x0c");
+    assert!(screen.answered(SEEN) > 0, "after {key:?} in {place:?} nothing is painted any more");
+    assert!(screen.is_running(), "{key:?} in {place:?} ends the program");
+}
+
+/// As many at a time wait for somebody to call, or for a window to take keys.
+const AT_ONCE: usize = 8;
+
+#[test]
+fn every_key_does_something_where_it_counts_and_the_program_goes_on() {
+    let rows = TABLE.iter().filter(|row| way(row.place).is_some());
+    let keys: Vec<(&Row, Key)> = rows.flat_map(|row| row.keys.iter().map(move |key| (row, *key))).collect();
+    assert!(keys.len() >= 80, "{} keys", keys.len());
+    for keys in keys.chunks(AT_ONCE) {
+        std::thread::scope(|scope| {
+            for (at, (row, key)) in keys.iter().enumerate() {
+                scope.spawn(move || {
+                    let screen = match row.place {
+                        Place::Welcome => Screen::start(&format!("key-{at}")),
+                        _ => Screen::demo(&[]),
+                    };
+                    press(screen, row.place, row, *key);
+                });
+            }
+        });
+    }
+}

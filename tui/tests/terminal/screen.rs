@@ -1,0 +1,210 @@
+//! The real program on a terminal of ours: keys and window sizes in, cells and raw bytes out.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+
+/// Nothing that can be waited for takes longer, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Silence for so long is the end of what the program had to write.
+pub(crate) const QUIET: Duration = Duration::from_millis(700);
+
+pub(crate) struct Screen {
+    child: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn std::io::Write + Send>,
+    pub(crate) master: Box<dyn MasterPty + Send>,
+    modes: String,
+    pieces: Option<Receiver<Vec<u8>>>,
+    pub(crate) vt: vt100::Parser,
+    /// Everything the program wrote.
+    pub(crate) raw: Vec<u8>,
+    profile: PathBuf,
+    _server: Option<TcpListener>,
+}
+
+impl Screen {
+    /// The first run, with a server that never answers.
+    pub(crate) fn start(name: &str) -> Self {
+        let mut screen = Self::deaf(name, "xterm-256color");
+        screen.listen();
+        screen.see("Welcome to tincan");
+        screen
+    }
+
+    /// The same on a terminal that takes nothing until [`Screen::listen`].
+    pub(crate) fn deaf(name: &str, term: &str) -> Self {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap().to_string();
+        let profile = std::env::temp_dir().join(format!("tincan-terminal-{name}-{}", std::process::id()));
+        let mut command = at_home(CommandBuilder::new(program()));
+        command.args(["--device", "null", "--name", "alice", "--profile"]);
+        command.arg(&profile);
+        command.arg(address);
+        command.env("TERM", term);
+        let mut screen = Self::spawn(command, 80, 24);
+        (screen.profile, screen._server) = (profile, Some(server));
+        screen
+    }
+
+    /// The demonstration, whose clock on the wall stands still.
+    pub(crate) fn demo(arguments: &[&str]) -> Self {
+        let mut screen = Self::spawn(demo(arguments), 80, 24);
+        screen.listen();
+        screen.see("CONTACTS");
+        screen
+    }
+
+    /// Any program on a terminal of this size, which takes nothing until [`Screen::listen`].
+    pub(crate) fn spawn(command: CommandBuilder, cols: u16, rows: u16) -> Self {
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let modes = format!("{:?}", pair.master.get_termios().unwrap());
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let keys = pair.master.take_writer().unwrap();
+        let (master, pieces, raw) = (pair.master, None, Vec::new());
+        let (vt, profile) = (parser(cols, rows), PathBuf::new());
+        Self { child, keys, master, modes, pieces, vt, raw, profile, _server: None }
+    }
+
+    pub(crate) fn listen(&mut self) {
+        let mut reader = self.master.try_clone_reader().unwrap();
+        let (tell, pieces) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = reader.read(&mut buffer) {
+                if tell.send(buffer[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        self.pieces = Some(pieces);
+    }
+
+    pub(crate) fn press(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Takes what the program writes within `time`; false when it was silent.
+    pub(crate) fn take(&mut self, time: Duration) -> bool {
+        let Ok(piece) = self.pieces.as_ref().unwrap().recv_timeout(time) else { return false };
+        self.raw.extend_from_slice(&piece);
+        self.vt.process(&piece);
+        true
+    }
+
+    pub(crate) fn see(&mut self, text: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !self.contents().contains(text) {
+            assert!(Instant::now() < end, "never saw {text:?}:\n{}", self.contents());
+            self.take(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn see_no(&mut self, text: &str) {
+        let end = Instant::now() + PATIENCE;
+        while self.contents().contains(text) {
+            assert!(Instant::now() < end, "still {text:?}:\n{}", self.contents());
+            self.take(Duration::from_millis(50));
+        }
+    }
+
+    /// Bytes written within `time`, until the first silence of that length.
+    pub(crate) fn answered(&mut self, time: Duration) -> usize {
+        let before = self.raw.len();
+        self.take(time);
+        self.raw.len() - before
+    }
+
+    /// The window gets another size.
+    pub(crate) fn resize(&mut self, cols: u16, rows: u16) {
+        self.vt = parser(cols, rows);
+        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    pub(crate) fn contents(&self) -> String {
+        self.vt.screen().contents()
+    }
+
+    /// Bytes written until the program is quiet.
+    pub(crate) fn settle(&mut self) -> usize {
+        let before = self.raw.len();
+        while self.take(QUIET) {}
+        self.raw.len() - before
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.process_id().unwrap().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    pub(crate) fn wait_exit(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "the program does not end");
+            self.take(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn assert_given_back(&mut self) {
+        self.settle();
+        let screen = self.vt.screen();
+        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+        assert_eq!(format!("{:?}", self.master.get_termios().unwrap()), self.modes);
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !self.profile.as_os_str().is_empty() {
+            let _ = std::fs::remove_dir_all(&self.profile);
+        }
+    }
+}
+
+/// The demonstration as a command.
+pub(crate) fn demo(arguments: &[&str]) -> CommandBuilder {
+    let mut command = at_home(CommandBuilder::new(program()));
+    command.args(["--demo", "--demo-clock", "14:32"]);
+    command.args(arguments);
+    command
+}
+
+/// In an ordinary terminal of this machine, whatever this test runs in.
+pub(crate) fn at_home(mut command: CommandBuilder) -> CommandBuilder {
+    command.env("TERM", "xterm-256color");
+    command.env("LC_ALL", "C.UTF-8");
+    for foreign in ["TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "NO_COLOR", "TERM_PROGRAM"] {
+        command.env_remove(foreign);
+    }
+    command
+}
+
+pub(crate) fn program() -> &'static str {
+    env!("CARGO_BIN_EXE_tincan")
+}
+
+fn parser(cols: u16, rows: u16) -> vt100::Parser {
+    let side = |cells: u16| core::num::NonZero::new(cells.max(1)).unwrap();
+    vt100::Parser::new(side(rows), side(cols), 0)
+}
