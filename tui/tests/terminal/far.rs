@@ -31,6 +31,7 @@ impl Drop for Scratch {
 }
 
 /// Where a tool is; none, said clearly, on a machine without it.
+#[expect(clippy::print_stdout, reason = "whoever reads what was tested wants to know what was not")]
 fn tool(name: &str) -> Option<PathBuf> {
     let places = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&places)

@@ -105,10 +105,8 @@ fn every_key_does_something_where_it_counts_and_the_program_goes_on() {
         std::thread::scope(|scope| {
             for (at, (row, key)) in keys.iter().enumerate() {
                 scope.spawn(move || {
-                    let screen = match row.place {
-                        Place::Welcome => Screen::start(&format!("key-{at}")),
-                        _ => Screen::demo(&[]),
-                    };
+                    let first = row.place == Place::Welcome;
+                    let screen = if first { Screen::start(&format!("key-{at}")) } else { Screen::demo(&[]) };
                     press(screen, row.place, row, *key);
                 });
             }
