@@ -25,6 +25,7 @@
 //!
 //! [ui]
 //! ascii = false                  # letters only
+//! theme = "default"              # default, contrast or mono
 //! color = true
 //! meter_hz = 15                  # how often meters move, 0 to 30 times a second; unset: 15, and 4 over SSH
 //!
@@ -46,6 +47,7 @@ use proto::media::processing::{Wish, Wishes};
 use serde::Deserialize;
 
 use crate::app::keymap::Keymap;
+use crate::app::look::Theme;
 use crate::app::notify::{Notify, OscWish};
 use crate::app::transmit::{TalkKey, Transmit};
 use crate::target::Address;
@@ -81,6 +83,8 @@ pub struct Config {
     pub ascii: bool,
     /// Use colours.
     pub color: bool,
+    /// What things are told apart by.
+    pub theme: Theme,
     /// How often meters move, 0 to 30 times a second.
     pub meter_hz: Option<u8>,
     /// The keys.
@@ -132,6 +136,7 @@ struct Notices {
 struct Ui {
     ascii: Option<bool>,
     color: Option<bool>,
+    theme: Option<String>,
     meter_hz: Option<u8>,
 }
 
@@ -197,11 +202,16 @@ impl Config {
         if let Some(hz) = file.ui.meter_hz.filter(|hz| *hz > METER_HZ_MAX) {
             anyhow::bail!("{}: {hz} is not 0 to {METER_HZ_MAX}", at("meter_hz"));
         }
+        let theme = file.ui.theme.map(|word| {
+            Theme::parse(&word)
+                .ok_or_else(|| anyhow!("{}: {word:?} is not default, contrast or mono", at("theme")))
+        });
         let notify = file.notify.read().with_context(|| at("osc"))?;
         Ok(Self {
             transmit: transmit.transpose()?.unwrap_or_default(),
             talk_key: talk_key.transpose()?.unwrap_or_default(),
             notify,
+            theme: theme.transpose()?.unwrap_or_default(),
             meter_hz: file.ui.meter_hz,
             delay: delay.transpose()?,
             frame: frame.transpose()?,

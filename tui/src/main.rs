@@ -218,6 +218,7 @@ fn look(args: &Args, config: &Config) -> Look {
         look.glyphs = Glyphs::Ascii;
     }
     look.colour &= config.color && !args.no_color;
+    look.theme = config.theme;
     look
 }
 

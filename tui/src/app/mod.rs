@@ -15,6 +15,7 @@ pub mod fuzzy;
 pub mod help;
 pub mod input;
 pub mod keymap;
+pub mod look;
 pub mod model;
 pub mod msg;
 pub mod notify;

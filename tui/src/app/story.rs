@@ -11,15 +11,15 @@ use proto::{Now, Safe, Time, Wall};
 
 use super::emulator::Emulator;
 use super::keymap::Keymap;
-use super::model::{Glyphs, Look};
+use super::model::{Glyphs, Look, Theme};
 use super::{Effect, Model, Msg, Settings, update};
 use crate::keys::{Code, Input, Key};
 
 /// 14:32 on a Saturday, UTC.
 pub(crate) const START: Wall = Wall(1_763_821_920_000);
 
-pub(crate) const UNICODE: Look = Look { glyphs: Glyphs::Unicode, colour: true };
-pub(crate) const ASCII: Look = Look { glyphs: Glyphs::Ascii, colour: false };
+pub(crate) const UNICODE: Look = Look { glyphs: Glyphs::Unicode, colour: true, theme: Theme::Default };
+pub(crate) const ASCII: Look = Look { glyphs: Glyphs::Ascii, colour: false, theme: Theme::Default };
 
 pub(crate) struct Story {
     pub(crate) model: Model,

@@ -163,6 +163,13 @@ pub static TABLE: &[Row] = &{
         row("notify", "calls_in_dnd", Switch, "false", "calls ring nevertheless"),
         row("ui", "ascii", Switch, "false", "draw with letters only"),
         row("ui", "color", Switch, "true", "use colours"),
+        row(
+            "ui",
+            "theme",
+            Text,
+            "\"default\"",
+            "default, contrast (nothing dim, few colours) or mono (none)",
+        ),
         row("ui", "meter_hz", Number, "", "how often meters move, 0 to 30 times a second"),
         row(
             "keys",

@@ -9,7 +9,7 @@ use proto::{Now, Time, Wall};
 use super::{World, ms, settings};
 use crate::app::call::Phase;
 use crate::app::emulator::Emulator;
-use crate::app::model::{Glyphs, Look};
+use crate::app::story::UNICODE;
 use crate::app::{self, Effect, Model, Msg};
 use crate::keys::{Code, Input, Key};
 
@@ -22,7 +22,7 @@ struct Show {
 
 impl Show {
     fn new() -> Self {
-        let look = Look { glyphs: Glyphs::Unicode, colour: true };
+        let look = UNICODE;
         let now = Now { mono: Time::ZERO, wall: Wall(1_793_716_320_000) };
         let model = Model::new(settings(look, TimeZone::UTC, false, Emulator::default()), true, now);
         let mut show = Self { model, world: World::new(None, now), now, bells: 0 };

@@ -19,12 +19,12 @@ pub(super) fn bar(meter: Meter, width: u16, theme: Theme) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::model::{Glyphs, Look};
+    use crate::app::model::{Glyphs, Look, Theme as LookTheme};
 
     #[test]
     fn a_bar_grows_with_its_level_in_either_glyphs() {
         for glyphs in [Glyphs::Unicode, Glyphs::Ascii] {
-            let theme = Theme::new(Look { glyphs, colour: false });
+            let theme = Theme::new(Look { glyphs, colour: false, theme: LookTheme::Default });
             let mut last = 0;
             for db in [-90.0, -40.0, -20.0, 0.0] {
                 let mut meter = Meter::default();

@@ -11,7 +11,8 @@ use proto::{Safe, Wall};
 use ratatui::style::{Color, Modifier};
 
 use super::*;
-use crate::app::model::{Glyphs, Look};
+use crate::app::look::Theme as LookTheme;
+use crate::app::model::Look;
 use crate::app::story::{ASCII, START, Story, UNICODE, contact, name, open};
 use crate::keys::{Code, Key};
 use crate::terminal::Painter;
@@ -280,23 +281,31 @@ fn styles(look: Look) -> Vec<(&'static str, Color, Color, Modifier)> {
 
 #[test]
 fn colours_are_of_the_palette_on_the_default_background() {
+    // Bright black is the background of some palettes, and an own background fits either dark or light: neither is used.
     let palette = [Color::Reset, Color::Red, Color::Green, Color::Yellow, Color::Cyan];
-    for (page, fg, bg, _) in styles(UNICODE) {
-        assert!(palette.contains(&fg), "{page}: {fg:?} may be invisible somewhere");
-        assert_eq!(bg, Color::Reset, "{page}");
+    for theme in LookTheme::ALL {
+        for (page, fg, bg, modifier) in styles(Look { theme, ..UNICODE }) {
+            assert!(palette.contains(&fg), "{page}, {theme:?}: {fg:?} may be invisible somewhere");
+            assert_eq!(bg, Color::Reset, "{page}, {theme:?}");
+            assert!(theme != LookTheme::Mono || fg == Color::Reset, "{page}: {fg:?} without colours");
+            let dim = theme == LookTheme::Contrast && modifier.contains(Modifier::DIM);
+            assert!(!dim, "{page}: dim where contrast is wanted");
+        }
     }
 }
 
 #[test]
 fn without_colour_nothing_is_coloured_and_nothing_is_lost() {
-    for (page, fg, bg, _) in styles(Look { glyphs: Glyphs::Unicode, colour: false }) {
+    for (page, fg, bg, _) in styles(Look { colour: false, ..UNICODE }) {
         assert_eq!((fg, bg), (Color::Reset, Color::Reset), "{page}");
     }
-    for ((page, with), (_, without)) in
-        pages(UNICODE).into_iter().zip(pages(Look { colour: false, ..UNICODE }))
-    {
-        let (with, without) = (with.buffer(80, 24).0, without.buffer(80, 24).0);
-        assert_eq!(picture(&with), picture(&without), "{page}");
+    // Whatever the theme: the words and signs are the same.
+    for theme in LookTheme::ALL {
+        let plain = pages(Look { colour: false, theme, ..UNICODE });
+        for ((page, with), (_, without)) in pages(UNICODE).into_iter().zip(plain) {
+            let (with, without) = (with.buffer(80, 24).0, without.buffer(80, 24).0);
+            assert_eq!(picture(&with), picture(&without), "{page}, {theme:?}");
+        }
     }
 }
 

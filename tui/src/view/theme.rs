@@ -4,7 +4,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::app::model::{Glyphs, Look};
+use crate::app::model::{Glyphs, Look, Theme as Name};
 
 /// What a call is that others can hear: said wherever the call is shown, from its first moment on.
 pub(super) const NOT_ENCRYPTED: &str = " NOT ENCRYPTED ";
@@ -14,6 +14,7 @@ pub(super) const NOT_ENCRYPTED: &str = " NOT ENCRYPTED ";
 pub(super) struct Theme {
     colour: bool,
     pub(super) glyphs: &'static Symbols,
+    paints: &'static Paints,
 }
 
 /// What things are drawn with.
@@ -85,13 +86,77 @@ const ASCII: Symbols = Symbols {
     blocks: &[" ", "#"],
 };
 
+/// A colour of the palette, if any, and what the letters are besides.
+type Paint = (Option<Color>, Modifier);
+
+/// A theme: how each thing is told from the others.
+#[derive(Debug)]
+struct Paints {
+    strong: Paint,
+    /// What matters less: times, rules, hints.
+    dim: Paint,
+    /// The row that keys act on.
+    cursor: Paint,
+    good: Paint,
+    warn: Paint,
+    bad: Paint,
+    /// What must not be overlooked.
+    alarm: Paint,
+    /// Names and keys to press.
+    accent: Paint,
+}
+
+const BOLD: Modifier = Modifier::BOLD;
+const NONE: Modifier = Modifier::empty();
+const REVERSED_BOLD: Modifier = Modifier::BOLD.union(Modifier::REVERSED);
+const UNDERLINED_BOLD: Modifier = Modifier::BOLD.union(Modifier::UNDERLINED);
+
+const DEFAULT: Paints = Paints {
+    strong: (None, BOLD),
+    dim: (None, Modifier::DIM),
+    cursor: (None, Modifier::REVERSED),
+    good: (Some(Color::Green), NONE),
+    warn: (Some(Color::Yellow), NONE),
+    bad: (Some(Color::Red), BOLD),
+    alarm: (Some(Color::Red), REVERSED_BOLD),
+    accent: (Some(Color::Cyan), NONE),
+};
+
+/// Yellow and cyan are pale on white: here they are none of the things that must be read.
+const CONTRAST: Paints = Paints {
+    strong: (None, BOLD),
+    dim: (None, NONE),
+    cursor: (None, REVERSED_BOLD),
+    good: (None, BOLD),
+    warn: (None, UNDERLINED_BOLD),
+    bad: (Some(Color::Red), UNDERLINED_BOLD),
+    alarm: (Some(Color::Red), REVERSED_BOLD),
+    accent: (None, BOLD),
+};
+
+const MONO: Paints = Paints {
+    strong: (None, BOLD),
+    dim: (None, Modifier::DIM),
+    cursor: (None, Modifier::REVERSED),
+    good: (None, NONE),
+    warn: (None, Modifier::UNDERLINED),
+    bad: (None, BOLD),
+    alarm: (None, REVERSED_BOLD),
+    accent: (None, BOLD),
+};
+
 impl Theme {
     pub(super) fn new(look: Look) -> Self {
         let glyphs = match look.glyphs {
             Glyphs::Unicode => &UNICODE,
             Glyphs::Ascii => &ASCII,
         };
-        Self { colour: look.colour, glyphs }
+        let paints = match look.theme {
+            Name::Default => &DEFAULT,
+            Name::Contrast => &CONTRAST,
+            Name::Mono => &MONO,
+        };
+        Self { colour: look.colour, glyphs, paints }
     }
 
     pub(super) fn plain(self) -> Style {
@@ -99,43 +164,42 @@ impl Theme {
     }
 
     pub(super) fn strong(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
+        self.style(self.paints.strong)
     }
 
-    /// What matters less: times, rules, hints.
     pub(super) fn dim(self) -> Style {
-        Style::new().add_modifier(Modifier::DIM)
+        self.style(self.paints.dim)
     }
 
-    /// The row that keys act on.
     pub(super) fn cursor(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
+        self.style(self.paints.cursor)
     }
 
     pub(super) fn good(self) -> Style {
-        self.coloured(Color::Green, Modifier::empty())
+        self.style(self.paints.good)
     }
 
     pub(super) fn warn(self) -> Style {
-        self.coloured(Color::Yellow, Modifier::empty())
+        self.style(self.paints.warn)
     }
 
     pub(super) fn bad(self) -> Style {
-        self.coloured(Color::Red, Modifier::BOLD)
+        self.style(self.paints.bad)
     }
 
-    /// What must not be overlooked.
     pub(super) fn alarm(self) -> Style {
-        self.coloured(Color::Red, Modifier::BOLD | Modifier::REVERSED)
+        self.style(self.paints.alarm)
     }
 
-    /// Names and keys to press.
     pub(super) fn accent(self) -> Style {
-        self.coloured(Color::Cyan, Modifier::empty())
+        self.style(self.paints.accent)
     }
 
-    fn coloured(self, colour: Color, modifier: Modifier) -> Style {
+    fn style(self, (colour, modifier): Paint) -> Style {
         let style = Style::new().add_modifier(modifier);
-        if self.colour { style.fg(colour) } else { style }
+        match colour.filter(|_| self.colour) {
+            Some(colour) => style.fg(colour),
+            None => style,
+        }
     }
 }
