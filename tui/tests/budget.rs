@@ -10,6 +10,7 @@ use proto::{Now, Time, Wall, earliest};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tincan_tui::app::emulator::Emulator;
+use tincan_tui::app::look::Theme;
 use tincan_tui::app::model::{Glyphs, Look, Settings};
 use tincan_tui::app::{self, Effect, Model, Msg};
 use tincan_tui::demo::{self, World};
@@ -33,7 +34,7 @@ struct Line {
 
 impl Line {
     fn new(remote: bool, columns: u16, rows: u16) -> Self {
-        let look = Look { glyphs: Glyphs::Unicode, colour: true };
+        let look = Look { glyphs: Glyphs::Unicode, colour: true, theme: Theme::Default };
         Self::with(demo::settings(look, TimeZone::UTC, remote, Emulator::default()), columns, rows)
     }
 
@@ -183,7 +184,7 @@ fn a_group_of_five_over_ssh_keeps_to_its_budget() {
 
 #[test]
 fn a_meter_moves_as_often_as_was_wished() {
-    let look = Look { glyphs: Glyphs::Unicode, colour: true };
+    let look = Look { glyphs: Glyphs::Unicode, colour: true, theme: Theme::Default };
     let mut frames = Vec::new();
     for hz in [Some(0), Some(2), None, Some(30)] {
         let settings =
