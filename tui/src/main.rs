@@ -115,14 +115,21 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         return tincan_tui::talk::run(Session::open(profile, begin)?, Talk { name, ..talk });
     }
     if args.plain {
-        return linear::run(Session::open(profile, begin)?, look(&args, &config), name);
+        return linear::run(Session::open(profile, begin)?, look(&args, &config), config.transmit, name);
     }
     let log = run::open_log(&dir).with_context(|| format!("opening the log in {}", dir.display()))?;
     let session = Session::open(profile, begin)?;
     if args.headless {
-        return headless::run(session, name);
+        return headless::run(session, config.transmit, name);
     }
-    let begin = run::Begin { look: look(&args, &config), meter_hz: config.meter_hz, keys: config.keys, name };
+    let begin = run::Begin {
+        look: look(&args, &config),
+        meter_hz: config.meter_hz,
+        transmit: config.transmit,
+        talk_key: config.talk_key,
+        keys: config.keys,
+        name,
+    };
     run::run(session, begin, log)
 }
 
