@@ -179,13 +179,22 @@ impl<D: Decode> Playout<D> {
                 let recovered = self.decoder.recover(next.bytes(), frame, &mut self.pcm);
                 self.sent(recovered, Ok(frame));
             }
-            Step::Conceal { frame } => {
+            Step::DrawOut => {
+                let by = self.strip.draw_out();
+                self.jitter.drawn_out(by);
+            }
+            Step::Conceal { frame, passed } => {
                 let len = frame.samples();
                 if self.decoder.conceal(frame, &mut self.pcm) != Ok(len) {
                     self.pcm[..len].fill(0.0);
                 }
+                if passed > 0 {
+                    // The decoder's idea of the period need not be the strip's.
+                    self.strip.bridge();
+                    self.pcm.copy_within(passed..len, 0);
+                }
                 self.invented = invented + len;
-                self.invent(len, invented);
+                self.invent(len - passed, invented + passed);
             }
         }
     }

@@ -116,7 +116,7 @@ impl Strip {
     /// What is pushed next does not follow from what was played: the old sound goes on for 5 ms, fading, under the new.
     pub(crate) fn bridge(&mut self) {
         self.turn();
-        let lag = self.seek(Toward::Past, LAGS, LAGS.0, 0).map_or(LAGS.0, |(lag, _)| lag);
+        let lag = self.period();
         let period = &self.sound[PAST - lag..PAST];
         // The two ends of the period hardly ever meet exactly; the rest of the step is let out over the bridge.
         let step = self.sound[PAST - 1] - self.sound[PAST - 1 - lag];
@@ -124,6 +124,23 @@ impl Strip {
             *sample = (period[n % lag] + step) * (1.0 - n as f32 / OVERLAP as f32);
         }
         self.bridged = 0;
+    }
+
+    /// Nothing is at hand and nothing comes: plays the last period again. What comes then goes on where the sound was, as
+    /// if nothing had happened. Says by how many samples.
+    pub(crate) fn draw_out(&mut self) -> usize {
+        self.turn();
+        let lag = if self.quiet() { LAGS.0 } else { self.period() };
+        self.bridge();
+        let mut again = [0.0; LAGS.1];
+        again[..lag].copy_from_slice(&self.sound[PAST - lag..PAST]);
+        self.push(&again[..lag]);
+        lag
+    }
+
+    /// The period of what was played last, or the shortest we know where it has none.
+    fn period(&mut self) -> usize {
+        self.seek(Toward::Past, LAGS, LAGS.0, 0).map_or(LAGS.0, |(lag, _)| lag)
     }
 
     /// Makes what is at hand longer by about what is wished; says by how many samples.
@@ -165,12 +182,18 @@ impl Strip {
 
     /// The lags that may serve a wish.
     fn lags(&self, wish: Wish, most: usize, toward: Toward) -> (usize, usize) {
-        if self.quiet() {
-            let near = wish.near.clamp(QUIET_LAG_MIN, LAGS.1);
-            return (near * 3 / 4, (near * 5 / 4).min(LAGS.1).min(most));
-        }
         // Too short a delay is worse than too long a one: the next late packet would be heard.
-        let most = if toward == Toward::Future { most.min(wish.near) } else { most };
+        let more = if toward == Toward::Future { wish.near } else { wish.near * 5 / 4 };
+        if self.quiet() {
+            let (near, more) = (wish.near.max(QUIET_LAG_MIN), more.max(QUIET_LAG_MIN));
+            return ((near * 3 / 4).min(LAGS.1), more.min(LAGS.1).min(most));
+        }
+        let most = match toward {
+            Toward::Future => most.min(wish.near),
+            // What is too much would have to be taken out again.
+            Toward::Past if !wish.pressing => most.min(2 * wish.near.max(LAGS.0)),
+            Toward::Past => most,
+        };
         (LAGS.0, LAGS.1.min(most))
     }
 

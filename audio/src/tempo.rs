@@ -2,9 +2,14 @@
 //!
 //! | delay is | while it is quiet | in mid-word |
 //! |---|---|---|
-//! | too short | at once, every 20 ms | at once, every 20 ms |
+//! | too short by less than 5 ms | at once, every 20 ms | after two seconds, every 20 ms |
+//! | too short by more | at once, every 20 ms | at once, every 20 ms |
+//! | too long by less than 12 ms | after 100 ms, every 20 ms | after two seconds, every 60 ms |
 //! | too long by less than 60 ms | after 100 ms, every 20 ms | after half a second, every 60 ms |
 //! | too long by more | at once, every 20 ms | at once, every 60 ms |
+//!
+//! What is slight can wait for the next pause: a thread that is late by some milliseconds now and then makes the delay a
+//! little longer each time, and putting that right in mid-word is heard more than it.
 //!
 //! The sound may refuse what would be heard; after a while, or far from the aim, it may not.
 
@@ -19,6 +24,9 @@ const NEAR_ENOUGH: (i64, i64) = (ms(1) / 2, ms(1));
 const NEAR_PART: i64 = 8;
 /// How long the delay must have been too long before it is shortened, when quiet and in mid-word.
 const HELD: (u64, u64) = (ms(100) as u64, ms(500) as u64);
+/// What is slight, too short and too long, and how long it is left alone in mid-word.
+const SLIGHT: (i64, i64) = (ms(5), ms(12));
+const SLIGHT_HELD: u64 = ms(2_000) as u64;
 /// Played sound between two changes: what follows a change must be heard as itself again.
 const GAP_QUICK: u64 = ms(20) as u64;
 const GAP_CAREFUL: u64 = ms(60) as u64;
@@ -68,7 +76,9 @@ impl Tempo {
         self.since = Some((short, since));
         let held = now.saturating_sub(since);
         let far = if short { excess <= -FAR.0 } else { excess >= FAR.1 };
+        let slight = -SLIGHT.0 < excess && excess < SLIGHT.1;
         let needed = match (short || far, quiet) {
+            (_, false) if slight => SLIGHT_HELD,
             (true, _) => 0,
             (false, true) => HELD.0,
             (false, false) => HELD.1,
@@ -78,7 +88,7 @@ impl Tempo {
         }
         self.ready = now + if short || quiet { GAP_QUICK } else { GAP_CAREFUL };
         let near = usize::try_from(excess.abs()).unwrap_or(usize::MAX);
-        let pressing = far || held >= if short { REFUSED.0 } else { REFUSED.1 };
+        let pressing = far || held >= if short && !slight { REFUSED.0 } else { REFUSED.1 };
         let wish = Wish { near, pressing };
         Some(if short { Turn::Lengthen(wish) } else { Turn::Shorten(wish) })
     }
@@ -93,10 +103,10 @@ impl Tempo {
 mod tests {
     use super::*;
 
-    /// When, within two seconds, something is first done about an excess.
+    /// When, within three seconds, something is first done about an excess.
     fn first(excess: i64, quiet: bool) -> Option<(u64, Turn)> {
         let mut tempo = Tempo::new();
-        (0..200u64).find_map(|n| tempo.decide(excess, ms(7), n * 480, quiet).map(|turn| (n * 10, turn)))
+        (0..300u64).find_map(|n| tempo.decide(excess, ms(7), n * 480, quiet).map(|turn| (n * 10, turn)))
     }
 
     fn wish(milliseconds: i64, pressing: bool) -> Wish {
@@ -107,9 +117,17 @@ mod tests {
     fn growing_is_quick_and_shrinking_is_careful() {
         assert_eq!(first(-ms(5), false), Some((0, Turn::Lengthen(wish(5, false)))));
         assert_eq!(first(-ms(25), false), Some((0, Turn::Lengthen(wish(25, true)))));
-        assert_eq!(first(ms(5), false), Some((500, Turn::Shorten(wish(5, false)))));
-        assert_eq!(first(ms(5), true), Some((100, Turn::Shorten(wish(5, false)))));
+        assert_eq!(first(ms(15), false), Some((500, Turn::Shorten(wish(15, false)))));
+        assert_eq!(first(ms(15), true), Some((100, Turn::Shorten(wish(15, false)))));
         assert_eq!(first(ms(70), false), Some((0, Turn::Shorten(wish(70, true)))));
+    }
+
+    #[test]
+    fn what_is_slight_waits_for_a_pause_but_not_for_ever() {
+        assert_eq!(first(-ms(4), true), Some((0, Turn::Lengthen(wish(4, false)))));
+        assert_eq!(first(ms(5), true), Some((100, Turn::Shorten(wish(5, false)))));
+        assert_eq!(first(-ms(4), false), Some((2_000, Turn::Lengthen(wish(4, false)))));
+        assert_eq!(first(ms(5), false), Some((2_000, Turn::Shorten(wish(5, false)))));
     }
 
     #[test]
@@ -126,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_wish_refused_for_long_presses() {
-        for (excess, after) in [(-ms(2), 100), (ms(2), 400)] {
+        for (excess, after) in [(-ms(6), 100), (-ms(2), 400), (ms(2), 400)] {
             let mut tempo = Tempo::new();
             let turns =
                 (0..500u64).filter_map(|n| tempo.decide(excess, ms(7), n * 480, false).map(|turn| (n, turn)));

@@ -29,6 +29,9 @@ struct Heard {
     last_delay: i64,
 }
 
+/// What the sound is drawn out by, when asked: the period of a voice of 200 Hz.
+const DRAWN_OUT: usize = 240;
+
 /// The change of length by sound that grants every wish it can.
 fn ideal(turn: Option<Turn>, frame: FrameDuration) -> i64 {
     match turn {
@@ -69,7 +72,12 @@ fn listen(
                     jitter.stretched(by);
                     busy_until += (frame.samples() as i64 + by) as u64;
                 }
-                Step::Recover { frame, .. } | Step::Conceal { frame } => busy_until += frame.samples() as u64,
+                Step::Recover { frame, .. } => busy_until += frame.samples() as u64,
+                Step::Conceal { frame, passed } => busy_until += (frame.samples() - passed) as u64,
+                Step::DrawOut => {
+                    busy_until += DRAWN_OUT as u64;
+                    jitter.drawn_out(DRAWN_OUT);
+                }
             }
         }
         heard.last_delay = jitter.delay().unwrap_or(0);
@@ -172,6 +180,7 @@ fn a_copy_fills_a_hole_and_is_counted_as_what_it_is() {
         match jitter.step(n as u64 * 960 + 959, false) {
             Step::Decode { .. } => played += 1,
             Step::Recover { .. } => panic!("no coarse copy was sent"),
+            Step::DrawOut => jitter.drawn_out(DRAWN_OUT),
             Step::Silence { .. } | Step::Conceal { .. } => {}
         }
     }
@@ -344,7 +353,8 @@ proptest! {
                     }
                     Step::Recover { next, .. } => prop_assert!(!next.bytes().is_empty()),
                     Step::Silence { samples } => prop_assert!(samples > 0),
-                    Step::Conceal { .. } => {}
+                    Step::DrawOut => jitter.drawn_out(usize::from(step) * 20),
+                    Step::Conceal { passed, .. } => prop_assert!(passed <= 960),
                 }
             }
             now += wait;
