@@ -14,8 +14,15 @@ const NOISY_UNTIL: f32 = -62.0;
 const NOISE_MAX: f32 = -35.0;
 /// Noise is steady when its levels lie this close together, dB. Those of a voice that makes no pause do not.
 const STEADY: f32 = 5.0;
-/// The loudest tenth of the hops is the voice if it is so much above the noise, dB.
+/// Hops so much above the noise, dB, and above this, dBFS, are the voice.
 const VOICE_ABOVE: f32 = 15.0;
+const VOICE_FROM: f32 = -60.0;
+/// A voice is as loud as this share of its hops are at most: not the loudest, and not its beginnings and ends.
+const VOICE_SHARE: f32 = 0.8;
+/// Hops of a voice by which it is judged: half a second.
+const VOICE_HOPS_MIN: f32 = 50.0;
+/// Judgements in a row that change the verdict on it: 3 s. A word is no voice.
+const SURE: u32 = 30;
 /// Such a voice is quiet, and is no more, dBFS.
 const QUIET_FROM: f32 = -38.0;
 const QUIET_UNTIL: f32 = -31.0;
@@ -26,11 +33,13 @@ pub(super) struct Levels {
     all: f32,
     noisy: bool,
     quiet: bool,
+    /// Judgements in a row that were otherwise.
+    otherwise: u32,
 }
 
 impl Default for Levels {
     fn default() -> Self {
-        Self { shares: [0.0; STEPS], all: 0.0, noisy: false, quiet: false }
+        Self { shares: [0.0; STEPS], all: 0.0, noisy: false, quiet: false, otherwise: 0 }
     }
 }
 
@@ -52,10 +61,28 @@ impl Levels {
         let (low, floor, high) = (self.below(0.05), self.below(0.10), self.below(0.20));
         let steady = high - low < STEADY && floor < NOISE_MAX;
         self.noisy = steady && floor > if self.noisy { NOISY_UNTIL } else { NOISY_FROM };
-        let voice = self.below(0.9);
-        if voice > floor + VOICE_ABOVE {
-            self.quiet = voice < if self.quiet { QUIET_UNTIL } else { QUIET_FROM };
+        let Some(voice) = self.voice(floor) else { return };
+        let quiet = voice < if self.quiet { QUIET_UNTIL } else { QUIET_FROM };
+        self.otherwise = if quiet == self.quiet { 0 } else { self.otherwise + 1 };
+        if self.otherwise >= SURE {
+            (self.quiet, self.otherwise) = (quiet, 0);
         }
+    }
+
+    /// How loud the voice above such noise is, dBFS, if there is one.
+    fn voice(&self, floor: f32) -> Option<f32> {
+        let from = (floor + VOICE_ABOVE).max(VOICE_FROM);
+        let first = ((from - LOWEST) as usize).min(STEPS);
+        let all: f32 = self.shares[first..].iter().sum();
+        if all < VOICE_HOPS_MIN {
+            return None;
+        }
+        let mut left = all * VOICE_SHARE;
+        let above = self.shares[first..].iter().position(|share| {
+            left -= share;
+            left <= 0.0
+        });
+        above.map(|step| LOWEST + (first + step) as f32)
     }
 
     /// The room makes a steady noise.
@@ -107,5 +134,26 @@ mod tests {
         assert_eq!(judged(&noise(1, count, -50.0)), (true, false), "a fan alone");
         assert_eq!(judged(&noise(1, count, -20.0)), (false, false), "somebody plays something");
         assert_eq!(judged(&vec![0.0; count]), (false, false), "nothing");
+    }
+
+    #[test]
+    fn a_few_words_between_long_pauses_are_not_quiet_and_nothing_swings() {
+        // A tenth of each second, as loud as any voice, faded in and out.
+        let word = |n: usize| {
+            if n % 48_000 < 4_800 {
+                (n % 48_000) as f32 * (4_800 - n % 48_000) as f32 / 5_760_000.0
+            } else {
+                0.0
+            }
+        };
+        let voice = talker(3, 64.0);
+        let words: Vec<f32> = voice.iter().enumerate().map(|(n, sample)| sample * word(n)).collect();
+        let (mut sketcher, mut levels) = (Sketcher::default(), Levels::default());
+        let said = words.iter().chain(&voice).copied().collect::<Vec<f32>>();
+        for block in said.chunks(4_800) {
+            sketcher.push(block, |sketch| levels.push(sketch.level));
+            levels.judge();
+            assert!(!levels.is_quiet());
+        }
     }
 }

@@ -5,12 +5,15 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use crate::limits::MEMBERS_MAX;
-use crate::media::blame::Hop;
+use crate::media::blame::{Fault, Hop};
 
 /// Round trips beyond this count as this.
 const ROUND_TRIP_MS_MAX: u16 = 9_999;
 /// Hops that are counted: of each member every one, and our own.
 const HOPS_MAX: usize = 8 * MEMBERS_MAX;
+/// Seconds in which a microphone must have given something for its silence to be a fault: it takes four to notice, and
+/// who never spoke only listened.
+const SPOKEN_SECONDS_MIN: u64 = 10;
 
 /// One second of a call, of all members together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -117,12 +120,18 @@ impl Summary {
         self.heard_out.of()
     }
 
-    /// Who was blamed longest, and for what share of the call; nobody when nobody was for a twentieth of it.
+    /// Who was blamed longest, and for what share of the call; nobody when nobody was for a twentieth of it. That our own
+    /// microphone was silent from the first second to the last is told during the call and is nobody's fault after it.
     #[expect(clippy::cast_precision_loss, reason = "a share of some thousand seconds")]
     pub fn blamed(&self) -> (Hop, f32) {
         let seconds: u64 = self.hops.iter().map(|(_, count)| u64::from(*count)).sum();
         let share = |count: u32| count as f32 / seconds.max(1) as f32;
-        let blamed = self.hops.iter().filter(|(hop, count)| *hop != Hop::Nobody && share(*count) >= 0.05);
+        let listened = |hop: Hop, count: u32| {
+            hop == Hop::MyMicrophone(Fault::Silent) && seconds - u64::from(count) < SPOKEN_SECONDS_MIN
+        };
+        let counts =
+            |hop: Hop, count: u32| hop != Hop::Nobody && !listened(hop, count) && share(count) >= 0.05;
+        let blamed = self.hops.iter().filter(|(hop, count)| counts(*hop, *count));
         blamed
             .max_by_key(|(_, count)| *count)
             .map_or((Hop::Nobody, 0.0), |(hop, count)| (*hop, share(*count)))
@@ -182,6 +191,16 @@ mod tests {
             summary.take(&second(4.2, 40, 0.0, Hop::Nobody));
         }
         assert_eq!(summary.blamed().0, Hop::Nobody);
+    }
+
+    #[test]
+    fn who_only_listened_had_no_broken_microphone_and_who_spoke_before_had() {
+        for (spoken, blamed) in [(4, Hop::Nobody), (30, Hop::MyMicrophone(Fault::Silent))] {
+            let mut summary = Summary::default();
+            (0..spoken).for_each(|_| summary.take(&second(4.2, 40, 0.0, Hop::Nobody)));
+            (0..60).for_each(|_| summary.take(&second(4.2, 40, 0.0, Hop::MyMicrophone(Fault::Silent))));
+            assert_eq!(summary.blamed().0, blamed, "{spoken} s with a voice");
+        }
     }
 
     #[test]
