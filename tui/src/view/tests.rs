@@ -19,7 +19,6 @@ use crate::terminal::Painter;
 
 mod calls;
 mod finding;
-mod outside;
 mod people;
 mod scripts;
 mod told;
@@ -240,7 +239,6 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     list.extend(told::pages(look));
     list.extend(scripts::pages(look));
     list.extend(people::pages(look));
-    list.extend(outside::pages(look));
     list
 }
 

@@ -3,6 +3,7 @@
 use proto::client::Command;
 use proto::id::Name;
 use proto::limits::MEMBERS_MAX;
+use proto::media::SoundCommand;
 
 use super::super::call::{Call, Phase};
 use super::super::contacts::callable;
@@ -11,7 +12,7 @@ use super::super::msg::Effect;
 use super::super::popup::{Consent, Popup, Wanted};
 use super::calls::{NAMES_SHOWN, placing, show_incoming};
 use super::keys::NOBODY;
-use super::{notice, ptt};
+use super::notice;
 use crate::limits::VOLUME_PERCENT_MAX;
 
 /// Steps of the volume, in percent.
@@ -79,7 +80,7 @@ pub(super) fn mark(model: &mut Model) {
 
 pub(super) fn mute(model: &mut Model, muted: bool, effects: &mut Vec<Effect>) {
     model.sound.muted = muted;
-    ptt::microphone(model, effects);
+    effects.push(Effect::Sound(SoundCommand::Mute(muted)));
     if model.call.is_none() {
         notice(
             model,

@@ -19,7 +19,6 @@ mod calls;
 mod outside;
 mod palette;
 mod people;
-mod ptt;
 mod tools;
 
 impl Story {
