@@ -13,6 +13,7 @@ use proto::wire::plain::{
     encode_plain_request,
 };
 use proto::wire::report::{REPORT_BYTES_MAX, Report};
+use proto::wire::stun::{Answer, Question};
 use proto::wire::text::{Between, FromServer, ToServer, answer};
 use proto::wire::{Frame, Splitter, decode_reply, decode_request, encode_reply, encode_request};
 
@@ -91,6 +92,10 @@ pub fn datagram(data: &[u8]) {
     }
     if let Some(rtp) = Rtp::decode(data) {
         assert_eq!(&rtp.encode()[..], &data[..12]);
+    }
+    let _ = Question::decode(data, std::net::SocketAddr::from(([192, 0, 2, 1], 1)));
+    if let Some(answer) = Answer::decode(data) {
+        assert_eq!(Answer::decode(&answer.encode()).map(|again| again.source), Some(answer.source));
     }
 }
 

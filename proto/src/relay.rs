@@ -8,6 +8,9 @@
 //! RTP   --> from a bound source, with its own SSRC: to every other member
 //! ```
 //!
+//! Whoever asks from where they are heard ([`crate::wire::stun`]) is told, without a ticket: that is how a network is
+//! examined before the first call.
+//!
 //! A valid ticket alone admits, so a restarted relay needs no state; the hub only takes back. A stream has one
 //! address and an address one stream: binding again, from anywhere, replaces. Members are forgotten when their
 //! ticket ends or after [`BINDING_LIFE`] of silence, rooms with their last member.
@@ -45,6 +48,7 @@ use crate::time::{Now, Time, earliest};
 use crate::wire::datagram::{
     Bind, Bound, Control, Cookie, Inline, Kind, Mac, Payload, PlainVoice, RTP_BYTES, Rtp,
 };
+use crate::wire::stun::{Answer, Question};
 
 mod seats;
 mod strangers;
@@ -109,11 +113,11 @@ pub enum Output {
     ToGuests,
     /// Send `Relay::made` by the native socket to each of `Relay::targets` (never empty).
     OfGuest,
-    /// Answer a bind; never longer than what it answers.
+    /// Answer a bind or a question; never longer than what it answers.
     Reply {
         /// To whom.
         to: SocketAddr,
-        /// COOKIE or BOUND.
+        /// COOKIE, BOUND, or from where a question came.
         bytes: Control,
     },
     /// Something that came in was not used.
@@ -269,6 +273,9 @@ impl Relay {
         if bytes.len() > DATAGRAM_BYTES_MAX {
             return Err(Drop::Oversized);
         }
+        if let Some(question) = Question::decode(bytes, from) {
+            return self.reflect(from, question, now);
+        }
         let reply = match Kind::of(bytes) {
             Some(Kind::Rtp) => return self.voice(from, bytes, now),
             Some(Kind::Bind) => self.first(from, bytes, now)?,
@@ -277,6 +284,24 @@ impl Relay {
         };
         self.output.push_back(reply);
         Ok(())
+    }
+
+    /// Tells where a question came from: nothing is kept, and it is charged like a BIND.
+    fn reflect(&mut self, from: SocketAddr, question: Question, now: Now) -> Result<(), Drop> {
+        if !self.charge(from, now) {
+            return Err(Drop::Flood);
+        }
+        let answer = Answer { id: question.id, source: from, time: Some(now.wall) };
+        let bytes = Control::copy_of(&answer.encode()).expect("an answer is shorter than a BIND");
+        self.output.push_back(Output::Reply { to: from, bytes });
+        Ok(())
+    }
+
+    fn charge(&mut self, from: SocketAddr, now: Now) -> bool {
+        match self.members.get_mut(&from) {
+            Some(member) => member.tokens.take(self.limits.per_member, now.mono),
+            None => self.strangers.charge(from, now.mono),
+        }
     }
 
     fn voice(&mut self, from: SocketAddr, bytes: &[u8], now: Now) -> Result<(), Drop> {
@@ -355,11 +380,7 @@ impl Relay {
 
     /// Cheapest first: budget, time, revocation, and only then the two MACs.
     fn check_ticket(&mut self, from: SocketAddr, bind: &Bind, signed: Mac<'_>, now: Now) -> Result<(), Drop> {
-        let within = match self.members.get_mut(&from) {
-            Some(member) => member.tokens.take(self.limits.per_member, now.mono),
-            None => self.strangers.charge(from, now.mono),
-        };
-        if !within {
+        if !self.charge(from, now) {
             return Err(Drop::Flood);
         }
         if bind.expiry <= now.wall.as_secs_u32() {

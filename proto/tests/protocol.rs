@@ -26,6 +26,7 @@ use proto::wire::record::{
     ServerHello, Standing, Why,
 };
 use proto::wire::report::{Heard, REPORT_BYTES_MAX, Report, ReportFlags};
+use proto::wire::stun;
 use proto::wire::text::{Between, FromServer, ToServer};
 use proto::wire::{Party, Reply, Request, encode_reply, encode_request};
 
@@ -219,12 +220,19 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
         ("envelope", envelope.encode().unwrap().to_vec()),
         ("ticket", ticket.to_vec()),
         ("BIND", bind(mac::relay_id(CALL)).encode(|b| mac::bind_mac(&ticket, b)).to_vec()),
+        ("question", stun::Question { id: *b"tincan asks." }.encode().to_vec()),
+        ("answer", heard().encode().to_vec()),
         ("voice", voice()),
         ("guest voice", guest_voice()),
         ("report", report()),
         ("copies", copies()),
     ]);
     all
+}
+
+fn heard() -> stun::Answer {
+    let source = "192.0.2.1:32853".parse().unwrap();
+    stun::Answer { id: *b"tincan asks.", source, time: Some(Wall(1_800_000_000_000)) }
 }
 
 fn document() -> String {

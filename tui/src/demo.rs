@@ -14,6 +14,7 @@ use proto::{Now, Safe, Time, Wall, earliest};
 use crate::app::emulator::Emulator;
 use crate::app::keymap::Keymap;
 use crate::app::model::{Look, over_ssh};
+use crate::app::transmit::{TalkKey, Transmit};
 use crate::app::{Effect, Settings};
 use crate::clock::{Clock, wait_for};
 use crate::exit::Exit;
@@ -66,6 +67,8 @@ pub fn settings(look: Look, zone: TimeZone, remote: bool, emulator: Emulator) ->
         keys: Keymap::default(),
         remote,
         emulator,
+        transmit: Transmit::Open,
+        talk_key: TalkKey::Auto,
         meter_hz: None,
     }
 }

@@ -1,5 +1,5 @@
-//! `tincan doctor --audio` and `tincan echo`: what the sound of this machine can do, in plain lines, and one line of
-//! what to do for each thing that fails. Both wait; there is no session.
+//! `tincan doctor` and `tincan echo`: what this machine, its terminal and the way to the server can do, in plain lines,
+//! and one line of what to do for each thing that fails. Both wait; there is no session.
 
 use std::io::{self, IsTerminal as _};
 
@@ -9,6 +9,13 @@ use audio::device::{Choice, system};
 use audio::frame::SAMPLE_RATE;
 
 use crate::exit::Exit;
+
+mod report;
+mod server;
+mod terminal;
+
+use report::Report;
+pub use server::Server;
 
 /// Seconds of the microphone that are listened to.
 const LISTEN_SECONDS: usize = 2;
@@ -25,53 +32,48 @@ const CODEC_MAX: f32 = 0.3;
 /// Milliseconds from speaker to microphone above which people begin to talk into each other.
 const ROUND_TRIP_MAX_MS: u128 = 200;
 
-/// Lines on their way out, and what they come to.
-struct Report<W> {
-    out: W,
-    exit: Exit,
+/// What to look at.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The sound.
+    pub sound: Choice,
+    /// Nothing but it.
+    pub only_sound: bool,
+    /// JSON instead of lines.
+    pub json: bool,
+    /// The server, if there is one.
+    pub server: Option<Server>,
 }
 
-impl<W: io::Write> Report<W> {
-    fn line(&mut self, what: &str, how: &str, words: &str) -> anyhow::Result<()> {
-        writeln!(self.out, "{what:<14} {how:<5} {words}").context("writing the report")?;
-        self.out.flush().context("writing the report")
-    }
-
-    fn ok(&mut self, what: &str, words: &str) -> anyhow::Result<()> {
-        self.line(what, "ok", words)
-    }
-
-    fn note(&mut self, what: &str, words: &str) -> anyhow::Result<()> {
-        self.line(what, "note", words)
-    }
-
-    fn fail(&mut self, what: &str, words: &str, fix: &str, exit: Exit) -> anyhow::Result<()> {
-        if self.exit == Exit::Ok || exit == Exit::NoDevice {
-            self.exit = exit;
-        }
-        self.line(what, "FAIL", words)?;
-        self.line("", "fix:", fix)
-    }
-}
-
-/// Looks at everything a call needs of the sound, and says what is wrong.
+/// Looks at everything a call needs, and says what is wrong.
 ///
 /// # Errors
 /// When the report cannot be written.
-pub fn run(choice: Choice) -> anyhow::Result<Exit> {
-    examine(choice, io::stdout().lock())
+pub fn run(wanted: Wanted) -> anyhow::Result<Exit> {
+    let mut report = Report::new(io::stdout().lock(), wanted.json);
+    if wanted.only_sound {
+        return examine(wanted.sound, &mut report);
+    }
+    terminal::examine(&mut report)?;
+    match &wanted.server {
+        Some(server) => server::examine(server, &mut report)?,
+        None => server::none(&mut report)?,
+    }
+    examine(wanted.sound, &mut report)?;
+    terminal::ruler(&mut report)?;
+    report.close()?;
+    Ok(report.exit)
 }
 
-fn examine(choice: Choice, out: impl io::Write) -> anyhow::Result<Exit> {
-    let mut report = Report { out, exit: Exit::Ok };
+fn examine<W: io::Write>(choice: Choice, report: &mut Report<W>) -> anyhow::Result<Exit> {
     let hardware = matches!(choice, Choice::Default | Choice::Named(_));
     if hardware {
-        list(&mut report)?;
+        list(report)?;
     }
     let mut check = Check::open(choice).context("starting the device thread")?;
-    halves(&check, &mut report)?;
+    halves(&check, report)?;
     if report.exit != Exit::NoDevice {
-        sound(&mut check, &mut report)?;
+        sound(&mut check, report)?;
     }
     match codec_cost(4) {
         Some((encode, decode)) => {
@@ -101,7 +103,7 @@ fn list<W: io::Write>(report: &mut Report<W>) -> anyhow::Result<()> {
     let list = devices().context("starting the device thread")?;
     for (half, names) in [("microphone", &list.microphones), ("speaker", &list.speakers)] {
         for name in names {
-            report.line("", half, name.as_str())?;
+            report.item(half, name.as_str())?;
         }
     }
     Ok(())
@@ -207,7 +209,7 @@ pub fn echo(choice: Choice) -> anyhow::Result<Exit> {
 }
 
 fn back(choice: Choice, out: impl io::Write, terminal: bool) -> anyhow::Result<Exit> {
-    let mut report = Report { out, exit: Exit::Ok };
+    let mut report = Report::new(out, false);
     let mut check = Check::open(choice).context("starting the device thread")?;
     halves(&check, &mut report)?;
     if check.microphone().is_err() {
@@ -262,13 +264,13 @@ mod tests {
     use super::*;
 
     fn examined(device: &str) -> (String, Exit) {
-        let mut out = Vec::new();
-        let exit = examine(Choice::parse(device).unwrap(), &mut out).unwrap();
-        (String::from_utf8(out).unwrap(), exit)
+        report(|report| {
+            examine(Choice::parse(device).unwrap(), report).unwrap();
+        })
     }
 
     fn report(of: impl FnOnce(&mut Report<Vec<u8>>)) -> (String, Exit) {
-        let mut report = Report { out: Vec::new(), exit: Exit::Ok };
+        let mut report = Report::new(Vec::new(), false);
         of(&mut report);
         (String::from_utf8(report.out).unwrap(), report.exit)
     }

@@ -22,8 +22,9 @@ use serde_json::{Value, json};
 
 use self::commands::{Record, Wish, parse};
 use self::events::Reporter;
+use crate::app::transmit::Transmit;
 use crate::arrival::Arrival;
-use crate::control::{Reply, Request, Visitor, refused};
+use crate::control::{Press, Reply, Request, Visitor, refused};
 use crate::exit::Exit;
 use crate::lines::{Line, read_lines};
 use crate::session::{Session, Told};
@@ -33,7 +34,7 @@ use crate::signals::{Signal, Signals};
 ///
 /// # Errors
 /// When the store, the poll or standard output fails.
-pub fn run(session: Session, name: Option<Name>) -> anyhow::Result<Exit> {
+pub fn run(session: Session, transmit: Transmit, name: Option<Name>) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen(&[Signal::Terminate, Signal::Interrupt, Signal::HangUp])
         .context("listening to signals")?;
     session
@@ -41,8 +42,10 @@ pub fn run(session: Session, name: Option<Name>) -> anyhow::Result<Exit> {
         .register(signals.source(), SIGNALS, Interest::READABLE)
         .context("listening to signals")?;
     let lines = read_lines(session.waker())?;
+    let mut reporter = Reporter::default();
+    reporter.talk.transmit = transmit;
     let mut headless =
-        Headless { reporter: Reporter::default(), name, arrival: Arrival::default(), echo: 0, session };
+        Headless { reporter, silent: false, name, arrival: Arrival::default(), echo: 0, session };
     // Whoever we talk to is told that we go, also when nobody reads our events any more.
     let exit = headless.turns(&lines, &mut signals);
     headless.session.close()?;
@@ -54,6 +57,8 @@ const SIGNALS: Token = Token(Session::FOREIGN);
 struct Headless {
     session: Session,
     reporter: Reporter,
+    /// What the agent was told last.
+    silent: bool,
     /// Whom to be where nobody knows us.
     name: Option<Name>,
     arrival: Arrival,
@@ -63,7 +68,9 @@ struct Headless {
 impl Headless {
     fn turns(&mut self, lines: &Receiver<Line>, signals: &mut Signals) -> anyhow::Result<Exit> {
         loop {
-            self.session.wait(None)?;
+            self.microphone();
+            self.session.wait(self.reporter.talk.deadline())?;
+            self.reporter.talk.on_time(self.session.now().mono);
             while let Some(told) = self.session.poll() {
                 if let Some(exit) = self.tell(&told)? {
                     return Ok(exit);
@@ -107,8 +114,8 @@ impl Headless {
         let reply = match request {
             Request::Mute(to) => {
                 let mute = to.from(self.reporter.muted);
-                self.session.sound(SoundCommand::Mute(mute));
                 self.reporter.muted = mute;
+                self.microphone();
                 Reply::Done(if mute { "muted" } else { "not muted" }.to_owned())
             }
             Request::Answer | Request::HangUp => match self.reporter.call_command(request) {
@@ -118,7 +125,7 @@ impl Headless {
                 }
                 Err(why) => refused("no_call", why),
             },
-            Request::Talk(_) => refused("no_ptt", "without a screen there is no push-to-talk: mute instead"),
+            Request::Talk(to) => self.talk(to),
             Request::Status => {
                 let server = self.session.address().to_string();
                 Reply::Status(Box::new(self.reporter.control_status(server)))
@@ -128,6 +135,22 @@ impl Headless {
         };
         self.session.answer(who, &reply);
         Ok(())
+    }
+
+    /// Another program presses to talk, or a line says so: that is until it says the opposite.
+    fn talk(&mut self, to: Press) -> Reply {
+        let now = self.session.now().mono;
+        let reply = self.reporter.press(to, now);
+        self.microphone();
+        reply
+    }
+
+    /// Mutes or opens the microphone, if that is not what it is already.
+    fn microphone(&mut self) {
+        let silent = self.reporter.is_silent();
+        if core::mem::replace(&mut self.silent, silent) != silent {
+            self.session.sound(SoundCommand::Mute(silent));
+        }
     }
 
     fn react(&mut self, event: &Event) -> anyhow::Result<Option<Exit>> {
@@ -167,9 +190,16 @@ impl Headless {
                 self.echo += 1;
                 self.session.command(Command::Say { to, text, echo: self.echo })?;
             }
+            Ok(Some(Wish::Talk(on))) => {
+                let already = on && self.reporter.talk.is_open();
+                let to = if on { Press::Toggle } else { Press::Up };
+                if !already && let Reply::Refused { code, text } = self.talk(to) {
+                    print(&events::error(code, &text))?;
+                }
+            }
             Ok(Some(Wish::Mute(mute))) => {
-                self.session.sound(SoundCommand::Mute(mute));
                 self.reporter.muted = mute;
+                self.microphone();
             }
             Ok(Some(Wish::Volume { who, percent })) => {
                 if self.session.volume(&who, percent)? {

@@ -11,7 +11,8 @@ use proto::id::Name;
 use proto::{Time, earliest};
 
 use crate::app::model::Look;
-use crate::app::{Effect, Msg};
+use crate::app::transmit::Transmit;
+use crate::app::{Effect, Msg, Settings};
 use crate::arrival::Arrival;
 use crate::exit::Exit;
 use crate::limits::{DRAIN_TIME_MAX, INTERRUPT_TIME};
@@ -25,7 +26,7 @@ use crate::signals::{Signal, Signals};
 ///
 /// # Errors
 /// When the store, the poll or standard output fails.
-pub fn run(session: Session, look: Look, name: Option<Name>) -> anyhow::Result<Exit> {
+pub fn run(session: Session, look: Look, transmit: Transmit, name: Option<Name>) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen(&[Signal::Terminate, Signal::Interrupt, Signal::HangUp])
         .context("listening to signals")?;
     session
@@ -33,7 +34,7 @@ pub fn run(session: Session, look: Look, name: Option<Name>) -> anyhow::Result<E
         .register(signals.source(), SIGNALS, Interest::READABLE)
         .context("listening to signals")?;
     let lines = read_lines(session.waker())?;
-    let settings = session.settings(look, name.as_ref());
+    let settings = Settings { transmit, ..session.settings(look, name.as_ref()) };
     let prose = Prose::new(settings, session.is_known(), name, session.now());
     // A terminal shows what is typed and where; to a script a prompt would only be noise.
     let person = io::stdin().is_terminal() && io::stdout().is_terminal();

@@ -11,7 +11,7 @@ use audio::device::flow::Flow;
 use clap::Parser as _;
 use proto::id::Name;
 use tincan_tui::app::{Glyphs, Look};
-use tincan_tui::args::{Act, Args, ConfigLook};
+use tincan_tui::args::{Act, Args, ConfigLook, Doctor};
 use tincan_tui::config::{Config, check};
 use tincan_tui::control::Request;
 use tincan_tui::exit::Exit;
@@ -62,7 +62,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         talk.check()?;
     }
     log_to_stderr(args.log);
-    if let Some(exit) = examine(&args, &config)? {
+    if let Some(exit) = examine(&args, &config, &dir)? {
         return Ok(exit);
     }
     let target = match target(&args, &config, &dir)? {
@@ -115,14 +115,21 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         return tincan_tui::talk::run(Session::open(profile, begin)?, Talk { name, ..talk });
     }
     if args.plain {
-        return linear::run(Session::open(profile, begin)?, look(&args, &config), name);
+        return linear::run(Session::open(profile, begin)?, look(&args, &config), config.transmit, name);
     }
     let log = run::open_log(&dir).with_context(|| format!("opening the log in {}", dir.display()))?;
     let session = Session::open(profile, begin)?;
     if args.headless {
-        return headless::run(session, name);
+        return headless::run(session, config.transmit, name);
     }
-    let begin = run::Begin { look: look(&args, &config), meter_hz: config.meter_hz, keys: config.keys, name };
+    let begin = run::Begin {
+        look: look(&args, &config),
+        meter_hz: config.meter_hz,
+        transmit: config.transmit,
+        talk_key: config.talk_key,
+        keys: config.keys,
+        name,
+    };
     run::run(session, begin, log)
 }
 
@@ -170,19 +177,39 @@ fn device<'a>(args: &'a Args, config: &'a Config) -> &'a str {
 }
 
 /// Looks at this machine, when that was asked for; none when there is more to do.
-fn examine(args: &Args, config: &Config) -> anyhow::Result<Option<Exit>> {
-    let (named, wanted): (_, fn(Choice) -> anyhow::Result<Exit>) = match &args.act {
-        Some(Act::Doctor(wanted)) => (wanted.device.as_deref(), doctor::run),
-        Some(Act::Echo(_)) => (None, doctor::echo),
+fn examine(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Option<Exit>> {
+    let named = match &args.act {
+        Some(Act::Doctor(wanted)) => wanted.device.as_deref(),
+        Some(Act::Echo(_)) => None,
         Some(_) | None => return Ok(None),
     };
-    let choice = match Choice::parse(named.unwrap_or_else(|| device(args, config))) {
+    let sound = match Choice::parse(named.unwrap_or_else(|| device(args, config))) {
         Ok(choice) => choice,
         Err(why) => return Ok(Some(misused(&why.to_string()))),
     };
-    let exit = wanted(choice)?;
+    if let Some(Act::Doctor(Doctor { audio, json, server, .. })) = &args.act {
+        let server = patient(server.as_ref(), config, profile)?;
+        let wanted = doctor::Wanted { sound, only_sound: *audio, json: *json, server };
+        return doctor::run(wanted).map(Some);
+    }
+    let exit = doctor::echo(sound)?;
     let goes_on = matches!(&args.act, Some(Act::Echo(echo)) if !echo.local) && exit == Exit::Ok;
     Ok((!goes_on).then_some(exit))
+}
+
+/// The server to look at, as a login would choose it, and the key it must have.
+fn patient(
+    named: Option<&Target>,
+    config: &Config,
+    profile: &Path,
+) -> anyhow::Result<Option<doctor::Server>> {
+    let known = Known::read(profile).context("reading the known servers")?;
+    let named_address = named.map(|target| &target.address);
+    let Some(address) = named_address.or(config.server.as_ref()).or(known.newest()).cloned() else {
+        return Ok(None);
+    };
+    let pinned = named.and_then(|target| target.expect).or(known.key_of(&address));
+    Ok(Some(doctor::Server { address, pinned }))
 }
 
 /// The call from the shell that was asked for.

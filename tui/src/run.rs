@@ -13,6 +13,7 @@ use proto::{Time, earliest};
 
 use crate::app::keymap::Keymap;
 use crate::app::model::Look;
+use crate::app::transmit::{TalkKey, Transmit};
 use crate::app::{Effect, Msg, Settings};
 use crate::exit::Exit;
 use crate::limits::LOG_BYTES_MAX;
@@ -26,6 +27,10 @@ pub struct Begin {
     pub look: Look,
     /// How often meters move, 0 to 30 times a second; none for what the line is good for.
     pub meter_hz: Option<u8>,
+    /// When the microphone is open.
+    pub transmit: Transmit,
+    /// How the key to talk is held.
+    pub talk_key: TalkKey,
     /// The keys, as the person wants them.
     pub keys: Keymap,
     /// Whom to be where nobody knows us; none proposes what the system calls its user.
@@ -39,6 +44,8 @@ pub struct Begin {
 pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     let settings = Settings {
         meter_hz: begin.meter_hz,
+        transmit: begin.transmit,
+        talk_key: begin.talk_key,
         keys: begin.keys,
         ..session.settings(begin.look, begin.name.as_ref())
     };

@@ -136,7 +136,8 @@ impl Screen {
         self.decoder.handle(&[], now.mono);
         let mut effects = Vec::new();
         self.keys(now, &mut effects);
-        if self.model.deadline().is_some_and(|due| now.mono >= due) {
+        let shut = self.model.sound.silent != self.model.is_silent();
+        if shut || self.model.deadline().is_some_and(|due| now.mono >= due) {
             effects.extend(app::update(&mut self.model, Msg::Tick, now));
         }
         effects

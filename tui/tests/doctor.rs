@@ -70,7 +70,70 @@ fn without_a_sound_system_it_says_what_to_install() {
     assert!(said.contains("codec          ok"), "what can be looked at is: {said}");
     let (exit, said) = run(&["echo", "--local"], &none);
     assert_eq!(exit, Some(6), "{said}");
-    assert_eq!(run(&["doctor"], &none).0, Some(2));
+    let profile = scratch.join("nobody");
+    let (exit, said) = run(&["doctor", "--profile", profile.to_str().expect("it is text")], &none);
+    assert_eq!(exit, Some(6), "{said}");
+    assert!(said.contains("server         note  none is known yet"), "{said}");
+    assert!(said.contains("keyboard       note  not asked") && said.contains("日本語"), "{said}");
+}
+
+#[test]
+fn the_server_is_looked_at_with_and_without_a_login() {
+    let scratch = Scratch::new("doctor-server");
+    let mut server = Server::start(&scratch);
+    let profile = scratch.join("erin");
+    let profile = profile.to_str().expect("it is text");
+    let doctor = |words: &[&str]| {
+        let words = [&["doctor", "--device", "tone", "--profile", profile], words].concat();
+        run(&words, &[("LC_ALL".to_owned(), "C.UTF-8".to_owned())])
+    };
+    let (exit, said) = doctor(&["--server", &server.invite]);
+    assert_eq!(exit, Some(0), "{said}");
+    for line in [
+        "TCP            ok",
+        "TLS            ok    1.3",
+        "server key     ok    as expected",
+        "UDP            ok",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(said.contains("NAT            ok    none: the server hears 127.0.0.1 itself"), "{said}");
+    assert!(
+        said.contains("clock          ok    as the server's") && said.ends_with("Nothing fails.\n"),
+        "{said}"
+    );
+
+    let address = server.address.to_string();
+    let (exit, said) = doctor(&["--json", "--server", &address]);
+    assert_eq!(exit, Some(0), "{said}");
+    let checks: Vec<serde_json::Value> =
+        said.lines().map(|line| serde_json::from_str(line).expect("each line is an object")).collect();
+    let of = |check: &str| checks.iter().find(|one| one["check"] == check).map(|one| one["result"].clone());
+    assert_eq!(of("server key"), Some("note".into()), "nobody vouched for it: {said}");
+    assert_eq!((of("UDP"), of("codec")), (Some("ok".into()), Some("ok".into())));
+    assert_eq!(checks.last().map(|last| last["failed"].clone()), Some(0.into()));
+
+    server.kill();
+    let (exit, said) = doctor(&["--server", &address]);
+    assert_eq!(exit, Some(3), "{said}");
+    assert_eq!((said.matches("FAIL").count(), said.matches("fix:").count()), (1, 1), "{said}");
+}
+
+/// The keyboard is asked and waited for, and the terminal is as it was afterwards.
+#[test]
+fn a_terminal_that_never_answers_holds_nothing_up() {
+    let scratch = Scratch::new("doctor-terminal");
+    let profile = scratch.join("erin");
+    let profile = profile.to_str().expect("it is text");
+    let words = ["doctor", "--device", "tone", "--profile", profile];
+    let mut asked = harness::terminal::Terminal::start("erin", tincan(), &words, &[]);
+    asked.see("keyboard       note  no answer in time");
+    asked.see("Nothing fails.");
+    assert!(asked.wait_exit().success());
+    let dumb = [("TERM".to_owned(), "dumb".to_owned())];
+    let mut dumb = harness::terminal::Terminal::start("dumb", tincan(), &words, &dumb);
+    dumb.see("keyboard       note  not asked");
+    assert!(dumb.wait_exit().success());
 }
 
 #[test]

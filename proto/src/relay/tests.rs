@@ -290,3 +290,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn whoever_asks_is_told_from_where_and_not_too_often() {
+    let mut relay = relay();
+    let question = Question { id: [7; 12] };
+    let Some(Output::Reply { to, bytes }) = ask(&mut relay, source(3), &question.encode(), at(5)) else {
+        panic!("no answer")
+    };
+    assert_eq!(to, source(3));
+    assert!(bytes.len() <= question.encode().len());
+    let answer = Answer::decode(&bytes).unwrap();
+    assert_eq!((answer.id, answer.source, answer.time), ([7; 12], source(3), Some(Wall(1_000_005))));
+    assert_eq!(relay.occupancy(), (0, 0), "nothing is kept");
+    let flood = (0..1_000).filter_map(|_| ask(&mut relay, source(3), &question.encode(), at(5)));
+    assert!(flood.filter(|out| *out == Output::Drop(Drop::Flood)).count() > 900);
+}

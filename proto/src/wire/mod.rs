@@ -4,7 +4,7 @@
 //! the payloads of seed A from [`binary`] and those of our own codes from [`extension`], whose records are in
 //! [`record`]; [`code`] has the numbers; [`frame`] cuts a stream into frames; [`datagram`]
 //! knows what travels by UDP, [`copies`] what goes along with a frame, [`report`] what a report says, and [`opus`] how
-//! long a packet of sound lasts. The two protocols this one grew from are spoken by [`plain`] (seed A, in the frames of its own programs) and [`text`]
+//! long a packet of sound lasts; [`stun`] is how one learns from where one is heard. The two protocols this one grew from are spoken by [`plain`] (seed A, in the frames of its own programs) and [`text`]
 //! (seed B).
 
 #[cfg(test)]
@@ -24,6 +24,7 @@ pub mod record;
 pub mod reply;
 pub mod report;
 pub mod request;
+pub mod stun;
 pub mod text;
 pub mod writer;
 

@@ -249,6 +249,7 @@ pub const TABLE: &[Row] = &{
         row(&[code(Code::Esc)], "Esc", Again, Act::SayAgain(false), "", "stop saying again"),
         //
         row(&[ch('t')], "t", Call, Act::Mute, "mute, unmute", "mute"),
+        row(&[ch(' ')], "Space", Call, Act::Talk, "push to talk", "talk"),
         row(&[ch('j'), code(Code::Down)], "j or k", Call, Act::Choose { down: true }, "choose a member", "")
             .with_next(),
         row(&[ch('k'), code(Code::Up)], "k", Call, Act::Choose { down: false }, "", ""),
@@ -317,6 +318,7 @@ pub const TABLE: &[Row] = &{
         row(&[Key::ctrl('p')], "^P or :", Anywhere, Act::Palette, "all commands", "commands"),
         row(&[code(Code::Tab)], "Tab", Anywhere, Act::OtherPane, "other pane", ""),
         row(&[Key::ctrl('t'), code(Code::F(2))], "^T or F2", Anywhere, Act::Mute, "mute, unmute", ""),
+        row(&[code(Code::F(5))], "F5", Anywhere, Act::Talk, "push to talk", ""),
         row(
             &[Key::ctrl('x'), code(Code::F(4))],
             "^X or F4",

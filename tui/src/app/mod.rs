@@ -24,6 +24,7 @@ pub mod personal;
 pub mod popup;
 #[cfg(test)]
 pub(crate) mod story;
+pub mod talk;
 pub mod tools;
 pub mod transmit;
 mod update;

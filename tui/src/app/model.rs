@@ -19,7 +19,9 @@ use super::input::Editor;
 use super::keymap::{Keymap, Place};
 pub use super::look::{Glyphs, Look, Theme};
 use super::popup::{Consent, Notice, Popup};
+use super::talk::Talk;
 use super::tools::Tools;
+use super::transmit::{TalkKey, Transmit};
 
 /// Everything on the screen.
 #[derive(Clone, Debug)]
@@ -94,6 +96,10 @@ pub struct Settings {
     pub remote: bool,
     /// The terminal.
     pub emulator: Emulator,
+    /// When the microphone is open.
+    pub transmit: Transmit,
+    /// How the key to talk is held.
+    pub talk_key: TalkKey,
     /// How often meters move, 0 (never) to 30 times a second; none for what the line is good for.
     pub meter_hz: Option<u8>,
 }
@@ -163,6 +169,10 @@ pub struct Sound {
     pub speaker: HalfState,
     /// The microphone is muted.
     pub muted: bool,
+    /// Push-to-talk.
+    pub talk: Talk,
+    /// What the agent was told last: muted, by whatever of the two.
+    pub silent: bool,
     /// What is done to our voice; none before the first call.
     pub processing: Option<Processing>,
     /// Whose voice comes back.
@@ -192,6 +202,7 @@ impl Model {
     /// The screen at the start; `known` when the server has seen us before.
     pub fn new(settings: Settings, known: bool, now: Now) -> Self {
         let stage = if known { Stage::Main } else { Stage::Welcome(Welcome::new(&settings.proposed)) };
+        let talk = Talk::new(settings.transmit, settings.talk_key);
         Self {
             settings,
             stage,
@@ -208,6 +219,8 @@ impl Model {
                 microphone: HalfState::Closed,
                 speaker: HalfState::Closed,
                 muted: false,
+                talk,
+                silent: false,
                 processing: None,
                 echoes: Echoes::default(),
             },
@@ -286,6 +299,11 @@ impl Model {
         self.chats.values().map(|chat| chat.unread).sum()
     }
 
+    /// Nothing of what we say is sent: muted, or nobody presses to talk.
+    pub fn is_silent(&self) -> bool {
+        self.sound.muted || self.sound.talk.keeps_silent()
+    }
+
     /// The call that rings here.
     pub fn incoming(&self) -> Option<(&Call, &Incoming)> {
         match self.call.as_ref() {
@@ -361,6 +379,7 @@ impl Model {
         if let Link::Away { retry_at } = self.link {
             due = earliest(due, Some(self.next_second(retry_at)).filter(|_| retry_at > self.now.mono));
         }
+        due = earliest(due, self.sound.talk.deadline());
         earliest(due, self.call_deadline())
     }
 

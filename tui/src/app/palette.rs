@@ -112,6 +112,7 @@ fn sensible(model: &Model, act: Act) -> bool {
         Act::NextUnread => model.unread() > 0,
         Act::Undo => model.contacts.leaving().is_some(),
         Act::Answer { .. } | Act::Decline | Act::DeclineAndWrite | Act::Silence => model.incoming().is_some(),
+        Act::Talk => live && model.sound.talk.is_on(),
         Act::Louder | Act::Quieter | Act::Record => live,
         Act::SayAgain(wanted) => live && wanted != model.tools.saying_again,
         Act::Palette

@@ -12,6 +12,7 @@ use proto::{Now, Safe, Time, Wall};
 use super::emulator::Emulator;
 use super::keymap::Keymap;
 use super::model::{Glyphs, Look, Theme};
+use super::transmit::{TalkKey, Transmit};
 use super::{Effect, Model, Msg, Settings, update};
 use crate::keys::{Code, Input, Key};
 
@@ -40,6 +41,8 @@ impl Story {
             zone: TimeZone::UTC,
             keys: Keymap::default(),
             remote: false,
+            transmit: Transmit::Open,
+            talk_key: TalkKey::Auto,
             emulator: Emulator { strings: true, links: true, ..Emulator::default() },
             meter_hz: None,
         };

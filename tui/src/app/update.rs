@@ -21,6 +21,7 @@ mod events;
 mod keys;
 mod palette;
 mod people;
+mod ptt;
 mod tools;
 
 /// How long a notice stays.
@@ -73,6 +74,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
     if let Some(call) = &mut model.call {
         calls::ring(call, now.mono, &mut effects);
     }
+    ptt::microphone(model, &mut effects);
     read(model, &mut effects);
     people::arrange(model);
     effects
@@ -84,6 +86,7 @@ fn on_time(model: &mut Model, before: Now) -> Vec<Effect> {
     let now = model.now.mono;
     model.dirty |= before.wall.0 / 60_000 != model.now.wall.0 / 60_000;
     model.dirty |= model.notice.take_if(|notice| now >= notice.until).is_some();
+    ptt::on_time(model);
     model.quit_until.take_if(|until| now >= *until);
     model.tools.anyway_until.take_if(|until| now >= *until);
     if let Some(leaving) = model.contacts.finish_removal(Some(now)) {

@@ -1,11 +1,12 @@
 //! What other programs of the user may ask of a client without a screen, over the control socket.
 
+use proto::Time;
 use proto::client::{Command, LinkState};
 use proto::id::Name;
 
 use super::call::Call;
 use super::events::Reporter;
-use crate::control::{CallStatus, Request, Status};
+use crate::control::{CallStatus, Press, Reply, Request, Status, refused};
 
 impl Reporter {
     /// What answers or hangs up here, and the words for it.
@@ -18,6 +19,30 @@ impl Reporter {
             (_, Some(_)) => Ok((Command::HangUp, "hanging up")),
             (_, None) => Err("there is no call"),
         }
+    }
+
+    /// Nothing of what we say is sent.
+    pub(super) fn is_silent(&self) -> bool {
+        self.muted || self.talk.keeps_silent()
+    }
+
+    /// Presses to talk, or lets go.
+    pub(super) fn press(&mut self, to: Press, now: Time) -> Reply {
+        let opens = to == Press::Down || to == Press::Toggle && !self.talk.is_open();
+        match (self.call.as_ref().map(|call| call.state), self.talk.is_on()) {
+            (_, false) if opens => return refused("no_ptt", "push-to-talk is off: mute instead"),
+            (None | Some("incoming"), _) if opens => {
+                return refused("no_call", "there is no call to talk in");
+            }
+            (Some(_), _) if opens && self.muted => return refused("muted", "you are muted"),
+            (Some(_) | None, _) => {}
+        }
+        match to {
+            Press::Down => self.talk.hold(now),
+            Press::Toggle if opens => self.talk.lock_open(),
+            Press::Up | Press::Toggle => self.talk.shut(),
+        }
+        Reply::Done(if opens { "live" } else { "silent" }.to_owned())
     }
 
     /// How things are, for status bars. Whether a text was read is not known here.
@@ -34,8 +59,8 @@ impl Reporter {
             incoming: incoming.and_then(|call| call.with.first()).map(Name::to_string),
             call: self.call.as_ref().map(|call| self.call_status(call)),
             muted: self.muted,
-            ptt: false,
-            live: self.is_live() && !self.muted,
+            ptt: self.talk.is_on(),
+            live: self.is_live() && !self.is_silent(),
             unread: None,
             dnd: false,
         }

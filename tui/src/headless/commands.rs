@@ -21,6 +21,8 @@ pub(super) enum Wish {
         text: String,
     },
     Mute(bool),
+    /// Press to talk, or let go.
+    Talk(bool),
     Volume {
         who: Name,
         percent: u16,
@@ -62,6 +64,7 @@ const TABLE: &[(&str, &str)] = &[
     ("decline", "decline the incoming call"),
     ("hangup", "leave the call, or stop calling"),
     ("mute on|off", "close or open the microphone"),
+    ("talk on|off", "push to talk, where transmit = \"ptt\""),
     ("volume NAME PERCENT", "how loud they are played, 0 to 200; it is remembered"),
     ("figures on|off", "tell the figures of the call every second"),
     ("process echo|noise|gain auto|on|off", "what is done to your voice before it is sent"),
@@ -108,6 +111,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "status" => bare(Wish::Status),
         "help" => bare(Wish::Help),
         "quit" => bare(Wish::Quit),
+        "talk" => switch(word, rest).map(|on| Some(Wish::Talk(on))),
         "mute" => switch(word, rest).map(|on| Some(Wish::Mute(on))),
         "figures" => switch(word, rest).map(|on| Some(Wish::Figures(on))),
         "record" => match rest {

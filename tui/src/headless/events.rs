@@ -12,12 +12,15 @@ use serde_json::{Value, json};
 use super::call::{Call, LIVE, micros};
 use super::voice::Voice;
 use super::words::{presence_name, reason_name, why_name};
+use crate::app::talk::Talk;
 use crate::session::Told;
 
 /// Turns what happened into events, remembering what `status` tells and what was told already.
 #[derive(Debug, Default)]
 pub(super) struct Reporter {
     pub(super) muted: bool,
+    /// Push-to-talk.
+    pub(super) talk: Talk,
     /// The figures are told every second, and not only by `status`.
     pub(super) figures_wanted: bool,
     /// The time of what is reported.
@@ -179,7 +182,10 @@ impl Reporter {
                     call.parted(who);
                 }
             }
-            Event::Ended { .. } => self.call = None,
+            Event::Ended { .. } => {
+                self.call = None;
+                self.talk.shut();
+            }
             Event::Gone(name) => drop(self.presences.remove(name)),
             // The list tells presence too: what was missed while away must not hide what comes next.
             Event::Contacts(list) => {
@@ -277,6 +283,7 @@ impl Reporter {
             "trouble": self.trouble,
             "call": call,
             "muted": self.muted,
+            "live": self.is_live() && !self.is_silent(),
             "microphone": half(self.microphone.as_ref()),
             "speaker": half(self.speaker.as_ref()),
             "processing": self.voice.status(),

@@ -11,8 +11,15 @@ pub(super) enum Meaning {
     PasteBegins,
 }
 
+/// The flag of the kitty keyboard protocol that stands for telling repeats and releases.
+const TELLS_RELEASES: u32 = 2;
+
 /// Reads `CSI params last`.
 pub(super) fn meaning(params: &[u8], last: u8) -> Meaning {
+    if let (b'u', [b'?', flags @ ..]) = (last, params) {
+        let tells = Params::read(flags).number(0).is_some_and(|flags| flags & TELLS_RELEASES != 0);
+        return if tells { Meaning::Input(Input::TellsReleases) } else { Meaning::Nothing };
+    }
     // Private markers and intermediates belong to replies (`CSI ? .. u`, `CSI > .. c`, `CSI ? .. $ y`).
     if params.iter().any(|b| !matches!(b, b'0'..=b'9' | b';' | b':')) {
         return Meaning::Nothing;

@@ -10,6 +10,8 @@ pub enum Input {
     Paste(String),
     /// The terminal window gained (`true`) or lost the keyboard focus.
     Focus(bool),
+    /// The terminal says that it tells when keys come up (its reply to a question of the kitty keyboard protocol).
+    TellsReleases,
 }
 
 /// One key event.

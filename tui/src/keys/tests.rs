@@ -104,6 +104,10 @@ fn table() -> Vec<(&'static [u8], Vec<Input>)> {
         // Window focus.
         (b"\x1b[I", vec![Input::Focus(true)]),
         (b"\x1b[O", vec![Input::Focus(false)]),
+        // Which parts of the kitty keyboard protocol there are.
+        (b"\x1b[?7u", vec![Input::TellsReleases]),
+        (b"\x1b[?1u", vec![]),
+        (b"\x1b[?u", vec![]),
         // A paste that would like to be keys.
         (b"\x1b[200~one\rtwo\r\n\x1b[Ax\x1b[201~", vec![Input::Paste("one\ntwo\n[Ax".into())]),
         (b"\x1b[200~\x1b\x1b[201~", vec![Input::Paste(String::new())]),
@@ -217,7 +221,7 @@ proptest! {
                         if let Code::Char(c) = key.code { prop_assert!(!c.is_control()); }
                     }
                     Input::Paste(text) => prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control())),
-                    Input::Focus(_) => {}
+                    Input::Focus(_) | Input::TellsReleases => {}
                 }
             }
         }

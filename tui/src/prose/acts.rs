@@ -61,6 +61,7 @@ fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
         Do::Link => link(prose),
         Do::Microphone | Do::Speaker => device(prose, does, rest),
         Do::Mute => mute(prose, rest),
+        Do::Talk => talk(prose, rest),
         Do::Quit => Ok(vec![Effect::Quit]),
         Do::Record => record(prose, rest),
         Do::Rename => people::rename(prose, rest),
@@ -224,6 +225,24 @@ fn mute(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
     let next = if prose.model.call.is_some() { "" } else { " in the next call" };
     prose.say(if wanted { format!("You are muted{next}.") } else { format!("Your microphone is on{next}.") });
     if wanted == prose.model.sound.muted { Ok(Vec::new()) } else { Ok(prose.update(Msg::Act(Act::Mute))) }
+}
+
+/// There is no key to hold in lines: it is on and off.
+fn talk(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let open = prose.model.sound.talk.is_open();
+    let wanted = match rest {
+        "" => !open,
+        "on" => true,
+        "off" => false,
+        _ => return Err(commands::usage(Do::Talk)),
+    };
+    let effects = if wanted == open { Vec::new() } else { prose.update(Msg::Act(Act::Talk)) };
+    match prose.model.notice.take() {
+        Some(notice) if wanted && !prose.model.sound.talk.is_open() => return Err(notice.text),
+        notice => prose.model.notice = notice,
+    }
+    prose.say(if wanted { "You are heard: /talk ends it." } else { "You are silent." });
+    Ok(effects)
 }
 
 fn to(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {

@@ -21,6 +21,7 @@ pub(super) enum Do {
     Link,
     Microphone,
     Mute,
+    Talk,
     Quit,
     Record,
     Reject,
@@ -86,6 +87,7 @@ pub(super) const TABLE: &[Row] = &[
     of("silence", Do::Silence, Act::Silence),
     of("hangup", Do::HangUp, Act::HangUp),
     own("mute [on|off]", Do::Mute, "mute, unmute"),
+    own("talk [on|off]", Do::Talk, "push to talk, where that is on"),
     own("to NAME", Do::To, "write to them: lines without a slash are texts"),
     own("say NAME TEXT", Do::Say, "send them one text"),
     own("history [LINES]", Do::History, "the newest lines with whom you write to"),
@@ -168,6 +170,7 @@ mod tests {
         match act {
             Act::Help | Act::Palette => Ok("help"),
             Act::Mute => Ok("mute"),
+            Act::Talk => Ok("talk"),
             Act::HangUp => Ok("hangup"),
             Act::Decline | Act::DeclineAndWrite => Ok("decline"),
             Act::Interrupt | Act::Quit => Ok("quit"),

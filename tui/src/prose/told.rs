@@ -192,8 +192,11 @@ fn joined(prose: &mut Prose, who: &Name, plain: bool) {
         return prose.say(format!("{name} is in the call now."));
     }
     let how = if plain { "NOT encrypted" } else { "end-to-end encrypted" };
-    let heard =
-        if prose.model.sound.muted { "You are muted: /mute opens the microphone" } else { "You are heard" };
+    let heard = match (prose.model.sound.muted, prose.model.sound.talk.keeps_silent()) {
+        (true, _) => "You are muted: /mute opens the microphone",
+        (false, true) => "You are silent: /talk opens the microphone",
+        (false, false) => "You are heard",
+    };
     prose.say(format!("In the call with {name}, {how}. {heard}; /hangup ends it."));
 }
 

@@ -13,6 +13,7 @@ use crate::app::chat::{From as Author, Line, Sent};
 use crate::app::emulator::Emulator;
 use crate::app::keymap::Keymap;
 use crate::app::model::{Look, over_ssh};
+use crate::app::transmit::{TalkKey, Transmit};
 use crate::app::{Msg, Settings};
 use crate::store::{ChatLine, Fate};
 use crate::target::{Address, Protocol};
@@ -35,6 +36,8 @@ impl Session {
             keys: Keymap::default(),
             remote: over_ssh(variable),
             emulator: Emulator::detect(variable),
+            transmit: Transmit::Open,
+            talk_key: TalkKey::Auto,
             meter_hz: None,
         }
     }

@@ -7,6 +7,8 @@ use ratatui::style::Style;
 
 use crate::app::Model;
 use crate::app::call::{Being, Call, Meter, Party, Phase, among, parted_word};
+use crate::app::keymap::Act;
+use crate::app::talk::Tier;
 
 use super::theme::{NOT_ENCRYPTED, Theme};
 use super::{meter, text, title};
@@ -163,10 +165,20 @@ fn calls_us(call: &Call, party: &Party) -> bool {
 
 /// One's own meter, or the word that replaces it.
 fn own_level(model: &Model, call: &Call, width: u16, theme: Theme) -> (String, Style) {
-    match (&model.sound.microphone, model.sound.muted) {
+    match (&model.sound.microphone, model.is_silent()) {
         (HalfState::Failed { .. }, _) => ("no microphone".to_owned(), theme.bad()),
-        (_, true) => ("muted".to_owned(), theme.warn()),
+        (_, true) if model.sound.muted => ("muted".to_owned(), theme.warn()),
+        (_, true) => (to_talk(model), theme.warn()),
         (HalfState::Open { .. } | HalfState::Closed, false) => level(model, call.you, width, theme),
+    }
+}
+
+/// What opens the microphone here, in at most 13 columns.
+fn to_talk(model: &Model) -> String {
+    let Some(key) = model.settings.keys.key(Act::Talk, model.places()) else { return "silent".to_owned() };
+    match model.sound.talk.tier() {
+        Tier::Release | Tier::Repeat => format!("hold {key}"),
+        Tier::Latch => format!("{key}: talk"),
     }
 }
 

@@ -50,6 +50,7 @@ fn width(hint: &Hint) -> u16 {
 fn fitting(model: &Model, hint: Hint) -> Option<Hint> {
     let guest = |contact: &ContactInfo| is_guest(contact) && contact.standing != Standing::Asking;
     let idle = hint.act == Act::Open && model.contacts.selected().is_some_and(guest)
+        || hint.act == Act::Talk && !model.sound.talk.is_on()
         || hint.act == Act::OwnLink && model.settings.plain_server.is_some();
     let answering = model.consent().is_some_and(|asked| asked.wanted == Wanted::Answer);
     let words = if hint.act == Act::Consent && answering { "answer anyway" } else { hint.words };

@@ -19,6 +19,7 @@ use crate::terminal::Painter;
 
 mod calls;
 mod finding;
+mod outside;
 mod people;
 mod scripts;
 mod told;
@@ -239,6 +240,7 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     list.extend(told::pages(look));
     list.extend(scripts::pages(look));
     list.extend(people::pages(look));
+    list.extend(outside::pages(look));
     list
 }
 

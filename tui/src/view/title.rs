@@ -72,6 +72,9 @@ fn microphone(model: &Model) -> Option<String> {
     if model.sound.muted {
         return Some("mic: muted".to_owned());
     }
+    if model.call.is_some() && model.sound.talk.is_on() {
+        return Some(if model.is_silent() { "mic: silent" } else { "mic: LIVE" }.to_owned());
+    }
     if matches!(model.sound.microphone, proto::media::HalfState::Failed { .. }) {
         return Some("mic: none".to_owned());
     }
@@ -129,7 +132,12 @@ pub(super) fn state(model: &Model) -> Option<String> {
         Phase::Answering(_) => format!("{} connecting", with()),
         Phase::Placing { since, .. } => format!("{} {}", placing(call, &with()), clock(now - *since)),
         Phase::Live { since } => {
-            let muted = if model.sound.muted { " muted" } else { "" };
+            let muted = match (model.sound.muted, model.sound.talk.is_on()) {
+                (true, _) => " muted",
+                (false, true) if model.is_silent() => " silent",
+                (false, true) => " live",
+                (false, false) => "",
+            };
             let who = if call.is_group() { here(call) } else { with() };
             format!("{who} {}{muted}", clock(now - *since))
         }

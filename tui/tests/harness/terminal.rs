@@ -13,6 +13,7 @@ use super::{PATIENCE, wait_for};
 struct Output {
     screen: vt100::Parser,
     bytes: usize,
+    escapes: usize,
     painted: Option<Instant>,
 }
 
@@ -48,8 +49,12 @@ impl Terminal {
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().expect("the pty can be read");
         let writer = pair.master.take_writer().expect("the pty can be written");
-        let output =
-            Arc::new(Mutex::new(Output { screen: vt100::Parser::default(), bytes: 0, painted: None }));
+        let output = Arc::new(Mutex::new(Output {
+            screen: vt100::Parser::default(),
+            bytes: 0,
+            escapes: 0,
+            painted: None,
+        }));
         let filled = Arc::clone(&output);
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -57,6 +62,7 @@ impl Terminal {
                 let Ok(mut output) = filled.lock() else { return };
                 output.screen.process(&buffer[..read]);
                 output.bytes += read;
+                output.escapes += buffer[..read].iter().filter(|byte| **byte == 0x1b).count();
                 if output.painted.is_none() && !output.screen.screen().contents().trim().is_empty() {
                     output.painted = Some(Instant::now());
                 }
@@ -92,6 +98,11 @@ impl Terminal {
     /// Bytes the program has written since it started.
     pub(crate) fn bytes(&self) -> usize {
         self.output.lock().expect("the reading thread does not panic").bytes
+    }
+
+    /// Escape bytes the program has written since it started.
+    pub(crate) fn escapes(&self) -> usize {
+        self.output.lock().expect("the reading thread does not panic").escapes
     }
 
     /// From the start of the program to the first thing on its screen.

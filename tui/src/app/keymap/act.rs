@@ -68,6 +68,8 @@ pub enum Act {
         /// With the microphone off.
         muted: bool,
     },
+    /// Push to talk.
+    Talk,
     /// Decline it.
     Decline,
     /// Decline it and write to the caller.
@@ -94,6 +96,20 @@ pub enum Act {
 }
 
 impl Act {
+    /// Whether a key that is held does it again and again.
+    pub const fn repeats(self) -> bool {
+        matches!(
+            self,
+            Self::Move(_)
+                | Self::Edit(_)
+                | Self::Scroll { .. }
+                | Self::Choose { .. }
+                | Self::Louder
+                | Self::Quieter
+                | Self::NewLine
+        )
+    }
+
     /// The stable name in `[keys]` of the configuration, and, with blanks for dashes, in the palette.
     pub const fn name(self) -> &'static str {
         match self {
@@ -103,6 +119,7 @@ impl Act {
             Self::Mute => "mute",
             Self::HangUp => "hang-up",
             Self::CallView => "call-view",
+            Self::Talk => "talk",
             Self::Redraw => "redraw",
             Self::Suspend => "suspend",
             Self::Interrupt => "interrupt",

@@ -4,7 +4,7 @@
 use super::super::call::{self, Being, Call, Phase};
 use super::super::model::{Link, Model};
 use super::super::msg::Effect;
-use super::calling;
+use super::{calling, ptt};
 use crate::control::{CallStatus, Reply, Request, Status, Visitor, refused};
 
 /// Does what is asked, and answers.
@@ -17,7 +17,7 @@ pub(super) fn asked(model: &mut Model, who: Visitor, request: Request, effects: 
         }
         Request::Answer => answer(model, effects),
         Request::HangUp => hang_up(model, effects),
-        Request::Talk(_) => refused("no_ptt", "push-to-talk is off"),
+        Request::Talk(to) => ptt::asked(model, to),
         Request::Status => Reply::Status(Box::new(status(model))),
         // The session answers it.
         Request::Invite => refused("unknown", "a link is made by the session"),
@@ -61,8 +61,8 @@ pub(super) fn status(model: &Model) -> Status {
         incoming: model.incoming().and_then(|(call, _)| call.first()).map(|caller| model.shown(&caller.name)),
         call,
         muted: model.sound.muted,
-        ptt: false,
-        live: live && !model.sound.muted,
+        ptt: model.sound.talk.is_on(),
+        live: live && !model.is_silent(),
         unread: Some(model.unread()),
         dnd: false,
     }

@@ -3,7 +3,6 @@
 use proto::client::Command;
 use proto::id::Name;
 use proto::limits::MEMBERS_MAX;
-use proto::media::SoundCommand;
 
 use super::super::call::{Call, Phase};
 use super::super::contacts::callable;
@@ -12,7 +11,7 @@ use super::super::msg::Effect;
 use super::super::popup::{Consent, Popup, Wanted};
 use super::calls::{NAMES_SHOWN, placing, show_incoming};
 use super::keys::NOBODY;
-use super::notice;
+use super::{notice, ptt};
 use crate::limits::VOLUME_PERCENT_MAX;
 
 /// Steps of the volume, in percent.
@@ -80,7 +79,7 @@ pub(super) fn mark(model: &mut Model) {
 
 pub(super) fn mute(model: &mut Model, muted: bool, effects: &mut Vec<Effect>) {
     model.sound.muted = muted;
-    effects.push(Effect::Sound(SoundCommand::Mute(muted)));
+    ptt::microphone(model, effects);
     if model.call.is_none() {
         notice(
             model,

@@ -5,15 +5,15 @@ use std::time::Duration;
 use proto::Time;
 use proto::client::EndReason;
 use proto::id::{Name, Ssrc};
+use proto::media::MemberState;
 use proto::media::blame::Hop;
-use proto::media::{MemberState, SoundCommand};
 use proto::wire::record::Standing;
 
 use super::super::call::{self, BELL_EVERY, Being, Call, Incoming, Phase, Whom};
 use super::super::model::{Focus, Model};
 use super::super::msg::Effect;
 use super::super::popup::{Consent, Popup, Wanted};
-use super::notice;
+use super::{notice, ptt};
 
 /// Names in a sentence over the footer or a line of a chat; of more, only how many.
 pub(super) const NAMES_SHOWN: usize = 3;
@@ -155,9 +155,9 @@ fn others(model: &Model, who: &Name) -> String {
 pub(super) fn ended(model: &mut Model, with: Vec<Name>, reason: EndReason, effects: &mut Vec<Effect>) {
     model.call_view = false;
     // Muted in one call does not mean muted in the next.
-    if core::mem::take(&mut model.sound.muted) {
-        effects.push(Effect::Sound(SoundCommand::Mute(false)));
-    }
+    model.sound.muted = false;
+    model.sound.talk.shut();
+    ptt::microphone(model, effects);
     let answer = |popup: &Popup| matches!(popup, Popup::Consent(Consent { wanted: Wanted::Answer, .. }));
     model.popups.retain(|popup| !answer(popup));
     let known =

@@ -18,6 +18,9 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
     match event {
         Event::Link(state) => {
             model.link = Link::new(state, model.now.mono);
+            if model.link != Link::Online {
+                model.sound.talk.shut();
+            }
             if let (Stage::Welcome(welcome), Link::Online) = (&mut model.stage, model.link) {
                 welcome.problem = None;
             }

@@ -15,8 +15,9 @@ use super::super::keymap::{Act, Place};
 use super::super::model::{Focus, Model, Stage};
 use super::super::msg::Effect;
 use super::super::popup::{Add, Popup};
+use super::super::talk::Tier;
 use super::calls::show_incoming;
-use super::{calling, copy, notice, palette, people, removal, tools};
+use super::{calling, copy, notice, palette, people, ptt, removal, tools};
 use crate::keys::{Input, Key, Kind};
 use crate::limits::ADD_BYTES_MAX;
 
@@ -30,13 +31,14 @@ pub(super) const NOBODY: &str = "The list is empty: a adds a contact.";
 
 pub(super) fn on_input(model: &mut Model, input: Input, effects: &mut Vec<Effect>) {
     match input {
-        Input::Key(key) if key.kind == Kind::Release => {}
+        Input::Key(key) if key.kind == Kind::Release => ptt::released(model, key),
         Input::Key(key) => on_key(model, key, effects),
         Input::Paste(text) => {
             // Several lines become a draft of several lines; nothing pasted is ever sent by itself.
             write(model, Safe::text(&text, text.len()).as_str());
         }
-        Input::Focus(_) => {}
+        Input::Focus(here) => ptt::keyboard(model, here),
+        Input::TellsReleases => model.sound.talk.learn(Tier::Release),
     }
 }
 
@@ -56,6 +58,9 @@ fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         model.contacts.touch(model.now.mono);
     }
     match (row, key.typed()) {
+        (Some(row), _) if row.act == Act::Talk => ptt::pressed(model, key),
+        // A terminal that tells repeats must not mute and unmute while a finger rests on the key.
+        (Some(row), _) if key.kind == Kind::Repeat && !row.act.repeats() => {}
         (Some(row), _) => act(model, row.act, effects),
         (None, Some(typed)) => write(model, typed.encode_utf8(&mut [0; 4])),
         (None, None) => {}
@@ -90,7 +95,12 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::OtherPane => other_pane(model),
         Act::Back => back(model),
         Act::Redraw => effects.push(Effect::Redraw),
-        Act::Suspend => effects.push(Effect::Suspend),
+        Act::Suspend => {
+            model.sound.talk.shut();
+            ptt::microphone(model, effects);
+            effects.push(Effect::Suspend);
+        }
+        Act::Talk => ptt::toggled(model),
         Act::Interrupt => quit(model, true, effects),
         Act::Quit => quit(model, model.call.is_some(), effects),
         Act::Edit(edit) => {

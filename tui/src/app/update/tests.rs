@@ -19,6 +19,7 @@ mod calls;
 mod outside;
 mod palette;
 mod people;
+mod ptt;
 mod tools;
 
 impl Story {

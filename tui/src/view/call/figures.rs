@@ -10,6 +10,8 @@ use crate::app::Model;
 use crate::app::call::figures::{Losses, Steady};
 use crate::app::call::{self, Call, Party, device, trouble};
 use crate::app::echoes::FRIEND;
+use crate::app::keymap::Act;
+use crate::app::talk::Tier;
 
 use super::super::text;
 use super::super::theme::Theme;
@@ -275,10 +277,25 @@ pub(super) fn devices(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme)
         }
     }
     let x = text::left(buf, area, 2, theme.glyphs.sound, theme.dim());
-    let muted = if model.sound.muted { "   muted" } else { "" };
+    let muted = if model.sound.muted { "   muted".to_owned() } else { talking(model) };
+    let muted = muted.as_str();
     let words = text::fit(&words, area.width.saturating_sub(x + 1 + text::columns(muted)), theme.glyphs.more);
     let x = text::left(buf, area, x + 1, &words, theme.dim());
     text::left(buf, area, x, muted, theme.warn());
+}
+
+/// How push-to-talk works here, and whether one is heard; nothing where it is off.
+fn talking(model: &Model) -> String {
+    let talk = &model.sound.talk;
+    let key = model.settings.keys.key(Act::Talk, model.places()).unwrap_or_else(|| "no key".to_owned());
+    match (talk.is_on(), talk.is_open(), talk.tier()) {
+        (false, ..) => String::new(),
+        (true, false, Tier::Release) => format!("   silent: hold {key} to talk"),
+        (true, false, Tier::Repeat) => format!("   silent: hold {key} to talk (it repeats)"),
+        (true, false, Tier::Latch) => format!("   silent: {key} opens and shuts"),
+        (true, true, Tier::Release | Tier::Repeat) => format!("   LIVE while {key} is held"),
+        (true, true, Tier::Latch) => format!("   LIVE: {key} shuts"),
+    }
 }
 
 /// A time, or why it is not known.

@@ -77,7 +77,7 @@ pub(super) fn group(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, th
     text::left(buf, text::row(area, y), 4, "you", theme.strong());
     if matches!(call.phase, Phase::Live { .. }) {
         text::left(buf, text::row(area, y), columns.level, &you.0, you.1);
-        let silent = model.sound.muted || trouble("microphone", &model.sound.microphone).is_some();
+        let silent = model.is_silent() || trouble("microphone", &model.sound.microphone).is_some();
         if !silent && call.you.step() > 0 {
             text::left(buf, text::row(area, y), 2, theme.glyphs.sound, theme.good());
         }

@@ -76,7 +76,7 @@ fn pair(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
     let them = call.first().map(|party| (model.shown(&party.name), party));
     let who = them.as_ref().map_or(3, |(name, _)| text::columns(name)).clamp(3, 12);
     let meter = if area.width < TWO_PANES_WIDTH { NARROW_METER } else { METER };
-    let muffled = model.sound.muted || trouble("microphone", &model.sound.microphone).is_some();
+    let muffled = model.is_silent() || trouble("microphone", &model.sound.microphone).is_some();
     let you = Meter::step(if muffled { Meter::default() } else { call.you }) > 0;
     let you = ("you".to_owned(), own_level(model, call, meter, theme), you, None);
     let theirs = |party: &Party| (their_level(model, party, meter, theme), speaks(party), Some(party.volume));

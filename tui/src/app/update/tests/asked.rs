@@ -5,13 +5,14 @@ use crate::control::{Press, Reply, Request, Status, Switch, Visitor};
 
 impl Story {
     /// Asks, and takes the answer apart from what else was asked of the world.
-    fn wants(&mut self, request: Request) -> (Reply, Vec<Effect>) {
+    pub(super) fn wants(&mut self, request: Request) -> (Reply, Vec<Effect>) {
         self.asked();
         self.event(Msg::Asked(Visitor(7), request));
-        let mut effects = self.asked();
-        match effects.pop() {
-            Some(Effect::Reply(Visitor(7), reply)) => (reply, effects),
-            other => panic!("no answer: {other:?}"),
+        let (replies, effects): (Vec<_>, Vec<_>) =
+            self.asked().into_iter().partition(|effect| matches!(effect, Effect::Reply(..)));
+        match replies.as_slice() {
+            [Effect::Reply(Visitor(7), reply)] => (reply.clone(), effects),
+            other => panic!("no answer, or several: {other:?}"),
         }
     }
 

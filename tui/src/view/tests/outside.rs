@@ -1,0 +1,39 @@
+//! What comes from the world outside the screen, and goes there: push-to-talk.
+
+use super::*;
+use crate::app::talk::Tier;
+use crate::app::transmit::Transmit;
+
+/// Every page, made anew for a look.
+pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
+    let ptt = |view: &str, keys: &str| {
+        let mut story = Story::in_call(look);
+        story.model.sound.talk.transmit = Transmit::Ptt;
+        story.keys(view);
+        story.keys(keys);
+        story.wait(core::time::Duration::from_millis(1));
+        story
+    };
+    let mut held = ptt("^g", "");
+    held.model.sound.talk.learn(Tier::Release);
+    let mut pages = vec![("ptt_silent", ptt("^g", "")), ("ptt_bar", ptt("Esc", "")), ("ptt_held", held)];
+    pages.push(("ptt_live", ptt("^g", "Space")));
+    pages
+}
+
+/// In words, wherever the keys are, and without colour.
+#[test]
+fn whether_one_is_heard_is_said_wherever_the_call_is() {
+    for (page, words) in [
+        ("ptt_silent", ["mic: silent", "silent: Space opens and shuts", "Space: talk"]),
+        ("ptt_held", ["mic: silent", "silent: hold Space to talk", "hold Space"]),
+        ("ptt_bar", ["mic: silent", "F5: talk", "bob 03:12 silent"]),
+        ("ptt_live", ["mic: LIVE", "LIVE: Space shuts", "Space talk"]),
+    ] {
+        let (_, story) = pages(ASCII).into_iter().find(|(name, _)| *name == page).unwrap();
+        let picture = picture(&story.buffer(80, 24).0);
+        for words in words {
+            assert!(picture.contains(words), "{page}: {words:?} in\n{picture}");
+        }
+    }
+}

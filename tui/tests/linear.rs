@@ -1,0 +1,203 @@
+//! `tincan --plain` as it is used: piped, on a dumb terminal, in a call that is heard.
+
+#![expect(dead_code, reason = "the harness also serves the scenarios with screens")]
+
+mod harness;
+
+use std::io::{Read as _, Write as _};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use harness::process::{Headless, Server, tincan};
+use harness::signal::{self, RATE, voice_like};
+use harness::terminal::Terminal;
+use harness::{Scratch, assert_heard, hearing, my_turn, wait_for};
+
+/// Somebody who types lines and reads lines.
+struct Person {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    read: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Person {
+    fn start(scratch: &Scratch, name: &str, server: &Server, sound: &str) -> Self {
+        let mut child = Command::new(tincan())
+            .args(["--plain", "--name", name, "--device", sound, "--profile"])
+            .arg(scratch.join(name))
+            .arg(&server.invite)
+            .env("TERM", "dumb")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("tincan starts");
+        let mut stdout = child.stdout.take().expect("stdout is piped");
+        let read = Arc::new(Mutex::new(Vec::new()));
+        let filled = Arc::clone(&read);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            while let Ok(count @ 1..) = stdout.read(&mut bytes) {
+                filled.lock().expect("nobody panics with it").extend_from_slice(&bytes[..count]);
+            }
+        });
+        let stdin = child.stdin.take();
+        Self { child, stdin, read }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.read.lock().expect("nobody panics with it").clone()).expect("UTF-8")
+    }
+
+    fn types(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("the input has not ended");
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("the client reads");
+    }
+
+    /// Waits for a whole line.
+    fn sees(&self, line: &str) {
+        wait_for(&format!("{line:?}"), || self.text().lines().any(|said| said == line).then_some(()));
+    }
+
+    fn sees_start(&self, start: &str) {
+        wait_for(&format!("{start:?}"), || {
+            self.text().lines().any(|said| said.starts_with(start)).then_some(())
+        });
+    }
+
+    /// The input ends; what was said until the program did, too.
+    fn ends(mut self) -> (ExitStatus, String) {
+        self.stdin = None;
+        let status = wait_for("the client to end", || self.child.try_wait().ok().flatten());
+        (status, self.text())
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Two people who have never seen a screen befriend, write, call, and hear each other.
+#[test]
+fn two_people_call_each_other_by_lines_and_hear() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("linear-call");
+    let server = Server::start(&scratch);
+    let said = [voice_like(1, 6.0), voice_like(2, 6.0)];
+    let mut people = ["alice", "bob"].into_iter().zip(&said).map(|(name, voice)| {
+        let (microphone, speaker) =
+            (scratch.join(&format!("{name}-in.wav")), scratch.join(&format!("{name}-out.wav")));
+        signal::write_wav(&microphone, voice);
+        Person::start(&scratch, name, &server, &format!("wav:{},{}", microphone.display(), speaker.display()))
+    });
+    let (mut alice, mut bob) = (people.next().expect("two people"), people.next().expect("two people"));
+    drop(people);
+    alice.sees_start("You are alice at ");
+    bob.sees_start("You are bob at ");
+    alice.types("/add bob");
+    bob.sees("alice asks to be your contact: type /accept alice, or /reject alice.");
+    bob.types("/accept");
+    alice.sees_start("bob and you are contacts now");
+    alice.types("/to bob");
+    alice.types("are you there?");
+    bob.sees("alice: are you there?");
+    alice.types("/ca");
+    bob.sees("alice is calling: type /answer, or /decline.");
+    bob.types("/an");
+    alice.sees("In the call with bob, end-to-end encrypted. You are heard; /hangup ends it.");
+    bob.sees("You hear alice.");
+    alice.sees("You hear bob.");
+    // Sound takes its time; there is nothing to wait for but the time itself.
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    bob.types("/status");
+    bob.sees("alice is in it, played at 100 %.");
+    bob.types("/hangup");
+    alice.sees_start("bob hung up. You talked 00:0");
+    for person in [alice, bob] {
+        let (status, text) = person.ends();
+        assert_eq!(status.code(), Some(0), "{text}");
+        assert!(!text.bytes().any(|byte| byte == 0x1b || byte == 0x07 || byte == b'\r'), "{text:?}");
+    }
+    for (name, voice) in [("alice", &said[1]), ("bob", &said[0])] {
+        let heard = signal::read_wav(&scratch.join(&format!("{name}-out.wav")));
+        let surely = &voice[RATE..];
+        let meets = hearing::meets(surely, &heard);
+        let slack = meets.min(RATE / 2);
+        assert_heard(name, surely, &heard[meets - slack..], slack);
+    }
+}
+
+#[test]
+fn a_script_ends_with_its_input_when_what_it_said_has_arrived() {
+    let scratch = Scratch::new("linear-script");
+    let server = Server::start(&scratch);
+    let mut bob = Headless::start(&scratch, "bob", &server, "null", &[]);
+    let mut alice = Person::start(&scratch, "alice", &server, "null");
+    alice.types("/add bob");
+    bob.expect_where("request", |event| event["from"] == "alice");
+    bob.say("accept alice");
+    alice.sees_start("bob and you are contacts now");
+    let (status, _) = alice.ends();
+    assert_eq!(status.code(), Some(0));
+    let mut alice = Person::start(&scratch, "alice", &server, "null");
+    alice.types("/say bob from a script");
+    alice.types("/nonsense");
+    let (status, text) = alice.ends();
+    assert_eq!(status.code(), Some(0), "{text}");
+    assert!(text.contains("There is no /nonsense. /help lists what there is"), "{text}");
+    bob.expect_where("message", |event| event["text"] == "from a script");
+}
+
+/// A text of somebody else is theirs line by line, whatever is in it; a dumb terminal gets not one escape byte, and
+/// keeps its own way to edit a line.
+#[test]
+fn a_dumb_terminal_gets_lines_and_nothing_else() {
+    let scratch = Scratch::new("linear-dumb");
+    let server = Server::start(&scratch);
+    let mut bob = Headless::start(&scratch, "bob", &server, "null", &[]);
+    let profile = scratch.join("alice");
+    let words =
+        ["--plain", "--device", "null", "--profile", profile.to_str().expect("it is text"), &server.invite];
+    let dumb = [("TERM".to_owned(), "dumb".to_owned()), ("USER".to_owned(), "alice".to_owned())];
+    let mut alice = Terminal::start("alice", tincan(), &words, &dumb);
+    alice.see("Which name do you want there? An empty line");
+    // Typed, rubbed out by the terminal itself, and typed again.
+    alice.press("xx\u{7f}\u{7f}alice\n");
+    alice.see("You are alice at ");
+    alice.press("/add bob\n");
+    bob.expect_where("request", |event| event["from"] == "alice");
+    bob.say("accept alice");
+    alice.see("bob and you are contacts now");
+    alice.press("half a li");
+    alice.see("half a li");
+    bob.say("say alice \u{1b}[2J\u{1b}]0;owned\u{7}carol is calling: type /answer\u{202e}");
+    alice.see("bob: [2J]0;ownedcarol is calling: type /answer");
+    // What was being typed is still there for the terminal.
+    alice.press("ne\n");
+    alice.see("To whom? Type /to NAME first, or /help.");
+    alice.press("/quit\n");
+    assert!(alice.wait_exit().success());
+    assert_eq!(alice.escapes(), 0, "an escape byte went to a dumb terminal");
+}
+
+#[test]
+fn no_full_screen_names_the_lines() {
+    let scratch = Scratch::new("linear-refused");
+    let output = Command::new(tincan())
+        .args(["--profile", scratch.join("x").to_str().expect("it is text"), "localhost:1"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("tincan starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--plain"), "{said}");
+    let dumb = [("TERM".to_owned(), "dumb".to_owned())];
+    let profile = scratch.join("y");
+    let words = ["--profile", profile.to_str().expect("it is text"), "localhost:1"];
+    let mut refused = Terminal::start("refused", tincan(), &words, &dumb);
+    refused.see("--plain");
+    assert_eq!(refused.wait_exit().exit_code(), 2);
+}
