@@ -106,13 +106,13 @@ fn levels_in_a_row(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, the
     let them = their_level(model, party, BAR_METER, theme);
     let with = text::fit(&model.shown(&party.name), 10, theme.glyphs.more);
     let x = text::left(buf, area, 19, &with, theme.dim());
-    text::left(buf, area, x + 1, &them.0, them.1);
+    them.draw(area, x + 1, buf, theme);
 }
 
 fn own_level_in_a_row(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
     let you = own_level(model, call, BAR_METER, theme);
     text::left(buf, area, 1, "you ", theme.dim());
-    text::left(buf, area, 5, &you.0, you.1);
+    you.draw(area, 5, buf, theme);
 }
 
 /// Who speaks, rather than a meter for each.
@@ -163,13 +163,41 @@ fn calls_us(call: &Call, party: &Party) -> bool {
     rings && call.first().is_some_and(|first| first.name == party.name)
 }
 
+/// What stands in the place of a meter: the meter on its track, or a word.
+struct Level {
+    words: String,
+    style: Style,
+    /// Columns of the track; none below a word.
+    track: u16,
+}
+
+impl Level {
+    fn word(words: &str, style: Style) -> Self {
+        Self { words: words.to_owned(), style, track: 0 }
+    }
+
+    /// A meter; a word where meters are to stand still.
+    fn meter(model: &Model, level: Meter, width: u16, theme: Theme) -> Self {
+        if model.settings.meter_hz == Some(0) {
+            return Self::word("live", theme.dim());
+        }
+        Self { words: meter::bar(level, width, theme), style: theme.good(), track: width }
+    }
+
+    fn draw(&self, area: Rect, x: u16, buf: &mut Buffer, theme: Theme) {
+        let track = theme.glyphs.track.repeat(usize::from(self.track));
+        text::left(buf, area, x, &track, theme.dim());
+        text::left(buf, area, x, &self.words, self.style);
+    }
+}
+
 /// One's own meter, or the word that replaces it.
-fn own_level(model: &Model, call: &Call, width: u16, theme: Theme) -> (String, Style) {
+fn own_level(model: &Model, call: &Call, width: u16, theme: Theme) -> Level {
     match (&model.sound.microphone, model.is_silent()) {
-        (HalfState::Failed { .. }, _) => ("no microphone".to_owned(), theme.bad()),
-        (_, true) if model.sound.muted => ("muted".to_owned(), theme.warn()),
-        (_, true) => (to_talk(model), theme.warn()),
-        (HalfState::Open { .. } | HalfState::Closed, false) => level(model, call.you, width, theme),
+        (HalfState::Failed { .. }, _) => Level::word("no microphone", theme.bad()),
+        (_, true) if model.sound.muted => Level::word("muted", theme.warn()),
+        (_, true) => Level::word(&to_talk(model), theme.warn()),
+        (HalfState::Open { .. } | HalfState::Closed, false) => Level::meter(model, call.you, width, theme),
     }
 }
 
@@ -182,20 +210,12 @@ fn to_talk(model: &Model) -> String {
     }
 }
 
-fn their_level(model: &Model, party: &Party, width: u16, theme: Theme) -> (String, Style) {
+fn their_level(model: &Model, party: &Party, width: u16, theme: Theme) -> Level {
     match &model.sound.speaker {
-        HalfState::Failed { .. } => ("no speaker".to_owned(), theme.bad()),
-        HalfState::Open { .. } | HalfState::Closed if party.muted => ("muted".to_owned(), theme.warn()),
-        HalfState::Open { .. } | HalfState::Closed => level(model, party.level, width, theme),
+        HalfState::Failed { .. } => Level::word("no speaker", theme.bad()),
+        HalfState::Open { .. } | HalfState::Closed if party.muted => Level::word("muted", theme.warn()),
+        HalfState::Open { .. } | HalfState::Closed => Level::meter(model, party.level, width, theme),
     }
-}
-
-/// A meter; a word where meters are to stand still.
-fn level(model: &Model, level: Meter, width: u16, theme: Theme) -> (String, Style) {
-    if model.settings.meter_hz == Some(0) {
-        return ("live".to_owned(), theme.dim());
-    }
-    (meter::bar(level, width, theme), theme.good())
 }
 
 /// The call beside the chat.
@@ -261,7 +281,7 @@ fn people(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme
         let level = if party.heard() {
             their_level(model, party, PANEL_METER, theme)
         } else {
-            (being(call, party).to_owned(), theme.dim())
+            Level::word(being(call, party), theme.dim())
         };
         person(&model.shown(&party.name), &level, text::row(area, y), buf, theme, theme.dim());
         y += 1;
@@ -274,8 +294,8 @@ fn people(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme
     y + 1
 }
 
-fn person(who: &str, level: &(String, Style), area: Rect, buf: &mut Buffer, theme: Theme, style: Style) {
+fn person(who: &str, level: &Level, area: Rect, buf: &mut Buffer, theme: Theme, style: Style) {
     let who = text::fit(who, 9, theme.glyphs.more);
     text::left(buf, area, 1, &who, style);
-    text::left(buf, area, 11, &level.0, level.1);
+    level.draw(area, 11, buf, theme);
 }

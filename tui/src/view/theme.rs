@@ -42,6 +42,8 @@ pub(super) struct Symbols {
     pub(super) key_known: &'static str,
     /// A meter's cell, from empty to full in equal steps.
     pub(super) blocks: &'static [&'static str],
+    /// Where a meter is not.
+    pub(super) track: &'static str,
 }
 
 const UNICODE: Symbols = Symbols {
@@ -63,6 +65,7 @@ const UNICODE: Symbols = Symbols {
     sound: "»",
     key_known: "  ✓",
     blocks: &[" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
+    track: "·",
 };
 
 const ASCII: Symbols = Symbols {
@@ -84,6 +87,7 @@ const ASCII: Symbols = Symbols {
     sound: ">",
     key_known: "  +",
     blocks: &[" ", "#"],
+    track: ".",
 };
 
 /// A colour of the palette, if any, and what the letters are besides.

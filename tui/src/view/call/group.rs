@@ -76,7 +76,7 @@ pub(super) fn group(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, th
     let you = own_level(model, call, columns.meter, theme);
     text::left(buf, text::row(area, y), 4, "you", theme.strong());
     if matches!(call.phase, Phase::Live { .. }) {
-        text::left(buf, text::row(area, y), columns.level, &you.0, you.1);
+        you.draw(text::row(area, y), columns.level, buf, theme);
         let silent = model.is_silent() || trouble("microphone", &model.sound.microphone).is_some();
         if !silent && call.you.step() > 0 {
             text::left(buf, text::row(area, y), 2, theme.glyphs.sound, theme.good());
@@ -160,7 +160,7 @@ fn person(
         text::left(buf, area, 2, theme.glyphs.sound, theme.good());
     }
     let level = their_level(model, party, columns.meter, theme);
-    text::left(buf, area, columns.level, &level.0, level.1);
+    level.draw(area, columns.level, buf, theme);
     let of = &party.figures;
     // What their program never says is no figure; what it has not said yet is none yet.
     let ms = |of: Steady| of.shown().map_or("-".to_owned(), |ms| ms.to_string());

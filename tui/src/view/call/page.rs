@@ -88,7 +88,7 @@ fn pair(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
     for (name, level, speaks, volume) in [you].into_iter().chain(them) {
         let row = text::row(area, y);
         text::left(buf, row, 2, &text::fit(&name, who, theme.glyphs.more), theme.strong());
-        text::left(buf, row, who + 5, &level.0, level.1);
+        level.draw(row, who + 5, buf, theme);
         if speaks {
             text::left(buf, row, who + 5 + meter + 2, "speaking", theme.dim());
         }
