@@ -89,7 +89,7 @@ const CRATES: &[Crate] = &[
     Crate {
         folder: "tui",
         depends: "anyhow clap clap_complete clap_mangen crossterm data-encoding etcetera jiff libc mio ratatui rusqlite rustls serde \
-            serde_json signal-hook socket2 tincan-audio tincan-proto toml tracing tracing-subscriber \
+            serde_json signal-hook socket2 tincan-audio tincan-proto toml toml_edit tracing tracing-subscriber \
             unicode-segmentation unicode-width zeroize",
         tests: "hound insta portable-pty proptest vt100",
         floors: &[
@@ -106,6 +106,7 @@ const CRATES: &[Crate] = &[
                 "parting",
                 "arrival",
                 "recordings",
+                "hearing",
                 "lines",
             ],
             &["known", "store", "server_link", "peers"],

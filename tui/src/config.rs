@@ -4,6 +4,7 @@
 //! server = "voice.example.org"   # where `tincan` goes without arguments
 //! name = "alice"                 # proposed to a server that does not know you
 //! device = "default"             # as --device
+//! microphone = "USB Headset"     # another microphone than that device's; so `speaker`
 //! recordings = "~/calls"         # where `R` and `record on` write
 //!
 //! [voice]
@@ -53,6 +54,7 @@ use crate::app::transmit::{TalkKey, Transmit};
 use crate::target::Address;
 
 pub mod check;
+pub mod edit;
 mod keys;
 pub mod table;
 
@@ -65,6 +67,10 @@ pub struct Config {
     pub name: Option<Name>,
     /// What to hear and speak with.
     pub device: Option<String>,
+    /// Another microphone than that device's.
+    pub microphone: Option<String>,
+    /// Another speaker.
+    pub speaker: Option<String>,
     /// What is done to our own voice.
     pub processing: Wishes,
     /// What is dearer, delay or sound.
@@ -97,6 +103,8 @@ struct File {
     server: Option<String>,
     name: Option<String>,
     device: Option<String>,
+    microphone: Option<String>,
+    speaker: Option<String>,
     recordings: Option<String>,
     #[serde(default)]
     voice: Voice,
@@ -218,6 +226,8 @@ impl Config {
             server: server.transpose()?,
             name: name.transpose()?,
             device: file.device,
+            microphone: file.microphone,
+            speaker: file.speaker,
             processing,
             recordings: file.recordings.map(at_home),
             ascii: file.ui.ascii.unwrap_or(false),

@@ -14,6 +14,7 @@ use proto::{Now, Safe, Time, Wall, earliest};
 use crate::app::emulator::Emulator;
 use crate::app::keymap::Keymap;
 use crate::app::model::{Look, over_ssh};
+use crate::app::preferences::Preferences;
 use crate::app::transmit::{TalkKey, Transmit};
 use crate::app::{Effect, Settings};
 use crate::clock::{Clock, wait_for};
@@ -65,6 +66,7 @@ pub fn settings(look: Look, zone: TimeZone, remote: bool, emulator: Emulator) ->
         look,
         zone,
         keys: Keymap::default(),
+        preferences: Preferences::default(),
         remote,
         emulator,
         transmit: Transmit::Open,

@@ -22,9 +22,9 @@ const LISTEN_SECONDS: usize = 2;
 /// Seconds that `tincan echo` records.
 const ECHO_SECONDS: usize = 3;
 /// A microphone that is never louder than this is as good as none, dBFS.
-const QUIET_DB: f32 = -60.0;
+const QUIET_DB: f32 = crate::limits::QUIET_DB;
 /// Share of samples as large as samples get above which a voice is torn.
-const CLIPPED_MAX: f32 = 0.001;
+const CLIPPED_MAX: f32 = crate::limits::CLIPPED_MAX;
 /// Share of samples that may be lost while the devices are only looked at.
 const LOST_MAX: f32 = 0.01;
 /// Share of a core above which encoding and decoding together leave too little for a call.

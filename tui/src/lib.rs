@@ -10,6 +10,7 @@ pub mod demo;
 pub mod doctor;
 pub mod exit;
 pub mod headless;
+pub mod hearing;
 pub mod identity;
 pub mod invite;
 pub mod keys;

@@ -64,3 +64,9 @@ pub const LINE_BYTES_MAX: usize = proto::limits::TEXT_BYTES_MAX + 128;
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long the second ^C of the linear mode may take.
 pub const INTERRUPT_TIME: Duration = Duration::from_secs(5);
+/// A voice whose loudest sample is below this was not heard, in dBFS.
+pub const QUIET_DB: f32 = -60.0;
+/// Share of samples that may be as large as samples get before the sound is torn.
+pub const CLIPPED_MAX: f32 = 0.001;
+/// Bytes of a configuration that is written back.
+pub const CONFIG_BYTES_MAX: usize = 1 << 20;

@@ -10,8 +10,10 @@ use audio::device::Choice;
 use audio::device::flow::Flow;
 use clap::Parser as _;
 use proto::id::Name;
+use tincan_tui::app::preferences::{Ears, Preferences};
 use tincan_tui::app::{Glyphs, Look};
 use tincan_tui::args::{Act, Args, ConfigLook, Doctor};
+use tincan_tui::config::edit::Keeper;
 use tincan_tui::config::{Config, check};
 use tincan_tui::control::Request;
 use tincan_tui::exit::Exit;
@@ -21,7 +23,7 @@ use tincan_tui::remote::{self, Form};
 use tincan_tui::session::{Begin, Session};
 use tincan_tui::talk::{Talk, Wish};
 use tincan_tui::target::{Protocol, Target};
-use tincan_tui::{demo, doctor, headless, invite, linear, manual, run, socket, terminal};
+use tincan_tui::{demo, doctor, headless, hearing, invite, linear, manual, run, socket, terminal};
 
 fn main() -> ExitCode {
     let outcome = start(Args::parse().unfolded());
@@ -71,11 +73,18 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         Err(_) if matches!(args.act, Some(Act::Echo(_))) => return Ok(Exit::Ok),
         Err(why) => return Ok(misused(why)),
     };
-    let named = if making_invite { "null" } else { device(&args, &config) };
+    let wanted = if making_invite {
+        Ears { device: "null".to_owned(), ..Ears::default() }
+    } else {
+        ears(&args, &config)
+    };
     let flows = talk.as_ref().and_then(Talk::sound);
-    let sound = match flows.map_or_else(|| audio::Settings::for_device(named), Ok) {
+    let chosen = || -> Result<audio::Settings, String> {
+        Ok(audio::Settings { device: hearing::choice(&wanted)?, ..audio::Settings::default() })
+    };
+    let sound = match flows.map_or_else(chosen, Ok) {
         Ok(sound) => sound,
-        Err(why) => return Ok(misused(&why.to_string())),
+        Err(why) => return Ok(misused(&why)),
     };
     let processing = args.processing(config.processing);
     let delay = args.delay.or(config.delay).unwrap_or_default();
@@ -122,11 +131,14 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     if args.headless {
         return headless::run(session, config.transmit, name);
     }
+    let keeper = Keeper::new(args.config.as_deref())?;
     let begin = run::Begin {
         look: look(&args, &config),
         meter_hz: config.meter_hz,
         transmit: config.transmit,
         talk_key: config.talk_key,
+        preferences: preferences(&args, &config, &keeper),
+        keeper,
         keys: config.keys,
         name,
     };
@@ -174,6 +186,27 @@ fn foreign(bind: IpAddr) -> Option<String> {
 /// The sound that was named, or the usual one.
 fn device<'a>(args: &'a Args, config: &'a Config) -> &'a str {
     args.login.device.as_deref().or(config.device.as_deref()).unwrap_or("default")
+}
+
+/// What the settings begin with.
+fn preferences(args: &Args, config: &Config, keeper: &Keeper) -> Preferences {
+    Preferences {
+        ears: ears(args, config),
+        processing: args.processing(config.processing),
+        delay: args.delay.or(config.delay).unwrap_or_default(),
+        frame: config.frame.and_then(|frame| u8::try_from(frame.ms()).ok()),
+        recordings: config.recordings.as_ref().map(|folder| folder.display().to_string()),
+        file: keeper.shown(),
+    }
+}
+
+/// The devices: what was typed wins over all that is configured.
+fn ears(args: &Args, config: &Config) -> Ears {
+    let device = device(args, config).to_owned();
+    if args.login.device.is_some() {
+        return Ears { device, ..Ears::default() };
+    }
+    Ears { device, microphone: config.microphone.clone(), speaker: config.speaker.clone() }
 }
 
 /// Looks at this machine, when that was asked for; none when there is more to do.

@@ -9,13 +9,16 @@ use std::path::Path;
 use anyhow::Context as _;
 use mio::Token;
 use proto::id::Name;
-use proto::{Time, earliest};
+use proto::{Safe, Time, earliest};
 
 use crate::app::keymap::Keymap;
 use crate::app::model::Look;
+use crate::app::preferences::Preferences;
 use crate::app::transmit::{TalkKey, Transmit};
 use crate::app::{Effect, Msg, Settings};
+use crate::config::edit::Keeper;
 use crate::exit::Exit;
+use crate::hearing::Hearing;
 use crate::limits::LOG_BYTES_MAX;
 use crate::screen::{Outside, Screen};
 use crate::session::Session;
@@ -33,6 +36,10 @@ pub struct Begin {
     pub talk_key: TalkKey,
     /// The keys, as the person wants them.
     pub keys: Keymap,
+    /// What the person wants of the sound.
+    pub preferences: Preferences,
+    /// Where changes of the settings are written.
+    pub keeper: Keeper,
     /// Whom to be where nobody knows us; none proposes what the system calls its user.
     pub name: Option<Name>,
 }
@@ -47,14 +54,15 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
         transmit: begin.transmit,
         talk_key: begin.talk_key,
         keys: begin.keys,
+        preferences: begin.preferences,
         ..session.settings(begin.look, begin.name.as_ref())
     };
     let term = std::env::var("TERM").ok();
     let mut screen = Screen::open(settings, session.is_known(), term.as_deref(), log, session.now())?;
     screen.register(session.registry(), TERMINAL, SIGNALS).context("listening to the terminal")?;
-    let mut run = Run { session, screen };
+    let mut run = Run { session, screen, hearing: None, keeper: begin.keeper };
     let outcome = run.turns();
-    let Run { mut session, mut screen } = run;
+    let Run { mut session, mut screen, .. } = run;
     let (wishes, refused) = (screen.finish(), screen.is_stopped());
     // The terminal first: the rest may take a moment, or have something to complain about.
     drop(screen);
@@ -74,6 +82,9 @@ const SIGNALS: Token = Token(Session::FOREIGN + 1);
 struct Run {
     session: Session,
     screen: Screen,
+    /// What is listened to outside of a call.
+    hearing: Option<Hearing>,
+    keeper: Keeper,
 }
 
 impl Run {
@@ -122,6 +133,12 @@ impl Run {
                 return Ok(Some(exit));
             }
         }
+        while let Some(heard) = self.hearing.as_ref().and_then(Hearing::poll) {
+            let effects = self.screen.tell(Msg::Heard(heard), self.session.now());
+            if let Some(exit) = self.obey(effects)? {
+                return Ok(Some(exit));
+            }
+        }
         Ok(None)
     }
 
@@ -135,6 +152,20 @@ impl Run {
                 Some(Effect::Keep(who, personal)) => self.session.keep(&who, &personal)?,
                 Some(Effect::Reply(who, reply)) => self.session.answer(who, &reply),
                 Some(Effect::Record(with)) => self.session.record(with.as_deref()),
+                Some(Effect::Prefer(change)) => {
+                    if let Err(why) = self.keeper.keep(&change) {
+                        let why = Safe::line(&format!("It counts, but was not saved: {why:#}."));
+                        self.screen.tell(Msg::NotKept(why), self.session.now());
+                    }
+                }
+                Some(Effect::Listen(ears)) => {
+                    self.hearing = ears.map(|ears| Hearing::start(ears, self.session.waker()));
+                }
+                Some(Effect::EchoTest) => {
+                    if let Some(hearing) = &self.hearing {
+                        hearing.test();
+                    }
+                }
                 Some(Effect::Quit) => return Ok(Some(Exit::Ok)),
                 Some(Effect::History(who)) => {
                     let lines = self.session.lines(&who)?;

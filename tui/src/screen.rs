@@ -163,6 +163,9 @@ impl Screen {
             | Effect::Keep(..)
             | Effect::Record(_)
             | Effect::Reply(..)
+            | Effect::Prefer(_)
+            | Effect::Listen(_)
+            | Effect::EchoTest
             | Effect::Quit => {
                 return Ok(Some(effect));
             }

@@ -54,11 +54,15 @@ pub enum DelayMode {
 impl DelayMode {
     /// From the word a person types.
     pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "ordinary" => Some(Self::Ordinary),
-            "low" => Some(Self::Low),
-            "path" => Some(Self::ByPath),
-            _ => None,
+        [Self::Ordinary, Self::Low, Self::ByPath].into_iter().find(|mode| mode.word() == word)
+    }
+
+    /// The word a person types.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ordinary",
+            Self::Low => "low",
+            Self::ByPath => "path",
         }
     }
 }

@@ -47,17 +47,20 @@ pub enum Place {
     Help,
     /// The command palette is open.
     Palette,
+    /// The settings are open.
+    Settings,
 }
 
 impl Place {
     /// The places that help and README list, with their headings.
-    pub const LISTED: [(Self, &'static str); 7] = [
+    pub const LISTED: [(Self, &'static str); 8] = [
         (Self::Anywhere, "Anywhere"),
         (Self::List, "In the list"),
         (Self::Message, "In the message line"),
         (Self::Edit, "In any line of text"),
         (Self::Call, "In the call view"),
         (Self::Incoming, "When somebody calls"),
+        (Self::Settings, "In the settings"),
         (Self::Consent, "Asked about an unencrypted call"),
     ];
 
@@ -94,6 +97,7 @@ impl Place {
             Self::Stop => "stop",
             Self::Help => "help-page",
             Self::Palette => "palette",
+            Self::Settings => "settings-page",
         }
     }
 
@@ -172,7 +176,7 @@ const fn held(code: Code, mods: Mods) -> Key {
 pub const TABLE: &[Row] = &{
     use Place::{
         Add, Again, Anywhere, Call, Consent, Edit as Line, Help, Incoming, List, Marked, Message, Palette,
-        Rename, Stop, Welcome,
+        Rename, Settings, Stop, Welcome,
     };
     [
         row(&[ch('c'), ch('C')], "c", Marked, Act::Call, "", "call them"),
@@ -204,6 +208,8 @@ pub const TABLE: &[Row] = &{
         row(&[code(Code::PageUp)], "PgUp", List, Act::Scroll { up: true }, "", ""),
         row(&[code(Code::PageDown)], "PgDn", List, Act::Scroll { up: false }, "", ""),
         row(&[ch('q')], "q", List, Act::Quit, "quit (asks in a call)", ""),
+        row(&[ch(',')], ",", List, Act::Settings, "settings", ""),
+        row(&[ch('d')], "d", List, Act::Devices, "devices, echo test", ""),
         row(&[ch(':')], ":", List, Act::Palette, "", ""),
         row(&[ch('?')], "?", List, Act::Help, "", "help"),
         //
@@ -266,6 +272,8 @@ pub const TABLE: &[Row] = &{
         row(&[ch('x')], "x", Call, Act::HangUp, "hang up", "hang up"),
         row(&[ch('r')], "r", Call, Act::SayAgain(true), "say the last 10 s again", "say again"),
         row(&[ch('R')], "R", Call, Act::Record, "record, stop recording", ""),
+        row(&[ch('d')], "d", Call, Act::Devices, "devices", "devices"),
+        row(&[ch(',')], ",", Call, Act::Settings, "", ""),
         row(&[ch(':')], ":", Call, Act::Palette, "", ""),
         row(&[ch('?')], "?", Call, Act::Help, "", "help"),
         row(&[ch('q')], "q", Call, Act::Quit, "", ""),
@@ -314,6 +322,32 @@ pub const TABLE: &[Row] = &{
         row(&[code(Code::PageDown)], "PgDn", Palette, Act::Move(Step::PageDown), "", ""),
         row(&[code(Code::PageUp)], "PgUp", Palette, Act::Move(Step::PageUp), "", ""),
         row(&[code(Code::Esc)], "Esc", Palette, Act::Back, "", "close"),
+        //
+        row(&[ch('j'), code(Code::Down)], "j or k", Settings, Act::Move(Step::Down), "down, up", "next")
+            .with_next(),
+        row(&[ch('k'), code(Code::Up)], "k", Settings, Act::Move(Step::Up), "", ""),
+        row(&[code(Code::Enter), ch(' ')], "Enter", Settings, Act::Change, "change it, take it", "change"),
+        row(&[code(Code::Esc), ch('q')], "Esc or q", Settings, Act::Back, "back", "back"),
+        row(
+            &[code(Code::Tab), code(Code::Right), ch('l')],
+            "Tab",
+            Settings,
+            Act::Turn { next: true },
+            "next page",
+            "page",
+        ),
+        row(&[ch('e')], "e", Settings, Act::EchoTest, "echo test", "echo test"),
+        row(&[ch('r')], "r", Settings, Act::Reset, "back to the usual", "usual"),
+        row(
+            &[held(Code::Tab, Mods::SHIFT), code(Code::Left), ch('h')],
+            "Left or h",
+            Settings,
+            Act::Turn { next: false },
+            "page before",
+            "",
+        ),
+        row(&[ch(':')], ":", Settings, Act::Palette, "", ""),
+        row(&[ch('?')], "?", Settings, Act::Help, "", "help"),
         //
         row(&[Key::ctrl('p')], "^P or :", Anywhere, Act::Palette, "all commands", "commands"),
         row(&[code(Code::Tab)], "Tab", Anywhere, Act::OtherPane, "other pane", ""),

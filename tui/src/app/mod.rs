@@ -22,6 +22,8 @@ pub mod notify;
 pub mod palette;
 pub mod personal;
 pub mod popup;
+pub mod preferences;
+pub mod settings;
 #[cfg(test)]
 pub(crate) mod story;
 pub mod talk;

@@ -19,6 +19,7 @@ use super::input::Editor;
 use super::keymap::{Keymap, Place};
 pub use super::look::{Glyphs, Look, Theme};
 use super::popup::{Consent, Notice, Popup};
+use super::preferences::{Ears, Preferences};
 use super::talk::Talk;
 use super::tools::Tools;
 use super::transmit::{TalkKey, Transmit};
@@ -56,6 +57,8 @@ pub struct Model {
     pub popups: Vec<Popup>,
     /// The line over the footer.
     pub notice: Option<Notice>,
+    /// The devices that are listened to outside of a call.
+    pub listening: Option<Ears>,
     /// A link of our own, once made.
     pub own_link: Option<String>,
     /// Until when a second ^C or q quits.
@@ -92,6 +95,8 @@ pub struct Settings {
     pub zone: TimeZone,
     /// The keys, as the person wants them.
     pub keys: Keymap,
+    /// What the person wants of the sound.
+    pub preferences: Preferences,
     /// The bytes go over a network (SSH): meters move less often.
     pub remote: bool,
     /// The terminal.
@@ -226,6 +231,7 @@ impl Model {
             },
             popups: Vec::new(),
             notice: None,
+            listening: None,
             own_link: None,
             tools: Tools::default(),
             quit_until: None,
@@ -285,7 +291,10 @@ impl Model {
     pub fn consent(&self) -> Option<&Consent> {
         match self.popups.last() {
             Some(Popup::Consent(consent)) => Some(consent),
-            Some(Popup::Help(_) | Popup::Palette(_) | Popup::Add(_) | Popup::Rename(_)) | None => None,
+            Some(
+                Popup::Help(_) | Popup::Palette(_) | Popup::Settings(_) | Popup::Add(_) | Popup::Rename(_),
+            )
+            | None => None,
         }
     }
 
@@ -329,6 +338,7 @@ impl Model {
         }
         match self.popups.last() {
             Some(Popup::Help(_)) => return &[Place::Help, Place::Edit, Place::Anywhere],
+            Some(Popup::Settings(_)) => return &[Place::Settings, Place::Anywhere],
             Some(Popup::Palette(_)) => return &[Place::Palette, Place::Edit, Place::Anywhere],
             Some(Popup::Add(_)) => return &[Place::Add, Place::Edit, Place::Anywhere],
             Some(Popup::Consent(_)) => return &[Place::Consent, Place::Anywhere],
@@ -357,7 +367,7 @@ impl Model {
         }
         match (&mut self.stage, self.popups.last_mut()) {
             (Stage::Welcome(welcome), _) => Some(&mut welcome.name),
-            (Stage::Stop { .. }, _) | (Stage::Main, Some(Popup::Consent(_))) => None,
+            (Stage::Stop { .. }, _) | (Stage::Main, Some(Popup::Settings(_) | Popup::Consent(_))) => None,
             (Stage::Main, Some(Popup::Help(help))) => Some(&mut help.filter),
             (Stage::Main, Some(Popup::Palette(palette))) => Some(&mut palette.line),
             (Stage::Main, Some(Popup::Add(add))) => Some(&mut add.who),

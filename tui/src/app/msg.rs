@@ -8,6 +8,8 @@ use proto::media::{SoundCommand, SoundEvent};
 use super::chat::Line;
 use super::keymap::Act;
 use super::personal::Personal;
+use super::preferences::{Change, Ears};
+use super::settings::Heard;
 use crate::control::{Reply, Request, Visitor};
 use crate::keys::Input;
 
@@ -34,6 +36,10 @@ pub enum Msg {
     Personal(Vec<(Principal, Personal)>),
     /// Another program of the user asks for something: [`Effect::Reply`] answers it.
     Asked(Visitor, Request),
+    /// What is heard outside of a call, and of the echo test.
+    Heard(Heard),
+    /// A change of the settings counts, but could not be written: why, in a sentence.
+    NotKept(Safe),
     /// The model's deadline passed.
     Tick,
 }
@@ -62,6 +68,12 @@ pub enum Effect {
     Copy(Safe),
     /// Answer another program.
     Reply(Visitor, Reply),
+    /// Write a change of the settings to the configuration.
+    Prefer(Change),
+    /// Listen to these devices outside of a call, answered with [`Msg::Heard`]; or no longer.
+    Listen(Option<Ears>),
+    /// Record three seconds of what is listened to, and play them.
+    EchoTest,
     /// Ring the bell.
     Bell,
     /// Paint everything anew.

@@ -102,6 +102,7 @@ fn sensible(model: &Model, act: Act) -> bool {
     let live = model.call.as_ref().is_some_and(|call| matches!(call.phase, Phase::Live { .. }));
     let chosen = model.contacts.selected();
     match act {
+        Act::Settings | Act::Devices => true,
         Act::Help | Act::Mute | Act::Redraw | Act::Suspend | Act::Quit | Act::OtherPane | Act::Add => true,
         Act::HangUp | Act::CallView => model.call.is_some() && model.incoming().is_none(),
         Act::Call => model.call.is_none() && chosen.is_some_and(callable),
@@ -116,6 +117,10 @@ fn sensible(model: &Model, act: Act) -> bool {
         Act::Louder | Act::Quieter | Act::Record => live,
         Act::SayAgain(wanted) => live && wanted != model.tools.saying_again,
         Act::Palette
+        | Act::Turn { .. }
+        | Act::Change
+        | Act::Reset
+        | Act::EchoTest
         | Act::Interrupt
         | Act::Move(_)
         | Act::Go

@@ -9,6 +9,7 @@ use proto::id::Name;
 use super::help::Help;
 use super::input::Editor;
 use super::palette::Palette;
+use super::settings::Settings;
 use crate::limits::ADD_BYTES_MAX;
 
 /// One window.
@@ -18,6 +19,8 @@ pub enum Popup {
     Help(Help),
     /// Everything that can be done, to be found by a few letters.
     Palette(Palette),
+    /// The settings, over the whole page.
+    Settings(Box<Settings>),
     /// A contact to be added.
     Add(Add),
     /// A call that would not be encrypted, to be said yes or no to.

@@ -12,6 +12,7 @@ use proto::{Now, Safe, Time, Wall};
 use super::emulator::Emulator;
 use super::keymap::Keymap;
 use super::model::{Glyphs, Look, Theme};
+use super::preferences::Preferences;
 use super::transmit::{TalkKey, Transmit};
 use super::{Effect, Model, Msg, Settings, update};
 use crate::keys::{Code, Input, Key};
@@ -40,6 +41,7 @@ impl Story {
             look,
             zone: TimeZone::UTC,
             keys: Keymap::default(),
+            preferences: Preferences::default(),
             remote: false,
             transmit: Transmit::Open,
             talk_key: TalkKey::Auto,
@@ -95,6 +97,7 @@ impl Story {
                 "PgUp" => self.key(Key::press(Code::PageUp)),
                 "PgDn" => self.key(Key::press(Code::PageDown)),
                 "Up" => self.key(Key::press(Code::Up)),
+                "Left" => self.key(Key::press(Code::Left)),
                 "Down" => self.key(Key::press(Code::Down)),
                 "Backspace" => self.key(Key::press(Code::Backspace)),
                 word => match word.strip_prefix('^') {

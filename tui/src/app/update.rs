@@ -22,6 +22,7 @@ mod keys;
 mod palette;
 mod people;
 mod ptt;
+mod settings;
 mod tools;
 
 /// How long a notice stays.
@@ -35,6 +36,11 @@ const METER_EVERY_REMOTE: Duration = Duration::from_millis(250);
 
 /// What is to be done before the first message.
 pub fn start(model: &Model) -> Vec<Effect> {
+    vec![meters(model), Effect::Send(Command::Contacts)]
+}
+
+/// How often meters are to be told.
+fn meters(model: &Model) -> Effect {
     let every = match model.settings.meter_hz {
         // Figures come as often as levels; those that nobody wants to see are not shown.
         Some(0) => Duration::from_secs(1),
@@ -42,7 +48,7 @@ pub fn start(model: &Model) -> Vec<Effect> {
         None if model.settings.remote => METER_EVERY_REMOTE,
         None => METER_EVERY_LOCAL,
     };
-    vec![Effect::Sound(SoundCommand::MeterEvery(every)), Effect::Send(Command::Contacts)]
+    Effect::Sound(SoundCommand::MeterEvery(every))
 }
 
 /// What is still to be done when the program ends. The session itself leaves the call.
@@ -69,12 +75,15 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Volume(who, percent) => calls::volume(model, &who, percent),
         Msg::Personal(list) => people::kept(model, list),
         Msg::Asked(who, request) => asked::asked(model, who, request, &mut effects),
+        Msg::Heard(heard) => settings::heard(model, heard),
+        Msg::NotKept(why) => notice(model, why.as_str()),
         Msg::Tick => {}
     }
     if let Some(call) = &mut model.call {
         calls::ring(call, now.mono, &mut effects);
     }
     ptt::microphone(model, &mut effects);
+    settings::listen(model, &mut effects);
     read(model, &mut effects);
     people::arrange(model);
     effects

@@ -135,6 +135,8 @@ pub static TABLE: &[Row] = &{
         row("", "server", Text, "", "where to go without arguments: HOST or HOST:PORT"),
         row("", "name", Text, "", "the name to take on a server that does not know you"),
         row("", "device", Text, "\"default\"", "the sound, as after --device"),
+        row("", "microphone", Text, "", "another microphone than that device's, by its name"),
+        row("", "speaker", Text, "", "another speaker"),
         row("", "recordings", Text, "", "the folder of recordings; ~/ is the home directory"),
         row(
             "voice",

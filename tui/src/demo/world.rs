@@ -15,6 +15,7 @@ use proto::{Now, Safe, Time};
 use super::cast::{self, CALLER, GUEST, STRANGER, name};
 use super::sound::{self, Meterage};
 use super::{ME, ms};
+use crate::app::settings::Heard;
 use crate::app::{Effect, Msg};
 
 /// The microphone and the speaker that there are not.
@@ -145,7 +146,13 @@ impl World {
                 let told = wanted.is_some().then_some(TapeState::Failed(why));
                 self.told.extend(told.map(|state| Msg::Sound(SoundEvent::Tool(ToolEvent::Recording(state)))));
             }
-            Effect::Keep(..)
+            Effect::EchoTest => {
+                let why = Safe::line("there is no sound in a demonstration");
+                self.told.push_back(Msg::Heard(Heard::Failed(why)));
+            }
+            Effect::Prefer(_)
+            | Effect::Listen(_)
+            | Effect::Keep(..)
             | Effect::Volume { .. }
             | Effect::Bell
             | Effect::Copy(_)

@@ -173,6 +173,10 @@ mod tests {
             Act::Talk => Ok("talk"),
             Act::HangUp => Ok("hangup"),
             Act::Decline | Act::DeclineAndWrite => Ok("decline"),
+            Act::Settings | Act::Devices | Act::Turn { .. } | Act::Change | Act::Reset => {
+                Err("the configuration file says it")
+            }
+            Act::EchoTest => Err("tincan echo does it"),
             Act::Interrupt | Act::Quit => Ok("quit"),
             Act::Open => Ok("to"),
             Act::Call | Act::Mark | Act::Unmark => Ok("call"),

@@ -134,6 +134,7 @@ impl Prose {
             Msg::Trouble(why) => told::trouble(self, why),
             Msg::Volume(who, percent) => told::volume(self, who, *percent),
             Msg::History(who, lines) => told::history(self, who, lines),
+            Msg::Heard(_) | Msg::NotKept(_) => {}
             Msg::Personal(_) | Msg::Server(_) | Msg::Tick | Msg::Input(_) | Msg::Act(_) | Msg::Asked(..) => {}
         }
         Vec::new()

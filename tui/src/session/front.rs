@@ -13,6 +13,7 @@ use crate::app::chat::{From as Author, Line, Sent};
 use crate::app::emulator::Emulator;
 use crate::app::keymap::Keymap;
 use crate::app::model::{Look, over_ssh};
+use crate::app::preferences::Preferences;
 use crate::app::transmit::{TalkKey, Transmit};
 use crate::app::{Msg, Settings};
 use crate::store::{ChatLine, Fate};
@@ -34,6 +35,7 @@ impl Session {
             look,
             zone: TimeZone::system(),
             keys: Keymap::default(),
+            preferences: Preferences::default(),
             remote: over_ssh(variable),
             emulator: Emulator::detect(variable),
             transmit: Transmit::Open,

@@ -15,6 +15,7 @@ mod help;
 mod line;
 mod meter;
 mod popup;
+mod settings;
 mod text;
 mod theme;
 mod title;

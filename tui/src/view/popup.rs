@@ -8,7 +8,7 @@ use crate::app::Model;
 use crate::app::popup::{Add, Popup};
 
 use super::theme::Theme;
-use super::{help, line, text};
+use super::{help, line, settings, text};
 
 mod call;
 mod palette;
@@ -20,6 +20,10 @@ pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) 
     for popup in &model.popups {
         cursor = Some(match popup {
             Popup::Help(wanted) => help::help(model, wanted, area, buf, theme),
+            Popup::Settings(open) => {
+                settings::settings(model, open, area, buf, theme);
+                None
+            }
             Popup::Palette(wanted) => palette::palette(model, wanted, area, buf, theme),
             Popup::Add(add) => add_contact(model, add, area, buf, theme),
             Popup::Rename(rename) => people::rename(rename, area, buf, theme),

@@ -5,14 +5,16 @@ use core::time::Duration;
 use proto::client::{EndReason, Event, LinkState, MessageState};
 use proto::id::{Fingerprint, MsgId, Ssrc};
 use proto::media::processing::{self, PartState, Processing};
-use proto::media::{HalfState, Levels, SoundEvent, Statistics};
+use proto::media::{DeviceList, HalfState, Levels, SoundEvent, Statistics};
 use proto::wire::record::{Presence, Standing, Why};
 use proto::{Safe, Wall};
 use ratatui::style::{Color, Modifier};
 
 use super::*;
+use crate::app::Msg;
 use crate::app::look::Theme as LookTheme;
 use crate::app::model::Look;
+use crate::app::settings::{Heard, Outcome};
 use crate::app::story::{ASCII, START, Story, UNICODE, contact, name, open};
 use crate::keys::{Code, Key};
 use crate::terminal::Painter;
@@ -180,6 +182,51 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     page("palette", story);
 
     let mut story = Story::morning(look);
+    story.keys(",");
+    story.event(Msg::Heard(Heard::Level(-18.0)));
+    page("settings", story);
+
+    let mut story = Story::morning(look);
+    story.keys("d Enter");
+    let names = |names: &[&str]| names.iter().map(|name| Safe::line(name)).collect();
+    let (microphones, speakers) = (names(&["USB Headset", "Webcam C920"]), names(&["USB Headset"]));
+    story.hear(SoundEvent::Devices(DeviceList { microphones, speakers }));
+    story.keys("j");
+    page("settings_picker", story);
+
+    let mut story = Story::morning(look);
+    story.keys(", j e");
+    story.event(Msg::Heard(Heard::Level(-18.0)));
+    let outcome = Outcome {
+        peak_db: -12.0,
+        capture: Some(Duration::from_millis(11)),
+        playback: Some(Duration::from_millis(21)),
+        lost: 0,
+        echo: Some((Duration::from_millis(48), -46.0)),
+        problem: None,
+    };
+    story.event(Msg::Heard(Heard::Tested(outcome)));
+    page("settings_tested", story);
+
+    let mut story = Story::in_call(look);
+    story.keys("^g d");
+    page("settings_in_call", story);
+
+    for (times, name) in [
+        (1, "settings_calls"),
+        (2, "settings_look"),
+        (3, "settings_keys"),
+        (4, "settings_privacy"),
+        (5, "settings_account"),
+    ] {
+        let mut story = Story::morning(look);
+        story.model.settings.preferences.file = "~/.config/tincan/config.toml".to_owned();
+        story.keys(",");
+        (0..times).for_each(|_| story.keys("Tab"));
+        page(name, story);
+    }
+
+    let mut story = Story::morning(look);
     story.keys("^p ca");
     page("palette_typed", story);
 
@@ -305,6 +352,10 @@ fn without_colour_nothing_is_coloured_and_nothing_is_lost() {
     for theme in LookTheme::ALL {
         let plain = pages(Look { colour: false, theme, ..UNICODE });
         for ((page, with), (_, without)) in pages(UNICODE).into_iter().zip(plain) {
+            // This one names the theme and says whether there are colours.
+            if page == "settings_look" {
+                continue;
+            }
             let (with, without) = (with.buffer(80, 24).0, without.buffer(80, 24).0);
             assert_eq!(picture(&with), picture(&without), "{page}, {theme:?}");
         }

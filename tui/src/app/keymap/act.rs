@@ -10,6 +10,21 @@ pub enum Act {
     Help,
     /// Open or close the palette of all commands.
     Palette,
+    /// Open or close the settings.
+    Settings,
+    /// Open the settings at the devices.
+    Devices,
+    /// Another page of the settings.
+    Turn {
+        /// The next one, rather than the one before.
+        next: bool,
+    },
+    /// Change the chosen setting.
+    Change,
+    /// Take the usual value of the chosen setting.
+    Reset,
+    /// Record three seconds and play them.
+    EchoTest,
     /// The other pane.
     OtherPane,
     /// Mute or unmute.
@@ -115,6 +130,13 @@ impl Act {
         match self {
             Self::Help => "help",
             Self::Palette => "commands",
+            Self::Settings => "settings",
+            Self::Devices => "devices",
+            Self::Turn { next: true } => "next-page",
+            Self::Turn { next: false } => "previous-page",
+            Self::Change => "change",
+            Self::Reset => "reset",
+            Self::EchoTest => "echo-test",
             Self::OtherPane => "other-pane",
             Self::Mute => "mute",
             Self::HangUp => "hang-up",

@@ -127,6 +127,14 @@ impl Keymap {
         })
     }
 
+    /// What was changed: the name of the action, and its keys as people read them.
+    pub fn changed(&self) -> impl Iterator<Item = (String, String)> {
+        self.changed.iter().map(|(at, keys)| {
+            let shown: Vec<String> = keys.iter().copied().map(text::shown).collect();
+            (TABLE[*at].name(), if shown.is_empty() { "no key".to_owned() } else { shown.join(" or ") })
+        })
+    }
+
     /// The words of the footer for these places, in the order of the table.
     pub fn hints(&self, places: &[Place]) -> Vec<Hint> {
         let rows = |place: &Place| {

@@ -11,7 +11,7 @@ use super::super::echoes;
 use super::super::model::{Focus, Link, Model, Stage, Welcome};
 use super::super::msg::Effect;
 use super::super::popup::Popup;
-use super::{calls, notice, people, tools};
+use super::{calls, notice, people, settings, tools};
 
 pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effect>) {
     model.dirty = true;
@@ -103,7 +103,7 @@ pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
             model.dirty = true;
         }
         SoundEvent::Tool(event) => tools::told(model, event),
-        SoundEvent::Devices(_) => {}
+        SoundEvent::Devices(list) => settings::devices(model, list),
         SoundEvent::Member(state) => calls::member(model, state),
         SoundEvent::Processing(processing) => {
             model.sound.processing = Some(processing);

@@ -15,9 +15,10 @@ use super::super::keymap::{Act, Place};
 use super::super::model::{Focus, Model, Stage};
 use super::super::msg::Effect;
 use super::super::popup::{Add, Popup};
+use super::super::settings::Page;
 use super::super::talk::Tier;
 use super::calls::show_incoming;
-use super::{calling, copy, notice, palette, people, ptt, removal, tools};
+use super::{calling, copy, notice, palette, people, ptt, removal, settings, tools};
 use crate::keys::{Input, Key, Kind};
 use crate::limits::ADD_BYTES_MAX;
 
@@ -82,7 +83,7 @@ fn write(model: &mut Model, text: &str) {
     match model.popups.last_mut() {
         Some(Popup::Add(add)) => add.problem = None,
         Some(Popup::Rename(rename)) => rename.problem = None,
-        Some(Popup::Help(_) | Popup::Palette(_) | Popup::Consent(_)) | None => {}
+        Some(Popup::Help(_) | Popup::Palette(_) | Popup::Settings(_) | Popup::Consent(_)) | None => {}
     }
     palette::typed(model);
     model.dirty = true;
@@ -92,6 +93,11 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
     match act {
         Act::Help => palette::toggle_help(model),
         Act::Palette => palette::toggle(model),
+        Act::Settings | Act::Devices => settings::open(model, Page::Audio, effects),
+        Act::Turn { next } => settings::turn(model, next),
+        Act::Change => settings::change(model, effects),
+        Act::Reset => settings::reset(model, effects),
+        Act::EchoTest => settings::echo_test(model, effects),
         Act::OtherPane => other_pane(model),
         Act::Back => back(model),
         Act::Redraw => effects.push(Effect::Redraw),
@@ -115,6 +121,9 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Scroll { up } => scroll(model, up),
         Act::Move(step) if matches!(model.popups.last(), Some(Popup::Palette(_))) => {
             palette::step(model, step)
+        }
+        Act::Move(step) if matches!(model.popups.last(), Some(Popup::Settings(_))) => {
+            settings::step(model, step)
         }
         Act::Move(step) => model.contacts.step(step),
         Act::Open => open(model, effects),
@@ -147,6 +156,9 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
 }
 
 fn back(model: &mut Model) {
+    if settings::back(model) {
+        return;
+    }
     if model.popups.pop().is_none() {
         model.focus = Focus::List;
     }
@@ -261,7 +273,8 @@ fn go(model: &mut Model, effects: &mut Vec<Effect>) {
         (Stage::Main, Some(Popup::Rename(_))) => people::rename(model, effects),
         (Stage::Main, None) => say(model, effects),
         (Stage::Main, Some(Popup::Palette(_))) => palette::run(model, effects),
-        (Stage::Main, Some(Popup::Help(_) | Popup::Consent(_))) | (Stage::Stop { .. }, _) => {}
+        (Stage::Main, Some(Popup::Help(_) | Popup::Settings(_) | Popup::Consent(_)))
+        | (Stage::Stop { .. }, _) => {}
     }
 }
 

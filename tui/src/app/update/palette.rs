@@ -94,6 +94,6 @@ pub(super) fn typed(model: &mut Model) {
     match model.popups.last_mut() {
         Some(Popup::Palette(palette)) => palette.chosen = 0,
         Some(Popup::Help(help)) => help.scroll = 0,
-        Some(Popup::Add(_) | Popup::Consent(_) | Popup::Rename(_)) | None => {}
+        Some(Popup::Settings(_) | Popup::Add(_) | Popup::Consent(_) | Popup::Rename(_)) | None => {}
     }
 }

@@ -20,6 +20,7 @@ mod outside;
 mod palette;
 mod people;
 mod ptt;
+mod settings;
 mod tools;
 
 impl Story {

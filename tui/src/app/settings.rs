@@ -1,0 +1,291 @@
+//! The settings: pages of rows, of which some can be changed, each with the value that counts right now.
+
+use core::time::Duration;
+
+use proto::Safe;
+use proto::media::processing::Part;
+use proto::media::{DelayMode, DeviceList, HalfState};
+
+use super::call::Meter;
+use super::look::Glyphs;
+use super::model::{Model, Sound};
+
+/// A page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// Devices, what is done to the voice, the level, the echo test.
+    Audio,
+    /// Delay, frames, recordings.
+    Calls,
+    /// Theme, colours, glyphs, meters.
+    Look,
+    /// Which keys are not the usual ones.
+    Keys,
+    /// Who sees what.
+    Privacy,
+    /// Who we are, where.
+    Account,
+}
+
+impl Page {
+    /// All pages, in their order.
+    pub const ALL: [Self; 6] =
+        [Self::Audio, Self::Calls, Self::Look, Self::Keys, Self::Privacy, Self::Account];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Audio => "Audio",
+            Self::Calls => "Calls",
+            Self::Look => "Look",
+            Self::Keys => "Keys",
+            Self::Privacy => "Privacy",
+            Self::Account => "Account",
+        }
+    }
+}
+
+/// What can be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// The microphone.
+    Microphone,
+    /// The speaker.
+    Speaker,
+    /// A part of what is done to our voice.
+    Process(Part),
+    /// What is dearer, delay or sound.
+    Delay,
+    /// The duration of frames.
+    Frame,
+    /// The theme.
+    Theme,
+    /// Colours at all.
+    Colour,
+    /// Letters only.
+    Ascii,
+    /// How often meters move.
+    MeterHz,
+}
+
+/// A row of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What.
+    pub label: &'static str,
+    /// The value that counts.
+    pub value: String,
+    /// More about it.
+    pub note: String,
+    /// What Enter changes; none is only told.
+    pub setting: Option<Setting>,
+}
+
+/// The view as it is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The page.
+    pub page: Page,
+    /// The chosen one of its rows that can be changed.
+    pub row: usize,
+    /// A device is being chosen.
+    pub picker: Option<Picker>,
+    /// The devices there are, once told.
+    pub devices: Option<DeviceList>,
+    /// How loud the microphone is, outside of a call.
+    pub level: Meter,
+    /// The echo test.
+    pub test: Test,
+}
+
+/// A device being chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picker {
+    /// The microphone, rather than the speaker.
+    pub microphone: bool,
+    /// Which row; the first is the system's own choice.
+    pub row: usize,
+}
+
+/// What is heard outside of a call, and how the test goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// The microphone's peak, in dBFS.
+    Level(f32),
+    /// It is being recorded: speak.
+    Speak,
+    /// What was recorded is being played.
+    Playing,
+    /// The test is over.
+    Tested(Outcome),
+    /// There is nothing to hear: why, in a sentence.
+    Failed(Safe),
+}
+
+/// How far the echo test is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Test {
+    /// Not begun.
+    #[default]
+    None,
+    /// Asked for.
+    Asked,
+    /// Speak now.
+    Speak,
+    /// What was said is played.
+    Playing,
+    /// Over.
+    Done(Outcome),
+    /// It could not be.
+    Failed(Safe),
+}
+
+// Durations and levels of a test are never NaN: they are measured or left out.
+impl Eq for Test {}
+
+/// What an echo test measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// The loudest of what was said, in dBFS.
+    pub peak_db: f32,
+    /// What the microphone keeps back before it gives it: its largest block. None without hardware.
+    pub capture: Option<Duration>,
+    /// The same of the speaker.
+    pub playback: Option<Duration>,
+    /// Samples that were lost or missing.
+    pub lost: u64,
+    /// How long from the speaker to the microphone, and how much quieter, in dB; none when it was not heard.
+    pub echo: Option<(Duration, f32)>,
+    /// What is to be done, in a sentence; none when all is well.
+    pub problem: Option<&'static str>,
+}
+
+impl Settings {
+    /// At this page.
+    pub fn new(page: Page) -> Self {
+        Self { page, row: 0, picker: None, devices: None, level: Meter::default(), test: Test::None }
+    }
+
+    /// The names of the picker: the system's own choice first.
+    pub fn names(&self, picker: &Picker) -> Vec<Safe> {
+        let list = self.devices.as_ref();
+        let names = list.map(|list| if picker.microphone { &list.microphones } else { &list.speakers });
+        core::iter::once(Safe::line("default")).chain(names.into_iter().flatten().cloned()).collect()
+    }
+
+    /// What Enter changes.
+    pub fn chosen(&self, model: &Model) -> Option<Setting> {
+        items(model, self.page).into_iter().filter_map(|item| item.setting).nth(self.row)
+    }
+}
+
+/// The rows of a page.
+pub fn items(model: &Model, page: Page) -> Vec<Item> {
+    match page {
+        Page::Audio => audio(model),
+        Page::Calls => calls(model),
+        Page::Look => look(model),
+        Page::Keys => keys(model),
+        Page::Privacy => privacy(model),
+        Page::Account => account(model),
+    }
+}
+
+fn item(label: &'static str, value: impl Into<String>, setting: Option<Setting>) -> Item {
+    Item { label, value: value.into(), note: String::new(), setting }
+}
+
+fn audio(model: &Model) -> Vec<Item> {
+    let Sound { microphone, speaker, processing, .. } = &model.sound;
+    let preferences = &model.settings.preferences;
+    let ears = &preferences.ears;
+    let named = |half: &Option<String>| half.clone().unwrap_or_else(|| ears.device.clone());
+    let mut rows = vec![
+        Item {
+            note: state(microphone),
+            ..item("Microphone", named(&ears.microphone), Some(Setting::Microphone))
+        },
+        Item { note: state(speaker), ..item("Speaker", named(&ears.speaker), Some(Setting::Speaker)) },
+    ];
+    for (label, part) in
+        [("Echo cancelling", Part::Echo), ("Noise suppression", Part::Noise), ("Gain control", Part::Gain)]
+    {
+        let wish = *preferences.processing.clone().of(part);
+        let is = processing.filter(|_| model.call.is_some()).map(|all| all.part(part));
+        let note = is.map(|is| format!("{}: {}", if is.on { "on" } else { "off" }, is.why.words()));
+        let row = item(label, wish.word(), Some(Setting::Process(part)));
+        rows.push(Item { note: note.unwrap_or_default(), ..row });
+    }
+    rows
+}
+
+fn state(half: &HalfState) -> String {
+    match half {
+        HalfState::Closed => String::new(),
+        HalfState::Open { name, .. } => format!("in use: {name}"),
+        HalfState::Failed { why } => why.to_string(),
+    }
+}
+
+fn calls(model: &Model) -> Vec<Item> {
+    let preferences = &model.settings.preferences;
+    let delay = match preferences.delay {
+        DelayMode::Ordinary => "sound comes first",
+        DelayMode::Low => "frames of 5 ms, whatever it costs",
+        DelayMode::ByPath => "least delay where the way is short",
+    };
+    let frame = preferences.frame.map_or_else(|| "auto".to_owned(), |ms| format!("{ms} ms"));
+    let folder = preferences.recordings.clone().unwrap_or_else(|| "the usual folder".to_owned());
+    vec![
+        Item { note: delay.to_owned(), ..item("Delay", preferences.delay.word(), Some(Setting::Delay)) },
+        item("Frames", frame, Some(Setting::Frame)),
+        item("Recordings", folder, None),
+    ]
+}
+
+fn look(model: &Model) -> Vec<Item> {
+    let look = model.settings.look;
+    let (on, off) = ("yes", "no");
+    let hz = model.settings.meter_hz.map_or_else(|| "auto".to_owned(), |hz| format!("{hz} a second"));
+    vec![
+        item("Theme", look.theme.word(), Some(Setting::Theme)),
+        item("Colours", if look.colour { on } else { off }, Some(Setting::Colour)),
+        item("Letters only", if look.glyphs == Glyphs::Ascii { on } else { off }, Some(Setting::Ascii)),
+        item("Meters move", hz, Some(Setting::MeterHz)),
+    ]
+}
+
+fn keys(model: &Model) -> Vec<Item> {
+    let mut rows: Vec<Item> = model
+        .settings
+        .keys
+        .changed()
+        .map(|(words, keys)| Item { note: words, ..item("", keys, None) })
+        .collect();
+    if rows.is_empty() {
+        rows.push(item("Keys", "all are the usual ones", None));
+    }
+    let file = &model.settings.preferences.file;
+    rows.push(item("To change one", format!("[keys] in {file}"), None));
+    rows.push(item("To see all", "the help names every key", None));
+    rows
+}
+
+fn privacy(model: &Model) -> Vec<Item> {
+    let sealed = match model.settings.plain_server {
+        None => "calls and texts are sealed from end to end",
+        Some(_) => "nothing is encrypted on this server",
+    };
+    let server = model.server_key.or(model.settings.expected);
+    let mut rows = vec![item("Encryption", sealed, None)];
+    rows.extend(server.map(|key| item("Server's key", key.openssh(), None)));
+    rows
+}
+
+fn account(model: &Model) -> Vec<Item> {
+    let name = model.name.as_ref().map_or_else(|| "none yet".to_owned(), ToString::to_string);
+    let mut rows = vec![item("Name", name, None), item("Server", model.settings.server.as_str(), None)];
+    rows.extend(model.settings.account.map(|key| item("Key", key.openssh(), None)));
+    rows.push(item("Configuration", model.settings.preferences.file.clone(), None));
+    rows
+}

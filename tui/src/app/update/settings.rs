@@ -1,0 +1,249 @@
+//! What the keys of the settings do. A change counts at once, and is written to the configuration.
+
+use core::time::Duration;
+
+use proto::media::processing::{Part, Wish};
+use proto::media::{DelayMode, DeviceList, SoundCommand};
+
+use super::super::contacts::Step;
+use super::super::look::{Glyphs, Theme};
+use super::super::model::{Model, Stage};
+use super::super::msg::Effect;
+use super::super::popup::Popup;
+use super::super::preferences::{Change, Ears, Value};
+use super::super::settings::{self, Heard, Page, Picker, Setting, Settings, Test};
+use super::{meters, notice};
+
+/// Durations of frames to choose from; none is decided by the network.
+const FRAMES: [Option<u8>; 4] = [None, Some(5), Some(10), Some(20)];
+/// How often meters may move; none is what the line is good for.
+const METERS: [Option<u8>; 6] = [None, Some(0), Some(2), Some(4), Some(15), Some(30)];
+
+/// Opens the settings at a page, or closes them.
+pub(super) fn open(model: &mut Model, page: Page, effects: &mut Vec<Effect>) {
+    if !matches!(model.stage, Stage::Main) {
+        return;
+    }
+    if let Some(Popup::Settings(_)) = model.popups.last() {
+        model.popups.pop();
+        return;
+    }
+    model.popups.push(Popup::Settings(Box::new(Settings::new(page))));
+    effects.push(Effect::Sound(SoundCommand::ListDevices));
+}
+
+fn shown(model: &mut Model) -> Option<&mut Settings> {
+    match model.popups.last_mut() {
+        Some(Popup::Settings(settings)) => Some(settings),
+        Some(_) | None => None,
+    }
+}
+
+/// Esc: closes the picker, or else the settings.
+pub(super) fn back(model: &mut Model) -> bool {
+    shown(model).is_some_and(|settings| settings.picker.take().is_some())
+}
+
+/// Another page.
+pub(super) fn turn(model: &mut Model, next: bool) {
+    let Some(settings) = shown(model) else { return };
+    let count = Page::ALL.len();
+    let at = Page::ALL.iter().position(|page| *page == settings.page).unwrap_or(0);
+    let to = (at + if next { 1 } else { count - 1 }) % count;
+    (settings.page, settings.row, settings.picker) = (Page::ALL[to], 0, None);
+}
+
+/// Another row, of the picker or of the page.
+pub(super) fn step(model: &mut Model, step: Step) {
+    let Some(Popup::Settings(settings)) = model.popups.last() else { return };
+    let rows = match &settings.picker {
+        Some(picker) => settings.names(picker).len(),
+        None => settings::items(model, settings.page).iter().filter(|item| item.setting.is_some()).count(),
+    };
+    let last = rows.saturating_sub(1);
+    let Some(settings) = shown(model) else { return };
+    let row = match &mut settings.picker {
+        Some(picker) => &mut picker.row,
+        None => &mut settings.row,
+    };
+    *row = match step {
+        Step::Up => row.saturating_sub(1),
+        Step::Down => (*row + 1).min(last),
+        Step::PageUp | Step::First => 0,
+        Step::PageDown | Step::Last => last,
+    };
+}
+
+/// Enter: takes the device, opens the picker, or takes the next value.
+pub(super) fn change(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(Popup::Settings(settings)) = model.popups.last() else { return };
+    if let Some(picker) = settings.picker.clone() {
+        let name = settings.names(&picker).get(picker.row).map(ToString::to_string);
+        if let Some(settings) = shown(model) {
+            settings.picker = None;
+        }
+        return take_device(model, picker.microphone, name, effects);
+    }
+    let Some(setting) = settings.chosen(model) else { return };
+    if matches!(setting, Setting::Microphone | Setting::Speaker) {
+        return pick(model, setting == Setting::Microphone);
+    }
+    set(model, setting, false, effects);
+}
+
+/// `r`: what is usual.
+pub(super) fn reset(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(Popup::Settings(settings)) = model.popups.last() else { return };
+    let Some(setting) = settings.chosen(model).filter(|_| settings.picker.is_none()) else { return };
+    if matches!(setting, Setting::Microphone | Setting::Speaker) {
+        return take_device(model, setting == Setting::Microphone, Some("default".to_owned()), effects);
+    }
+    set(model, setting, true, effects);
+}
+
+fn pick(model: &mut Model, microphone: bool) {
+    let ears = &model.settings.preferences.ears;
+    let now = if microphone { ears.microphone.clone() } else { ears.speaker.clone() };
+    let Some(settings) = shown(model) else { return };
+    let mut picker = Picker { microphone, row: 0 };
+    let names = settings.names(&picker);
+    picker.row = names.iter().position(|name| Some(name.as_str()) == now.as_deref()).unwrap_or(0);
+    settings.picker = Some(picker);
+}
+
+/// Takes another microphone or speaker, in the middle of a call, too.
+fn take_device(model: &mut Model, microphone: bool, name: Option<String>, effects: &mut Vec<Effect>) {
+    let Some(name) = name else { return };
+    let ears = &mut model.settings.preferences.ears;
+    let half = if microphone { &mut ears.microphone } else { &mut ears.speaker };
+    *half = Some(name.clone());
+    let (command, key) = if microphone {
+        (SoundCommand::Microphone(name.clone()), "microphone")
+    } else {
+        (SoundCommand::Speaker(name.clone()), "speaker")
+    };
+    effects.push(Effect::Sound(command));
+    keep(effects, "", key, Value::Text(name));
+}
+
+/// The next value of a setting, or the usual one.
+fn set(model: &mut Model, setting: Setting, usual: bool, effects: &mut Vec<Effect>) {
+    let settings = &mut model.settings;
+    match setting {
+        Setting::Microphone | Setting::Speaker => {}
+        Setting::Process(part) => {
+            let wish = settings.preferences.processing.of(part);
+            *wish = if usual { Wish::Auto } else { after(&Wish::ALL, *wish) };
+            effects.push(Effect::Sound(SoundCommand::Process { part, wish: *wish }));
+            let key = match part {
+                Part::Echo => "echo_cancel",
+                Part::Noise => "noise_suppression",
+                Part::Gain => "gain_control",
+            };
+            keep(effects, "voice", key, Value::Text(wish.word().to_owned()));
+        }
+        Setting::Delay => {
+            let modes = [DelayMode::Ordinary, DelayMode::ByPath, DelayMode::Low];
+            let mode = if usual { modes[0] } else { after(&modes, settings.preferences.delay) };
+            settings.preferences.delay = mode;
+            effects.push(Effect::Sound(SoundCommand::Delay(mode)));
+            keep(effects, "voice", "delay", Value::Text(mode.word().to_owned()));
+        }
+        Setting::Frame => {
+            let frame = if usual { None } else { after(&FRAMES, settings.preferences.frame) };
+            settings.preferences.frame = frame;
+            let duration = Duration::from_millis(frame.unwrap_or(0).into());
+            effects.push(Effect::Sound(SoundCommand::FrameDuration(duration)));
+            keep(effects, "voice", "frame", frame.map_or(Value::Unset, |ms| Value::Number(ms.into())));
+        }
+        Setting::Theme => {
+            let theme = if usual { Theme::Default } else { after(&Theme::ALL, settings.look.theme) };
+            settings.look.theme = theme;
+            keep(effects, "ui", "theme", Value::Text(theme.word().to_owned()));
+        }
+        Setting::Colour => {
+            settings.look.colour = usual || !settings.look.colour;
+            keep(effects, "ui", "color", Value::Switch(settings.look.colour));
+        }
+        Setting::Ascii => {
+            let ascii = !usual && settings.look.glyphs == Glyphs::Unicode;
+            settings.look.glyphs = if ascii { Glyphs::Ascii } else { Glyphs::Unicode };
+            keep(effects, "ui", "ascii", Value::Switch(ascii));
+        }
+        Setting::MeterHz => {
+            let hz = if usual { None } else { after(&METERS, settings.meter_hz) };
+            settings.meter_hz = hz;
+            keep(effects, "ui", "meter_hz", hz.map_or(Value::Unset, |hz| Value::Number(hz.into())));
+            effects.push(meters(model));
+        }
+    }
+}
+
+fn keep(effects: &mut Vec<Effect>, table: &'static str, key: &'static str, value: Value) {
+    effects.push(Effect::Prefer(Change { table, key, value }));
+}
+
+/// The value after this one, round and round; the first when this is none of them.
+fn after<T: Copy + PartialEq>(all: &[T], now: T) -> T {
+    let at = all.iter().position(|value| *value == now);
+    all[at.map_or(0, |at| (at + 1) % all.len())]
+}
+
+/// `e`: three seconds are recorded and played.
+pub(super) fn echo_test(model: &mut Model, effects: &mut Vec<Effect>) {
+    if model.call.is_some() {
+        return notice(model, "The echo test waits for the end of the call: you would hear yourself in it.");
+    }
+    let Some(settings) = shown(model) else { return };
+    if settings.page != Page::Audio || matches!(settings.test, Test::Asked | Test::Speak | Test::Playing) {
+        return;
+    }
+    settings.test = Test::Asked;
+    effects.push(Effect::EchoTest);
+}
+
+/// The devices there are.
+pub(super) fn devices(model: &mut Model, list: DeviceList) {
+    model.dirty = true;
+    for popup in &mut model.popups {
+        if let Popup::Settings(settings) = popup {
+            settings.devices = Some(list.clone());
+        }
+    }
+}
+
+/// Something was heard outside of a call.
+pub(super) fn heard(model: &mut Model, heard: Heard) {
+    let Some(settings) = shown(model) else { return };
+    let test = match heard {
+        Heard::Level(db) => {
+            let moved = settings.level.take(db);
+            model.moved |= moved;
+            return;
+        }
+        Heard::Speak => Test::Speak,
+        Heard::Playing => Test::Playing,
+        Heard::Tested(outcome) => Test::Done(outcome),
+        Heard::Failed(why) => Test::Failed(why),
+    };
+    settings.test = test;
+    model.dirty = true;
+}
+
+/// Whom to listen to: the chosen devices while the page about them is open and no call has them.
+pub(super) fn listen(model: &mut Model, effects: &mut Vec<Effect>) {
+    let open = |popup: &Popup| matches!(popup, Popup::Settings(settings) if settings.page == Page::Audio);
+    let wanted = model.popups.last().is_some_and(open) && model.call.is_none();
+    let ears: Option<Ears> = wanted.then(|| model.settings.preferences.ears.clone());
+    if ears == model.listening {
+        return;
+    }
+    if let Some(settings) = shown(model) {
+        settings.level.take(f32::NEG_INFINITY);
+        if matches!(settings.test, Test::Asked | Test::Speak | Test::Playing) {
+            settings.test = Test::None;
+        }
+    }
+    model.listening.clone_from(&ears);
+    effects.push(Effect::Listen(ears));
+}

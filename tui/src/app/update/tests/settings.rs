@@ -1,0 +1,161 @@
+//! The settings: what is changed counts at once and is written, devices in the middle of a call, the echo test.
+
+use core::time::Duration;
+
+use super::*;
+use crate::app::look::{Glyphs, Theme};
+use crate::app::preferences::{Change, Ears, Value};
+use crate::app::settings::{Heard, Outcome, Page, Settings, Test};
+use proto::media::processing::{Part, Wish};
+use proto::media::{DelayMode, DeviceList, SoundCommand};
+
+impl Story {
+    fn settings(&self) -> &Settings {
+        let open = |popup: &'_ Popup| matches!(popup, Popup::Settings(_));
+        match self.model.popups.iter().find(|popup| open(popup)) {
+            Some(Popup::Settings(settings)) => settings,
+            _ => panic!("the settings are not open"),
+        }
+    }
+
+    /// What is to be written.
+    fn written(&mut self) -> Vec<(String, Value)> {
+        let change = |effect| match effect {
+            Effect::Prefer(Change { table, key, value }) => Some((format!("{table}.{key}"), value)),
+            _ => None,
+        };
+        core::mem::take(&mut self.effects).into_iter().filter_map(change).collect()
+    }
+
+    fn devices(&mut self) {
+        let names = |names: &[&str]| names.iter().map(|name| Safe::line(name)).collect();
+        let (microphones, speakers) = (names(&["Headset", "Webcam"]), names(&["Headset", "Loud"]));
+        self.hear(SoundEvent::Devices(DeviceList { microphones, speakers }));
+    }
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+#[test]
+fn another_microphone_is_taken_in_the_middle_of_a_call() {
+    let mut story = Story::friends();
+    story.live();
+    story.keys("^g d");
+    assert!(story.effects.contains(&Effect::Sound(SoundCommand::ListDevices)));
+    story.devices();
+    story.effects.clear();
+    story.keys("Enter Down Down Enter");
+    assert!(story.effects.contains(&Effect::Sound(SoundCommand::Microphone("Webcam".into()))));
+    assert_eq!(story.written(), [(".microphone".to_owned(), text("Webcam"))]);
+    assert_eq!(story.model.settings.preferences.ears.microphone.as_deref(), Some("Webcam"));
+    story.keys("Down Enter Down Enter");
+    assert!(story.effects.contains(&Effect::Sound(SoundCommand::Speaker("Headset".into()))));
+    story.keys("r");
+    assert!(
+        story.effects.contains(&Effect::Sound(SoundCommand::Speaker("default".into()))),
+        "back to the usual"
+    );
+    story.keys("Enter Esc");
+    assert!(story.settings().picker.is_none(), "Esc closes the picker alone");
+    story.keys("Esc");
+    assert!(story.model.popups.is_empty() && story.model.call.is_some());
+}
+
+#[test]
+fn what_is_changed_counts_at_once_and_is_written() {
+    let mut story = Story::friends();
+    story.keys(", Down Down");
+    story.effects.clear();
+    story.keys("Enter");
+    let process = |wish| Effect::Sound(SoundCommand::Process { part: Part::Echo, wish });
+    assert!(story.effects.contains(&process(Wish::On)));
+    assert_eq!(story.written(), [("voice.echo_cancel".to_owned(), text("on"))]);
+    story.keys("r");
+    assert!(story.effects.contains(&process(Wish::Auto)));
+    story.effects.clear();
+
+    story.keys("Tab Enter");
+    assert!(story.effects.contains(&Effect::Sound(SoundCommand::Delay(DelayMode::ByPath))));
+    story.keys("Down Enter");
+    let frames = |ms| Effect::Sound(SoundCommand::FrameDuration(Duration::from_millis(ms)));
+    assert!(story.effects.contains(&frames(5)));
+    story.keys("r");
+    assert!(story.effects.contains(&frames(0)));
+    let voice =
+        [("voice.delay", text("path")), ("voice.frame", Value::Number(5)), ("voice.frame", Value::Unset)];
+    assert_eq!(story.written(), voice.map(|(key, value)| (key.to_owned(), value)));
+
+    story.keys("Tab Enter Down Enter Down Enter Down Enter");
+    let look = story.model.settings.look;
+    assert_eq!((look.theme, look.colour, look.glyphs), (Theme::Contrast, false, Glyphs::Ascii));
+    assert_eq!(story.model.settings.meter_hz, Some(0));
+    let ui = [
+        ("ui.theme", text("contrast")),
+        ("ui.color", Value::Switch(false)),
+        ("ui.ascii", Value::Switch(true)),
+        ("ui.meter_hz", Value::Number(0)),
+    ];
+    assert_eq!(story.written(), ui.map(|(key, value)| (key.to_owned(), value)));
+}
+
+#[test]
+fn the_microphone_is_open_only_while_its_page_is() {
+    let mut story = Story::friends();
+    let listens = |story: &mut Story| {
+        let effects = core::mem::take(&mut story.effects);
+        let mut wanted = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Listen(ears) => Some(ears),
+            _ => None,
+        });
+        (wanted.next(), wanted.next())
+    };
+    story.keys("d");
+    assert_eq!(listens(&mut story), (Some(Some(Ears::default())), None));
+    story.event(Msg::Heard(Heard::Level(-10.0)));
+    assert!(story.settings().level.step() > 0);
+    story.keys("Tab");
+    assert_eq!(listens(&mut story), (Some(None), None), "another page");
+    story.keys("Left");
+    assert!(listens(&mut story).0.flatten().is_some());
+    story.keys("Esc");
+    assert_eq!(listens(&mut story), (Some(None), None), "closed");
+    story.live();
+    story.effects.clear();
+    story.keys("^g d");
+    assert_eq!(listens(&mut story), (None, None), "a call has the microphone, and its level is told");
+}
+
+#[test]
+fn the_echo_test_is_asked_for_once_and_tells_what_it_found() {
+    let mut story = Story::friends();
+    story.keys("d");
+    story.effects.clear();
+    story.keys("e e");
+    assert_eq!(story.effects, [Effect::EchoTest]);
+    story.event(Msg::Heard(Heard::Speak));
+    assert_eq!(story.settings().test, Test::Speak);
+    story.event(Msg::Heard(Heard::Playing));
+    story.event(Msg::Heard(Heard::Tested(Outcome::default())));
+    assert_eq!(story.settings().test, Test::Done(Outcome::default()));
+    story.effects.clear();
+    story.keys("e");
+    assert_eq!(story.effects, [Effect::EchoTest], "and again");
+    story.keys("Esc");
+    story.live();
+    story.keys("^g d");
+    story.effects.clear();
+    story.keys("e");
+    assert!(story.effects.is_empty() && story.model.notice.is_some(), "not in a call");
+}
+
+#[test]
+fn what_could_not_be_written_is_said() {
+    let mut story = Story::friends();
+    story.keys(",");
+    let why = "It counts, but was not saved: the file was changed.";
+    story.event(Msg::NotKept(Safe::line(why)));
+    assert_eq!(story.model.notice.as_ref().map(|notice| notice.text.as_str()), Some(why));
+    assert_eq!(story.settings().page, Page::Audio);
+}
