@@ -20,9 +20,12 @@ impl Story {
 
     /// What is to be written.
     fn written(&mut self) -> Vec<(String, Value)> {
-        let change = |effect| match effect {
-            Effect::Prefer(Change { table, key, value }) => Some((format!("{table}.{key}"), value)),
-            _ => None,
+        let change = |effect| {
+            if let Effect::Prefer(Change { table, key, value }) = effect {
+                Some((format!("{table}.{key}"), value))
+            } else {
+                None
+            }
         };
         core::mem::take(&mut self.effects).into_iter().filter_map(change).collect()
     }
@@ -105,10 +108,9 @@ fn the_microphone_is_open_only_while_its_page_is() {
     let mut story = Story::friends();
     let listens = |story: &mut Story| {
         let effects = core::mem::take(&mut story.effects);
-        let mut wanted = effects.into_iter().filter_map(|effect| match effect {
-            Effect::Listen(ears) => Some(ears),
-            _ => None,
-        });
+        let mut wanted = effects
+            .into_iter()
+            .filter_map(|effect| if let Effect::Listen(ears) = effect { Some(ears) } else { None });
         (wanted.next(), wanted.next())
     };
     story.keys("d");
