@@ -34,6 +34,7 @@ fn way(place: Place) -> Option<Steps> {
         "Rename" => &[(b"R", "Enter call them so")],
         "Help" => &[(b"?", "Keys")],
         "Palette" => &[(b"\x10", "Command")],
+        "Settings" => &[(b",", "SETTINGS")],
         // The first run needs a server, or one that is silent.
         "Welcome" => &[],
         // A server with a changed key is played in the stories of the model.
