@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use proto::limits::{MEMBERS_MAX, PLAIN_OPUS_BYTES_MAX};
+use proto::limits::MEMBERS_MAX;
 use proto::media::processing::{Part, Wish, Wishes};
-use proto::media::{EncoderPlan, HalfState, Levels, SoundEvent, ToolCommand};
+use proto::media::{HalfState, Levels, SoundEvent, ToolCommand};
 use proto::time::earliest;
 use proto::{Safe, Time};
 
@@ -17,10 +17,10 @@ use super::lines::{MicrophoneLine, SpeakerLine};
 use super::processing::{Chain, Returns};
 use super::taps::Taps;
 use crate::capture::Capture;
-use crate::codec::{BIT_RATE_RANGE, CodecError, EncoderSettings};
-use crate::device::opener::{Ask, Opener, Told};
+use crate::codec::{CodecError, EncoderSettings};
+use crate::device::opener::{Ask, Opener};
 use crate::device::pace::{BLOCK, Pace};
-use crate::device::{Choice, DeviceError, Half, Software};
+use crate::device::{Choice, Half, Software};
 use crate::frame::{FrameDuration, OpusFrame, SAMPLE_RATE};
 use crate::level::Extremes;
 use crate::mixer::Mixer;
@@ -29,15 +29,17 @@ use crate::process::{Hint, Place};
 use crate::ring::{self, FrameRx, FrameTx};
 use proto::id::Ssrc;
 
+mod encoding;
+mod opening;
+
+use opening::failed;
+
 /// Frames between the instrument half and the socket half; drained several times per turn.
 const FRAMES_MAX: usize = 64;
 /// Blocks traded with a device without hardware before the frames they made are sent: 40 ms.
 const BLOCKS_PER_ROUND: usize = 8;
 /// Events kept for a screen that does not listen.
 const EVENTS_MAX: usize = 64;
-/// Frames of every call that is not encrypted. At no bit rate of ours do they fill the original's datagram.
-const PLAIN_FRAME: FrameDuration = FrameDuration::Ms10;
-const _: () = assert!(BIT_RATE_RANGE.1 / 8 * PLAIN_FRAME.ms() / 1_000 <= PLAIN_OPUS_BYTES_MAX as u32);
 /// The quietest level that is told, dBFS.
 const LEVEL_FLOOR: f32 = -90.0;
 
@@ -299,55 +301,6 @@ impl Instruments {
         self.meter_at = now + every;
     }
 
-    /// Sends frames of another duration from now on, or from the end of a plain call on.
-    pub(super) fn set_frame(&mut self, frame: FrameDuration) -> Result<(), CodecError> {
-        self.frame_wanted = frame;
-        self.use_frame()
-    }
-
-    /// Whether the call is one that is not encrypted, where all frames are of 10 ms.
-    pub(super) fn set_plain(&mut self, plain: bool) -> Result<(), CodecError> {
-        self.plain = plain;
-        self.use_frame()
-    }
-
-    /// Sends frames of this duration whatever is decided, or as is decided again. Not in a plain call.
-    pub(super) fn force_frame(&mut self, frame: Option<FrameDuration>) -> Result<(), CodecError> {
-        self.frame_forced = frame;
-        self.use_frame()
-    }
-
-    fn use_frame(&mut self) -> Result<(), CodecError> {
-        let (frame, low_delay) = if self.plain {
-            (PLAIN_FRAME, false)
-        } else {
-            (self.frame_forced.unwrap_or(self.frame_wanted), self.low_delay)
-        };
-        if (self.encoder.frame, self.encoder.low_delay) == (frame, low_delay) {
-            return Ok(());
-        }
-        let settings = EncoderSettings { frame, low_delay, ..self.encoder };
-        let muted = self.capture.muted();
-        let mut fresh = Capture::new(settings)?;
-        fresh.tap(self.capture.tap(None));
-        self.capture = fresh;
-        self.capture.set_muted(muted);
-        self.encoder = settings;
-        // What waits is of the old duration, and would be sent as of the new one.
-        while self.frames.1.pop().is_some() {}
-        Ok(())
-    }
-
-    /// Encodes as the media machine has decided. Another frame duration needs another encoder.
-    pub(super) fn follow(&mut self, plan: EncoderPlan) -> Result<(), CodecError> {
-        let frame = u32::try_from(plan.frame.as_millis()).ok().and_then(FrameDuration::from_ms);
-        self.encoder.bit_rate = plan.bit_rate;
-        self.encoder.loss_percent = plan.loss_percent;
-        self.low_delay = plan.low_delay;
-        self.capture.adapt(plan.bit_rate, plan.loss_percent)?;
-        frame.map_or(Ok(()), |frame| self.set_frame(frame))
-    }
-
     /// Takes what the device thread has to say, and notices what began to sound.
     pub(super) fn answers(&mut self, now: Time) {
         while let Some(told) = self.opener.answer() {
@@ -447,70 +400,6 @@ impl Instruments {
         self.overruns + microphone + speaker
     }
 
-    fn open_device(&mut self, now: Time) {
-        // Until the device answers, and for a half that never does, time passes by the clock.
-        self.pace = Some(Pace::new(now));
-        if let Some(software) = &mut self.software {
-            software.start_over();
-            self.tell_software(now, None, None);
-        } else if !self.software_asked {
-            self.software_asked = !self.choice.is_card();
-            self.opener.ask(Ask::Open(self.choice.clone()));
-        }
-    }
-
-    fn close_device(&mut self) {
-        self.overruns = self.overruns();
-        self.microphone = None;
-        self.speaker = None;
-        self.pace = None;
-        self.opener.ask(Ask::Close);
-    }
-
-    fn answered(&mut self, told: Told, now: Time) {
-        match told {
-            Told::Devices(names) => self.tell(SoundEvent::Devices(names)),
-            Told::Software { device, microphone, speaker } => {
-                if !self.software_asked {
-                    return;
-                }
-                self.software_asked = false;
-                self.software = Some(*device);
-                if self.open.is_some() {
-                    self.pace = Some(Pace::new(now));
-                    self.tell_software(now, microphone, speaker);
-                }
-            }
-            Told::Microphone(_) | Told::Speaker(_) if self.open.is_none() => {}
-            Told::Microphone(Ok(line)) => self.microphone = Some(MicrophoneLine::new(line)),
-            Told::Microphone(Err(error)) => {
-                self.microphone = None;
-                self.tell(SoundEvent::Microphone(failed(&error)));
-            }
-            Told::Speaker(Ok(line)) => {
-                self.speaker = Some(SpeakerLine::new(line));
-                self.pace = None;
-            }
-            Told::Speaker(Err(error)) => {
-                self.speaker = None;
-                self.pace.get_or_insert_with(|| Pace::new(now));
-                self.tell(SoundEvent::Speaker(failed(&error)));
-            }
-        }
-    }
-
-    fn tell_software(&mut self, now: Time, microphone: Option<DeviceError>, speaker: Option<DeviceError>) {
-        let opened_in = self.open.map_or(Duration::ZERO, |since| now - since);
-        let name = Safe::line(&self.choice.to_string());
-        let state = |error: Option<DeviceError>| match error {
-            None => HalfState::Open { name: name.clone(), opened_in },
-            Some(error) => failed(&error),
-        };
-        let (microphone, speaker) = (state(microphone), state(speaker));
-        self.tell(SoundEvent::Microphone(microphone));
-        self.tell(SoundEvent::Speaker(speaker));
-    }
-
     /// What the tools around the call are told.
     pub(super) fn tool(&mut self, command: ToolCommand) {
         match command {
@@ -559,8 +448,4 @@ impl Instruments {
         }
         self.events.push_back(event);
     }
-}
-
-fn failed(error: &DeviceError) -> HalfState {
-    HalfState::Failed { why: Safe::line(&error.to_string()) }
 }

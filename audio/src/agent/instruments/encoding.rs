@@ -1,0 +1,63 @@
+//! How our voice is encoded: as the media machine decides, unless a person or a plain call has the frames otherwise.
+
+use proto::limits::PLAIN_OPUS_BYTES_MAX;
+use proto::media::EncoderPlan;
+
+use super::Instruments;
+use crate::capture::Capture;
+use crate::codec::{BIT_RATE_RANGE, CodecError, EncoderSettings};
+use crate::frame::FrameDuration;
+
+/// Frames of every call that is not encrypted. At no bit rate of ours do they fill the original's datagram.
+const PLAIN_FRAME: FrameDuration = FrameDuration::Ms10;
+const _: () = assert!(BIT_RATE_RANGE.1 / 8 * PLAIN_FRAME.ms() / 1_000 <= PLAIN_OPUS_BYTES_MAX as u32);
+impl Instruments {
+    /// Sends frames of another duration from now on, or from the end of a plain call on.
+    pub(in crate::agent) fn set_frame(&mut self, frame: FrameDuration) -> Result<(), CodecError> {
+        self.frame_wanted = frame;
+        self.use_frame()
+    }
+
+    /// Whether the call is one that is not encrypted, where all frames are of 10 ms.
+    pub(in crate::agent) fn set_plain(&mut self, plain: bool) -> Result<(), CodecError> {
+        self.plain = plain;
+        self.use_frame()
+    }
+
+    /// Sends frames of this duration whatever is decided, or as is decided again. Not in a plain call.
+    pub(in crate::agent) fn force_frame(&mut self, frame: Option<FrameDuration>) -> Result<(), CodecError> {
+        self.frame_forced = frame;
+        self.use_frame()
+    }
+
+    fn use_frame(&mut self) -> Result<(), CodecError> {
+        let (frame, low_delay) = if self.plain {
+            (PLAIN_FRAME, false)
+        } else {
+            (self.frame_forced.unwrap_or(self.frame_wanted), self.low_delay)
+        };
+        if (self.encoder.frame, self.encoder.low_delay) == (frame, low_delay) {
+            return Ok(());
+        }
+        let settings = EncoderSettings { frame, low_delay, ..self.encoder };
+        let muted = self.capture.muted();
+        let mut fresh = Capture::new(settings)?;
+        fresh.tap(self.capture.tap(None));
+        self.capture = fresh;
+        self.capture.set_muted(muted);
+        self.encoder = settings;
+        // What waits is of the old duration, and would be sent as of the new one.
+        while self.frames.1.pop().is_some() {}
+        Ok(())
+    }
+
+    /// Encodes as the media machine has decided. Another frame duration needs another encoder.
+    pub(in crate::agent) fn follow(&mut self, plan: EncoderPlan) -> Result<(), CodecError> {
+        let frame = u32::try_from(plan.frame.as_millis()).ok().and_then(FrameDuration::from_ms);
+        self.encoder.bit_rate = plan.bit_rate;
+        self.encoder.loss_percent = plan.loss_percent;
+        self.low_delay = plan.low_delay;
+        self.capture.adapt(plan.bit_rate, plan.loss_percent)?;
+        frame.map_or(Ok(()), |frame| self.set_frame(frame))
+    }
+}
