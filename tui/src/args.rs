@@ -247,7 +247,7 @@ mod tests {
         assert!(matches!(args.act, Some(Act::Doctor(doctor)) if doctor.device.as_deref() == Some("null")));
         assert!(matches!(parse("tincan echo --local").unwrap().act, Some(Act::Echo(echo)) if echo.local));
         for wrong in
-            ["tincan doctor", "tincan call", "tincan call bob --in a.wav --device null", "tincan call b/b"]
+            ["tincan doctor x", "tincan call", "tincan call bob --in a.wav --device null", "tincan call b/b"]
         {
             assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
         }

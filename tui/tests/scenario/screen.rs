@@ -42,8 +42,9 @@ impl Call {
         alice.press("abob\r");
         bob.see("? alice");
         bob.press("GA");
-        alice.see("● bob");
-        alice.press("gc");
+        // Whoever was asked is the chosen one once they are there.
+        alice.see("▌ ● bob");
+        alice.press("c");
         bob.see("alice is calling");
         // The window ignores keys for its first half second, so that nobody answers by accident.
         bob.press_until("y", LIVE);
