@@ -64,14 +64,23 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         talk.check()?;
     }
     log_to_stderr(args.log);
+    // What was typed wrongly is said before somebody talks to their own microphone.
+    if calls_echo(&args)
+        && let Err(Nowhere::Misused(why)) = target(&args, &config, &dir)?
+    {
+        return Ok(misused(why));
+    }
     if let Some(exit) = examine(&args, &config, &dir)? {
         return Ok(exit);
     }
     let target = match target(&args, &config, &dir)? {
         Ok(target) => target,
         // Nobody to call is no reason for a test of this machine to fail.
-        Err(_) if matches!(args.act, Some(Act::Echo(_))) => return Ok(Exit::Ok),
-        Err(why) => return Ok(misused(why)),
+        Err(Nowhere::Unknown) if calls_echo(&args) => {
+            complain("not called: no server is known; say tincan echo --server INVITE, or HOST[:PORT]");
+            return Ok(Exit::Ok);
+        }
+        Err(why) => return Ok(misused(why.words())),
     };
     let wanted = if making_invite {
         Ears { device: "null".to_owned(), ..Ears::default() }
@@ -226,7 +235,7 @@ fn examine(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Optio
         return doctor::run(wanted).map(Some);
     }
     let exit = doctor::echo(sound)?;
-    let goes_on = matches!(&args.act, Some(Act::Echo(echo)) if !echo.local) && exit == Exit::Ok;
+    let goes_on = calls_echo(args) && exit == Exit::Ok;
     Ok((!goes_on).then_some(exit))
 }
 
@@ -282,25 +291,52 @@ fn look(args: &Args, config: &Config) -> Look {
     look
 }
 
+/// Why there is nowhere to go.
+#[derive(Clone, Copy)]
+enum Nowhere {
+    /// Nothing was typed, configured or used before.
+    Unknown,
+    /// What was typed cannot be meant.
+    Misused(&'static str),
+}
+
+impl Nowhere {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Unknown => "no server is known yet: say tincan INVITE, or tincan HOST[:PORT]",
+            Self::Misused(why) => why,
+        }
+    }
+}
+
+/// Whether the server's echo is to be called once the sound was tried here.
+fn calls_echo(args: &Args) -> bool {
+    matches!(&args.act, Some(Act::Echo(echo)) if !echo.local)
+}
+
 /// Where to go: what was typed, else what is configured, else the server used last.
-fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result<Target, &'static str>> {
+fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result<Target, Nowhere>> {
     match args.login.protocol {
         Protocol::Native if args.login.bind.is_some() => {
-            return Ok(Err("--bind is for the plain protocols: say --protocol binary or text, too"));
+            return Ok(Err(Nowhere::Misused(
+                "--bind is for the plain protocols: say --protocol binary or text, too",
+            )));
         }
         Protocol::Native => {}
-        Protocol::Binary | Protocol::Text => return Ok(plain_target(args)),
+        Protocol::Binary | Protocol::Text => return Ok(plain_target(args).map_err(Nowhere::Misused)),
     }
     let known = Known::read(profile).context("reading the known servers")?;
     let newest = config.server.as_ref().or(known.newest());
     let usual = |address| Target { address, port_named: true, expect: None, token: None };
     let Some(mut target) = args.server.clone().or_else(|| newest.cloned().map(usual)) else {
-        return Ok(Err("no server is known yet: say tincan INVITE, or tincan HOST[:PORT]"));
+        return Ok(Err(Nowhere::Unknown));
     };
     if let (Some(expect), Some(pin)) = (target.expect, args.login.pin)
         && expect != pin
     {
-        return Ok(Err("the invite and --pin name different servers: ask who gave you the invite"));
+        return Ok(Err(Nowhere::Misused(
+            "the invite and --pin name different servers: ask who gave you the invite",
+        )));
     }
     target.expect = target.expect.or(args.login.pin);
     Ok(Ok(target))

@@ -137,6 +137,24 @@ fn a_terminal_that_never_answers_holds_nothing_up() {
 }
 
 #[test]
+fn an_echo_test_without_a_server_ends_well_and_says_so_and_a_wrong_word_does_not() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("doctor-nowhere");
+    let profile = scratch.join("erin").display().to_string();
+    let echo = |more: &[&str]| {
+        run(&[&["echo", "--device", "tone", "--profile", profile.as_str()], more].concat(), &[])
+    };
+    let (exit, said) = echo(&[]);
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(said.contains("not called: no server is known;"), "{said}");
+    for wrong in [&["--bind", "127.0.0.1"][..], &["--protocol", "binary"]] {
+        let (exit, said) = echo(wrong);
+        assert_eq!(exit, Some(2), "{said}");
+        assert!(!said.contains("speak now"), "said before anybody speaks: {said}");
+    }
+}
+
+#[test]
 fn the_echo_test_hears_itself_here_and_then_at_the_server() {
     let _turn = my_turn();
     let scratch = Scratch::new("doctor-echo");

@@ -332,13 +332,18 @@ impl Instruments {
     }
 
     fn decide(&mut self) {
-        self.chain.place(Place {
-            room: matches!(self.choice, Choice::Default | Choice::Named(_)),
-            low_delay: self.encoder.frame == FrameDuration::Ms5,
-            hint: Hint::of(&self.names[0], &self.names[1]),
-        });
+        self.chain.place(self.place());
         if let Some(processing) = self.chain.decide() {
             self.tell(SoundEvent::Processing(processing));
+        }
+    }
+
+    /// Where we talk, as far as the devices tell.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            room: self.choice.is_card(),
+            low_delay: self.encoder.frame == FrameDuration::Ms5,
+            hint: Hint::of(&self.names[0], &self.names[1]),
         }
     }
 

@@ -12,7 +12,7 @@ use proto::media::{EncoderPlan, HalfState, SoundEvent};
 
 use super::instruments::Instruments;
 use crate::codec::{Encoder, EncoderSettings};
-use crate::device::Choice;
+use crate::device::{Choice, Half};
 use crate::device::opener::Opener;
 use crate::device::testing::Scratch;
 use crate::device::wav::{WavIn, WavOut};
@@ -177,6 +177,17 @@ fn another_device_can_be_taken_in_the_middle_of_a_call() {
     side.until(Time::ms(20), named);
     side.instruments.close();
     assert!(!side.instruments.turn(Time::secs(9)) && side.instruments.next_frame().is_none());
+}
+
+#[test]
+fn a_card_with_another_half_is_still_in_a_room() {
+    let mut side = Side::new("default");
+    assert!(side.instruments.place().room);
+    for half in [Half::Microphone, Half::Speaker] {
+        side.instruments.choose_half(half, "Headset", Time::ZERO);
+        assert!(side.instruments.place().room, "{half}");
+    }
+    assert!(!Side::new("tone").instruments.place().room);
 }
 
 #[test]
