@@ -86,6 +86,7 @@ impl Voice {
         let now = clock.now().mono;
         let mut media = Media::new(Rng::new(seed).child("media"), now);
         media.handle(MediaInput::Delay(settings.delay), now);
+        media.handle(MediaInput::ForceFrame(settings.frame.map(lasts)), now);
         Ok(Self {
             poll,
             clock,
@@ -160,7 +161,7 @@ impl Voice {
         for _ in 0..ROUNDS_PER_TURN {
             let more = self.instruments.turn(now);
             while let Some(frame) = self.instruments.next_frame() {
-                let duration = Duration::from_millis(u64::from(self.instruments.encoder().frame.ms()));
+                let duration = lasts(self.instruments.encoder().frame);
                 self.teller.said(frame.bytes());
                 self.media.handle(MediaInput::Frame { opus: frame.bytes(), duration }, now);
                 self.drain(now);
@@ -332,6 +333,9 @@ impl Voice {
                 // Another duration is one we do not speak, and a refused encoder leaves the old one.
                 if frame.is_some() || duration.is_zero() {
                     let _ = self.instruments.force_frame(frame);
+                    // What may be sent is counted with it, and copies do not go along with short ones.
+                    self.media.handle(MediaInput::ForceFrame(frame.map(lasts)), now);
+                    self.drain(now);
                 }
             }
         }
@@ -378,7 +382,7 @@ impl Voice {
         let encoder = self.instruments.encoder();
         let mut statistics = Statistics {
             bitrate: encoder.bit_rate,
-            frame: Duration::from_millis(u64::from(encoder.frame.ms())),
+            frame: lasts(encoder.frame),
             low_delay: encoder.low_delay,
             fec: encoder.loss_percent > 0,
             overruns: self.instruments.overruns() + self.socket.unsent(),
@@ -430,4 +434,8 @@ impl Voice {
             (self.notify)();
         }
     }
+}
+
+fn lasts(frame: FrameDuration) -> Duration {
+    Duration::from_millis(u64::from(frame.ms()))
 }

@@ -72,7 +72,9 @@ impl Media {
         };
         let mut outgoing = outgoing(binding.place().ssrc, self.rng.child("outgoing"), now);
         let key = outgoing.keys().map(|keys| keys.told());
-        let controller = Controller::new(!outgoing.is_plain(), self.delay, now);
+        let mut controller = Controller::new(!outgoing.is_plain(), self.delay, now);
+        controller.force_frame(self.frame_forced);
+        controller.begin();
         let encoder = controller.plan().encoder;
         let live =
             Live { binding, outgoing, controller, speakers: Speakers::new(), silence: Silence::new(now) };

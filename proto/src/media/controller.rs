@@ -95,6 +95,8 @@ impl<'a, I: Iterator<Item = &'a Outcome> + Clone> Losses for Worst<I> {
 pub(super) struct Controller {
     sealed: bool,
     mode: DelayMode,
+    /// What a person set by hand.
+    frame: Option<Duration>,
     plan: Plan,
     /// Since when it is in force.
     since: Time,
@@ -121,6 +123,7 @@ impl Controller {
         Self {
             sealed,
             mode,
+            frame: None,
             plan,
             since: now,
             level: Level::Clean,
@@ -145,6 +148,16 @@ impl Controller {
         self.mode = mode;
     }
 
+    /// Frames last so long from now on, or as is decided; it shows with the next decision. Not in calls in clear.
+    pub(super) fn force_frame(&mut self, frame: Option<Duration>) {
+        self.frame = frame.filter(|_| self.sealed);
+    }
+
+    /// What was forced counts from the first frame on.
+    pub(super) fn begin(&mut self) {
+        self.plan = self.plan.with_frame(self.frame);
+    }
+
     /// Decides anew after something was reported. `outcomes` are of the members who told anything of late.
     pub(super) fn decide<'a>(
         &mut self,
@@ -162,7 +175,7 @@ impl Controller {
             (self.level, self.level_since) = (level, now);
         }
         self.notice_short(scene, now);
-        let plan = self.choose(scene, now);
+        let plan = self.choose(scene, now).with_frame(self.frame);
         if plan != self.plan {
             let before = worst.since(self.since + SETTLE, MOMENT_PACKETS);
             let before = before.or_else(|| worst.since(now.back(MOMENT), 1)).unwrap_or_default();
@@ -235,7 +248,7 @@ impl Controller {
     }
 
     fn notice_short(&mut self, scene: Scene, now: Time) {
-        let limit = if self.plan == LOW { SHORT.1 } else { SHORT.0 };
+        let limit = if self.plan.encoder.low_delay { SHORT.1 } else { SHORT.0 };
         let short = self.level == Level::Clean && scene.round_trip.is_some_and(|trip| trip < limit);
         self.short_since = short.then(|| self.short_since.unwrap_or(now));
     }
@@ -245,13 +258,14 @@ impl Controller {
             return if self.level == Level::Clean { PLAIN_CLEAN } else { PLAIN_LOSSY };
         }
         let short = self.short_since.is_some_and(|since| now - since >= SHORT_FOR);
+        let allows = |plan: Plan| self.ceiling.allows(plan.with_frame(self.frame).wire());
         match self.mode {
             DelayMode::Low => return LOW,
-            DelayMode::ByPath if short && self.ceiling.allows(LOW.wire()) => return LOW,
+            DelayMode::ByPath if short && allows(LOW) => return LOW,
             DelayMode::ByPath | DelayMode::Ordinary => {}
         }
         let copies = match scene.others {
-            _ if !scene.copies_read => Level::Clean,
+            _ if !scene.copies_read || !Plan::bears_copies(self.frame) => Level::Clean,
             others if others > NO_COPY_OTHERS => Level::Clean,
             others if others > ONE_COPY_OTHERS => Level::Light,
             _ => Level::Strong,
@@ -264,10 +278,10 @@ impl Controller {
             (_, Level::Strong) => RANDOM,
         };
         let light = if wanted.offsets[0] > 0 { LIGHT } else { wanted };
-        match [wanted, light].into_iter().find(|plan| self.ceiling.allows(plan.wire())) {
+        match [wanted, light].into_iter().find(|plan| allows(*plan)) {
             Some(plan) => plan,
             // Half the bits are heard, and a ceiling too high shows itself.
-            None if self.ceiling.may_allow(LEAN.wire()) => LEAN,
+            None if self.ceiling.may_allow(LEAN.with_frame(self.frame).wire()) => LEAN,
             None => NARROW,
         }
     }

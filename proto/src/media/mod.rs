@@ -91,6 +91,8 @@ pub enum MediaInput<'a> {
     Condition(Condition),
     /// What is dearer to us, delay or sound; from now on, and for the calls to come.
     Delay(DelayMode),
+    /// Frames last so long whatever is decided, or as is decided; from now on, and for the sealed calls to come.
+    ForceFrame(Option<Duration>),
     /// What became of one speaker's packets, which only their playout knows. Told about once a second.
     Ears {
         /// The speaker.
@@ -157,6 +159,7 @@ pub struct Media {
     leaving: Option<Leaving>,
     condition: Condition,
     delay: DelayMode,
+    frame_forced: Option<Duration>,
     /// The wall's clock when ours read zero, milliseconds since 1970.
     wall_at_zero_ms: u64,
     out: VecDeque<MediaOutput>,
@@ -204,6 +207,7 @@ impl Media {
             leaving: None,
             condition: Condition::default(),
             delay: DelayMode::default(),
+            frame_forced: None,
             wall_at_zero_ms: 0,
             out: VecDeque::with_capacity(OUTPUTS_MAX),
         }
@@ -222,6 +226,10 @@ impl Media {
             MediaInput::Datagram(from, bytes) => self.datagram(from, bytes, now),
             MediaInput::Delay(mode) => {
                 self.delay(mode, now);
+                Ok(())
+            }
+            MediaInput::ForceFrame(frame) => {
+                self.force_frame(frame, now);
                 Ok(())
             }
             MediaInput::Condition(condition) => self.condition(condition, now),
@@ -344,6 +352,14 @@ impl Media {
         self.delay = mode;
         if let Phase::Live(live) = &mut self.phase {
             live.controller.set_mode(mode);
+        }
+        self.steer(now);
+    }
+
+    fn force_frame(&mut self, frame: Option<Duration>, now: Time) {
+        self.frame_forced = frame;
+        if let Phase::Live(live) = &mut self.phase {
+            live.controller.force_frame(frame);
         }
         self.steer(now);
     }

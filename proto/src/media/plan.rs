@@ -80,6 +80,20 @@ impl Plan {
         Self { encoder: EncoderPlan { frame, bit_rate, loss_percent, low_delay: false }, offsets }
     }
 
+    /// The same with frames that last so long. What copies cost was measured with frames of their own duration: a plan
+    /// that has some keeps it.
+    pub(super) fn with_frame(mut self, frame: Option<Duration>) -> Self {
+        if self.offsets == [0, 0] {
+            self.encoder.frame = frame.unwrap_or(self.encoder.frame);
+        }
+        self
+    }
+
+    /// Whether copies may go along with frames of this duration: with shorter ones they fill the payload's limit.
+    pub(super) fn bears_copies(frame: Option<Duration>) -> bool {
+        frame.is_none_or(|frame| frame >= LIGHT.encoder.frame)
+    }
+
     fn packets_per_second(&self) -> u32 {
         1_000_000 / u32::try_from(self.encoder.frame.as_micros()).unwrap_or(u32::MAX).max(1)
     }

@@ -148,7 +148,13 @@ pub static TABLE: &[Row] = &{
         row("voice", "noise_suppression", Text, WISH, "take steady noise out of it: auto, on or off"),
         row("voice", "gain_control", Text, WISH, "raise a quiet voice: auto, on or off"),
         row("voice", "delay", Text, "\"ordinary\"", "what is dearer: ordinary (sound), low or path (delay)"),
-        row("voice", "frame", Number, "", "frames of 5, 10 or 20 ms, whatever the network is like"),
+        row(
+            "voice",
+            "frame",
+            Number,
+            "",
+            "frames of 5, 10 or 20 ms, whatever the network is like; under 20 no copies repair loss",
+        ),
         row(
             "voice",
             "transmit",

@@ -310,6 +310,31 @@ fn low_delay_is_kept_when_asked_for_and_by_path_only_where_the_way_is_short_and_
 }
 
 #[test]
+fn a_forced_frame_is_counted_and_short_ones_carry_no_copies() {
+    for (ms, copies) in [(5, false), (10, false), (20, true)] {
+        let forced = Duration::from_millis(ms);
+        let forcing = || {
+            let mut simulation = Simulation::new(DelayMode::Ordinary, 5);
+            simulation.controller.force_frame(Some(forced));
+            simulation.controller.begin();
+            simulation.story.plans = vec![(Time::ZERO, simulation.controller.plan())];
+            simulation
+        };
+        let story = forcing().run(60, |_| losing(0.2));
+        assert!(story.plans.iter().all(|(_, plan)| plan.encoder.frame == forced), "{:?}", story.plans);
+        assert!(story.payload_most <= 96_000, "{ms} ms: {}", story.payload_most);
+        assert_eq!(story.at(50.0).offsets != [0, 0], copies, "{ms} ms: {:?}", story.at(50.0));
+        // The head of each packet counts: of 5 ms there are four times as many as of 20 ms.
+        let wire = 32_000 + 61 * 8 * 1_000 / u32::try_from(ms).unwrap();
+        assert_eq!(Plan { offsets: [0, 0], ..story.at(0.0) }.wire(), wire);
+        let mut controller = forcing().controller;
+        controller.force_frame(None);
+        let plan = controller.decide(core::iter::empty(), forcing().scene, Time::secs(1));
+        assert_eq!(plan, CLEAN, "decided again");
+    }
+}
+
+#[test]
 fn a_call_that_is_not_encrypted_keeps_its_bare_frames() {
     let mut controller = Controller::new(false, DelayMode::Low, Time::ZERO);
     assert_eq!(controller.plan(), PLAIN_CLEAN);
