@@ -250,6 +250,12 @@ impl Model {
         party || self.contacts.get(name).is_some_and(is_guest)
     }
 
+    /// Whether the program of somebody in the call has no word for a recording.
+    pub fn cannot_see_recording(&self, name: &Name) -> bool {
+        let plain = self.call.as_ref().is_some_and(|call| call.plain);
+        plain && (self.settings.plain_server.is_some() || self.guest(name))
+    }
+
     /// A name as it is shown: our own for them, if there is one; `~gina` for a guest, who is nobody's but today's.
     pub fn shown(&self, name: &Name) -> String {
         let label = self.contacts.label(name);

@@ -7,6 +7,11 @@ use proto::Time;
 /// How long the second key may take that says yes to a recording nobody can be told of.
 pub const ANYWAY_TIME: Duration = Duration::from_secs(5);
 
+/// Who is told of a recording in a call, in a sentence.
+pub fn who_is_told(plain: bool) -> &'static str {
+    if plain { "Programs of the plain protocols are not told." } else { "Everybody is told." }
+}
+
 /// What goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tools {

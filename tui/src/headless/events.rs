@@ -1,6 +1,6 @@
 //! Events as JSON: what is printed of what happened, and what `status` knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto::client::{ContactInfo, Event, LinkState, MessageState};
 use proto::id::{Fingerprint, Name, Principal};
@@ -34,6 +34,11 @@ pub(super) struct Reporter {
     speaker: Option<HalfState>,
     voice: Voice,
     presences: BTreeMap<Name, Presence>,
+    /// Who has a program that has no word for a recording.
+    guests: BTreeSet<Name>,
+    /// The same of the last call that rang here, who need not be contacts.
+    calling_guests: Vec<Name>,
+    recording: bool,
 }
 
 impl Reporter {
@@ -47,6 +52,7 @@ impl Reporter {
                 self.remember(event);
                 let up = first.then(|| Self::call_live(event)).flatten();
                 let mut told: Vec<Value> = up.into_iter().chain(self.client(event)).collect();
+                told.extend(self.untold(event).filter(|_| !first));
                 if let (Some(summary), Some(ended)) = (summary, told.last_mut()) {
                     ended["summary"] = summary;
                 }
@@ -87,6 +93,15 @@ impl Reporter {
         if let Some(call) = &mut self.call {
             call.volume(who, percent);
         }
+    }
+
+    /// Who joins a call that is recorded, with a program that cannot show that.
+    fn untold(&self, event: &Event) -> Option<Value> {
+        let Event::Joined { who, plain: true, .. } = event else { return None };
+        // A server of a plain protocol has no key, and none of its programs has that word.
+        let blind = self.server.is_none() || self.guests.contains(who) || self.calling_guests.contains(who);
+        let text = format!("{who} cannot see that you record: tell them");
+        (self.recording && blind).then(|| json!({ "event": "untold", "who": who.as_str(), "text": text }))
     }
 
     /// The first who is in makes it a call.
@@ -164,7 +179,8 @@ impl Reporter {
             }
             Event::Link(state) => self.link = Some(*state),
             Event::Calling { to, plain } => self.call = Some(Call::new(to.clone(), "calling", *plain)),
-            Event::Incoming { from, others, plain, .. } => {
+            Event::Incoming { from, others, guests, plain } => {
+                self.calling_guests.clone_from(guests);
                 let with = core::iter::once(from).chain(others).cloned().collect();
                 self.call = Some(Call::new(with, "incoming", *plain));
             }
@@ -186,18 +202,22 @@ impl Reporter {
                 self.call = None;
                 self.talk.shut();
             }
-            Event::Gone(name) => drop(self.presences.remove(name)),
+            Event::Gone(name) => {
+                self.presences.remove(name);
+                self.guests.remove(name);
+            }
             // The list tells presence too: what was missed while away must not hide what comes next.
             Event::Contacts(list) => {
                 let mutual = list.iter().filter(|info| info.standing == Standing::Mutual);
                 self.presences = mutual.map(|info| (info.name.clone(), info.presence)).collect();
+                list.iter().for_each(|info| self.note_guest(info));
             }
+            Event::Contact(info) => self.note_guest(info),
             Event::ServerKeyUnknown(_)
             | Event::ServerKeyChanged { .. }
             | Event::NameWanted
             | Event::PlainUnconfirmed(_)
             | Event::LoginRefused { .. }
-            | Event::Contact(_)
             | Event::Request(_)
             | Event::Requested(_)
             | Event::Accepted(_)
@@ -210,6 +230,13 @@ impl Reporter {
             | Event::Refused { .. }
             | Event::IdentityChanged(_) => {}
         }
+    }
+
+    fn note_guest(&mut self, info: &ContactInfo) {
+        match info.principal {
+            Principal::Guest(_) => self.guests.insert(info.name.clone()),
+            Principal::Key(_) => self.guests.remove(&info.name),
+        };
     }
 
     /// Presence is told when it changed, of contacts only.
@@ -244,7 +271,12 @@ impl Reporter {
                 Some(told)
             }
             SoundEvent::Member(state) => self.call.as_ref()?.state(*state),
-            SoundEvent::Tool(event) => tool(event),
+            SoundEvent::Tool(event) => {
+                if let ToolEvent::Recording(state) = event {
+                    self.recording = matches!(state, TapeState::On(_));
+                }
+                tool(event)
+            }
             SoundEvent::Processing(state) => Some(self.voice.processed(*state)),
             SoundEvent::Devices(list) => {
                 let names = |names: &[Safe]| names.iter().map(|n| n.as_str().to_owned()).collect::<Vec<_>>();
@@ -456,6 +488,34 @@ mod tests {
         let list = vec![contact(Standing::Mutual, Presence::Offline)];
         reporter.report(&Told::Client(Event::Contacts(list)));
         assert_eq!(reporter.report(&info(Standing::Mutual, Presence::InCall))[0]["state"], "in_call");
+    }
+
+    #[test]
+    fn who_joins_a_recorded_call_and_cannot_see_that_is_told() {
+        let guest = ContactInfo {
+            name: carol(),
+            principal: Principal::Guest(carol()),
+            standing: Standing::Mutual,
+            presence: Presence::Online,
+            blocked: false,
+        };
+        for (plain, records, told) in [(true, true, 2), (true, false, 1), (false, true, 1)] {
+            let mut reporter = Reporter { server: Some(Fingerprint([1; 32])), ..Reporter::default() };
+            let joined = |who, ssrc| Told::Client(Event::Joined { who, ssrc: Ssrc(ssrc), plain });
+            reporter.report(&Told::Client(Event::Contact(guest.clone())));
+            reporter.report(&joined(bob(), 7));
+            if records {
+                let on = ToolEvent::Recording(TapeState::On(Safe::line("a.opus")));
+                reporter.report(&Told::Sound(SoundEvent::Tool(on)));
+            }
+            let dave = Name::parse("dave").unwrap();
+            assert_eq!(reporter.report(&joined(dave, 8)).len(), 1, "dave is told");
+            let values = reporter.report(&joined(carol(), 9));
+            assert_eq!(values.len(), told, "{values:?}");
+            if told == 2 {
+                assert_eq!((&values[1]["event"], &values[1]["who"]), (&json!("untold"), &json!("carol")));
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::app::call::{self, Call, Phase};
 use crate::app::chat::Line;
 use crate::app::echoes;
 use crate::app::model::Link;
+use crate::app::tools::who_is_told;
 
 /// Names in a sentence; of more, only how many.
 pub(super) const NAMES_SAID: usize = 5;
@@ -189,7 +190,11 @@ fn joined(prose: &mut Prose, who: &Name, plain: bool) {
     let late = prose.model.call.as_ref().is_some_and(|call| matches!(call.phase, Phase::Live { .. }));
     let name = prose.model.shown(who);
     if late {
-        return prose.say(format!("{name} is in the call now."));
+        prose.say(format!("{name} is in the call now."));
+        if plain && prose.model.tools.recording && prose.model.cannot_see_recording(who) {
+            prose.say(format!("{name} cannot see that you record: tell them."));
+        }
+        return;
     }
     let how = if plain { "NOT encrypted" } else { "end-to-end encrypted" };
     let heard = match (prose.model.sound.muted, prose.model.sound.talk.keeps_silent()) {
@@ -282,15 +287,17 @@ fn tool(prose: &mut Prose, event: &ToolEvent) {
         }
         ToolEvent::Recording(TapeState::On(path)) => {
             let plain = prose.model.call.as_ref().is_some_and(|call| call.plain);
-            let told = if plain { "Nobody is told" } else { "Everybody is told" };
-            prose.say(format!("You record into {path}. {told}."));
+            prose.say(format!("You record into {path}. {}", who_is_told(plain)));
         }
         ToolEvent::Recording(TapeState::Off { path, lost: 0 }) => prose.say(format!("Recorded into {path}.")),
         ToolEvent::Recording(TapeState::Off { path, lost }) => {
             let seconds = *lost as f64 / 48_000.0;
             prose.say(format!("Recorded, but {seconds:.1} s that a slow disk lost: {path}"));
         }
-        ToolEvent::Recording(TapeState::Failed(why)) => prose.say(format!("{why}. The call goes on.")),
+        ToolEvent::Recording(TapeState::Failed(why)) => {
+            let goes_on = if prose.model.call.is_some() { " The call goes on." } else { "" };
+            prose.say(format!("{why}.{goes_on}"));
+        }
         ToolEvent::InputEnded
         | ToolEvent::InputFailed(_)
         | ToolEvent::OutputBehind(_)

@@ -92,9 +92,17 @@ pub(super) fn joined(model: &mut Model, who: Name, ssrc: Ssrc, plain: bool) {
     let Some(party) = call.enter(who.clone()) else { return };
     party.being = Being::In { ssrc, since, heard: false };
     (party.stream, party.muted, party.recording) = (Some(ssrc), false, false);
-    if late {
-        notice(model, format!("{} is in the call now.", model.shown(&who)));
+    if !late {
+        model.tools.anyway_until = None;
+        return;
     }
+    let shown = model.shown(&who);
+    let words = if model.tools.recording && model.cannot_see_recording(&who) {
+        format!("{shown} is in the call now and cannot see that you record: tell them.")
+    } else {
+        format!("{shown} is in the call now.")
+    };
+    notice(model, words);
 }
 
 pub(super) fn heard(model: &mut Model, name: &Name) {
@@ -154,6 +162,7 @@ fn others(model: &Model, who: &Name) -> String {
 
 pub(super) fn ended(model: &mut Model, with: Vec<Name>, reason: EndReason, effects: &mut Vec<Effect>) {
     model.call_view = false;
+    model.tools.anyway_until = None;
     // Muted in one call does not mean muted in the next.
     model.sound.muted = false;
     model.sound.talk.shut();

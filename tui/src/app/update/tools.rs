@@ -6,7 +6,7 @@ use proto::media::{SoundCommand, TapeState, ToolCommand, ToolEvent};
 use super::super::call::Phase;
 use super::super::model::Model;
 use super::super::msg::Effect;
-use super::super::tools::ANYWAY_TIME;
+use super::super::tools::{ANYWAY_TIME, who_is_told};
 use super::notice;
 
 /// Says the last ten seconds again, or stops that.
@@ -56,15 +56,17 @@ pub(super) fn told(model: &mut Model, event: ToolEvent) {
             match state {
                 TapeState::On(path) => {
                     let plain = model.call.as_ref().is_some_and(|call| call.plain);
-                    let told = if plain { "Nobody is told" } else { "Everybody is told" };
-                    notice(model, format!("You record into {path}. {told}."));
+                    notice(model, format!("You record into {path}. {}", who_is_told(plain)));
                 }
                 TapeState::Off { path, lost: 0 } => notice(model, format!("Recorded: {path}")),
                 TapeState::Off { path, lost } => {
                     let seconds = lost as f64 / 48_000.0;
                     notice(model, format!("Recorded, but {seconds:.1} s that a slow disk lost: {path}"));
                 }
-                TapeState::Failed(why) => notice(model, format!("{why}. The call goes on.")),
+                TapeState::Failed(why) if model.call.is_some() => {
+                    notice(model, format!("{why}. The call goes on."));
+                }
+                TapeState::Failed(why) => notice(model, format!("{why}.")),
             }
         }
         ToolEvent::InputEnded

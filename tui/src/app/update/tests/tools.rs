@@ -3,6 +3,7 @@
 use proto::media::{TapeState, ToolCommand, ToolEvent};
 
 use super::*;
+use crate::app::story::guest;
 
 fn tool(event: ToolEvent) -> SoundEvent {
     SoundEvent::Tool(event)
@@ -75,5 +76,43 @@ fn where_nobody_can_be_told_a_second_key_is_asked_for() {
     story.keys("R");
     assert_eq!(story.asked(), [Effect::Record(Some(vec![name("bob")]))]);
     story.hear(tool(ToolEvent::Recording(TapeState::On(Safe::line("a.opus")))));
-    assert_eq!(story.notice(), "You record into a.opus. Nobody is told.");
+    assert_eq!(story.notice(), "You record into a.opus. Programs of the plain protocols are not told.");
+}
+
+#[test]
+fn who_joins_a_recorded_call_and_cannot_see_that_is_named() {
+    for (plain, who, words) in [
+        (true, "gina", "~gina is in the call now and cannot see that you record: tell them."),
+        (true, "carol", "carol is in the call now."),
+        (false, "carol", "carol is in the call now."),
+    ] {
+        let mut story = Story::in_call_view(plain);
+        story.hear(tool(ToolEvent::Recording(TapeState::On(Safe::line("a.opus")))));
+        if who == "gina" {
+            story.tell(Event::Contact(guest("gina")));
+        }
+        story.tell(Event::Joined { who: name(who), ssrc: Ssrc(9), plain });
+        assert_eq!(story.notice(), words);
+    }
+}
+
+#[test]
+fn a_yes_to_one_call_is_none_to_the_next() {
+    let mut story = Story::in_call_view(true);
+    story.keys("R");
+    story.tell(Event::Ended { with: vec![name("bob")], reason: EndReason::TheyHungUp });
+    story.tell(Event::Calling { to: vec![name("bob")], plain: true });
+    story.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(8), plain: true });
+    story.model.call_view = true;
+    story.asked();
+    story.keys("R");
+    assert!(story.asked().is_empty(), "asked anew");
+}
+
+#[test]
+fn a_recording_that_fails_after_the_call_claims_no_call() {
+    let mut story = Story::in_call_view(false);
+    story.tell(Event::Ended { with: vec![name("bob")], reason: EndReason::HungUp });
+    story.hear(tool(ToolEvent::Recording(TapeState::Failed(Safe::line("the disk is full")))));
+    assert_eq!(story.notice(), "the disk is full.");
 }
