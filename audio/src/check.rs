@@ -132,13 +132,11 @@ impl Check {
                     (microphone, speaker) = (true, true);
                 }
                 Some(Told::Microphone(told)) => {
-                    let name = |line: &Line<PcmRx>| line.name.clone();
-                    check.microphone = told.map(|line| Checked { name: name(&line), line: Some(line) });
+                    check.microphone = told.map(checked);
                     microphone = true;
                 }
                 Some(Told::Speaker(told)) => {
-                    let name = |line: &Line<PcmTx>| line.name.clone();
-                    check.speaker = told.map(|line| Checked { name: name(&line), line: Some(line) });
+                    check.speaker = told.map(checked);
                     speaker = true;
                 }
             }
@@ -149,6 +147,11 @@ impl Check {
             check.by_card(&[], warm_up, WARM_UP, &mut |_| {});
         }
         Ok(check)
+    }
+
+    /// Whether what was opened has no hardware, and so no callbacks.
+    pub fn is_software(&self) -> bool {
+        self.software.is_some()
     }
 
     /// The microphone's name, or why there is none.
@@ -209,6 +212,7 @@ impl Check {
         at_least: Duration,
         heard: &mut dyn FnMut(&[f32]),
     ) -> Exchanged {
+        self.rebuilt();
         let seconds = samples as f32 / SAMPLE_RATE as f32;
         let started = self.clock.now().mono;
         // A microphone that gives nothing must not be waited for for ever.
@@ -244,6 +248,17 @@ impl Check {
         exchanged
     }
 
+    /// Takes the streams that were built anew since they were opened: the old ones are silent.
+    fn rebuilt(&mut self) {
+        while let Some(told) = self.opener.answer() {
+            match told {
+                Told::Microphone(told) => self.microphone = told.map(checked),
+                Told::Speaker(told) => self.speaker = told.map(checked),
+                Told::Software { .. } | Told::Devices(_) => {}
+            }
+        }
+    }
+
     fn nap(&mut self, until: Time) {
         nap(&mut self.poll, &self.clock, until);
     }
@@ -253,6 +268,10 @@ fn nap(poll: &mut Poll, clock: &Clock, until: Time) {
     let mut events = Events::with_capacity(4);
     // Interrupted by a signal is as good as woken.
     let _ = poll.poll(&mut events, Some(until - clock.now().mono));
+}
+
+fn checked<Ring>(line: Line<Ring>) -> Checked<Ring> {
+    Checked { name: line.name.clone(), line: Some(line) }
 }
 
 fn line<Ring>(half: &mut Result<Checked<Ring>, DeviceError>) -> Option<&mut Line<Ring>> {

@@ -66,8 +66,7 @@ pub fn run(wanted: Wanted) -> anyhow::Result<Exit> {
 }
 
 fn examine<W: io::Write>(choice: Choice, report: &mut Report<W>) -> anyhow::Result<Exit> {
-    let hardware = matches!(choice, Choice::Default | Choice::Named(_));
-    if hardware {
+    if choice.is_card() {
         list(report)?;
     }
     let mut check = Check::open(choice).context("starting the device thread")?;
@@ -129,12 +128,13 @@ fn halves<W: io::Write>(check: &Check, report: &mut Report<W>) -> anyhow::Result
 /// Callbacks, level, and the way from the speaker to the microphone.
 fn sound<W: io::Write>(check: &mut Check, report: &mut Report<W>) -> anyhow::Result<()> {
     let (microphone, speaker) = (check.microphone().is_ok(), check.speaker().is_ok());
+    let software = check.is_software();
     let listened = check.exchange(&[], LISTEN_SECONDS * SAMPLE_RATE as usize, &mut |_| {});
     if microphone {
-        habits("callbacks in", listened.microphone, report)?;
+        habits("callbacks in", listened.microphone, software, report)?;
     }
     if speaker {
-        habits("callbacks out", listened.speaker, report)?;
+        habits("callbacks out", listened.speaker, software, report)?;
     }
     if microphone {
         level(&Loudness::of(&listened.heard), report)?;
@@ -147,9 +147,19 @@ fn sound<W: io::Write>(check: &mut Check, report: &mut Report<W>) -> anyhow::Res
     Ok(())
 }
 
-fn habits<W: io::Write>(what: &str, of: Habits, report: &mut Report<W>) -> anyhow::Result<()> {
-    if of.largest == 0 {
+fn habits<W: io::Write>(
+    what: &str,
+    of: Habits,
+    software: bool,
+    report: &mut Report<W>,
+) -> anyhow::Result<()> {
+    if software {
         return report.ok(what, &format!("{} Hz, without hardware", of.rate));
+    }
+    if of.callbacks == 0.0 {
+        let fix = "plug the device in again or start the sound system anew, then run this again; or choose \
+                   another: --device NAME";
+        return report.fail(what, "none: the device opened and gives no sound", fix, Exit::Failed);
     }
     let each = 1_000.0 * of.largest as f32 / of.rate.max(1) as f32;
     let words = format!(
@@ -313,8 +323,13 @@ mod tests {
             assert!(said.contains(&format!("{} ms", delay / 48)), "{said}");
         }
         let lost = Habits { rate: 48_000, callbacks: 200.0, largest: 240, lost: 48_000 };
-        let (said, exit) = report(|report| habits("callbacks in", lost, report).unwrap());
+        let (said, exit) = report(|report| habits("callbacks in", lost, false, report).unwrap());
         assert_eq!((exit, said.contains("5.0 ms")), (Exit::Failed, true));
+        let dead = Habits { rate: 48_000, ..Habits::default() };
+        let (said, exit) = report(|report| habits("callbacks in", dead, false, report).unwrap());
+        assert!(exit == Exit::Failed && said.contains("fix:  plug"), "a card that stopped: {said}");
+        let (said, exit) = report(|report| habits("callbacks in", dead, true, report).unwrap());
+        assert!(exit == Exit::Ok && said.contains("without hardware"), "{said}");
     }
 
     #[test]
