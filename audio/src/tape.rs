@@ -15,7 +15,7 @@
 #![expect(clippy::disallowed_types, reason = "this is the door to recordings")]
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +43,8 @@ const NAP: Duration = Duration::from_millis(20);
 const FINISH_TIME_MAX: Duration = Duration::from_secs(5);
 /// One packet holds so much.
 const FRAME: FrameDuration = FrameDuration::Ms20;
+/// What to do where no file can be.
+const ELSEWHERE: &str = "choose another folder: recordings = \"DIR\"";
 /// Samples after which a page is written.
 const PAGE: u64 = SAMPLE_RATE as u64;
 
@@ -53,6 +55,21 @@ pub struct Label {
     pub path: PathBuf,
     /// What the recording is, for players.
     pub title: String,
+}
+
+/// What takes the pages: a file, or whatever else can lose its end.
+pub trait Sink: io::Write + Send + 'static {
+    /// Keeps only the first `bytes`.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn cut(&mut self, bytes: u64) -> io::Result<()>;
+}
+
+impl Sink for File {
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        self.set_len(bytes)
+    }
 }
 
 /// What there is to tell.
@@ -81,6 +98,17 @@ pub struct Tape {
 impl Tape {
     /// Starts the thread, which calls `notify` when there is news. The other end is where what is said goes, 48 kHz mono.
     pub fn start(label: Label, notify: impl Fn() + Send + 'static) -> io::Result<(Self, PcmTx)> {
+        let Label { path, title } = label;
+        Self::onto(move || create(&path).map_err(|error| failed(&path, &error)), title, notify)
+    }
+
+    /// The same onto anything that takes pages: `open` is called on the thread, and gives what it is called or why there
+    /// is nothing.
+    pub fn onto<S: Sink>(
+        open: impl FnOnce() -> Result<(PathBuf, S), String> + Send + 'static,
+        title: String,
+        notify: impl Fn() + Send + 'static,
+    ) -> io::Result<(Self, PcmTx)> {
         let (said, near) = ring::pcm(2 * AHEAD_MAX);
         let (pairs, mut rx) = ring::pcm(2 * BEHIND_MAX);
         let (tell, news) = channel();
@@ -92,7 +120,8 @@ impl Tape {
                 let _ = tell.send(news);
                 notify();
             };
-            let outcome = write(label, &mut rx, &finishing, &tell);
+            let outcome =
+                open().and_then(|(path, sink)| write(path, sink, &title, &mut rx, &finishing, &tell));
             tell(outcome.unwrap_or_else(News::Failed));
         })?;
         Ok((Self { near, primed: false, pairs, lost: 0, news, finish, thread }, said))
@@ -131,6 +160,11 @@ impl Tape {
         self.news.try_recv().ok()
     }
 
+    /// Samples that [`Tape::hear`] takes now without losing any.
+    pub fn room(&self) -> usize {
+        self.pairs.room() / 2
+    }
+
     /// Samples lost to a slow disk so far.
     pub fn lost(&self) -> u64 {
         self.lost
@@ -156,11 +190,17 @@ fn spawn(run: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
     Ok(spawned.thread().clone())
 }
 
-fn write(label: Label, ring: &mut PcmRx, finish: &AtomicBool, tell: &impl Fn(News)) -> Result<News, String> {
-    let (path, file) = create(&label.path).map_err(|error| failed(&label.path, &error))?;
+fn write<S: Sink>(
+    path: PathBuf,
+    sink: S,
+    title: &str,
+    ring: &mut PcmRx,
+    finish: &AtomicBool,
+    tell: &impl Fn(News),
+) -> Result<News, String> {
     let sentence = |error: io::Error| failed(&path, &error);
     let encoder = PairEncoder::new().map_err(|error| error.to_string())?;
-    let mut writing = Writing::begin(file, encoder, &label.title).map_err(sentence)?;
+    let mut writing = Writing::begin(sink, encoder, title).map_err(sentence)?;
     tell(News::Begun(path.clone()));
     let mut pairs = vec![0.0; 2 * FRAME.samples()];
     loop {
@@ -205,16 +245,18 @@ fn failed(path: &Path, error: &io::Error) -> String {
     let what = if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         "the disk is full; make room".to_owned()
     } else if kind == io::ErrorKind::PermissionDenied {
-        "it may not be written; choose another folder".to_owned()
+        format!("it may not be written; {ELSEWHERE}")
     } else {
-        error.to_string()
+        format!("{error}; {ELSEWHERE}")
     };
     format!("the recording ended: {}: {what}", path.display())
 }
 
 /// A file that grows by pages.
-struct Writing {
-    file: File,
+struct Writing<S> {
+    sink: S,
+    /// Bytes of whole pages.
+    whole: u64,
     pages: Pages,
     encoder: PairEncoder,
     pre_skip: u64,
@@ -227,18 +269,21 @@ struct Writing {
     paged: u64,
 }
 
-impl Writing {
-    fn begin(mut file: File, mut encoder: PairEncoder, title: &str) -> io::Result<Self> {
+impl<S: Sink> Writing<S> {
+    fn begin(sink: S, mut encoder: PairEncoder, title: &str) -> io::Result<Self> {
         let pre_skip = u16::try_from(encoder.look_ahead()).unwrap_or(0);
         // A number that tells streams apart only within one file, where there is one.
         let mut pages = Pages::new(1);
         let comments =
             [format!("TITLE={title}"), "DESCRIPTION=left: what was said here; right: what was heard".into()];
         let vendor = concat!("tincan ", env!("CARGO_PKG_VERSION"));
-        file.write_all(&pages.head(&Head { pre_skip, vendor, comments: &comments }))?;
+        let head = pages.head(&Head { pre_skip, vendor, comments: &comments });
         let frame = Vec::with_capacity(2 * FRAME.samples());
         let (packet, pre_skip) = (PairFrame::default(), u64::from(pre_skip));
-        Ok(Self { file, pages, encoder, pre_skip, frame, packet, taken: 0, encoded: 0, paged: 0 })
+        let mut writing =
+            Self { sink, whole: 0, pages, encoder, pre_skip, frame, packet, taken: 0, encoded: 0, paged: 0 };
+        put(&mut writing.sink, &mut writing.whole, &head)?;
+        Ok(writing)
     }
 
     fn push(&mut self, pairs: &[f32]) -> io::Result<()> {
@@ -264,12 +309,12 @@ impl Writing {
         self.frame.clear();
         self.encoded += FRAME.samples() as u64;
         if let Some(page) = self.pages.packet(self.packet.bytes(), FRAME.samples()) {
-            self.file.write_all(page)?;
+            put(&mut self.sink, &mut self.whole, page)?;
         }
         if self.encoded - self.paged >= PAGE {
             self.paged = self.encoded;
             if let Some(page) = self.pages.flush() {
-                self.file.write_all(page)?;
+                put(&mut self.sink, &mut self.whole, page)?;
             }
         }
         Ok(())
@@ -284,6 +329,17 @@ impl Writing {
         }
         let end = self.taken + self.pre_skip;
         let last = self.pages.end(end);
-        self.file.write_all(last)
+        put(&mut self.sink, &mut self.whole, last)
     }
+}
+
+/// Adds a page, or leaves the pages before it: a torn one is a fault to players.
+fn put(sink: &mut impl Sink, whole: &mut u64, page: &[u8]) -> io::Result<()> {
+    if let Err(error) = sink.write_all(page) {
+        // A disk that cannot even be shortened keeps the torn page, which players pass over.
+        let _ = sink.cut(*whole);
+        return Err(error);
+    }
+    *whole += page.len() as u64;
+    Ok(())
 }

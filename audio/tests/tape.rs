@@ -1,13 +1,13 @@
 //! The recorder, read back by a reader that shares nothing with it.
 
-#![expect(clippy::disallowed_methods, reason = "the tests read what was written")]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the tests read what was written")]
 
 mod ogg;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use audio::tape::{Label, News, Tape};
+use audio::tape::{Label, News, Sink, Tape};
 
 struct Scratch(PathBuf);
 
@@ -55,6 +55,17 @@ fn until(tape: &mut Tape, wanted: impl Fn(&News) -> bool) -> News {
     panic!("nothing was told");
 }
 
+/// Waits until so many samples fit; not when nobody takes them any more.
+fn fits(tape: &Tape, samples: usize) -> bool {
+    for _ in 0..1_000 {
+        if tape.room() >= samples {
+            return true;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    false
+}
+
 /// Plays both sides into the tape in blocks of these sizes, no faster than the disk takes them.
 fn record(tape: &mut Tape, said: &mut audio::ring::PcmTx, near: &[f32], far: &[f32]) {
     let mut nears = near.chunks(480);
@@ -62,10 +73,10 @@ fn record(tape: &mut Tape, said: &mut audio::ring::PcmTx, near: &[f32], far: &[f
         if at % 4 == 0 {
             nears.next().into_iter().for_each(|block| said.push(block));
         }
-        tape.hear(block);
-        if at % 400 == 399 {
-            std::thread::park_timeout(Duration::from_millis(60));
+        if !fits(tape, block.len()) {
+            return;
         }
+        tape.hear(block);
     }
     assert_eq!(tape.lost(), 0);
 }
@@ -136,24 +147,73 @@ fn an_older_recording_is_not_overwritten_and_only_its_owner_may_hear_it() {
     }
 }
 
-#[test]
-fn a_full_disk_is_told_and_nothing_waits_for_it() {
-    if !std::path::Path::new("/dev/full").exists() {
-        return;
+/// A file on a disk with room for so many bytes more.
+struct SmallDisk {
+    file: std::fs::File,
+    room: usize,
+}
+
+impl std::io::Write for SmallDisk {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.room == 0 {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        let count = self.file.write(&bytes[..bytes.len().min(self.room)])?;
+        self.room -= count;
+        Ok(count)
     }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Sink for SmallDisk {
+    fn cut(&mut self, bytes: u64) -> std::io::Result<()> {
+        self.file.cut(bytes)
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_keeps_whole_pages_and_nothing_waits_for_it() {
     let scratch = Scratch::new("full");
-    let label = scratch.label("a.opus");
-    std::fs::create_dir_all(label.path.parent().unwrap()).unwrap();
-    // A name that is taken is passed over, so the full disk stands where a folder should be.
-    let blocked = Label { path: PathBuf::from("/dev/full/a.opus"), title: String::new() };
-    let (mut tape, _said) = Tape::start(blocked, || {}).unwrap();
-    let News::Failed(why) = until(&mut tape, |news| matches!(news, News::Failed(_))) else { panic!() };
-    assert!(why.contains("/dev/full/a.opus"), "{why}");
+    let path = scratch.0.join("a.opus");
+    // A page a second is some 16,000 bytes: the third one does not fit.
+    let disk = SmallDisk { file: std::fs::File::create(&path).unwrap(), room: 40_000 };
+    let named = path.clone();
+    let (mut tape, mut said) = Tape::onto(move || Ok((named, disk)), String::new(), || {}).unwrap();
+    until(&mut tape, |news| *news == News::Begun(path.clone()));
+    let sound = tone(700.0, 48_000);
+    let why = (0..30).find_map(|_| {
+        record(&mut tape, &mut said, &sound, &sound);
+        tape.news()
+    });
+    let Some(News::Failed(why)) = why else { panic!("{why:?}") };
+    assert_eq!(why, format!("the recording ended: {}: the disk is full; make room", path.display()));
+    let kept = std::fs::read(&path).unwrap();
+    let read = ogg::read(&kept);
+    assert!(!read.complete && read.pages > 2, "{} pages", read.pages);
+    let heard = &read.tracks[1];
+    assert!(heard.len() > 40_000 && (amount(700.0, heard) - 0.3).abs() < 0.05);
+    // What was written of the page that did not fit is gone: the last page ends where the file does.
+    let last = kept.windows(4).rposition(|four| four == b"OggS").unwrap();
+    let segments = usize::from(kept[last + 26]);
+    let body: usize = kept[last + 27..last + 27 + segments].iter().map(|lace| usize::from(*lace)).sum();
+    assert_eq!(last + 27 + segments + body, kept.len());
     // Far more than the ring holds, and nobody takes it.
     for _ in 0..2_000 {
         tape.hear(&[0.1; 240]);
     }
     assert!(tape.lost() > 200_000);
+}
+
+#[test]
+fn where_no_file_can_be_it_says_what_to_do() {
+    let scratch = Scratch::new("nowhere");
+    std::fs::write(scratch.0.join("recordings"), "a file").unwrap();
+    let (mut tape, _said) = Tape::start(scratch.label("a.opus"), || {}).unwrap();
+    let News::Failed(why) = until(&mut tape, |news| matches!(news, News::Failed(_))) else { panic!() };
+    assert!(why.ends_with("; choose another folder: recordings = \"DIR\""), "{why}");
 }
 
 #[test]
@@ -166,10 +226,8 @@ fn a_side_that_comes_in_crumbs_or_not_at_all_leaves_no_holes_in_the_other() {
         if at >= 200 && at % 4 == 0 {
             said.push(&tone(500.0, 960));
         }
+        assert!(fits(&tape, 240), "the disk takes it");
         tape.hear(&[0.0; 240]);
-        if at % 100 == 99 {
-            std::thread::park_timeout(Duration::from_millis(60));
-        }
     }
     drop(tape);
     let read = ogg::read(&std::fs::read(&label.path).unwrap());

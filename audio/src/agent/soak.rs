@@ -1,6 +1,8 @@
-//! Two hours of a call on simulated clocks: the microphone's is 50 ppm faster than the speaker's, and every minute one
-//! of the two is exchanged for another device, of another block, at another rate, with a gap. What is invented belongs
-//! to the gaps, and the delay stays what it was.
+//! Two hours of hearing somebody on simulated clocks: their frames come 50 ppm faster than our speaker plays. Every
+//! other minute our speaker is exchanged for another device, of another block, at another rate; in the minutes between,
+//! nothing is said for as long as the exchange of their microphone takes. What is invented belongs to the gaps, and the
+//! delay stays what it was. Their microphone's own line, its rate and its blocks, is no part of this: encoding two
+//! hours would take minutes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use crate::ring::{self, PcmRx, PcmTx};
 const SECONDS: u64 = 2 * 3_600;
 /// Nanoseconds.
 const SECOND: u64 = 1_000_000_000;
-/// Clock of the microphone, parts per million faster.
+/// Their clock, parts per million faster.
 const DRIFT_PPM: u64 = 50;
 const FRAME: usize = 480;
 
@@ -113,7 +115,7 @@ impl Speaker {
 }
 
 #[test]
-fn two_hours_of_drifting_clocks_and_changing_devices_invent_nothing_else() {
+fn two_hours_of_drifting_clocks_changing_speakers_and_pauses_invent_nothing_else() {
     let mut packet = OpusFrame::EMPTY;
     Encoder::new(EncoderSettings::default()).unwrap().encode(&[0.0; FRAME], &mut packet).unwrap();
     let mut rng = Rng::new([7; 32]).child("soak");
@@ -131,6 +133,7 @@ fn two_hours_of_drifting_clocks_and_changing_devices_invent_nothing_else() {
             assert_eq!((counters.lost, counters.late, counters.restarts), (0, 0, 1), "in minute {minute}");
             minute += 1;
             if minute % 2 == 0 {
+                // Their microphone is another one after this pause.
                 said_at += 35 * SECOND / 1_000;
             } else {
                 heard_at += 35 * SECOND / 1_000;
@@ -159,6 +162,6 @@ fn two_hours_of_drifting_clocks_and_changing_devices_invent_nothing_else() {
     let stats = playout.stats();
     assert_eq!(stats.counters.received + arrivals.len() as u64, said);
     assert!(worst < Duration::from_millis(60), "{worst:?} between two changes");
-    // The faster clock brought 0.36 s more than was played, each change of a microphone's 35 ms less.
+    // The faster clock brought 0.36 s more than was played, each pause of theirs 35 ms less.
     assert!(stats.counters.shortened > 0, "{:?}", stats.counters);
 }

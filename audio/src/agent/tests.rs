@@ -8,14 +8,14 @@ use std::time::Duration;
 use proto::Time;
 use proto::id::Ssrc;
 use proto::media::processing::Wishes;
-use proto::media::{EncoderPlan, HalfState, SoundEvent};
+use proto::media::{EncoderPlan, HalfState, SoundEvent, Tape, TapeState, ToolCommand, ToolEvent};
 
 use super::instruments::Instruments;
 use crate::codec::{Encoder, EncoderSettings};
-use crate::device::{Choice, Half};
 use crate::device::opener::Opener;
 use crate::device::testing::Scratch;
 use crate::device::wav::{WavIn, WavOut};
+use crate::device::{Choice, Half};
 use crate::frame::{FrameDuration, OpusFrame};
 
 const PEER: Ssrc = Ssrc(7);
@@ -188,6 +188,24 @@ fn a_card_with_another_half_is_still_in_a_room() {
         assert!(side.instruments.place().room, "{half}");
     }
     assert!(!Side::new("tone").instruments.place().room);
+}
+
+#[test]
+fn a_recording_that_cannot_be_is_told_and_nobody_is_told_of_one() {
+    let scratch = Scratch::new("record-nowhere");
+    let file = scratch.file("file");
+    WavOut::create(&file).unwrap();
+    let mut side = Side::new("null");
+    side.instruments.open(Time::ZERO);
+    side.until(Time::ZERO, speaker_open);
+    let path = file.join("a.opus").display().to_string();
+    side.instruments.tool(ToolCommand::Record(Some(Tape { path, title: String::new() })));
+    let failed = |event: &SoundEvent| {
+        let SoundEvent::Tool(ToolEvent::Recording(TapeState::Failed(why))) = event else { return false };
+        why.as_str().contains("choose another folder")
+    };
+    side.until(Time::ms(10), failed);
+    assert!(!side.instruments.is_recording());
 }
 
 #[test]
