@@ -20,6 +20,7 @@ pub mod clock;
 pub mod codec;
 mod comfort;
 pub mod device;
+pub mod earcon;
 pub mod frame;
 mod jitter;
 pub mod level;

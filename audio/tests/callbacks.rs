@@ -7,6 +7,7 @@ use audio::again::SayAgain;
 use audio::capture::Capture;
 use audio::codec::EncoderSettings;
 use audio::device::callback::{MicrophoneCallback, Pulse, SpeakerCallback};
+use audio::earcon::Earcons;
 use audio::frame::FrameDuration;
 use audio::mixer::Mixer;
 use audio::playout::Playout;
@@ -199,4 +200,15 @@ fn taps_do_not_touch_the_heap() {
     drop(tape);
     assert!(path.metadata().is_ok_and(|file| file.len() > 200));
     let _ = std::fs::remove_file(&path);
+}
+
+#[test]
+fn tones_do_not_touch_the_heap() {
+    let mut earcons = Earcons::default();
+    let mut out = [0.0; 480];
+    without_heap(|| {
+        earcons.play(proto::media::Earcon::Joined);
+        (0..64).for_each(|_| earcons.add(&mut out));
+        earcons.stop();
+    });
 }

@@ -59,7 +59,7 @@ const CRATES: &[Crate] = &[
             &["clock", "frame"],
             &[
                 "level", "limiter", "process", "ring", "codec", "mixer", "resample", "spread", "stretch",
-                "comfort", "timeline", "ogg",
+                "comfort", "timeline", "ogg", "earcon",
             ],
             &["capture", "tempo", "again"],
             &["jitter"],

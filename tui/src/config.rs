@@ -14,6 +14,7 @@
 //! delay = "ordinary"             # as --delay: low for frames of 5 ms, path for those where the way is short
 //! frame = 10                     # frames of 5, 10 or 20 ms whatever the network is like
 //! transmit = "open"              # open, or ptt: the microphone is on only while you press to talk
+//! earcons = "auto"               # tones for who joins and leaves, and for mute: auto (with --plain), on or off
 //! talk_key = "auto"              # how the key to talk is held: auto, hold (by its repeating) or latch (on, off)
 //!
 //! [notify]
@@ -81,6 +82,8 @@ pub struct Config {
     pub recordings: Option<PathBuf>,
     /// When the microphone is open.
     pub transmit: Transmit,
+    /// Tones for who joins and leaves and for our own microphone.
+    pub earcons: Wish,
     /// How the key to talk is held.
     pub talk_key: TalkKey,
     /// What is told outside the screen.
@@ -126,6 +129,7 @@ struct Voice {
     frame: Option<u32>,
     transmit: Option<String>,
     talk_key: Option<String>,
+    earcons: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -165,6 +169,11 @@ impl Config {
             Err(why) if why.kind() == io::ErrorKind::NotFound && !asked => Self::parse(""),
             Err(why) => Err(why).with_context(|| format!("reading {shown}")),
         }
+    }
+
+    /// Whether tones say what happens; without a word about it they do in the linear mode alone.
+    pub fn wants_earcons(&self, linear: bool) -> bool {
+        self.earcons == Wish::On || self.earcons == Wish::Auto && linear
     }
 
     /// Reads the text of a file.
@@ -217,6 +226,7 @@ impl Config {
         let notify = file.notify.read().with_context(|| at("osc"))?;
         Ok(Self {
             transmit: transmit.transpose()?.unwrap_or_default(),
+            earcons: wish("earcons", file.voice.earcons)?,
             talk_key: talk_key.transpose()?.unwrap_or_default(),
             notify,
             theme: theme.transpose()?.unwrap_or_default(),

@@ -117,6 +117,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         trust_first: args.headless || talk.is_some(),
         sound,
         recordings: config.recordings.clone(),
+        earcons: config.wants_earcons(args.plain),
     };
     let opened = Profile::open(&dir)?;
     if making_invite {

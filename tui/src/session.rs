@@ -38,6 +38,7 @@ use crate::store::{ChatLine, Fate};
 use crate::target::{Address, Protocol, Target};
 use crate::visit::Door;
 
+mod earcons;
 mod front;
 mod mind;
 mod people;
@@ -59,6 +60,8 @@ pub struct Begin {
     pub sound: audio::Settings,
     /// Where recordings go; none for the usual folder.
     pub recordings: Option<PathBuf>,
+    /// Tones for who joins and leaves and for our own microphone.
+    pub earcons: bool,
 }
 
 /// What the user is to be told, in order.
@@ -99,6 +102,7 @@ pub struct Session {
     volumes: Volumes,
     people: People,
     recordings: Option<PathBuf>,
+    earcons: bool,
     profile: Profile,
 }
 
@@ -147,6 +151,7 @@ impl Session {
             volumes: Volumes::default(),
             people: People::default(),
             recordings: begin.recordings,
+            earcons: begin.earcons,
             profile,
         };
         session.meet_all()?;
@@ -277,7 +282,9 @@ impl Session {
 
     /// What the user wants of the sound.
     pub fn sound(&mut self, command: SoundCommand) {
+        let tone = earcons::of_command(&command);
         self.tell_agent(AgentCommand::Sound(command));
+        self.play(tone);
     }
 
     /// Keeps the call with these in a file from now on; none ends that.
@@ -401,6 +408,7 @@ impl Session {
     /// Writes what people want to read again into the same transaction, and keeps the event for them.
     fn note(&mut self, event: Event) -> anyhow::Result<()> {
         self.meet(&event)?;
+        self.play(earcons::of_event(&event));
         match &event {
             Event::Waiting { to, echo, id } => {
                 if let Some(at) = self.unsaved.iter().position(|(unsaved, _)| unsaved == echo)

@@ -130,6 +130,46 @@ fn two_people_call_each_other_by_lines_and_hear() {
     }
 }
 
+/// Tones are for one's own ears: whoever is at the other end hears nothing of them.
+#[test]
+fn tones_are_heard_here_and_not_there() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("linear-tones");
+    let server = Server::start(&scratch);
+    let sound = |name: &str| {
+        let (microphone, speaker) = (scratch.join("silence.wav"), scratch.join(&format!("{name}-out.wav")));
+        signal::write_wav(&microphone, &vec![0.0; 2 * RATE]);
+        format!("wav:{},{}", microphone.display(), speaker.display())
+    };
+    let mut alice = Headless::start(&scratch, "alice", &server, &sound("alice"), &[]);
+    let mut bob = Person::start(&scratch, "bob", &server, &sound("bob"));
+    bob.sees_start("You are bob at ");
+    alice.say("add bob");
+    bob.sees_start("alice asks to be your contact");
+    bob.types("/accept");
+    alice.expect("accepted");
+    alice.say("call bob");
+    bob.sees_start("alice is calling");
+    bob.types("/answer");
+    bob.sees_start("In the call with alice");
+    bob.types("/mute");
+    bob.sees("You are muted.");
+    alice.expect_where("member", |event| event["muted"] == true);
+    bob.types("/mute");
+    alice.expect_where("member", |event| event["muted"] == false);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    bob.types("/hangup");
+    alice.expect("call_ended");
+    assert_eq!(bob.ends().0.code(), Some(0));
+    assert!(alice.quit().success());
+    let loudest = |name: &str| {
+        let heard = signal::read_wav(&scratch.join(&format!("{name}-out.wav")));
+        heard.iter().fold(0.0_f32, |loudest, sample| loudest.max(sample.abs()))
+    };
+    assert!(loudest("bob") > 0.04, "{}", loudest("bob"));
+    assert!(loudest("alice") < 0.01, "{}", loudest("alice"));
+}
+
 #[test]
 fn a_script_ends_with_its_input_when_what_it_said_has_arrived() {
     let scratch = Scratch::new("linear-script");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use proto::limits::MEMBERS_MAX;
 use proto::media::processing::{Part, Wish, Wishes};
-use proto::media::{HalfState, Levels, SoundEvent, ToolCommand};
+use proto::media::{Earcon, HalfState, Levels, SoundEvent, ToolCommand};
 use proto::time::earliest;
 use proto::{Safe, Time};
 
@@ -21,6 +21,7 @@ use crate::codec::{CodecError, EncoderSettings};
 use crate::device::opener::{Ask, Opener};
 use crate::device::pace::{BLOCK, Pace};
 use crate::device::{Choice, Half, Software};
+use crate::earcon::Earcons;
 use crate::frame::{FrameDuration, OpusFrame, SAMPLE_RATE};
 use crate::level::Extremes;
 use crate::mixer::Mixer;
@@ -83,6 +84,7 @@ pub(super) struct Instruments {
     meter_every: Duration,
     meter_at: Time,
     taps: Taps,
+    earcons: Earcons,
     events: VecDeque<SoundEvent>,
     overruns: u64,
     /// Frames for members nobody announced.
@@ -121,6 +123,7 @@ impl Instruments {
             meter_every: Duration::ZERO,
             meter_at: Time::ZERO,
             taps,
+            earcons: Earcons::default(),
             events: VecDeque::with_capacity(EVENTS_MAX),
             overruns: 0,
             strangers: 0,
@@ -198,6 +201,8 @@ impl Instruments {
         }
         out.copy_from_slice(self.mixer.finish());
         self.taps.far(out);
+        // After the recording, before what the echo canceller knows of: the microphone may hear the tone.
+        self.earcons.add(out);
         // What the microphone may hear is all of it, with what is said again.
         self.chain.far(out);
         self.chain.rendered(out.len());
@@ -228,6 +233,7 @@ impl Instruments {
         }
         self.speakers.clear();
         self.taps.close(&mut self.capture);
+        self.earcons.stop();
         self.close_device();
         self.tell(SoundEvent::Microphone(HalfState::Closed));
         self.tell(SoundEvent::Speaker(HalfState::Closed));
@@ -284,6 +290,13 @@ impl Instruments {
         }
         self.choice = choice.clone();
         self.opener.ask(Ask::Open(choice));
+    }
+
+    /// Lets a tone sound, if anything does.
+    pub(super) fn earcon(&mut self, earcon: Earcon) {
+        if self.open.is_some() {
+            self.earcons.play(earcon);
+        }
     }
 
     pub(super) fn list_devices(&mut self) {

@@ -319,6 +319,7 @@ impl Voice {
             SoundCommand::ListDevices => self.instruments.list_devices(),
             SoundCommand::Volume { ssrc, percent } => self.instruments.set_volume(ssrc, percent),
             SoundCommand::MeterEvery(every) => self.instruments.meter_every(every, now),
+            SoundCommand::Earcon(earcon) => self.instruments.earcon(earcon),
             SoundCommand::Process { part, wish } => self.instruments.process(part, wish),
             SoundCommand::Tool(command) => {
                 self.instruments.tool(command);

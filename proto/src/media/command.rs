@@ -221,4 +221,19 @@ pub enum SoundCommand {
     },
     /// For the tools around the call.
     Tool(ToolCommand),
+    /// A short soft tone, for our own ears only. Without an open call there is nothing to play it on.
+    Earcon(Earcon),
+}
+
+/// What a tone says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earcon {
+    /// Somebody is in the call.
+    Joined,
+    /// Somebody is out of it.
+    Left,
+    /// Our microphone is muted.
+    Muted,
+    /// It is not any more.
+    Unmuted,
 }

@@ -55,7 +55,7 @@ pub mod summary;
 mod tests;
 pub mod tools;
 
-pub use command::{AgentCommand, BaseKey, CallCommand, Condition, DirectForm, Place, SoundCommand};
+pub use command::{AgentCommand, BaseKey, CallCommand, Condition, DirectForm, Earcon, Place, SoundCommand};
 pub use event::{
     AgentEvent, CallEvent, DeviceList, HalfState, Levels, MemberState, MemberStatistics, Path, SoundEvent,
     Statistics,

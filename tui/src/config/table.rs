@@ -162,6 +162,13 @@ pub static TABLE: &[Row] = &{
             "\"open\"",
             "the microphone in a call: open, or ptt while you press to talk",
         ),
+        row(
+            "voice",
+            "earcons",
+            Text,
+            WISH,
+            "tones for who joins and leaves, and for mute: auto (with --plain), on or off",
+        ),
         row("voice", "talk_key", Text, WISH, "how the key to talk is held: auto, hold or latch"),
         row("notify", "bell", Switch, "true", "ring the terminal's bell"),
         row("notify", "osc", Text, WISH, "a notification of the terminal's own: auto, 9, 99, 777 or none"),

@@ -243,6 +243,7 @@ impl World {
             | SoundCommand::Volume { .. }
             | SoundCommand::Delay(_)
             | SoundCommand::FrameDuration(_)
+            | SoundCommand::Earcon(_)
             | SoundCommand::Process { .. } => {}
         }
     }
