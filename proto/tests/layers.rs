@@ -108,6 +108,7 @@ const CRATES: &[Crate] = &[
                 "recordings",
                 "hearing",
                 "lines",
+                "hook",
             ],
             &["known", "store", "server_link", "peers"],
             &["visit"],

@@ -14,6 +14,7 @@ use proto::{Now, Safe, Time, Wall, earliest};
 use crate::app::emulator::Emulator;
 use crate::app::keymap::Keymap;
 use crate::app::model::{Look, over_ssh};
+use crate::app::notify::Notify;
 use crate::app::preferences::Preferences;
 use crate::app::transmit::{TalkKey, Transmit};
 use crate::app::{Effect, Settings};
@@ -71,6 +72,7 @@ pub fn settings(look: Look, zone: TimeZone, remote: bool, emulator: Emulator) ->
         emulator,
         transmit: Transmit::Open,
         talk_key: TalkKey::Auto,
+        notify: Notify::default(),
         meter_hz: None,
     }
 }

@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod exit;
 pub mod headless;
 pub mod hearing;
+pub mod hook;
 pub mod identity;
 pub mod invite;
 pub mod keys;

@@ -54,6 +54,10 @@ pub const VISIT_SERVER_TIME_MAX: Duration = Duration::from_secs(15);
 pub const KNOWN_SERVERS_MAX: usize = 1_000;
 /// Bytes of a text that are put into the terminal's clipboard: the longest message, and far below what any takes.
 pub const COPY_BYTES_MAX: usize = 16 << 10;
+/// Commands of `[notify]` at once, and how long one may take.
+pub const HOOKS_MAX: usize = 4;
+/// See [`HOOKS_MAX`].
+pub const HOOK_TIME_MAX: Duration = Duration::from_secs(30);
 /// How loud a member of a call is played at most, in percent of what they sent: the agent's own bound.
 pub const VOLUME_PERCENT_MAX: u16 = 200;
 /// Ports tried until one is free for callers and for their voice.

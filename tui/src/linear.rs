@@ -198,7 +198,7 @@ impl Linear {
                 }
                 Effect::Bell if self.person => drop(self.out.write("\u{7}".to_owned())),
                 // A clipboard would take an escape sequence: the link is a line that can be taken from the screen.
-                Effect::Bell | Effect::Redraw | Effect::Suspend | Effect::Copy(_) => {}
+                Effect::Bell | Effect::Alert(_) | Effect::Redraw | Effect::Suspend | Effect::Copy(_) => {}
                 // Of the settings, which the lines have not.
                 Effect::Prefer(_) | Effect::Listen(_) | Effect::EchoTest => {}
                 Effect::Quit => return Ok(Some(Exit::Ok)),

@@ -149,6 +149,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         talk_key: config.talk_key,
         preferences: preferences(&args, &config, &keeper),
         keeper,
+        notify: config.notify,
         keys: config.keys,
         name,
     };

@@ -13,6 +13,7 @@ use proto::{Safe, Time, earliest};
 
 use crate::app::keymap::Keymap;
 use crate::app::model::Look;
+use crate::app::notify::Notify;
 use crate::app::preferences::Preferences;
 use crate::app::transmit::{TalkKey, Transmit};
 use crate::app::{Effect, Msg, Settings};
@@ -34,6 +35,8 @@ pub struct Begin {
     pub transmit: Transmit,
     /// How the key to talk is held.
     pub talk_key: TalkKey,
+    /// What is told outside the screen.
+    pub notify: Notify,
     /// The keys, as the person wants them.
     pub keys: Keymap,
     /// What the person wants of the sound.
@@ -53,6 +56,7 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
         meter_hz: begin.meter_hz,
         transmit: begin.transmit,
         talk_key: begin.talk_key,
+        notify: begin.notify,
         keys: begin.keys,
         preferences: begin.preferences,
         ..session.settings(begin.look, begin.name.as_ref())
@@ -145,7 +149,10 @@ impl Run {
     fn obey(&mut self, effects: Vec<Effect>) -> anyhow::Result<Option<Exit>> {
         for effect in effects {
             match self.screen.obey(effect).context("taking the terminal again")? {
-                None | Some(Effect::Bell | Effect::Copy(_) | Effect::Redraw | Effect::Suspend) => {}
+                None
+                | Some(
+                    Effect::Alert(_) | Effect::Bell | Effect::Copy(_) | Effect::Redraw | Effect::Suspend,
+                ) => {}
                 Some(Effect::Send(command)) => self.session.command(command)?,
                 Some(Effect::Sound(command)) => self.session.sound(command),
                 Some(Effect::Volume { who, percent }) => drop(self.session.volume(&who, percent)?),

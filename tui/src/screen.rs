@@ -10,6 +10,7 @@ use proto::{Now, Time, earliest};
 
 use crate::app::model::Stage;
 use crate::app::{self, Effect, Model, Msg, Settings};
+use crate::hook::Hook;
 use crate::keys::Decoder;
 use crate::signals::{Signal, Signals};
 use crate::terminal::{NoScreen, Terminal};
@@ -29,6 +30,7 @@ pub struct Screen {
     signals: Signals,
     decoder: Decoder,
     model: Model,
+    hook: Hook,
     pace: Pace,
     /// A key was pressed since: its echo waits for nothing.
     pressed: bool,
@@ -58,8 +60,9 @@ impl Screen {
         let terminal = Terminal::open(term, settings.emulator, log)?;
         let signals = Signals::listen(&[Continue, HangUp, Interrupt, Resize, Stop, Terminate])?;
         let pace = Pace::new(settings.remote);
+        let hook = Hook::new(settings.notify.command.clone());
         let (decoder, model) = (Decoder::new(), Model::new(settings, known, now));
-        Ok(Self { terminal, signals, decoder, model, pace, pressed: false, unread: false })
+        Ok(Self { terminal, signals, decoder, model, hook, pace, pressed: false, unread: false })
     }
 
     /// Puts the terminal and the signals into the poll.
@@ -152,6 +155,11 @@ impl Screen {
     /// Does what concerns the terminal; gives back what does not.
     pub fn obey(&mut self, effect: Effect) -> io::Result<Option<Effect>> {
         match effect {
+            Effect::Alert(alert) => {
+                let osc = self.model.settings.notify.osc.of(self.model.settings.emulator);
+                osc.into_iter().for_each(|osc| self.terminal.alert(&alert, osc));
+                self.hook.tell(&alert);
+            }
             Effect::Bell => self.terminal.bell(),
             Effect::Copy(text) => self.terminal.copy(&text),
             Effect::Redraw => self.changed(Terminal::redraw),

@@ -20,13 +20,17 @@ mod guard;
 mod osc;
 mod paint;
 
-use crate::app::emulator::Emulator;
+use crate::app::emulator::{Emulator, Osc};
+use crate::app::notify::Alert;
 use crate::limits::COPY_BYTES_MAX;
 use guard::Guard;
 pub use paint::Painter;
 
 /// The largest screen we draw, in cells a side. A bigger window shows this much of it, in its corner.
 const SIDE_MAX: u16 = 1000;
+
+/// A terminal that has not taken so much is told of nothing more: it is not looked at.
+const PENDING_ALERTS_MAX: usize = 64 << 10;
 
 /// The full screen.
 pub struct Terminal {
@@ -145,6 +149,13 @@ impl Terminal {
     pub fn copy(&mut self, text: &Safe) {
         if self.emulator.strings && text.as_str().len() <= COPY_BYTES_MAX {
             self.pending.extend(osc::copy(text, self.emulator.between));
+        }
+    }
+
+    /// Shows a notification, by the control string `osc`.
+    pub fn alert(&mut self, alert: &Alert, osc: Osc) {
+        if self.pending.len() < PENDING_ALERTS_MAX {
+            self.pending.extend(osc::alert(alert, osc, self.emulator.between));
         }
     }
 

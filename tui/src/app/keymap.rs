@@ -207,6 +207,7 @@ pub const TABLE: &[Row] = &{
         row(&[ch('G'), code(Code::End)], "G", List, Act::Move(Step::Last), "", ""),
         row(&[code(Code::PageUp)], "PgUp", List, Act::Scroll { up: true }, "", ""),
         row(&[code(Code::PageDown)], "PgDn", List, Act::Scroll { up: false }, "", ""),
+        row(&[ch('Z')], "Z", List, Act::DoNotDisturb, "do not disturb, or do", ""),
         row(&[ch('q')], "q", List, Act::Quit, "quit (asks in a call)", ""),
         row(&[ch(',')], ",", List, Act::Settings, "settings", ""),
         row(&[ch('d')], "d", List, Act::Devices, "devices, echo test", ""),

@@ -18,6 +18,7 @@ use super::emulator::Emulator;
 use super::input::Editor;
 use super::keymap::{Keymap, Place};
 pub use super::look::{Glyphs, Look, Theme};
+use super::notify::Notify;
 use super::popup::{Consent, Notice, Popup};
 use super::preferences::{Ears, Preferences};
 use super::talk::Talk;
@@ -61,6 +62,14 @@ pub struct Model {
     pub listening: Option<Ears>,
     /// A link of our own, once made.
     pub own_link: Option<String>,
+    /// Nobody is to disturb.
+    pub dnd: bool,
+    /// Whether the terminal has the keyboard, once it told.
+    pub focused: Option<bool>,
+    /// When a key was pressed last.
+    pub pressed: Option<Time>,
+    /// Of whose text was told last outside the screen, and when.
+    pub alerted: Option<(Name, Time)>,
     /// Until when a second ^C or q quits.
     pub quit_until: Option<Time>,
     /// Who was just asked: chosen once they are in the list.
@@ -105,6 +114,8 @@ pub struct Settings {
     pub transmit: Transmit,
     /// How the key to talk is held.
     pub talk_key: TalkKey,
+    /// What is told outside the screen.
+    pub notify: Notify,
     /// How often meters move, 0 (never) to 30 times a second; none for what the line is good for.
     pub meter_hz: Option<u8>,
 }
@@ -207,6 +218,7 @@ impl Model {
     /// The screen at the start; `known` when the server has seen us before.
     pub fn new(settings: Settings, known: bool, now: Now) -> Self {
         let stage = if known { Stage::Main } else { Stage::Welcome(Welcome::new(&settings.proposed)) };
+        let dnd = settings.notify.dnd;
         let talk = Talk::new(settings.transmit, settings.talk_key);
         Self {
             settings,
@@ -234,6 +246,10 @@ impl Model {
             listening: None,
             own_link: None,
             tools: Tools::default(),
+            dnd,
+            focused: None,
+            pressed: None,
+            alerted: None,
             quit_until: None,
             asked: None,
             echo: 0,

@@ -7,6 +7,7 @@ use proto::media::{SoundCommand, SoundEvent};
 
 use super::chat::Line;
 use super::keymap::Act;
+use super::notify::Alert;
 use super::personal::Personal;
 use super::preferences::{Change, Ears};
 use super::settings::Heard;
@@ -74,6 +75,8 @@ pub enum Effect {
     Listen(Option<Ears>),
     /// Record three seconds of what is listened to, and play them.
     EchoTest,
+    /// Tell of something outside the screen: by a notification of the terminal and the user's command.
+    Alert(Alert),
     /// Ring the bell.
     Bell,
     /// Paint everything anew.

@@ -1,6 +1,8 @@
 //! What is to be told outside the screen, and how: the bell, a notification of the terminal, a command. Do not disturb
 //! stops all three.
 
+use proto::Safe;
+
 use super::emulator::Osc;
 
 /// How to be told, as configured.
@@ -50,5 +52,55 @@ impl OscWish {
             "none" => Self::Off,
             _ => return None,
         })
+    }
+}
+
+/// Something that is told outside the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// What happened.
+    pub what: What,
+    /// Who did it, as they are shown.
+    pub who: Safe,
+    /// The text they wrote, where that may be told.
+    pub preview: Option<Safe>,
+}
+
+/// What is told outside the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Somebody calls.
+    Call,
+    /// Somebody called in vain.
+    MissedCall,
+    /// Somebody wrote.
+    Message,
+    /// Somebody asks to be a contact.
+    Request,
+}
+
+impl What {
+    /// For programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::MissedCall => "missed-call",
+            Self::Message => "message",
+            Self::Request => "request",
+        }
+    }
+}
+
+impl Alert {
+    /// For people.
+    pub fn words(&self) -> String {
+        let who = &self.who;
+        match (self.what, &self.preview) {
+            (What::Call, _) => format!("{who} is calling you"),
+            (What::MissedCall, _) => format!("missed call of {who}"),
+            (What::Message, Some(text)) => format!("{who}: {text}"),
+            (What::Message, None) => format!("{who} wrote to you"),
+            (What::Request, _) => format!("{who} asks to be your contact"),
+        }
     }
 }

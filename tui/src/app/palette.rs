@@ -103,6 +103,7 @@ fn sensible(model: &Model, act: Act) -> bool {
     let chosen = model.contacts.selected();
     match act {
         Act::Settings | Act::Devices => true,
+        Act::DoNotDisturb => true,
         Act::Help | Act::Mute | Act::Redraw | Act::Suspend | Act::Quit | Act::OtherPane | Act::Add => true,
         Act::HangUp | Act::CallView => model.call.is_some() && model.incoming().is_none(),
         Act::Call => model.call.is_none() && chosen.is_some_and(callable),

@@ -12,6 +12,7 @@ use proto::{Now, Safe, Time, Wall};
 use super::emulator::Emulator;
 use super::keymap::Keymap;
 use super::model::{Glyphs, Look, Theme};
+use super::notify::Notify;
 use super::preferences::Preferences;
 use super::transmit::{TalkKey, Transmit};
 use super::{Effect, Model, Msg, Settings, update};
@@ -45,6 +46,7 @@ impl Story {
             remote: false,
             transmit: Transmit::Open,
             talk_key: TalkKey::Auto,
+            notify: Notify::default(),
             emulator: Emulator { strings: true, links: true, ..Emulator::default() },
             meter_hz: None,
         };

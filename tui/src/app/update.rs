@@ -14,6 +14,7 @@ use super::msg::{Effect, Msg};
 use super::popup::Notice;
 use crate::limits::COPY_BYTES_MAX;
 
+mod alert;
 mod asked;
 mod calling;
 mod calls;
@@ -79,8 +80,9 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::NotKept(why) => notice(model, why.as_str()),
         Msg::Tick => {}
     }
+    let rings = alert::may_ring(model);
     if let Some(call) = &mut model.call {
-        calls::ring(call, now.mono, &mut effects);
+        calls::ring(call, now.mono, rings, &mut effects);
     }
     ptt::microphone(model, &mut effects);
     settings::listen(model, &mut effects);

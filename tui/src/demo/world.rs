@@ -154,6 +154,7 @@ impl World {
             | Effect::Listen(_)
             | Effect::Keep(..)
             | Effect::Volume { .. }
+            | Effect::Alert(_)
             | Effect::Bell
             | Effect::Copy(_)
             | Effect::Reply(..)

@@ -177,6 +177,7 @@ mod tests {
                 Err("the configuration file says it")
             }
             Act::EchoTest => Err("tincan echo does it"),
+            Act::DoNotDisturb => Err("a line rings once, at a terminal only"),
             Act::Interrupt | Act::Quit => Ok("quit"),
             Act::Open => Ok("to"),
             Act::Call | Act::Mark | Act::Unmark => Ok("call"),

@@ -13,6 +13,7 @@ use crate::app::chat::{From as Author, Line, Sent};
 use crate::app::emulator::Emulator;
 use crate::app::keymap::Keymap;
 use crate::app::model::{Look, over_ssh};
+use crate::app::notify::Notify;
 use crate::app::preferences::Preferences;
 use crate::app::transmit::{TalkKey, Transmit};
 use crate::app::{Msg, Settings};
@@ -40,6 +41,7 @@ impl Session {
             emulator: Emulator::detect(variable),
             transmit: Transmit::Open,
             talk_key: TalkKey::Auto,
+            notify: Notify::default(),
             meter_hz: None,
         }
     }

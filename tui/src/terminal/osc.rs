@@ -6,7 +6,11 @@
 use data_encoding::BASE64;
 use proto::Safe;
 
-use crate::app::emulator::Between;
+use crate::app::emulator::{Between, Osc};
+use crate::app::notify::Alert;
+
+/// Characters of a notification.
+const ALERT_CHARS_MAX: usize = 200;
 
 /// GNU screen drops a string that is longer than its buffer (256 bytes in old versions), so it gets several.
 const SCREEN_PIECE: usize = 240;
@@ -26,6 +30,18 @@ pub(super) fn copy(text: &Safe, between: Between) -> Vec<u8> {
         Between::Nothing | Between::Screen => wrap(&string, between),
         Between::Tmux => [string.clone(), wrap(&string, between)].concat(),
     }
+}
+
+/// The bytes that show a notification. All are ended by BEL: ESC would end the wrapping of screen.
+pub(super) fn alert(alert: &Alert, osc: Osc, between: Between) -> Vec<u8> {
+    let words: String = harmless(&alert.words().replace('\n', " ")).chars().take(ALERT_CHARS_MAX).collect();
+    let string = match osc {
+        // With the name in front no text can be one of the commands that others have given this number.
+        Osc::Nine => format!("\x1b]9;tincan: {words}\x07"),
+        Osc::NinetyNine => format!("\x1b]99;i=tincan:d=0;tincan\x07\x1b]99;i=tincan:d=1:p=body;{words}\x07"),
+        Osc::SevenSevenSeven => format!("\x1b]777;notify;tincan;{}\x07", words.replace(';', ",")),
+    };
+    wrap(string.as_bytes(), between)
 }
 
 /// Wraps a string so that the terminal outside gets it.
@@ -57,6 +73,7 @@ fn harmless(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::notify::What;
     use proptest::prelude::*;
 
     #[test]
@@ -84,7 +101,32 @@ mod tests {
         assert_eq!(handed_on.as_bytes(), copy(&text, Between::Nothing));
     }
 
+    fn said(text: &str) -> Alert {
+        Alert { what: What::Message, who: Safe::line("bob"), preview: Some(Safe::text(text, 4096)) }
+    }
+
+    #[test]
+    fn a_notification_is_what_each_terminal_understands() {
+        let shown = |osc| alert(&said("4;1;\nhi"), osc, Between::Nothing);
+        assert_eq!(shown(Osc::Nine), b"\x1b]9;tincan: bob: 4;1; hi\x07");
+        assert_eq!(shown(Osc::SevenSevenSeven), b"\x1b]777;notify;tincan;bob: 4,1, hi\x07");
+        let kitty = b"\x1b]99;i=tincan:d=0;tincan\x07\x1b]99;i=tincan:d=1:p=body;bob: 4;1; hi\x07";
+        assert_eq!(shown(Osc::NinetyNine), kitty);
+        let wrapped = alert(&said("hi"), Osc::Nine, Between::Tmux);
+        assert_eq!(wrapped, b"\x1bPtmux;\x1b\x1b]9;tincan: bob: hi\x07\x1b\\");
+        assert!(alert(&said(&"x".repeat(3000)), Osc::Nine, Between::Nothing).len() < 230);
+    }
+
     proptest! {
+        #[test]
+        fn no_notification_ends_itself(text in any::<String>()) {
+            for (osc, strings) in [(Osc::Nine, 1), (Osc::NinetyNine, 2), (Osc::SevenSevenSeven, 1)] {
+                let out = alert(&said(&text), osc, Between::Nothing);
+                prop_assert_eq!(out.iter().filter(|byte| **byte == 0x07).count(), strings);
+                prop_assert_eq!(out.iter().filter(|byte| **byte == 0x1b).count(), strings);
+            }
+        }
+
         #[test]
         fn no_text_ends_its_string(text in any::<String>()) {
             for between in [Between::Nothing, Between::Screen, Between::Tmux] {

@@ -19,7 +19,9 @@ pub(super) fn title(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let mut free = text::right(buf, area, 1, &time, theme.plain());
     let (narrow, warned) = (area.width < super::TWO_PANES_WIDTH, model.settings.plain_server.is_some());
     // The least important first to go: on a narrow screen the sound is left out, and a warning takes the next place.
-    let pieces = [unread(model).filter(|_| !narrow || !warned), sound(model).filter(|_| !narrow)];
+    let dnd = if narrow { "dnd" } else { "do not disturb" };
+    let dnd = model.dnd.then(|| dnd.to_owned());
+    let pieces = [unread(model).filter(|_| !narrow || !warned), dnd, sound(model).filter(|_| !narrow)];
     for piece in pieces.into_iter().flatten() {
         free = text::right(buf, area, area.width - free + 2, &piece, theme.plain());
     }

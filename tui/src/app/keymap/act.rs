@@ -83,6 +83,8 @@ pub enum Act {
         /// With the microphone off.
         muted: bool,
     },
+    /// Let nothing ring, or let it again.
+    DoNotDisturb,
     /// Push to talk.
     Talk,
     /// Decline it.
@@ -142,6 +144,7 @@ impl Act {
             Self::HangUp => "hang-up",
             Self::CallView => "call-view",
             Self::Talk => "talk",
+            Self::DoNotDisturb => "do-not-disturb",
             Self::Redraw => "redraw",
             Self::Suspend => "suspend",
             Self::Interrupt => "interrupt",

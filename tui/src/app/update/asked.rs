@@ -64,7 +64,7 @@ pub(super) fn status(model: &Model) -> Status {
         ptt: model.sound.talk.is_on(),
         live: live && !model.is_silent(),
         unread: Some(model.unread()),
-        dnd: false,
+        dnd: model.dnd,
     }
 }
 

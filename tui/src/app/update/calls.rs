@@ -12,7 +12,9 @@ use proto::wire::record::Standing;
 use super::super::call::{self, BELL_EVERY, Being, Call, Incoming, Phase, Whom};
 use super::super::model::{Focus, Model};
 use super::super::msg::Effect;
+use super::super::notify::What;
 use super::super::popup::{Consent, Popup, Wanted};
+use super::alert::alert;
 use super::{notice, ptt};
 
 /// Names in a sentence over the footer or a line of a chat; of more, only how many.
@@ -48,12 +50,12 @@ pub(super) fn show_incoming(model: &mut Model, asked: bool) {
     }
 }
 
-/// Rings the bell when it is time.
-pub(super) fn ring(call: &mut Call, now: Time, effects: &mut Vec<Effect>) {
+/// Rings the bell when it is time, if it `rings` at all.
+pub(super) fn ring(call: &mut Call, now: Time, rings: bool, effects: &mut Vec<Effect>) {
     let Phase::Incoming(incoming) = &mut call.phase else { return };
     if !incoming.silent && now >= incoming.bell_at {
         incoming.bell_at = now + BELL_EVERY;
-        effects.push(Effect::Bell);
+        effects.extend(rings.then_some(Effect::Bell));
     }
 }
 
@@ -176,6 +178,10 @@ pub(super) fn ended(model: &mut Model, with: Vec<Name>, reason: EndReason, effec
         let names: Vec<&Name> = with.iter().collect();
         let text = said(model, &names, reason, None);
         return notice(model, text);
+    }
+    let caller = model.call.as_ref().and_then(Call::first).map(|caller| caller.name.clone());
+    if let Some(caller) = caller.filter(|_| reason == EndReason::Missed) {
+        alert(model, What::MissedCall, &caller, None, effects);
     }
     let text = end_of_call(model, reason);
     model.call = None;

@@ -10,7 +10,9 @@ use super::super::chat::{From, Line};
 use super::super::echoes;
 use super::super::model::{Focus, Link, Model, Stage, Welcome};
 use super::super::msg::Effect;
+use super::super::notify::What;
 use super::super::popup::Popup;
+use super::alert::alert;
 use super::{calls, notice, people, settings, tools};
 
 pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effect>) {
@@ -45,7 +47,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::Gone(name) => model.contacts.remove(&name),
         Event::Request(name) => {
             notice(model, format!("{} asks to be your contact: A accepts, D rejects.", model.shown(&name)));
-            effects.push(Effect::Bell);
+            alert(model, What::Request, &name, None, effects);
         }
         Event::Requested(name) => notice(model, format!("{} has your request.", model.shown(&name))),
         Event::Accepted(name) => {
@@ -69,7 +71,8 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
             said(model, from, line, effects);
         }
         Event::Incoming { from, others, guests, plain } => {
-            calls::incoming(model, from, others, &guests, plain)
+            calls::incoming(model, from.clone(), others, &guests, plain);
+            alert(model, What::Call, &from, None, effects);
         }
         Event::Calling { to, plain } => calls::calling(model, to, plain),
         Event::Ringing(name) => calls::ringing(model, &name),
@@ -223,10 +226,10 @@ pub(super) fn note(model: &mut Model, name: &Name, text: String) {
 }
 
 fn said(model: &mut Model, from: Name, line: Line, effects: &mut Vec<Effect>) {
+    alert(model, What::Message, &from, Some(&line.text), effects);
     let chat = model.chats.entry(from).or_default();
     if !line.id.is_some_and(|id| chat.has(id)) {
         chat.push(line);
     }
     chat.unread += 1;
-    effects.push(Effect::Bell);
 }

@@ -18,7 +18,7 @@ use super::super::popup::{Add, Popup};
 use super::super::settings::Page;
 use super::super::talk::Tier;
 use super::calls::show_incoming;
-use super::{calling, copy, notice, palette, people, ptt, removal, settings, tools};
+use super::{alert, calling, copy, notice, palette, people, ptt, removal, settings, tools};
 use crate::keys::{Input, Key, Kind};
 use crate::limits::ADD_BYTES_MAX;
 
@@ -55,6 +55,9 @@ fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         return;
     }
     model.dirty = true;
+    model.pressed = Some(model.now.mono);
+    // Some terminals do not tell when they get the keyboard back.
+    model.focused = model.focused.map(|_| true);
     if row.is_some_and(|row| row.place == Place::List) {
         model.contacts.touch(model.now.mono);
     }
@@ -107,6 +110,7 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
             effects.push(Effect::Suspend);
         }
         Act::Talk => ptt::toggled(model),
+        Act::DoNotDisturb => alert::toggle_dnd(model),
         Act::Interrupt => quit(model, true, effects),
         Act::Quit => quit(model, model.call.is_some(), effects),
         Act::Edit(edit) => {

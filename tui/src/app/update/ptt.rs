@@ -64,6 +64,7 @@ fn obstacle(model: &Model) -> Option<(&'static str, &'static str)> {
 
 /// The terminal gained or lost the keyboard.
 pub(super) fn keyboard(model: &mut Model, here: bool) {
+    model.focused = Some(here);
     if !here {
         model.sound.talk.lost_keyboard();
     }

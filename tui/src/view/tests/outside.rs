@@ -17,17 +17,22 @@ pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
     let mut held = ptt("^g", "");
     held.model.sound.talk.learn(Tier::Release);
     let mut pages = vec![("ptt_silent", ptt("^g", "")), ("ptt_bar", ptt("Esc", "")), ("ptt_held", held)];
+    let mut undisturbed = Story::morning(look);
+    undisturbed.keys("Z");
+    undisturbed.wait(core::time::Duration::from_secs(9));
+    pages.push(("undisturbed", undisturbed));
     pages.push(("ptt_live", ptt("^g", "Space")));
     pages
 }
 
 /// In words, wherever the keys are, and without colour.
 #[test]
-fn whether_one_is_heard_is_said_wherever_the_call_is() {
+fn what_must_not_be_forgotten_is_said() {
     for (page, words) in [
         ("ptt_silent", ["mic: silent", "silent: Space opens and shuts", "Space: talk"]),
         ("ptt_held", ["mic: silent", "silent: hold Space to talk", "hold Space"]),
         ("ptt_bar", ["mic: silent", "F5: talk", "bob 03:12 silent"]),
+        ("undisturbed", ["do not disturb", "2 unread", "14:32"]),
         ("ptt_live", ["mic: LIVE", "LIVE: Space shuts", "Space talk"]),
     ] {
         let (_, story) = pages(ASCII).into_iter().find(|(name, _)| *name == page).unwrap();

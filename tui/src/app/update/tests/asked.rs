@@ -16,7 +16,7 @@ impl Story {
         }
     }
 
-    fn status(&mut self) -> Status {
+    pub(super) fn status(&mut self) -> Status {
         match self.wants(Request::Status) {
             (Reply::Status(status), effects) if effects.is_empty() => *status,
             other => panic!("no status: {other:?}"),
