@@ -141,6 +141,16 @@ impl Call {
             && session.parties.iter().any(speaks)
     }
 
+    /// The device of this account that is in the sealed call with us and that we hear.
+    pub(crate) fn end_of(&self, account: &Fingerprint) -> Option<(CallId, DeviceId)> {
+        let Phase::Up(session) = &self.phase else { return None };
+        let party = session.parties.iter().find(|party| party.account() == Some(*account))?;
+        match &party.stage {
+            Stage::In(Seat { device: Some(device), .. }) => Some((session.call(), *device)),
+            Stage::In(_) | Stage::Invited { .. } | Stage::Meeting(_) | Stage::Out => None,
+        }
+    }
+
     // --- what the user wants ---
 
     fn place(&mut self, to: Vec<Callee>, now: Time) {

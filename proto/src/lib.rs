@@ -24,6 +24,7 @@
 
 pub mod call;
 pub mod client;
+pub(crate) mod compare;
 pub mod contact;
 pub mod crypto;
 pub mod drop;

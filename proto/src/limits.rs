@@ -305,6 +305,13 @@ pub const DATAGRAMS_PER_STRANGER: Bucket = Bucket { burst: 16, per_second: 8 };
 /// Unbound sources the relay remembers, in a fixed table; the oldest goes first.
 pub const STRANGER_SOURCES_MAX: usize = 4_096;
 
+/// How long a comparison of words waits for the other end.
+pub const COMPARE_TIME_MAX: Duration = Duration::from_secs(20);
+/// Comparisons with one end in one call, whoever begins them: whoever stands between has as many tries at 32 bits.
+pub const COMPARE_TRIES_MAX: u32 = 5;
+/// Principals one blocks.
+pub const BANNED_MAX: usize = 1_000;
+
 /// A token bucket: how many at once, and how many come back each second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {

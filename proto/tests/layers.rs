@@ -44,7 +44,7 @@ const CRATES: &[Crate] = &[
             &["wire"],
             &["crypto", "tls"],
             &["media"],
-            &["login", "link", "contact", "call", "outbox", "inbox"],
+            &["login", "link", "contact", "call", "compare", "outbox", "inbox"],
             &["relay"],
             &["client", "hub"],
             &["plain"],

@@ -1,6 +1,6 @@
 //! What a user may ask of the client machine.
 
-use crate::id::Name;
+use crate::id::{Name, Principal};
 
 /// One wish. None returns a value: what came of it is told by events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,24 @@ pub enum Command {
     /// From now on whoever the server calls a contact is one, unasked: for the friend of a house, which knows
     /// everybody and cannot be lied to by its own server. Not remembered.
     WelcomeAll,
+    /// Compare words with somebody in the call, who must be a contact with a key; answered with
+    /// [`super::Event::Compared`].
+    Compare(Name),
+    /// A human compared the safety number or the words with this contact.
+    Verify {
+        /// With whom.
+        name: Name,
+        /// They match. Else nothing goes out to them any more, and nothing comes in.
+        matches: bool,
+    },
+    /// A human says that the new key behind a contact's name is theirs.
+    AcceptIdentity(Name),
+    /// Block whoever goes by this name: by who they are, silently and for good.
+    Ban(Name),
+    /// Let somebody in again.
+    Unban(Principal),
+    /// Tell who is blocked, as one [`super::Event::Banned`].
+    Bans,
     /// Connect now instead of waiting for the next try.
     Reconnect,
 }

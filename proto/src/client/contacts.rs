@@ -16,11 +16,16 @@ use crate::client::state::{Kind, Save};
 use crate::drop::Drop;
 use crate::id::{Fingerprint, Name, Principal};
 use crate::invite::token_hash;
-use crate::limits::{CONTACTS_MAX, REQUESTS_PENDING_MAX, REQUESTS_WAITING_MAX, TOKENS_PER_ACCOUNT_MAX};
+use crate::limits::{
+    BANNED_MAX, CONTACTS_MAX, REQUESTS_PENDING_MAX, REQUESTS_WAITING_MAX, TOKENS_PER_ACCOUNT_MAX,
+};
 use crate::time::Wall;
 use crate::wire::record::{Contact, Presence, Standing};
 
+mod trust;
 mod yes;
+
+use trust::{Ban, Trust};
 
 /// What the list wants done.
 #[derive(Debug)]
@@ -33,6 +38,8 @@ pub(crate) enum Effect {
     Reachable(Fingerprint, bool),
     /// It is no contact any more: forget what was kept for it.
     Part(Fingerprint),
+    /// Say to the server that this is no contact.
+    Unfriend(Name),
     Drop(Drop),
 }
 
@@ -50,8 +57,12 @@ struct Friend {
     /// We asked, accepted, or an invite of ours or for us stands behind it.
     #[n(3)]
     wanted: bool,
+    /// The name means another principal: nothing goes out until a human decided.
     #[n(4)]
     blocked: bool,
+    /// Which one; `standing` is about that one then.
+    #[n(5)]
+    replaced_by: Option<Principal>,
     #[cbor(skip)]
     here: Here,
 }
@@ -75,27 +86,8 @@ impl Friend {
         }
     }
 
-    fn info(&self) -> ContactInfo {
-        ContactInfo {
-            name: self.name.clone(),
-            principal: self.principal.clone(),
-            standing: self.standing(),
-            presence: self.here.presence.unwrap_or(Presence::Offline),
-            blocked: self.blocked,
-        }
-    }
-
-    /// May be called, and call us.
-    fn callable(&self) -> bool {
-        !self.blocked && self.standing() == Standing::Mutual
-    }
-
-    /// The account that may be written to as well: guests have no program for texts.
-    fn usable(&self) -> Option<Fingerprint> {
-        match &self.principal {
-            Principal::Key(fp) if self.callable() => Some(*fp),
-            Principal::Key(_) | Principal::Guest(_) => None,
-        }
+    fn info_presence(&self) -> Presence {
+        self.here.presence.unwrap_or(Presence::Offline)
     }
 }
 
@@ -121,10 +113,47 @@ pub(crate) struct Contacts {
     dismissed: Option<Name>,
     /// Whom we asked since the start, the oldest first: what the server says we asked proves nothing.
     asked: VecDeque<String>,
+    /// What people said about keys after they compared, whether these are contacts or not.
+    trust: BTreeMap<Fingerprint, Trust>,
+    /// Whom we do not want to hear of.
+    bans: BTreeMap<Principal, Ban>,
+    /// Whose the names were that vanished without our doing.
+    former: BTreeMap<String, Fingerprint>,
     out: VecDeque<Effect>,
 }
 
 impl Contacts {
+    fn info(&self, friend: &Friend) -> ContactInfo {
+        let differs = self.differs(friend);
+        // What is about somebody else is not shown as if it were theirs: a blocked friend stays where they were.
+        let standing = if friend.blocked { Standing::Mutual } else { friend.standing() };
+        ContactInfo {
+            verified: self.verified(friend),
+            differs,
+            replaced_by: friend.replaced_by.clone(),
+            blocked: friend.blocked || differs,
+            ..ContactInfo::new(
+                friend.name.clone(),
+                friend.principal.clone(),
+                standing,
+                friend.info_presence(),
+            )
+        }
+    }
+
+    /// May be called, and call us.
+    fn is_callable(&self, friend: &Friend) -> bool {
+        !friend.blocked && !self.differs(friend) && friend.standing() == Standing::Mutual
+    }
+
+    /// The account that may be written to as well: guests have no program for texts.
+    fn usable(&self, friend: &Friend) -> Option<Fingerprint> {
+        match &friend.principal {
+            Principal::Key(fp) if self.is_callable(friend) => Some(*fp),
+            Principal::Key(_) | Principal::Guest(_) => None,
+        }
+    }
+
     /// Takes back a row of [`Kind::Contact`], [`Kind::Token`] or [`Kind::PlainYes`]; rows that cannot be read are
     /// forgotten.
     pub(crate) fn restore(&mut self, kind: Kind, key: &[u8], value: &[u8]) {
@@ -136,6 +165,9 @@ impl Contacts {
             let (Ok(hash), Ok(end)) = (key.try_into(), value.try_into()) else { return };
             self.tokens.insert(hash, Wall(u64::from_be_bytes(end)));
             return;
+        }
+        if kind != Kind::Contact {
+            return self.restore_trust(kind, key, value);
         }
         let Ok(friend) = minicbor::decode::<Friend>(value) else { return };
         if let Principal::Key(fp) = &friend.principal {
@@ -152,12 +184,13 @@ impl Contacts {
 
     /// The account behind a contact that may be written to and called.
     pub(crate) fn reachable_as(&self, name: &Name) -> Option<Fingerprint> {
-        self.friends.get(&name.folded()).and_then(Friend::usable)
+        self.friends.get(&name.folded()).and_then(|friend| self.usable(friend))
     }
 
     /// Who stands behind a contact that may be called.
     pub(crate) fn callable(&self, name: &Name) -> Option<Principal> {
-        self.friends.get(&name.folded()).filter(|f| f.callable()).map(|f| f.principal.clone())
+        let friend = self.friends.get(&name.folded()).filter(|friend| self.is_callable(friend));
+        friend.map(|friend| friend.principal.clone())
     }
 
     /// Whether a principal may go by this name: nobody takes a contact's, and no contact another.
@@ -178,11 +211,11 @@ impl Contacts {
     /// The name of an account that may write to us and call us.
     pub(crate) fn name_of(&self, account: &Fingerprint) -> Option<&Name> {
         let friend = self.friends.get(self.names.get(account)?)?;
-        friend.usable().map(|_| &friend.name)
+        self.usable(friend).map(|_| &friend.name)
     }
 
     pub(crate) fn is_blocked(&self, name: &Name) -> bool {
-        self.friends.get(&name.folded()).is_some_and(|f| f.blocked)
+        self.friends.get(&name.folded()).is_some_and(|f| f.blocked || self.differs(f))
     }
 
     /// Whether they wait for our answer.
@@ -192,7 +225,7 @@ impl Contacts {
 
     /// The whole list.
     pub(crate) fn list(&self) -> Vec<ContactInfo> {
-        self.friends.values().map(Friend::info).collect()
+        self.friends.values().map(|friend| self.info(friend)).collect()
     }
 
     // --- what the user wants ---
@@ -232,9 +265,13 @@ impl Contacts {
         made
     }
 
-    /// Forgets a blocked contact at once: the server means somebody else by the name.
-    pub(crate) fn forget_blocked(&mut self, name: &Name) {
-        if self.is_blocked(name) {
+    /// The user wants this contact no more. A blocked one is forgotten at once: the server means somebody else by the
+    /// name. Whoever takes the name of one that was removed is somebody new.
+    pub(crate) fn unwant(&mut self, name: &Name) {
+        self.forget_former(name);
+        let Some(friend) = self.friends.get_mut(&name.folded()) else { return };
+        friend.wanted = false;
+        if core::mem::take(&mut friend.blocked) {
             self.forget(name);
         }
     }
@@ -303,7 +340,7 @@ impl Contacts {
             |f: &Friend| f.here.listed || (f.standing == Standing::Mutual && mutual.contains(&f.name));
         let lost: Vec<_> = self.friends.values().filter(|f| !known(f)).map(|f| f.name.clone()).collect();
         for name in lost {
-            self.forget(&name);
+            self.vanish(&name);
         }
         let list = self.list();
         self.out.push_back(Effect::Tell(Event::Contacts(list)));
@@ -334,13 +371,22 @@ impl Contacts {
 
     /// 352.
     pub(crate) fn told(&mut self, told: &Contact) {
+        if self.told_of_banned(told) {
+            return;
+        }
         if let Err(why) = self.check(told) {
             return self.out.push_back(Effect::Drop(why));
         }
         match self.friends.get(&told.name.folded()) {
             None if told.standing == Standing::None => {}
             None => self.meet_first(told),
-            Some(friend) if friend.principal != told.principal => self.block(&told.name),
+            Some(friend) if friend.principal != told.principal => self.block(told),
+            // The old one is back, or the server wavers: that is for the human, too.
+            Some(friend) if friend.blocked => {
+                if let Some(friend) = self.friends.get_mut(&told.name.folded()) {
+                    friend.here.listed = true;
+                }
+            }
             Some(_) if told.standing == Standing::None => self.leave(&told.name),
             Some(_) => self.change(told),
         }
@@ -366,18 +412,25 @@ impl Contacts {
 
     /// The first sight of this name: the principal is pinned.
     fn meet_first(&mut self, told: &Contact) {
+        let former = self.former(told);
         let friend = Friend {
             name: told.name.clone(),
-            principal: told.principal.clone(),
+            principal: former.clone().unwrap_or_else(|| told.principal.clone()),
             standing: Standing::None,
             wanted: false,
             blocked: false,
+            replaced_by: None,
             here: Here::default(),
         };
         if let Principal::Key(fp) = &friend.principal {
             self.names.insert(*fp, friend.name.folded());
         }
         self.friends.insert(friend.name.folded(), friend);
+        if former.is_some() {
+            // It vanished as a friend's, and comes back as somebody else's.
+            return self.block(told);
+        }
+        self.forget_former(&told.name);
         self.change(told);
     }
 
@@ -411,7 +464,7 @@ impl Contacts {
         if (before.standing, before.wanted) != (after.standing, after.wanted) {
             self.save(&after);
         }
-        if before.info() != after.info() {
+        if self.info(&before) != self.info(&after) {
             self.tell(&told.name);
         }
         self.announce(before.standing(), &after);
@@ -437,34 +490,24 @@ impl Contacts {
 
     fn meet(&mut self, name: &Name, head: Option<[u8; 32]>) {
         let Some(friend) = self.friends.get(&name.folded()) else { return };
-        let Some(fp) = friend.usable() else { return };
+        let Some(fp) = self.usable(friend) else { return };
         let here = matches!(friend.here.presence, Some(Presence::Online | Presence::InCall));
         // Zeros are the head of no list, so that what the server has not said is asked for.
         self.out.push_back(Effect::Meet(fp, head.unwrap_or_default()));
         self.out.push_back(Effect::Reachable(fp, here));
     }
 
-    fn block(&mut self, name: &Name) {
-        let Some(friend) = self.friends.get_mut(&name.folded()) else { return };
-        friend.here.listed = true;
-        if friend.blocked {
-            return;
-        }
-        friend.blocked = true;
-        friend.here.presence = None;
-        let friend = friend.clone();
-        self.save(&friend);
-        self.forbid_plain(name);
-        self.tell(name);
-        if let Principal::Key(fp) = friend.principal {
-            self.out.push_back(Effect::Part(fp));
-        }
-        self.out.push_back(Effect::Tell(Event::IdentityChanged(name.clone())));
-    }
-
     fn leave(&mut self, name: &Name) {
         let asked = self.friends.get(&name.folded()).is_some_and(|f| f.standing == Standing::Asked);
         self.dismissed = asked.then(|| name.clone());
+        self.vanish(name);
+    }
+
+    /// The server knows the name as a contact no more: whose it was is remembered, unless we wanted that.
+    fn vanish(&mut self, name: &Name) {
+        if let Some(friend) = self.friends.get(&name.folded()).cloned() {
+            self.note_former(&friend);
+        }
         self.forget(name);
     }
 
@@ -488,7 +531,7 @@ impl Contacts {
 
     fn tell(&mut self, name: &Name) {
         if let Some(friend) = self.friends.get(&name.folded()) {
-            self.out.push_back(Effect::Tell(Event::Contact(friend.info())));
+            self.out.push_back(Effect::Tell(Event::Contact(self.info(friend))));
         }
     }
 
@@ -498,6 +541,9 @@ impl Contacts {
             || self.plain_yes.len() > CONTACTS_MAX
             || self.tokens.len() > TOKENS_PER_ACCOUNT_MAX
             || self.asked.len() > REQUESTS_PENDING_MAX
+            || self.trust.len() > CONTACTS_MAX
+            || self.former.len() > CONTACTS_MAX
+            || self.bans.len() > BANNED_MAX
         {
             return Err("a contact table is beyond its limit".into());
         }

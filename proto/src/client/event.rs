@@ -1,6 +1,7 @@
 //! What the screen, the headless program and the echo friend are told. All text from others is [`Safe`].
 
 pub use crate::call::EndReason;
+pub use crate::compare::Compared;
 use crate::id::{Fingerprint, MsgId, Name, Principal, Ssrc};
 pub use crate::link::LinkState;
 pub use crate::outbox::MessageState;
@@ -134,8 +135,38 @@ pub enum Event {
         /// For people.
         text: Safe,
     },
-    /// The principal behind a contact's name is not the pinned one. The contact is blocked until removed.
+    /// The principal behind a contact's name is not the pinned one; [`ContactInfo::replaced_by`] names it. Nothing is
+    /// sent until the contact is removed, or [`super::Command::AcceptIdentity`] says that the new one is theirs.
     IdentityChanged(Name),
+    /// A human said that the new principal is theirs. It is not verified.
+    IdentityAccepted {
+        /// The name.
+        name: Name,
+        /// Whom it meant.
+        old: Principal,
+        /// Whom it means.
+        new: Principal,
+    },
+    /// What came of comparing words with somebody in the call. Also when they began it.
+    Compared {
+        /// With whom.
+        who: Name,
+        /// What.
+        compared: Compared,
+    },
+    /// Everybody who is blocked, whenever that changes, and asked for by [`super::Command::Bans`].
+    Banned(Vec<Banned>),
+}
+
+/// Somebody of whom nothing is to be heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Banned {
+    /// Who.
+    pub principal: Principal,
+    /// What they were called when they were blocked.
+    pub name: Name,
+    /// Since when.
+    pub since: Wall,
 }
 
 /// A contact as others see it.
@@ -149,6 +180,29 @@ pub struct ContactInfo {
     pub standing: Standing,
     /// Whether they are there.
     pub presence: Presence,
-    /// The name now means somebody else: nothing is sent until the contact is removed.
+    /// The name now means somebody else, or a comparison found another key: nothing is sent, and nothing heard, until a
+    /// human decided.
     pub blocked: bool,
+    /// Whom the name means now, if not `principal`. Trusted by nobody.
+    pub replaced_by: Option<Principal>,
+    /// People compared, and it did not match.
+    pub differs: bool,
+    /// When people compared and it matched, of this very key.
+    pub verified: Option<Wall>,
+}
+
+impl ContactInfo {
+    /// Somebody about whom nothing more is known.
+    pub fn new(name: Name, principal: Principal, standing: Standing, presence: Presence) -> Self {
+        Self {
+            name,
+            principal,
+            standing,
+            presence,
+            blocked: false,
+            replaced_by: None,
+            differs: false,
+            verified: None,
+        }
+    }
 }

@@ -15,6 +15,9 @@ use crate::call::Call;
 use crate::client::contacts::Contacts;
 use crate::client::peers::Peers;
 use crate::client::sealed::{Held, Kept, Unsealed};
+use crate::compare;
+use crate::compare::Compare;
+use crate::crypto::envelope::End;
 use crate::crypto::ratchet::{Ratchet, device_id};
 use crate::drop::Drop;
 use crate::id::{DeviceId, Fingerprint, Name};
@@ -28,6 +31,7 @@ use crate::time::{Now, Time, earliest};
 use crate::wire::Splitter;
 
 pub mod command;
+mod comparing;
 mod contacts;
 pub mod event;
 mod peers;
@@ -39,7 +43,7 @@ mod tests;
 mod wishes;
 
 pub use command::Command;
-pub use event::{ContactInfo, EndReason, Event, LinkState, MessageState};
+pub use event::{Banned, Compared, ContactInfo, EndReason, Event, LinkState, MessageState};
 pub use state::{Kind, Row, Save, ratchet_states};
 
 /// What goes in.
@@ -166,6 +170,7 @@ pub struct Client {
     outbox: Outbox,
     inbox: Inbox,
     call: Call,
+    compare: Compare,
     connection: Connection,
     /// Came before their sender's device list.
     held: VecDeque<Held>,
@@ -213,16 +218,19 @@ impl Client {
             match kind {
                 Kind::Profile => profile = minicbor::decode(&value).unwrap_or_default(),
                 Kind::Account | Kind::Session => {}
-                Kind::Contact | Kind::Token | Kind::PlainYes => contacts.restore(kind, &key, &value),
+                Kind::Contact | Kind::Token | Kind::PlainYes | Kind::Trust | Kind::Ban | Kind::Former => {
+                    contacts.restore(kind, &key, &value)
+                }
                 Kind::Devices => peers.restore(&key, &value),
                 Kind::Outbox => outbox.restore(&key, &value, now.mono),
                 Kind::Seen => inbox.restore(&key, &value),
             }
         }
         let Settings { expect, trust_first, token, account, software } = settings;
+        let own = End { account, device: device_id(&ratchet.keys()) };
         let mut client = Self {
             account,
-            device: device_id(&ratchet.keys()),
+            device: own.device,
             ratchet,
             link: Link::new(rng.child("link")),
             login: Login::new(profile, expect, trust_first, token, account, software),
@@ -231,6 +239,7 @@ impl Client {
             outbox,
             inbox,
             call: Call::new(account),
+            compare: Compare::new(own),
             connection: Connection::new(None),
             held: VecDeque::new(),
             unsealed: Vec::new(),
@@ -285,6 +294,7 @@ impl Client {
             self.peers.deadline(),
             self.outbox.deadline().filter(|_| self.login.is_in()),
             self.call.deadline(),
+            self.compare.deadline(),
             self.unsealed.iter().map(|u| u.until).min(),
         ];
         machines.into_iter().fold(None, earliest)
@@ -298,6 +308,7 @@ impl Client {
         self.contacts.check_invariants()?;
         self.outbox.check_invariants()?;
         self.call.check_invariants()?;
+        self.compare.check_invariants()?;
         let tables = [
             ("held mail", self.held.len(), HELD_MAIL_MAX),
             ("devices without a session", self.unsealed.len(), MEMBERS_MAX),
@@ -322,6 +333,7 @@ impl Client {
         self.peers.timeout(now.mono);
         self.outbox.handle(outbox::Act::Timeout, now.mono);
         self.call.handle(crate::call::Act::Timeout, now.mono);
+        self.compare.handle(compare::Act::Timeout, now.mono);
         self.give_up_unsealed(now);
     }
 }

@@ -193,6 +193,8 @@ impl Client {
                 self.outbox_effect(effect, now);
             } else if let Some(effect) = self.call.poll() {
                 self.call_effect(effect, now);
+            } else if let Some(effect) = self.compare.poll() {
+                self.compare_effect(effect, now);
             } else {
                 break;
             }
@@ -317,6 +319,7 @@ impl Client {
                 }
                 self.forget_held(Some(&account));
             }
+            contacts::Effect::Unfriend(name) => self.send(Request::Remove(name), Asked::Quiet),
             contacts::Effect::Drop(why) => self.drop(why),
         }
     }
@@ -367,6 +370,7 @@ impl Client {
             call::Effect::Resend(device) => self.resend_kept(device, now.mono),
             call::Effect::Settled(device) => self.forget_kept(device),
             call::Effect::Over(accounts) => {
+                self.compare.handle(crate::compare::Act::Over, now.mono);
                 self.plain_once.clear();
                 self.forget_strangers(accounts);
             }

@@ -227,7 +227,9 @@ impl Client {
             | Body::Accept { .. }
             | Body::Key { .. }
             | Body::Taken(_)
-            | Body::HangUp(_) => self.drop(Drop::Malformed),
+            | Body::HangUp(_)
+            | Body::Promise { .. }
+            | Body::Nonce { .. } => self.drop(Drop::Malformed),
         }
     }
 
@@ -272,6 +274,9 @@ impl Client {
         let stale = u128::from(mail.held_ms) >= RING_TIME_MAX.as_millis();
         if stale && matches!(envelope.body, Body::Offer(_)) {
             return self.drop(Drop::Expired);
+        }
+        if self.compares(mail.call, end, &envelope.body, now) {
+            return;
         }
         let contact = self.contacts.name_of(&account).cloned();
         let by = call::Speaker { account, device: mail.device, contact };

@@ -50,6 +50,12 @@ pub enum Kind {
     Token = 8,
     /// A human's yes to calls with a guest, keyed by the folded name. The value is empty.
     PlainYes = 9,
+    /// What people said about a key after they compared, keyed by the account fingerprint.
+    Trust = 10,
+    /// Somebody blocked, keyed by the principal's CBOR.
+    Ban = 11,
+    /// Whose a name was that vanished, keyed by the folded name: an account fingerprint.
+    Former = 12,
 }
 
 impl Kind {
@@ -59,7 +65,7 @@ impl Kind {
     pub const ACCOUNT_KEY: &'static [u8] = b"account";
 
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Profile,
         Self::Account,
         Self::Session,
@@ -69,6 +75,9 @@ impl Kind {
         Self::Seen,
         Self::Token,
         Self::PlainYes,
+        Self::Trust,
+        Self::Ban,
+        Self::Former,
     ];
 
     /// The kind of a stored number.
@@ -90,7 +99,10 @@ pub fn ratchet_states(rows: &[Row]) -> Vec<RatchetState> {
             | Kind::Outbox
             | Kind::Seen
             | Kind::Token
-            | Kind::PlainYes => return None,
+            | Kind::PlainYes
+            | Kind::Trust
+            | Kind::Ban
+            | Kind::Former => return None,
         };
         Some(RatchetState { peer, bytes: row.value.clone() })
     };

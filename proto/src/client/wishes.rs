@@ -42,6 +42,16 @@ impl Client {
                 self.tell(Event::Contacts(list));
             }
             Command::WelcomeAll => self.contacts.welcome_all(),
+            Command::Compare(name) => self.begin_comparing(&name, now),
+            Command::Verify { name, matches } => self.verify(&name, matches, now),
+            Command::AcceptIdentity(name) => self.accept_identity(name),
+            Command::Ban(name) => self.ban(&name, now),
+            Command::Unban(who) => {
+                if !self.contacts.unban(&who) {
+                    self.refuse(Why::Other, "they are not blocked");
+                }
+            }
+            Command::Bans => self.contacts.tell_bans(),
             Command::Reconnect => self.reconnect(now),
         }
     }
@@ -56,7 +66,7 @@ impl Client {
 
     // --- contacts ---
 
-    fn add(&mut self, name: Name) {
+    pub(super) fn add(&mut self, name: Name) {
         if self.contacts.is_asking(&name) {
             return self.accept(name);
         }
@@ -66,7 +76,7 @@ impl Client {
         self.wish(&name.clone(), "add", Request::Add(name));
     }
 
-    fn accept(&mut self, name: Name) {
+    pub(super) fn accept(&mut self, name: Name) {
         if !self.contacts.accept_made(&name) {
             self.wish(&name.clone(), "accept", Request::Accept(name));
         }
@@ -74,7 +84,7 @@ impl Client {
 
     fn remove(&mut self, name: Name) {
         self.contacts.unask(&name);
-        self.contacts.forget_blocked(&name);
+        self.contacts.unwant(&name);
         self.wish(&name.clone(), "remove", Request::Remove(name));
     }
 
@@ -174,7 +184,7 @@ impl Client {
         let why = if self.contacts.callable(name).is_some() {
             "guests have no program for texts; call them"
         } else if self.contacts.is_blocked(name) {
-            "the name now belongs to another key; remove the contact first"
+            "their key is another one; compare numbers, accept the new key, or remove the contact"
         } else {
             "not a contact; add them first"
         };

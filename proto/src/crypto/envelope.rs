@@ -98,6 +98,20 @@ pub enum Body {
     Taken(CallId),
     /// The sender is out.
     HangUp(CallId),
+    /// The promise of a nonce, for words to be compared: see [`crate::crypto::safety::promise`].
+    Promise {
+        /// The call.
+        call: CallId,
+        /// SHA-256.
+        promise: [u8; 32],
+    },
+    /// What was promised. Not a secret: the other end alone can read it.
+    Nonce {
+        /// The call.
+        call: CallId,
+        /// Random.
+        nonce: [u8; 32],
+    },
 }
 
 /// What a caller offers.
@@ -204,6 +218,8 @@ impl Body {
             Self::Key { .. } => 19,
             Self::Taken(_) => 20,
             Self::HangUp(_) => 21,
+            Self::Promise { .. } => 22,
+            Self::Nonce { .. } => 23,
         }
     }
 
@@ -213,7 +229,10 @@ impl Body {
             Self::Text(_) | Self::Receipt(_) => None,
             Self::Offer(offer) => Some(offer.call),
             Self::Ringing(call) | Self::Taken(call) | Self::HangUp(call) => Some(*call),
-            Self::Accept { call, .. } | Self::Key { call, .. } => Some(*call),
+            Self::Accept { call, .. }
+            | Self::Key { call, .. }
+            | Self::Promise { call, .. }
+            | Self::Nonce { call, .. } => Some(*call),
         }
     }
 
@@ -225,6 +244,9 @@ impl Body {
             Self::Offer(offer) => to_cbor(offer),
             Self::Ringing(call) | Self::Taken(call) | Self::HangUp(call) => {
                 to_cbor(&CallRecord { call: *call })
+            }
+            Self::Promise { call, promise: bytes } | Self::Nonce { call, nonce: bytes } => {
+                to_cbor(&CompareRecord { call: *call, bytes: (*bytes).into() })
             }
             Self::Accept { call, base_key, codec, generation, step } => to_cbor(&AcceptRecord {
                 call: *call,
@@ -260,6 +282,15 @@ impl Body {
             }
             20 => Self::Taken(call()?),
             21 => Self::HangUp(call()?),
+            22 | 23 => {
+                let CompareRecord { call, bytes } = from_cbor(cbor, "comparison")?;
+                let bytes = bytes.into();
+                if kind == 22 {
+                    Self::Promise { call, promise: bytes }
+                } else {
+                    Self::Nonce { call, nonce: bytes }
+                }
+            }
             unknown => return Err(EnvelopeError::UnknownKind(unknown)),
         };
         body.check()?;
@@ -279,7 +310,11 @@ impl Body {
             Self::Accept { generation, step, .. } | Self::Key { generation, step, .. } => {
                 *generation <= GENERATION_MAX && *step <= STEP_MAX
             }
-            Self::Ringing(_) | Self::Taken(_) | Self::HangUp(_) => true,
+            Self::Ringing(_)
+            | Self::Taken(_)
+            | Self::HangUp(_)
+            | Self::Promise { .. }
+            | Self::Nonce { .. } => true,
         };
         if ok { Ok(()) } else { Err(EnvelopeError::Malformed("body")) }
     }
@@ -299,6 +334,8 @@ impl core::fmt::Debug for Body {
             }
             Self::Taken(call) => write!(f, "Taken({call:?})"),
             Self::HangUp(call) => write!(f, "HangUp({call:?})"),
+            Self::Promise { call, .. } => write!(f, "Promise({call:?})"),
+            Self::Nonce { call, .. } => write!(f, "Nonce({call:?})"),
         }
     }
 }
@@ -418,6 +455,15 @@ struct ReceiptRecord {
 
 #[derive(Encode, Decode)]
 #[cbor(map)]
+struct CompareRecord {
+    #[n(0)]
+    call: CallId,
+    #[n(1)]
+    bytes: ByteArray<32>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
 struct CallRecord {
     #[n(0)]
     call: CallId,
@@ -495,6 +541,8 @@ mod tests {
             ),
             call().prop_map(Body::Taken),
             call().prop_map(Body::HangUp),
+            (call(), any::<[u8; 32]>()).prop_map(|(call, promise)| Body::Promise { call, promise }),
+            (call(), any::<[u8; 32]>()).prop_map(|(call, nonce)| Body::Nonce { call, nonce }),
         ]
     }
 

@@ -109,12 +109,12 @@ impl Contacts {
 
     fn info(&self, friend: &Friend) -> ContactInfo {
         let there = friend.standing == Standing::Mutual && (friend.at.is_some() || !self.by_address);
-        ContactInfo {
-            name: friend.name.clone(),
-            principal: Principal::Guest(friend.name.clone()),
-            standing: friend.standing,
-            presence: if there { Presence::Online } else { Presence::Offline },
-            blocked: false,
-        }
+        let presence = if there { Presence::Online } else { Presence::Offline };
+        ContactInfo::new(
+            friend.name.clone(),
+            Principal::Guest(friend.name.clone()),
+            friend.standing,
+            presence,
+        )
     }
 }

@@ -238,6 +238,15 @@ impl PlainClient {
                 let text = "this server's protocol has no invites; add people by their names";
                 return base.refuse(Why::Unsupported, text);
             }
+            Command::Compare(_)
+            | Command::Verify { .. }
+            | Command::AcceptIdentity(_)
+            | Command::Ban(_)
+            | Command::Unban(_) => {
+                let text = "this server's protocol proves no names: there is nobody to verify or to block";
+                return base.refuse(Why::Unsupported, text);
+            }
+            Command::Bans => return base.tell(Event::Banned(Vec::new())),
             // There is no key to trust, everything is plain, and whoever is a contact was asked or asked us.
             Command::TrustServer | Command::AllowPlain(_) | Command::WelcomeAll => return,
         };

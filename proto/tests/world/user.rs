@@ -366,7 +366,10 @@ impl User {
             | Event::PlainUnconfirmed(_)
             | Event::Invite(_)
             | Event::Refused { .. }
-            | Event::IdentityChanged(_) => {}
+            | Event::IdentityChanged(_)
+            | Event::IdentityAccepted { .. }
+            | Event::Compared { .. }
+            | Event::Banned(_) => {}
         }
     }
 

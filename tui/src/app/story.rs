@@ -129,7 +129,7 @@ pub(crate) fn contact(who: &str, standing: Standing, presence: Presence) -> Cont
     let mut key = [1; 32];
     key.iter_mut().zip(who.bytes()).for_each(|(byte, letter)| *byte = letter);
     let principal = Principal::Key(Fingerprint(key));
-    ContactInfo { name: name(who), principal, standing, presence, blocked: false }
+    ContactInfo::new(name(who), principal, standing, presence)
 }
 
 pub(crate) fn open(device: &str) -> HalfState {

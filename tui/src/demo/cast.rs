@@ -97,7 +97,7 @@ pub(super) fn info(who: &Name, standing: Standing, presence: Presence) -> Contac
         *byte = letter;
     }
     let principal = Principal::Key(Fingerprint(key));
-    ContactInfo { name: who.clone(), principal, standing, presence, blocked: false }
+    ContactInfo::new(who.clone(), principal, standing, presence)
 }
 
 fn person(who: &Name) -> Option<&'static Person> {

@@ -476,7 +476,7 @@ mod tests {
         let mut reporter = Reporter::default();
         let contact = |standing, presence| {
             let principal = Principal::Guest(bob());
-            ContactInfo { name: bob(), principal, standing, presence, blocked: false }
+            ContactInfo::new(bob(), principal, standing, presence)
         };
         let info = |standing, presence| Told::Client(Event::Contact(contact(standing, presence)));
         assert!(reporter.report(&info(Standing::Asked, Presence::Offline)).is_empty());

@@ -20,6 +20,7 @@ use crate::wire::{Party, Reply, Request, decode_request, encode_reply};
 mod hostile;
 mod many;
 mod plain;
+mod trust;
 mod words;
 
 const SERVER: Fingerprint = Fingerprint([0x5e; 32]);

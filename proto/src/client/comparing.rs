@@ -1,0 +1,108 @@
+//! Comparing with somebody, and what people say came of it; new keys accepted; people blocked.
+
+use crate::call;
+use crate::client::{Asked, Client, Compared, Event};
+use crate::compare::{Act, Effect};
+use crate::crypto::envelope::{Body, End};
+use crate::drop::Drop;
+use crate::id::{CallId, Name};
+use crate::time::Now;
+use crate::wire::record::{Standing, Why};
+use crate::wire::request::Request;
+
+impl Client {
+    /// A human wants words to compare.
+    pub(super) fn begin_comparing(&mut self, name: &Name, now: Now) {
+        let Some(account) = self.contacts.reachable_as(name) else {
+            return self.refuse(
+                Why::NotContact,
+                &format!("cannot compare words with {name}: they are no contact with a key"),
+            );
+        };
+        let Some((call, device)) = self.call.end_of(&account) else {
+            let what = format!("cannot compare words with {name}: they are not in a sealed call with you");
+            return self.refuse(Why::NoCall, &what);
+        };
+        let nonce = self.rng.bytes();
+        self.compare.handle(Act::Begin { call, peer: End { account, device }, nonce }, now.mono);
+    }
+
+    /// An opened call message: true when it was about comparing.
+    pub(super) fn compares(&mut self, call: CallId, peer: End, body: &Body, now: Now) -> bool {
+        let act = match body {
+            Body::Promise { promise, .. } => {
+                Act::Promised { call, peer, promise: *promise, nonce: self.rng.bytes() }
+            }
+            Body::Nonce { nonce, .. } => Act::Shown { call, peer, nonce: *nonce },
+            Body::Text(_)
+            | Body::Receipt(_)
+            | Body::Offer(_)
+            | Body::Ringing(_)
+            | Body::Accept { .. }
+            | Body::Key { .. }
+            | Body::Taken(_)
+            | Body::HangUp(_) => return false,
+        };
+        // Only with a contact, and only the device that is in the call with us.
+        let is_contact = self.contacts.name_of(&peer.account).is_some();
+        if is_contact && self.call.end_of(&peer.account) == Some((call, peer.device)) {
+            self.compare.handle(act, now.mono);
+        } else {
+            self.drop(Drop::OutOfTurn);
+        }
+        true
+    }
+
+    pub(super) fn compare_effect(&mut self, effect: Effect, now: Now) {
+        match effect {
+            Effect::Seal { call, to, body } => self.seal_call(call, to, body, false, now),
+            Effect::Tell(peer, compared) => self.compared(peer, compared),
+            Effect::Drop(why) => self.drop(why),
+        }
+    }
+
+    fn compared(&mut self, peer: End, compared: Compared) {
+        if let Some(who) = self.contacts.name_of(&peer.account).cloned() {
+            self.tell(Event::Compared { who, compared });
+        }
+    }
+
+    /// A human compared. Who turned out to be somebody else is not talked to any longer.
+    pub(super) fn verify(&mut self, name: &Name, matches: bool, now: Now) {
+        let account = self.contacts.reachable_as(name);
+        if !self.contacts.verify(name, matches, now.wall) {
+            let what = format!("cannot verify {name}: they are no contact with a key");
+            return self.refuse(Why::NotContact, &what);
+        }
+        if !matches && account.is_some_and(|account| self.call.end_of(&account).is_some()) {
+            self.call.handle(call::Act::HangUp, now.mono);
+        }
+    }
+
+    /// A human says that a new key is theirs: what it asked for is answered, or it is asked.
+    pub(super) fn accept_identity(&mut self, name: Name) {
+        match self.contacts.accept_identity(&name) {
+            Some(Standing::Mutual) => {}
+            Some(Standing::Asking) => self.accept(name),
+            Some(Standing::None | Standing::Asked) => self.add(name),
+            None => self.refuse(Why::Other, &format!("{name} has no new key to accept")),
+        }
+    }
+
+    /// Blocks somebody. They are told nothing but that they are no contact, which their list shows.
+    pub(super) fn ban(&mut self, name: &Name, now: Now) {
+        let account = self.contacts.reachable_as(name);
+        let in_call = account.is_some_and(|account| self.call.end_of(&account).is_some());
+        match self.contacts.ban(name, now.wall) {
+            // Their request stays unanswered.
+            Some(Standing::Asking | Standing::None) => {}
+            Some(Standing::Mutual | Standing::Asked) => {
+                self.send(Request::Remove(name.clone()), Asked::Quiet)
+            }
+            None => self.refuse(Why::Limit, &format!("cannot block {name}: nobody, or too many are")),
+        }
+        if in_call {
+            self.call.handle(call::Act::HangUp, now.mono);
+        }
+    }
+}

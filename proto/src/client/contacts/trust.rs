@@ -1,0 +1,284 @@
+//! How far somebody is trusted, by who they are and not by what they are called: verified, found to be somebody else,
+//! blocked. And whom a name meant when it was a friend's last, so that it cannot come back with another key unseen.
+
+use minicbor::{Decode, Encode};
+
+use crate::client::contacts::{Contacts, Effect, Friend, Here};
+use crate::client::event::{Banned, Event};
+use crate::client::state::{Kind, Save};
+use crate::drop::Drop;
+use crate::id::{Fingerprint, Name, Principal};
+use crate::limits::{BANNED_MAX, CONTACTS_MAX};
+use crate::time::Wall;
+use crate::wire::record::{Contact, Standing};
+
+/// What people said about a key after they compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct Trust {
+    /// It matched, and when, unix milliseconds.
+    #[n(0)]
+    verified: Option<u64>,
+    /// It did not, and when.
+    #[n(1)]
+    differs: Option<u64>,
+}
+
+/// Somebody blocked, as kept.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct Ban {
+    #[n(0)]
+    principal: Principal,
+    /// What they were called then.
+    #[n(1)]
+    name: Name,
+    #[n(2)]
+    since: u64,
+    /// What the server says of them meanwhile, for when they are let in again.
+    #[cbor(skip)]
+    told: Option<Contact>,
+}
+
+impl Contacts {
+    /// Takes back a row of [`Kind::Trust`], [`Kind::Ban`] or [`Kind::Former`].
+    pub(super) fn restore_trust(&mut self, kind: Kind, key: &[u8], value: &[u8]) {
+        match kind {
+            Kind::Trust => {
+                if let (Ok(account), Ok(trust)) = (key.try_into(), minicbor::decode(value)) {
+                    self.trust.insert(Fingerprint(account), trust);
+                }
+            }
+            Kind::Ban => {
+                if let Ok(ban) = minicbor::decode::<Ban>(value) {
+                    self.bans.insert(ban.principal.clone(), ban);
+                }
+            }
+            Kind::Former => {
+                if let (Ok(name), Ok(account)) = (core::str::from_utf8(key), value.try_into()) {
+                    self.former.insert(name.to_owned(), Fingerprint(account));
+                }
+            }
+            Kind::Profile
+            | Kind::Account
+            | Kind::Session
+            | Kind::Contact
+            | Kind::Devices
+            | Kind::Outbox
+            | Kind::Seen
+            | Kind::Token
+            | Kind::PlainYes => {}
+        }
+    }
+
+    // --- verified, or not ---
+
+    fn trust_of(&self, friend: &Friend) -> Trust {
+        match &friend.principal {
+            Principal::Key(account) => self.trust.get(account).copied().unwrap_or_default(),
+            Principal::Guest(_) => Trust::default(),
+        }
+    }
+
+    /// When somebody was verified.
+    pub(super) fn verified(&self, friend: &Friend) -> Option<Wall> {
+        self.trust_of(friend).verified.map(Wall)
+    }
+
+    /// Whether it was found that the key is not theirs.
+    pub(super) fn differs(&self, friend: &Friend) -> bool {
+        self.trust_of(friend).differs.is_some()
+    }
+
+    /// A human compared: it matched, or did not. False when there is nobody with a key of this name.
+    pub(crate) fn verify(&mut self, name: &Name, matches: bool, now: Wall) -> bool {
+        let Some(friend) = self.friends.get(&name.folded()).filter(|friend| !friend.blocked).cloned() else {
+            return false;
+        };
+        let Principal::Key(account) = friend.principal else { return false };
+        let trust = if matches {
+            Trust { verified: Some(now.0), differs: None }
+        } else {
+            Trust { verified: None, differs: Some(now.0) }
+        };
+        self.make_room();
+        self.trust.insert(account, trust);
+        let value = minicbor::to_vec(trust).expect("a record of ours always encodes");
+        let save = Save { kind: Kind::Trust, key: account.0.into(), value: Some(value) };
+        self.out.push_back(Effect::Save(save));
+        self.tell(name);
+        if matches {
+            self.meet(name, None);
+        } else {
+            self.out.push_back(Effect::Reachable(account, false));
+        }
+        true
+    }
+
+    /// What was said of a key that is nobody's any more goes first.
+    fn make_room(&mut self) {
+        if self.trust.len() < CONTACTS_MAX {
+            return;
+        }
+        let idle = self.trust.keys().find(|account| !self.names.contains_key(*account)).copied();
+        if let Some(account) = idle {
+            self.trust.remove(&account);
+            let key = account.0.into();
+            self.out.push_back(Effect::Save(Save { kind: Kind::Trust, key, value: None }));
+        }
+    }
+
+    // --- another key ---
+
+    /// The name means somebody else: nothing goes out until a human decided.
+    pub(super) fn block(&mut self, told: &Contact) {
+        let Some(friend) = self.friends.get_mut(&told.name.folded()) else { return };
+        friend.here.listed = true;
+        let (new, standing) = (Some(told.principal.clone()), told.standing);
+        let again = friend.blocked && friend.replaced_by == new && friend.standing == standing;
+        if again {
+            return;
+        }
+        let first = !core::mem::replace(&mut friend.blocked, true);
+        friend.replaced_by = new;
+        friend.standing = standing;
+        friend.here.presence = None;
+        let friend = friend.clone();
+        self.save(&friend);
+        self.forbid_plain(&told.name);
+        self.tell(&told.name);
+        if first {
+            if let Principal::Key(fp) = friend.principal {
+                self.out.push_back(Effect::Part(fp));
+            }
+            self.out.push_back(Effect::Tell(Event::IdentityChanged(told.name.clone())));
+        }
+    }
+
+    /// A human says that the new key is theirs. What was known of the old one is not carried over, and the contact is
+    /// to be asked for or accepted as ever: gives how the server says one stands.
+    pub(crate) fn accept_identity(&mut self, name: &Name) -> Option<Standing> {
+        let friend = self.friends.get(&name.folded()).filter(|friend| friend.blocked)?.clone();
+        let new = friend.replaced_by.clone()?;
+        if let Principal::Key(account) = &friend.principal {
+            self.names.remove(account);
+        }
+        self.forget_former(name);
+        if let Principal::Key(account) = &new {
+            // One key, one name: should it be known by another, that one stays.
+            if self.names.contains_key(account) {
+                self.forget(name);
+                return None;
+            }
+            self.names.insert(*account, name.folded());
+        }
+        let standing = friend.standing;
+        let fresh = Friend {
+            principal: new.clone(),
+            wanted: standing == Standing::Mutual,
+            blocked: false,
+            replaced_by: None,
+            here: Here { listed: true, request_told: true, ..Here::default() },
+            ..friend.clone()
+        };
+        self.friends.insert(name.folded(), fresh.clone());
+        self.save(&fresh);
+        let event = Event::IdentityAccepted { name: name.clone(), old: friend.principal, new };
+        self.out.push_back(Effect::Tell(event));
+        self.tell(name);
+        self.meet(name, None);
+        Some(standing)
+    }
+
+    /// Whom the name meant, when it vanished without our doing.
+    pub(super) fn note_former(&mut self, friend: &Friend) {
+        let was_friend = friend.wanted && friend.standing == Standing::Mutual;
+        let Principal::Key(account) = friend.principal else { return };
+        if (!was_friend && !friend.blocked) || self.former.len() >= CONTACTS_MAX {
+            return;
+        }
+        let name = friend.name.folded();
+        let key = name.clone().into_bytes();
+        self.former.insert(name, account);
+        self.out.push_back(Effect::Save(Save { kind: Kind::Former, key, value: Some(account.0.into()) }));
+    }
+
+    pub(super) fn forget_former(&mut self, name: &Name) {
+        if self.former.remove(&name.folded()).is_some() {
+            let key = name.folded().into_bytes();
+            self.out.push_back(Effect::Save(Save { kind: Kind::Former, key, value: None }));
+        }
+    }
+
+    /// Whoever had this name when it vanished, if that was somebody else.
+    pub(super) fn former(&self, told: &Contact) -> Option<Principal> {
+        let former = Principal::Key(*self.former.get(&told.name.folded())?);
+        (former != told.principal).then_some(former)
+    }
+
+    // --- blocked by us ---
+
+    /// Blocks whoever goes by this name, whatever they call themselves later. Gives how one stood; none when there is
+    /// nobody, or no room.
+    pub(crate) fn ban(&mut self, name: &Name, now: Wall) -> Option<Standing> {
+        let friend = self.friends.get(&name.folded())?.clone();
+        if self.bans.len() >= BANNED_MAX {
+            return None;
+        }
+        let told = (friend.standing == Standing::Asking).then(|| Contact {
+            principal: friend.principal.clone(),
+            name: friend.name.clone(),
+            standing: Standing::Asking,
+            presence: friend.info_presence(),
+            list_head: None,
+            via_token: None,
+        });
+        let ban = Ban { principal: friend.principal.clone(), name: friend.name.clone(), since: now.0, told };
+        let value = minicbor::to_vec(&ban).expect("a record of ours always encodes");
+        let save = Save { kind: Kind::Ban, key: ban_key(&ban.principal), value: Some(value) };
+        self.out.push_back(Effect::Save(save));
+        self.bans.insert(ban.principal.clone(), ban);
+        self.unask(name);
+        self.forget(name);
+        self.forget_former(name);
+        self.tell_bans();
+        Some(friend.standing)
+    }
+
+    /// Lets somebody in again; false when they are not blocked. If they ask to be a contact, that is told now.
+    pub(crate) fn unban(&mut self, who: &Principal) -> bool {
+        let Some(ban) = self.bans.remove(who) else { return false };
+        self.out.push_back(Effect::Save(Save { kind: Kind::Ban, key: ban_key(who), value: None }));
+        self.tell_bans();
+        if let Some(told) = ban.told.filter(|told| told.standing == Standing::Asking) {
+            self.told(&told);
+        }
+        true
+    }
+
+    /// Whether what the server says is about somebody blocked, who is not to be heard of.
+    pub(super) fn told_of_banned(&mut self, told: &Contact) -> bool {
+        let Some(ban) = self.bans.get_mut(&told.principal) else { return false };
+        ban.told = Some(told.clone());
+        if matches!(told.standing, Standing::Mutual | Standing::Asked) {
+            self.out.push_back(Effect::Unfriend(told.name.clone()));
+        }
+        self.out.push_back(Effect::Drop(Drop::NotContact));
+        true
+    }
+
+    /// Everybody blocked, told as one list.
+    pub(crate) fn tell_bans(&mut self) {
+        let list = self.bans.values().map(|ban| Banned {
+            principal: ban.principal.clone(),
+            name: ban.name.clone(),
+            since: Wall(ban.since),
+        });
+        let list = list.collect();
+        self.out.push_back(Effect::Tell(Event::Banned(list)));
+    }
+}
+
+fn ban_key(principal: &Principal) -> Vec<u8> {
+    minicbor::to_vec(principal).expect("a record of ours always encodes")
+}
