@@ -88,7 +88,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "tui",
-        depends: "anyhow clap clap_complete clap_mangen crossterm data-encoding etcetera jiff libc mio ratatui rusqlite rustls serde \
+        depends: "anyhow clap clap_complete clap_mangen crossterm data-encoding etcetera jiff libc mio qrcodegen ratatui rusqlite rustls serde \
             serde_json signal-hook socket2 tincan-audio tincan-proto toml toml_edit tracing tracing-subscriber \
             unicode-segmentation unicode-width zeroize",
         tests: "hound insta portable-pty proptest vt100",
@@ -133,6 +133,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("pulseaudio", &["audio/src/device/pulse"]),
     ("ringbuf", &["audio/src/ring.rs"]),
     ("sonora", &["audio/src/process/module.rs"]),
+    ("qrcodegen", &["tui/src/view/qr"]),
     ("rusqlite", &["server/src/store", "tui/src/store"]),
     ("vodozemac", &["proto/src/crypto"]),
     ("sframe", &["proto/src/crypto"]),

@@ -15,6 +15,7 @@ use minicbor::bytes::ByteArray;
 use proto::Wall;
 use proto::crypto::envelope::{Body, End, Envelope, Heads};
 use proto::crypto::mac;
+use proto::crypto::safety;
 use proto::crypto::sframe::{HEADER_BYTES_MAX, SenderKey, TAG_BYTES};
 use proto::id::{CallId, DeviceId, Fingerprint, MsgId, Name, Principal, RelayId, Ssrc};
 use proto::limits;
@@ -202,7 +203,15 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
     };
     let refused = Refused { re: 3, why: Why::NoSuchUser, text: "nobody here is called bob".into() };
     let state = CallState { call: CALL, name: name("bob"), state: MemberState::Ringing, device: None };
+    let (here, there) = (envelope.from, envelope.to);
+    let promise = safety::promise(CALL, &here, &there, &[0x17; 32]);
+    let words = safety::words(CALL, (&here, &[0x17; 32]), (&there, &[0x18; 32])).join(" ");
     let mut all = plain_examples();
+    all.extend([
+        ("safety-number", safety::number(&here.account, &there.account).into_bytes()),
+        ("promise", promise.to_vec()),
+        ("words", words.into_bytes()),
+    ]);
     all.extend([
         ("200", reply(&Reply::Welcome("127.0.0.1".into()))),
         ("001", request(&Request::Add(name("bob")))),

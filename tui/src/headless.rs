@@ -7,6 +7,7 @@ mod asked;
 mod call;
 mod commands;
 mod events;
+mod trust;
 mod voice;
 mod words;
 

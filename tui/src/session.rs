@@ -459,7 +459,12 @@ impl Session {
             | Event::PlainUnconfirmed(_)
             | Event::Invite(_)
             | Event::Refused { .. }
-            | Event::IdentityChanged(_) => {}
+            | Event::IdentityChanged(_)
+            | Event::Compared { .. }
+            | Event::Banned(_) => {}
+            Event::IdentityAccepted { old, new, .. } => {
+                self.spoken.store.succeed(old, new).context("saving the chat")?;
+            }
         }
         self.volumes.notice(&event);
         let joined = if let Event::Joined { who, .. } = &event { Some(who.clone()) } else { None };

@@ -47,13 +47,13 @@ impl Side {
 
     fn hear(&mut self, peer: &End, body: &Body) {
         let (call, peer) = (CALL, *peer);
-        match body {
-            Body::Promise { promise, .. } => {
-                let nonce = self.rng.bytes();
-                self.act(Act::Promised { call, peer, promise: *promise, nonce }, Time::ZERO);
-            }
-            Body::Nonce { nonce, .. } => self.act(Act::Shown { call, peer, nonce: *nonce }, Time::ZERO),
-            other => panic!("{other:?}"),
+        if let Body::Promise { promise, .. } = body {
+            let nonce = self.rng.bytes();
+            self.act(Act::Promised { call, peer, promise: *promise, nonce }, Time::ZERO);
+        } else if let Body::Nonce { nonce, .. } = body {
+            self.act(Act::Shown { call, peer, nonce: *nonce }, Time::ZERO);
+        } else {
+            panic!("{body:?}");
         }
     }
 
@@ -143,7 +143,7 @@ fn without_an_answer_it_ends_and_can_be_tried_again_a_few_times() {
         let nonce = a.rng.bytes();
         a.act(Act::Begin { call: CALL, peer: b, nonce }, now);
         assert_eq!(a.machine.deadline(), Some(now + COMPARE_TIME_MAX));
-        now = now + COMPARE_TIME_MAX;
+        now += COMPARE_TIME_MAX;
         a.act(Act::Timeout, now);
         assert_eq!(a.told.last(), Some(&Compared::NoAnswer));
     }

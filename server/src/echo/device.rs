@@ -326,7 +326,10 @@ impl Device {
             | Event::Parted { .. }
             | Event::Invite(_)
             | Event::Refused { .. }
-            | Event::IdentityChanged(_) => None,
+            | Event::IdentityChanged(_)
+            | Event::IdentityAccepted { .. }
+            | Event::Compared { .. }
+            | Event::Banned(_) => None,
         }
     }
 

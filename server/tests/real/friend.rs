@@ -347,7 +347,10 @@ fn ratchet_state(((kind, key), value): (&(Kind, Vec<u8>), &Vec<u8>)) -> Option<R
         | Kind::Outbox
         | Kind::Seen
         | Kind::Token
-        | Kind::PlainYes => {
+        | Kind::PlainYes
+        | Kind::Trust
+        | Kind::Ban
+        | Kind::Former => {
             return None;
         }
     };

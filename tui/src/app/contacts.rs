@@ -180,6 +180,13 @@ impl Contacts {
         self.sort_if_idle();
     }
 
+    /// What was kept about the old one is kept about the new one, which a human said is the same person.
+    pub fn succeed(&mut self, old: &Principal, new: &Principal) {
+        if let Some(personal) = self.personal.remove(old) {
+            self.personal.insert(new.clone(), personal);
+        }
+    }
+
     /// What we keep about whoever goes by this name.
     pub fn personal(&self, name: &Name) -> Option<&Personal> {
         self.personal.get(&self.all.get(name)?.principal)

@@ -39,6 +39,16 @@ pub enum Place {
     Add,
     /// The window to give somebody a name of our own is open.
     Rename,
+    /// Somebody is being looked for in the list.
+    Find,
+    /// The window to compare keys is open.
+    Verify,
+    /// The window about a changed key is open.
+    Changed,
+    /// The window of those who are blocked is open.
+    Blocked,
+    /// A code for cameras is shown.
+    Code,
     /// The first-run screen.
     Welcome,
     /// The full stop after the server showed another key.
@@ -53,7 +63,7 @@ pub enum Place {
 
 impl Place {
     /// The places that help and README list, with their headings.
-    pub const LISTED: [(Self, &'static str); 8] = [
+    pub const LISTED: [(Self, &'static str); 9] = [
         (Self::Anywhere, "Anywhere"),
         (Self::List, "In the list"),
         (Self::Message, "In the message line"),
@@ -62,6 +72,7 @@ impl Place {
         (Self::Incoming, "When somebody calls"),
         (Self::Settings, "In the settings"),
         (Self::Consent, "Asked about an unencrypted call"),
+        (Self::Verify, "Comparing keys"),
     ];
 
     /// Its heading in the help.
@@ -70,7 +81,7 @@ impl Place {
     }
 
     /// Places that count at the same time, besides [`Place::Anywhere`], which always does.
-    const TOGETHER: [&[Self]; 8] = [
+    const TOGETHER: [&[Self]; 10] = [
         &[Self::Help, Self::Edit],
         &[Self::Palette, Self::Edit],
         &[Self::Marked, Self::List],
@@ -78,6 +89,8 @@ impl Place {
         &[Self::Again, Self::Call],
         &[Self::Add, Self::Edit],
         &[Self::Rename, Self::Edit],
+        &[Self::Find, Self::Edit],
+        &[Self::Changed, Self::Edit],
         &[Self::Welcome, Self::Edit],
     ];
 
@@ -93,6 +106,11 @@ impl Place {
             Self::Consent => "consent",
             Self::Add => "add",
             Self::Rename => "rename",
+            Self::Find => "find",
+            Self::Verify => "verify",
+            Self::Changed => "changed-key",
+            Self::Blocked => "blocked",
+            Self::Code => "code",
             Self::Welcome => "welcome",
             Self::Stop => "stop",
             Self::Help => "help-page",
@@ -175,8 +193,8 @@ const fn held(code: Code, mods: Mods) -> Key {
 /// Every key. The order is that of the help and, within a place, of the footer.
 pub const TABLE: &[Row] = &{
     use Place::{
-        Add, Again, Anywhere, Call, Consent, Edit as Line, Help, Incoming, List, Marked, Message, Palette,
-        Rename, Settings, Stop, Welcome,
+        Add, Again, Anywhere, Blocked, Call, Changed, Code as Code_, Consent, Edit as Line, Find, Help,
+        Incoming, List, Marked, Message, Palette, Rename, Settings, Stop, Verify, Welcome,
     };
     [
         row(&[ch('c'), ch('C')], "c", Marked, Act::Call, "", "call them"),
@@ -190,8 +208,12 @@ pub const TABLE: &[Row] = &{
         row(&[ch('D')], "D", List, Act::Remove, "remove, or reject", ""),
         row(&[ch('u')], "u", List, Act::Undo, "undo it, for 10 s", ""),
         row(&[ch('n')], "n", List, Act::NextUnread, "next who wrote", ""),
+        row(&[ch('/')], "/", List, Act::Find, "find somebody", "find"),
+        row(&[ch('s')], "s", List, Act::Verify, "verify, compare keys", "verify"),
         row(&[ch('f')], "f", List, Act::Favourite, "keep first, or not", ""),
         row(&[ch('R')], "R", List, Act::Rename, "call them otherwise", ""),
+        row(&[ch('b')], "b", List, Act::Block, "block (asks)", ""),
+        row(&[ch('B')], "B", List, Act::Blocked, "who is blocked", ""),
         row(&[ch('j'), code(Code::Down)], "j or k", List, Act::Move(Step::Down), "down, up (arrows too)", "")
             .with_next(),
         row(&[ch('k'), code(Code::Up)], "k", List, Act::Move(Step::Up), "", ""),
@@ -276,6 +298,7 @@ pub const TABLE: &[Row] = &{
         row(&[ch('d')], "d", Call, Act::Devices, "devices", "devices"),
         row(&[ch(',')], ",", Call, Act::Settings, "", ""),
         row(&[ch(':')], ":", Call, Act::Palette, "", ""),
+        row(&[ch('s')], "s", Call, Act::Verify, "verify, compare words", "verify"),
         row(&[ch('?')], "?", Call, Act::Help, "", "help"),
         row(&[ch('q')], "q", Call, Act::Quit, "", ""),
         //
@@ -304,10 +327,32 @@ pub const TABLE: &[Row] = &{
         //
         row(&[code(Code::Enter)], "Enter", Add, Act::Go, "", "ask"),
         row(&[Key::ctrl('o')], "^O", Add, Act::OwnLink, "", "own link"),
+        row(&[Key::ctrl('r')], "^R", Add, Act::Code, "", "as a code"),
         row(&[code(Code::Esc)], "Esc", Add, Act::Back, "", "close"),
         //
         row(&[code(Code::Enter)], "Enter", Rename, Act::Go, "", "call them so"),
         row(&[code(Code::Esc)], "Esc", Rename, Act::Back, "", "close"),
+        //
+        row(&[code(Code::Enter)], "Enter", Find, Act::Go, "", "choose"),
+        row(&[code(Code::Down)], "Down", Find, Act::Move(Step::Down), "", "next"),
+        row(&[code(Code::Up)], "Up", Find, Act::Move(Step::Up), "", ""),
+        row(&[code(Code::Esc)], "Esc", Find, Act::Back, "", "back"),
+        //
+        row(&[ch('y')], "y", Verify, Act::Judge(true), "they match", "they match"),
+        row(&[ch('n')], "n", Verify, Act::Judge(false), "they differ", "they differ"),
+        row(&[ch('Q')], "Q", Verify, Act::Code, "the number as a code", "as a code"),
+        row(&[code(Code::Esc), ch('q')], "Esc", Verify, Act::Back, "later", "later"),
+        //
+        row(&[code(Code::Enter)], "Enter", Changed, Act::Go, "", "it is theirs"),
+        row(&[code(Code::Esc)], "Esc", Changed, Act::Back, "", "decide later"),
+        //
+        row(&[ch('u'), code(Code::Enter)], "u", Blocked, Act::Unblock, "", "let in again"),
+        row(&[ch('j'), code(Code::Down)], "j", Blocked, Act::Move(Step::Down), "", "down"),
+        row(&[ch('k'), code(Code::Up)], "k", Blocked, Act::Move(Step::Up), "", "up"),
+        row(&[code(Code::Esc), ch('q')], "Esc", Blocked, Act::Back, "", "close"),
+        //
+        row(&[code(Code::Esc), ch('q'), ch('Q')], "Esc", Code_, Act::Back, "", "close"),
+        row(&[ch('i')], "i", Code_, Act::Invert, "", "exchange light and dark"),
         //
         row(&[code(Code::Enter)], "Enter", Welcome, Act::Go, "", "go on"),
         //

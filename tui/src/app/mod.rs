@@ -11,6 +11,7 @@ pub mod chat;
 pub mod contacts;
 pub mod echoes;
 pub mod emulator;
+pub mod find;
 pub mod fuzzy;
 pub mod help;
 pub mod input;
@@ -29,6 +30,7 @@ pub(crate) mod story;
 pub mod talk;
 pub mod tools;
 pub mod transmit;
+pub mod trust;
 mod update;
 
 pub use model::{Glyphs, Look, Model, Settings};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
-use proto::client::LinkState;
+use proto::client::{Banned, LinkState};
 use proto::id::{Fingerprint, Name};
 use proto::limits::NAME_CHARS_MAX;
 use proto::media::HalfState;
@@ -15,6 +15,7 @@ use super::chat::Chat;
 use super::contacts::{Contacts, is_guest};
 use super::echoes::Echoes;
 use super::emulator::Emulator;
+use super::find::Find;
 use super::input::Editor;
 use super::keymap::{Keymap, Place};
 pub use super::look::{Glyphs, Look, Theme};
@@ -72,6 +73,12 @@ pub struct Model {
     pub alerted: Option<(Name, Time)>,
     /// Until when a second ^C or q quits.
     pub quit_until: Option<Time>,
+    /// Who is looked for in the list.
+    pub find: Option<Find>,
+    /// Who is blocked, as last told.
+    pub banned: Vec<Banned>,
+    /// Whom the next `b` blocks, and until when.
+    pub block_asked: Option<(Name, Time)>,
     /// Who was just asked: chosen once they are in the list.
     pub asked: Option<Name>,
     /// The next counter for a text.
@@ -251,6 +258,9 @@ impl Model {
             pressed: None,
             alerted: None,
             quit_until: None,
+            find: None,
+            banned: Vec::new(),
+            block_asked: None,
             asked: None,
             echo: 0,
             now,
@@ -314,7 +324,15 @@ impl Model {
         match self.popups.last() {
             Some(Popup::Consent(consent)) => Some(consent),
             Some(
-                Popup::Help(_) | Popup::Palette(_) | Popup::Settings(_) | Popup::Add(_) | Popup::Rename(_),
+                Popup::Help(_)
+                | Popup::Settings(_)
+                | Popup::Palette(_)
+                | Popup::Add(_)
+                | Popup::Rename(_)
+                | Popup::Verify(_)
+                | Popup::Changed(_)
+                | Popup::Blocked(_)
+                | Popup::Qr(_),
             )
             | None => None,
         }
@@ -365,6 +383,10 @@ impl Model {
             Some(Popup::Add(_)) => return &[Place::Add, Place::Edit, Place::Anywhere],
             Some(Popup::Consent(_)) => return &[Place::Consent, Place::Anywhere],
             Some(Popup::Rename(_)) => return &[Place::Rename, Place::Edit, Place::Anywhere],
+            Some(Popup::Verify(_)) => return &[Place::Verify, Place::Anywhere],
+            Some(Popup::Changed(_)) => return &[Place::Changed, Place::Edit, Place::Anywhere],
+            Some(Popup::Blocked(_)) => return &[Place::Blocked, Place::Anywhere],
+            Some(Popup::Qr(_)) => return &[Place::Code, Place::Anywhere],
             None => {}
         }
         self.places_below()
@@ -376,6 +398,7 @@ impl Model {
         match (self.on_call_page(), self.focus) {
             (true, _) if self.tools.saying_again => &[Place::Again, Place::Call, Place::Anywhere],
             (true, _) => &[Place::Call, Place::Anywhere],
+            (false, Focus::List) if self.find.is_some() => &[Place::Find, Place::Edit, Place::Anywhere],
             (false, Focus::List) if marks => &[Place::Marked, Place::List, Place::Anywhere],
             (false, Focus::List) => &[Place::List, Place::Anywhere],
             (false, Focus::Message) => &[Place::Message, Place::Edit, Place::Anywhere],
@@ -389,11 +412,25 @@ impl Model {
         }
         match (&mut self.stage, self.popups.last_mut()) {
             (Stage::Welcome(welcome), _) => Some(&mut welcome.name),
-            (Stage::Stop { .. }, _) | (Stage::Main, Some(Popup::Settings(_) | Popup::Consent(_))) => None,
             (Stage::Main, Some(Popup::Help(help))) => Some(&mut help.filter),
             (Stage::Main, Some(Popup::Palette(palette))) => Some(&mut palette.line),
+            (Stage::Stop { .. }, _)
+            | (
+                Stage::Main,
+                Some(
+                    Popup::Settings(_)
+                    | Popup::Consent(_)
+                    | Popup::Verify(_)
+                    | Popup::Blocked(_)
+                    | Popup::Qr(_),
+                ),
+            ) => None,
             (Stage::Main, Some(Popup::Add(add))) => Some(&mut add.who),
             (Stage::Main, Some(Popup::Rename(rename))) => Some(&mut rename.alias),
+            (Stage::Main, Some(Popup::Changed(changed))) => Some(&mut changed.typed),
+            (Stage::Main, None) if self.focus == Focus::List => {
+                self.find.as_mut().map(|find| &mut find.query)
+            }
             (Stage::Main, None) => {
                 let name = self.contacts.selected()?.name.clone();
                 Some(&mut self.chats.entry(name).or_default().draft)

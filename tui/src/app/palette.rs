@@ -110,7 +110,8 @@ fn sensible(model: &Model, act: Act) -> bool {
         Act::Mark => chosen.is_some_and(callable),
         Act::Unmark => !model.contacts.marked().is_empty(),
         Act::Accept => !model.contacts.requests().is_empty(),
-        Act::Open | Act::Remove | Act::Favourite | Act::Rename => chosen.is_some(),
+        Act::Open | Act::Remove | Act::Favourite | Act::Rename | Act::Verify | Act::Block => chosen.is_some(),
+        Act::Find | Act::Blocked => true,
         Act::NextUnread => model.unread() > 0,
         Act::Undo => model.contacts.leaving().is_some(),
         Act::Answer { .. } | Act::Decline | Act::DeclineAndWrite | Act::Silence => model.incoming().is_some(),
@@ -131,6 +132,10 @@ fn sensible(model: &Model, act: Act) -> bool {
         | Act::Scroll { .. }
         | Act::Choose { .. }
         | Act::Consent
+        | Act::Judge(_)
+        | Act::Code
+        | Act::Invert
+        | Act::Unblock
         | Act::OwnLink => false,
     }
 }

@@ -10,6 +10,7 @@ use super::help::Help;
 use super::input::Editor;
 use super::palette::Palette;
 use super::settings::Settings;
+use super::trust::{Blocked, Changed, Qr, Verify};
 use crate::limits::ADD_BYTES_MAX;
 
 /// One window.
@@ -27,6 +28,14 @@ pub enum Popup {
     Consent(Consent),
     /// A name of our own for somebody.
     Rename(Rename),
+    /// Keys to be compared with somebody.
+    Verify(Box<Verify>),
+    /// A name that comes with another key.
+    Changed(Changed),
+    /// Who is blocked.
+    Blocked(Blocked),
+    /// A code for cameras.
+    Qr(Qr),
 }
 
 /// The window to give somebody a name of our own.

@@ -25,6 +25,7 @@ mod people;
 mod ptt;
 mod settings;
 mod tools;
+mod trust;
 
 /// How long a notice stays.
 const NOTICE_TIME: Duration = Duration::from_secs(8);
@@ -88,6 +89,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
     settings::listen(model, &mut effects);
     read(model, &mut effects);
     people::arrange(model);
+    people::look(model);
     effects
 }
 

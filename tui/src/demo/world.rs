@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use proto::client::{Command, ContactInfo, EndReason, Event, LinkState, MessageState};
+use proto::client::{Command, Compared, ContactInfo, EndReason, Event, LinkState, MessageState};
 use proto::id::{Fingerprint, MsgId, Name, Ssrc};
 use proto::limits::TEXT_BYTES_MAX;
 use proto::media::tools::{TapeState, ToolEvent};
@@ -135,7 +135,7 @@ impl World {
     /// What the screen wants done.
     pub fn handle(&mut self, effect: Effect, now: Now) {
         match effect {
-            Effect::Send(command) => self.command(command, now.mono),
+            Effect::Send(command) => self.command(command, now),
             Effect::Sound(command) => self.sound(command, now.mono),
             Effect::History(who) => {
                 let past = cast::past(&who, now.wall, |text| self.safe(text));
@@ -198,7 +198,8 @@ impl World {
         self.told.push_back(Msg::Client(event));
     }
 
-    fn command(&mut self, command: Command, now: Time) {
+    fn command(&mut self, command: Command, at: Now) {
+        let now = at.mono;
         match command {
             Command::Contacts => {
                 let all = self.contacts.values().cloned().collect();
@@ -221,7 +222,29 @@ impl World {
             }
             Command::Redeem(_) => self.befriend(&name("heidi")),
             Command::AllowPlain(_) => self.allowed = true,
-            Command::Join(_) | Command::TrustServer | Command::WelcomeAll | Command::Reconnect => {}
+            Command::Verify { name, matches } => {
+                if let Some(contact) = self.contacts.get_mut(&name) {
+                    (contact.verified, contact.blocked) = (matches.then_some(at.wall), !matches);
+                    contact.differs = !matches;
+                    let contact = contact.clone();
+                    self.tell(Event::Contact(contact));
+                }
+            }
+            Command::Compare(who) => {
+                let compared = Compared::Words(["otter", "candle", "harvest", "violin"]);
+                self.tell(Event::Compared { who, compared });
+            }
+            Command::Ban(who) => {
+                self.contacts.remove(&who);
+                self.tell(Event::Gone(who));
+            }
+            Command::Bans => self.tell(Event::Banned(Vec::new())),
+            Command::AcceptIdentity(_)
+            | Command::Unban(_)
+            | Command::Join(_)
+            | Command::TrustServer
+            | Command::WelcomeAll
+            | Command::Reconnect => {}
         }
     }
 

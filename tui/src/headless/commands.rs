@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto::client::Command;
-use proto::id::Name;
+use proto::id::{Fingerprint, Name, Principal};
 use proto::limits::{MEMBERS_MAX, TEXT_BYTES_MAX};
 use proto::media::processing::{Part, Wish as How};
 use proto::media::{DelayMode, SoundCommand};
@@ -59,6 +59,12 @@ const TABLE: &[(&str, &str)] = &[
     ("contacts", "tell the contact list"),
     ("call NAME [NAME...]", "call a contact, or several at once"),
     ("allow-plain NAME", "say yes to calls with them that are not encrypted, once for all"),
+    ("words NAME", "tell words to compare with somebody in the call"),
+    ("verify NAME yes|no", "say that what you compared with them matches, or does not"),
+    ("accept-key NAME", "say that the new key behind a name is theirs"),
+    ("block NAME", "hear nothing of them any more, by their key"),
+    ("blocked", "tell who is blocked"),
+    ("unblock KEY", "let somebody in again, named by the key that blocked tells"),
     ("invite", "make a link that makes whoever uses it a contact"),
     ("answer", "answer the incoming call"),
     ("decline", "decline the incoming call"),
@@ -97,6 +103,12 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "remove" => name(word, rest).map(|name| Some(Wish::Do(Command::Remove(name)))),
         "call" => several(word, rest).map(|names| Some(Wish::Do(Command::Call(names)))),
         "allow-plain" => name(word, rest).map(|name| Some(Wish::Do(Command::AllowPlain(name)))),
+        "words" => name(word, rest).map(|name| Some(Wish::Do(Command::Compare(name)))),
+        "verify" => verify(word, rest).map(Some),
+        "accept-key" => name(word, rest).map(|name| Some(Wish::Do(Command::AcceptIdentity(name)))),
+        "block" => name(word, rest).map(|name| Some(Wish::Do(Command::Ban(name)))),
+        "blocked" => bare(Wish::Do(Command::Bans)),
+        "unblock" => principal(word, rest).map(|who| Some(Wish::Do(Command::Unban(who)))),
         "contacts" => bare(Wish::Do(Command::Contacts)),
         "invite" => bare(Wish::Do(Command::Invite)),
         "answer" => bare(Wish::Do(Command::Answer)),
@@ -134,6 +146,21 @@ fn switch(word: &str, rest: &str) -> Result<bool, String> {
         "off" => Ok(false),
         _ => Err(usage_of(word)),
     }
+}
+
+fn verify(word: &str, rest: &str) -> Result<Wish, String> {
+    let (who, answer) = rest.split_once(' ').ok_or_else(|| usage_of(word))?;
+    let matches = match answer.trim() {
+        "yes" => true,
+        "no" => false,
+        _ => return Err(usage_of(word)),
+    };
+    Ok(Wish::Do(Command::Verify { name: name(word, who)?, matches }))
+}
+
+fn principal(word: &str, rest: &str) -> Result<Principal, String> {
+    let guest = || rest.strip_prefix('~').and_then(|name| Name::parse(name).ok()).map(Principal::Guest);
+    Fingerprint::parse(rest).map(Principal::Key).or_else(guest).ok_or_else(|| usage_of(word))
 }
 
 fn sound(command: SoundCommand) -> Option<Wish> {
@@ -228,6 +255,8 @@ mod tests {
                 .replace("echo|noise|gain auto|on|off", "noise auto")
                 .replace("on|off", "on");
             let line = line.replace("ordinary|low|path", "low").replace("5|10|20|auto", "20");
+            let key = "SHA256:Ym9iAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+            let line = line.replace("yes|no", "no").replace("KEY", key);
             let line = line.replace("SPEC", "null").replace("DEVICE", "Headset");
             assert!(matches!(parse(&line), Ok(Some(_))), "{line}");
             let word = usage.split(' ').next().unwrap();

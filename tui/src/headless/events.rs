@@ -10,6 +10,7 @@ use proto::{Safe, Time};
 use serde_json::{Value, json};
 
 use super::call::{Call, LIVE, micros};
+use super::trust;
 use super::voice::Voice;
 use super::words::{presence_name, reason_name, why_name};
 use crate::app::talk::Talk;
@@ -158,9 +159,13 @@ impl Reporter {
             Event::IdentityChanged(name) => error(
                 "identity_changed",
                 &format!(
-                    "{name} is not who it was: nothing is sent until you remove {name}; ask them in another way first"
+                    "{name} is not who it was: nothing is sent until you decide; contacts tells both keys, ask them \
+                     in another way, then accept-key or remove"
                 ),
             ),
+            Event::IdentityAccepted { .. } | Event::Compared { .. } | Event::Banned(_) => {
+                return trust::told(event);
+            }
             Event::Link(_)
             | Event::ServerKeyUnknown(_)
             | Event::NameWanted
@@ -228,7 +233,10 @@ impl Reporter {
             | Event::Heard(_)
             | Event::Invite(_)
             | Event::Refused { .. }
-            | Event::IdentityChanged(_) => {}
+            | Event::IdentityChanged(_)
+            | Event::IdentityAccepted { .. }
+            | Event::Compared { .. }
+            | Event::Banned(_) => {}
         }
     }
 
@@ -376,7 +384,8 @@ fn contact(info: &ContactInfo) -> Value {
     };
     json!({
         "name": info.name.as_str(), "standing": standing, "presence": presence_name(info.presence),
-        "key": key, "blocked": info.blocked,
+        "key": key, "blocked": info.blocked, "differs": info.differs,
+        "verified_ms": info.verified.map(|when| when.0), "replaced_by": info.replaced_by.as_ref().map(trust::shown),
     })
 }
 

@@ -41,6 +41,13 @@ fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
     }
     match does {
         Do::Accept => accept(prose, rest),
+        Do::AcceptKey => people::accept_key(prose, rest),
+        Do::Block => people::block(prose, rest),
+        Do::Blocked => Ok(vec![Effect::Send(Command::Bans)]),
+        Do::Differ => people::judge(prose, false, rest),
+        Do::Match => people::judge(prose, true, rest),
+        Do::Unblock => people::unblock(prose, rest),
+        Do::Verify => people::verify(prose, rest),
         Do::Add => add(prose, rest),
         Do::Again => again(prose),
         Do::Answer => answer(prose, rest),
@@ -83,8 +90,9 @@ fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
 }
 
 /// Commands of one word: more than it is a mistake that is better said than overlooked.
-const BARE: [Do; 10] = [
+const BARE: [Do; 11] = [
     Do::Again,
+    Do::Blocked,
     Do::Contacts,
     Do::Decline,
     Do::Devices,
@@ -118,7 +126,7 @@ pub(super) fn contact(prose: &Prose, does: Do, typed: &str) -> Result<Name, Stri
 }
 
 /// The same, in full: for what is not easily taken back.
-fn exactly(prose: &Prose, does: Do, typed: &str) -> Result<Name, String> {
+pub(super) fn exactly(prose: &Prose, does: Do, typed: &str) -> Result<Name, String> {
     let name = contact(prose, does, typed)?;
     if name.as_str() == typed { Ok(name) } else { Err(format!("Type the whole name: {name}.")) }
 }

@@ -7,18 +7,23 @@ use crate::app::keymap::{Act, TABLE as KEYS};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Do {
     Accept,
+    AcceptKey,
     Add,
     Again,
     Answer,
+    Block,
+    Blocked,
     Call,
     Contacts,
     Decline,
     Devices,
+    Differ,
     Favourite,
     HangUp,
     Help,
     History,
     Link,
+    Match,
     Microphone,
     Mute,
     Talk,
@@ -32,7 +37,9 @@ pub(super) enum Do {
     Speaker,
     Status,
     To,
+    Unblock,
     Undo,
+    Verify,
     Volume,
 }
 
@@ -96,6 +103,13 @@ pub(super) const TABLE: &[Row] = &[
     own("accept [NAME]", Do::Accept, "accept a request"),
     own("reject NAME", Do::Reject, "reject a request"),
     own("remove NAME", Do::Remove, "remove a contact"),
+    own("verify NAME", Do::Verify, "numbers, keys and words to compare with them"),
+    own("match NAME", Do::Match, "what you compared matches: they are verified"),
+    own("differ NAME", Do::Differ, "it does not match: nothing goes to them or comes from them"),
+    own("accept-key NAME", Do::AcceptKey, "the new key behind the name is theirs"),
+    own("block NAME", Do::Block, "hear nothing of them any more"),
+    own("blocked", Do::Blocked, "who is blocked"),
+    own("unblock NAME", Do::Unblock, "let them in again"),
     of("favourite NAME", Do::Favourite, Act::Favourite),
     own("rename NAME [OTHER]", Do::Rename, "call them otherwise; without another, by their own name"),
     of("undo", Do::Undo, Act::Undo),
@@ -187,6 +201,14 @@ mod tests {
             Act::Undo => Ok("undo"),
             Act::Favourite => Ok("favourite"),
             Act::Rename => Ok("rename"),
+            Act::Verify => Ok("verify"),
+            Act::Judge(true) => Ok("match"),
+            Act::Judge(false) => Ok("differ"),
+            Act::Block => Ok("block"),
+            Act::Blocked => Ok("blocked"),
+            Act::Unblock => Ok("unblock"),
+            Act::Find => Err("a name may be short"),
+            Act::Code | Act::Invert => Err("lines are no picture for a camera"),
             Act::NextUnread => Err("every text is said as it comes"),
             Act::Go => Ok("say"),
             Act::Answer { .. } => Ok("answer"),
@@ -231,7 +253,10 @@ mod tests {
         assert_eq!(parse("/hang"), Ok(Some((Do::HangUp, ""))));
         assert_eq!(parse("/TO bob"), Ok(Some((Do::To, "bob"))));
         let many = parse("/a").unwrap_err();
-        assert_eq!(many, "/a is short for more than one: type /answer, /add, /accept or /again.");
+        assert_eq!(
+            many,
+            "/a is short for more than one: type /answer, /add, /accept, /accept-key or /again."
+        );
         assert!(parse("/dance\u{1b}[31m").unwrap_err().starts_with("There is no /dance"));
         assert!(parse("/").unwrap_err().contains("/help"));
     }

@@ -1,11 +1,16 @@
-//! Lines about people in the list: who comes first, and what we call them.
+//! Lines about people in the list: who comes first, what we call them, whether they are who they seem.
+
+use proto::client::{Banned, Command, Compared};
+use proto::crypto::safety;
+use proto::id::Name;
 
 use super::Prose;
-use super::acts::contact;
-use super::commands::Do;
+use super::acts::{contact, exactly};
+use super::commands::{self, Do};
 use crate::app::input::Edit;
 use crate::app::keymap::Act;
 use crate::app::popup::Popup;
+use crate::app::trust::{key_of, shown};
 use crate::app::{Effect, Msg};
 use crate::keys::Input;
 
@@ -39,4 +44,84 @@ pub(super) fn rename(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, Strin
         return Err(problem);
     }
     Ok(said(prose, effects))
+}
+
+/// Says what there is to compare: both keys, the number, and in a call the words, which come by themselves.
+pub(super) fn verify(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let name = contact(prose, Do::Verify, rest)?;
+    let known = prose.model.contacts.get(&name).cloned();
+    let info = known.ok_or_else(|| commands::usage(Do::Verify))?;
+    if let Some(new) = &info.replaced_by {
+        prose.say(format!("The name {name} now comes with another key."));
+        prose.say(format!("The old key is {}.", shown(&info.principal)));
+        prose.say(format!("The new key is {}.", shown(new)));
+        prose.say(format!(
+            "If {name} says in another way that it is theirs: /accept-key {name}. If not: /remove {name}."
+        ));
+        return Ok(Vec::new());
+    }
+    let (Some(ours), Some(theirs)) = (prose.model.settings.account, key_of(&info)) else {
+        return Err(format!("{} has no key: a name proves nothing here.", prose.model.shown(&name)));
+    };
+    let number = safety::number(&ours, &theirs);
+    let groups: Vec<&str> = (0..12).filter_map(|at| number.get(at * 5..at * 5 + 5)).collect();
+    prose.say(format!("Read these numbers to {name}, best in another way. They must be the same there:"));
+    groups.chunks(4).for_each(|row| prose.say(row.join(" ")));
+    prose.say(format!("Your key is {}.", ours.openssh()));
+    prose.say(format!("The key of {name} is {}.", theirs.openssh()));
+    prose.say(format!("/match {name} says that they match, /differ {name} that they do not."));
+    let in_call = prose.model.call.as_ref().is_some_and(|call| !call.plain && call.is_with(&name));
+    Ok(if in_call { vec![Effect::Send(Command::Compare(name))] } else { Vec::new() })
+}
+
+pub(super) fn judge(prose: &mut Prose, matches: bool, rest: &str) -> Result<Vec<Effect>, String> {
+    let name = exactly(prose, if matches { Do::Match } else { Do::Differ }, rest)?;
+    if matches {
+        prose.say(format!("{name} is verified: this key is theirs."));
+    } else {
+        prose.say(format!("{name} is not who they seem: nothing goes to them or comes from them."));
+    }
+    Ok(vec![Effect::Send(Command::Verify { name, matches })])
+}
+
+pub(super) fn accept_key(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let name = exactly(prose, Do::AcceptKey, rest)?;
+    Ok(vec![Effect::Send(Command::AcceptIdentity(name))])
+}
+
+pub(super) fn block(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let name = exactly(prose, Do::Block, rest)?;
+    prose.to.take_if(|to| *to == name);
+    prose.say(format!("{name} is blocked: no requests, texts or calls. /unblock {name} lets them in again."));
+    Ok(vec![Effect::Send(Command::Ban(name))])
+}
+
+pub(super) fn unblock(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let known = prose.model.banned.iter().find(|ban| ban.name.as_str() == rest).cloned();
+    let ban =
+        known.ok_or_else(|| "Nobody of that name is blocked, as far as /blocked has said.".to_owned())?;
+    Ok(vec![Effect::Send(Command::Unban(ban.principal))])
+}
+
+pub(super) fn compared(prose: &mut Prose, who: &Name, compared: Compared) {
+    let who = prose.model.shown(who);
+    prose.say(match compared {
+        Compared::Words(words) => {
+            format!("Words of this call with {who}: {}. Say them to each other.", words.join(" "))
+        }
+        Compared::NoAnswer => {
+            format!("{who} did not answer with words: an older program, or somebody keeps them.")
+        }
+        Compared::Broken => format!("WARNING, somebody tampers with the words between you and {who}."),
+        Compared::TooMany => format!("No more words with {who} in this call. Call again for others."),
+    });
+}
+
+pub(super) fn banned(prose: &mut Prose, list: &[Banned]) {
+    if list.is_empty() {
+        return prose.say("Nobody is blocked.");
+    }
+    for ban in list {
+        prose.say(format!("Blocked: {}, {}.", ban.name, shown(&ban.principal)));
+    }
 }

@@ -6,7 +6,7 @@ use proto::id::Name;
 use proto::media::{DeviceList, HalfState, SoundEvent, Statistics, TapeState, ToolEvent};
 use proto::wire::record::{Presence, Standing};
 
-use super::{Prose, Question, ending, status};
+use super::{Prose, Question, ending, people, status};
 use crate::app::Effect;
 use crate::app::call::{self, Call, Phase};
 use crate::app::chat::Line;
@@ -85,8 +85,15 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
         Event::Refused { text, .. } => prose.say(format!("It was refused: {text}")),
         Event::IdentityChanged(name) => {
             prose.say(format!("WARNING, the key behind {name} is another one. Nothing is sent to them."));
-            prose.say(format!("Ask {name} in another way. /remove {name} forgets the old key."));
+            prose.say(format!(
+                "/verify {name} says both keys. Ask {name} in another way; then /accept-key or /remove."
+            ));
         }
+        Event::IdentityAccepted { name, .. } => {
+            prose.say(format!("The new key is {name}'s now. It is not verified: /verify {name} compares."));
+        }
+        Event::Compared { who, compared } => people::compared(prose, who, *compared),
+        Event::Banned(list) => people::banned(prose, list),
     }
     Vec::new()
 }

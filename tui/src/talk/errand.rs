@@ -229,7 +229,10 @@ impl Errand {
             | Event::Said { .. }
             | Event::Heard(_)
             | Event::Invite(_)
-            | Event::IdentityChanged(_) => {}
+            | Event::IdentityChanged(_)
+            | Event::IdentityAccepted { .. }
+            | Event::Compared { .. }
+            | Event::Banned(_) => {}
         }
     }
 

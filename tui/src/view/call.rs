@@ -67,6 +67,26 @@ fn headline(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: The
     text::left(buf, area, x, &words, theme.plain())
 }
 
+/// Whether those in a sealed call are who they seem, as far as people compared: `verified 3 Nov`, `not verified`,
+/// `3 verified, 1 not`.
+pub(super) fn trust(model: &Model, call: &Call) -> String {
+    let there: Vec<_> = call.parties.iter().filter(|party| !party.is_out()).collect();
+    let verified = |party: &&&crate::app::call::Party| {
+        model
+            .contacts
+            .get(&party.name)
+            .filter(|contact| !contact.blocked)
+            .and_then(|contact| contact.verified)
+    };
+    let known: Vec<_> = there.iter().filter_map(|party| verified(&party)).collect();
+    match (there.len(), known.as_slice()) {
+        (_, []) => "not verified".to_owned(),
+        (1, [when]) => format!("verified {}", title::date(*when, &model.settings.zone)),
+        (all, known) if all == known.len() => "all verified".to_owned(),
+        (all, known) => format!("{} verified, {} not", known.len(), all - known.len()),
+    }
+}
+
 /// Who keeps what is said: ` REC bob `. Said wherever the call is shown.
 pub(super) fn recorders(model: &Model, call: &Call) -> Option<String> {
     let records = |party: &&Party| party.recording && party.ssrc().is_some();
@@ -235,7 +255,8 @@ pub(super) fn panel(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     if call.plain {
         text::left(buf, text::row(area, 1), 1, NOT_ENCRYPTED, theme.alarm());
     } else if live {
-        let sealed = format!("{} end-to-end encrypted", theme.glyphs.delivered);
+        let sealed = format!("{} E2E, {}", theme.glyphs.delivered, trust(model, call));
+        let sealed = text::fit(&sealed, area.width.saturating_sub(2), theme.glyphs.more);
         text::left(buf, text::row(area, 1), 1, &sealed, theme.good());
     }
     if let Some(words) = recorders(model, call) {

@@ -86,9 +86,14 @@ fn head(model: &Model, contact: Option<&ContactInfo>, area: Rect, buf: &mut Buff
     let Some(contact) = contact else { return };
     let guest = is_guest(contact);
     let name_style = if guest { theme.warn() } else { theme.strong() };
-    text::left(buf, area, 1, &model.shown(&contact.name), name_style);
+    let x = text::left(buf, area, 1, &model.in_full(&contact.name), name_style);
+    if let Some(when) = contact.verified.filter(|_| !contact.blocked) {
+        let when = title::date(when, &model.settings.zone);
+        text::left(buf, area, x + 2, &format!("{} verified {when}", theme.glyphs.verified), theme.good());
+    }
     let (words, style) = match (contact.blocked, contact.standing, contact.presence) {
-        (true, _, _) => ("another key: remove them or ask why", theme.bad()),
+        (true, _, _) if contact.differs => ("differs: nothing is sent (Enter)", theme.alarm()),
+        (true, _, _) => ("another key: nothing is sent (Enter)", theme.alarm()),
         (_, Standing::Asking, _) => ("asks to be your contact", theme.warn()),
         (_, Standing::Asked, _) => ("asked, no answer yet", theme.dim()),
         (_, Standing::None, _) => ("not a contact", theme.dim()),

@@ -3,20 +3,68 @@
 use proto::client::ContactInfo;
 use proto::wire::record::{Presence, Standing};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use crate::app::Model;
 use crate::app::contacts::is_guest;
+use crate::app::find::{Find, Found};
 use crate::app::model::Focus;
 
-use super::text;
 use super::theme::Theme;
+use super::{line, text};
 
 /// Rows that requests take at most, with their heading, before they scroll with the list.
 const REQUEST_ROWS_MAX: u16 = 5;
 
-pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
+/// Draws the pane; gives the cursor's place while somebody is looked for.
+pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
+    match &model.find {
+        Some(find) => search(model, find, area, buf, theme),
+        None => {
+            whole(model, area, buf, theme);
+            None
+        }
+    }
+}
+
+/// What is typed, and who fits; the best is nearest.
+fn search(model: &Model, find: &Find, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
+    let head = text::row(area, 0);
+    let x = text::left(buf, head, 1, "/", theme.accent());
+    let field = Rect { x: head.x + x, width: head.width.saturating_sub(x), ..head };
+    let cursor = line::line(&find.query, field, buf, theme);
+    let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    if find.found().is_empty() {
+        text::left(buf, text::row(list, 0), 2, "Nobody is called so.", theme.dim());
+    }
+    let at = find.found().iter().position(|found| Some(&found.name) == find.chosen()).unwrap_or(0);
+    let skip = (at + 1).saturating_sub(usize::from(list.height));
+    for (y, found) in (0..list.height).zip(find.found().iter().skip(skip)) {
+        let Some(contact) = model.contacts.get(&found.name) else { continue };
+        let place = text::row(list, y);
+        row(model, contact, find.chosen() == Some(&found.name), place, buf, theme);
+        fits(model, found, place, buf, theme);
+    }
+    cursor
+}
+
+/// Marks the characters that fit, by weight and a line below them: colour alone would say nothing to some.
+fn fits(model: &Model, found: &Found, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let label = model.contacts.label(&found.name);
+    let before = text::columns(&model.shown(&found.name)).saturating_sub(text::columns(&label));
+    for at in &found.at {
+        let (Some(start), Some(rest)) = (label.get(..*at), label.get(*at..)) else { continue };
+        let x = 4 + before + text::columns(start);
+        let wide = rest.chars().next().map_or(0, |c| text::columns(c.encode_utf8(&mut [0; 4])));
+        if x + wide < area.width {
+            let place = Rect { x: area.x + x, width: wide, ..area };
+            buf.set_style(place, theme.found());
+        }
+    }
+}
+
+fn whole(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let head = text::row(area, 0);
     let x = text::left(buf, head, 1, "CONTACTS", theme.strong());
     let (count, style) = match model.contacts.marked().len() {
@@ -83,7 +131,10 @@ fn row(model: &Model, contact: &ContactInfo, chosen: bool, area: Rect, buf: &mut
     };
     // The name comes first: words about it take what is left.
     let name = text::fit(&model.shown(&contact.name), area.width.saturating_sub(4), theme.glyphs.more);
-    let after = text::left(buf, area, 4, &name, name_style);
+    let mut after = text::left(buf, area, 4, &name, name_style);
+    if contact.verified.is_some() && !contact.blocked {
+        after = text::left(buf, area, after + 1, theme.glyphs.verified, theme.good());
+    }
     if after + 1 + text::columns(&right) <= area.width {
         text::right(buf, area, 0, &right, if unread > 0 { theme.strong() } else { theme.dim() });
     }
@@ -91,7 +142,7 @@ fn row(model: &Model, contact: &ContactInfo, chosen: bool, area: Rect, buf: &mut
 
 fn look(contact: &ContactInfo, theme: Theme) -> (&'static str, Style, &'static str) {
     if contact.blocked {
-        return ("!", theme.bad(), "key changed");
+        return ("!", theme.bad(), if contact.differs { "differs" } else { "key changed" });
     }
     match (contact.standing, contact.presence) {
         (Standing::Asking, _) => ("?", theme.warn(), "(Enter)"),

@@ -15,6 +15,7 @@ mod help;
 mod line;
 mod meter;
 mod popup;
+mod qr;
 mod settings;
 mod text;
 mod theme;
@@ -69,17 +70,14 @@ fn main_page(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Optio
     }
     if area.width < TWO_PANES_WIDTH {
         return match model.focus {
-            Focus::List => {
-                contacts::pane(model, narrow_list(model, area, buf, theme), buf, theme);
-                None
-            }
+            Focus::List => contacts::pane(model, narrow_list(model, area, buf, theme), buf, theme),
             Focus::Message => chat::pane(model, area, buf, theme, true),
         };
     }
     let docked = area.width >= WIDE && model.call.is_some();
     let list = if area.width >= WIDE && !docked { 26 } else { 20 };
     let panel = if docked { 38 } else { 0 };
-    contacts::pane(model, Rect { width: list, ..area }, buf, theme);
+    let finding = contacts::pane(model, Rect { width: list, ..area }, buf, theme);
     divide(area, list, buf, theme);
     let middle = Rect { x: area.x + list + 2, width: area.width - list - 2 - panel, ..area };
     let cursor = chat::pane(model, middle, buf, theme, !docked);
@@ -88,7 +86,7 @@ fn main_page(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Optio
         divide(area, at - 1, buf, theme);
         call::panel(model, Rect { x: area.x + at + 1, width: panel - 1, ..area }, buf, theme);
     }
-    cursor
+    finding.or(cursor)
 }
 
 /// Where there is room for one pane only, a call keeps two rows below the list.

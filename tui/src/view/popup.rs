@@ -8,11 +8,12 @@ use crate::app::Model;
 use crate::app::popup::{Add, Popup};
 
 use super::theme::Theme;
-use super::{help, line, settings, text};
+use super::{help, line, qr, settings, text};
 
 mod call;
 mod palette;
 mod people;
+mod trust;
 
 /// Draws the windows there are. `None` without any; otherwise where the cursor goes, if it is shown.
 pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Option<Position>> {
@@ -27,6 +28,21 @@ pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) 
             Popup::Palette(wanted) => palette::palette(model, wanted, area, buf, theme),
             Popup::Add(add) => add_contact(model, add, area, buf, theme),
             Popup::Rename(rename) => people::rename(rename, area, buf, theme),
+            Popup::Verify(verify) => {
+                trust::verify(model, verify, area, buf, theme);
+                None
+            }
+            Popup::Changed(changed) => trust::changed(model, changed, area, buf, theme),
+            Popup::Blocked(blocked) => {
+                trust::blocked(model, blocked, area, buf, theme);
+                None
+            }
+            // Over everything: it needs the room.
+            Popup::Qr(code) => {
+                let whole = Rect { y: buf.area.y, height: buf.area.height - 1, ..buf.area };
+                qr::code(code, whole, buf, theme);
+                None
+            }
             Popup::Consent(consent) => {
                 call::consent(model, consent, area, buf, theme);
                 None

@@ -334,6 +334,10 @@ fn colours_are_of_the_palette_on_the_default_background() {
     let palette = [Color::Reset, Color::Red, Color::Green, Color::Yellow, Color::Cyan];
     for theme in LookTheme::ALL {
         for (page, fg, bg, modifier) in styles(Look { theme, ..UNICODE }) {
+            // A code for cameras is dark on light whatever the terminal's own colours are.
+            if page.starts_with("qr_") && theme != LookTheme::Mono {
+                continue;
+            }
             assert!(palette.contains(&fg), "{page}, {theme:?}: {fg:?} may be invisible somewhere");
             assert_eq!(bg, Color::Reset, "{page}, {theme:?}");
             assert!(theme != LookTheme::Mono || fg == Color::Reset, "{page}: {fg:?} without colours");
@@ -353,7 +357,7 @@ fn without_colour_nothing_is_coloured_and_nothing_is_lost() {
         let plain = pages(Look { colour: false, theme, ..UNICODE });
         for ((page, with), (_, without)) in pages(UNICODE).into_iter().zip(plain) {
             // This one names the theme and says whether there are colours.
-            if page == "settings_look" {
+            if page == "settings_look" || page.starts_with("qr_") {
                 continue;
             }
             let (with, without) = (with.buffer(80, 24).0, without.buffer(80, 24).0);

@@ -38,8 +38,10 @@ pub(super) struct Symbols {
     pub(super) newline: &'static str,
     pub(super) more: &'static str,
     pub(super) sound: &'static str,
-    /// A key that is known, in its column.
-    pub(super) key_known: &'static str,
+    /// Somebody whose key was compared.
+    pub(super) verified: &'static str,
+    /// A key that was compared, in its column.
+    pub(super) key_verified: &'static str,
     /// A meter's cell, from empty to full in equal steps.
     pub(super) blocks: &'static [&'static str],
     /// Where a meter is not.
@@ -63,7 +65,8 @@ const UNICODE: Symbols = Symbols {
     newline: "↵",
     more: "…",
     sound: "»",
-    key_known: "  ✓",
+    verified: "✓",
+    key_verified: "  ✓",
     blocks: &[" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
     track: "·",
 };
@@ -85,7 +88,8 @@ const ASCII: Symbols = Symbols {
     newline: "\\",
     more: "~",
     sound: ">",
-    key_known: "  +",
+    verified: "ok",
+    key_verified: "  ok",
     blocks: &[" ", "#"],
     track: ".",
 };
@@ -163,6 +167,16 @@ impl Theme {
         Self { colour: look.colour, glyphs, paints }
     }
 
+    /// Whether there are colours.
+    pub(super) fn colour(self) -> bool {
+        self.colour && !core::ptr::eq(self.paints, &MONO)
+    }
+
+    /// Whether there are glyphs of half a cell.
+    pub(super) fn half_blocks(self) -> bool {
+        self.glyphs.blocks.len() > 2
+    }
+
     pub(super) fn plain(self) -> Style {
         Style::new()
     }
@@ -177,6 +191,11 @@ impl Theme {
 
     pub(super) fn cursor(self) -> Style {
         self.style(self.paints.cursor)
+    }
+
+    /// Letters that were looked for.
+    pub(super) fn found(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
     }
 
     pub(super) fn good(self) -> Style {

@@ -172,6 +172,11 @@ pub(super) fn time_of_day(wall: Wall, zone: &TimeZone) -> String {
     zoned(wall, zone).map_or_else(|| "--:--".to_owned(), |at| format!("{:02}:{:02}", at.hour(), at.minute()))
 }
 
+/// A day as `3 Nov`.
+pub(super) fn date(wall: Wall, zone: &TimeZone) -> String {
+    zoned(wall, zone).map(|at| at.strftime("%-d %b").to_string()).unwrap_or_default()
+}
+
 /// `Fri 20 Nov` where the user is.
 pub(super) fn day(wall: Wall, zone: &TimeZone) -> String {
     zoned(wall, zone).map(|at| at.strftime("%a %-d %b").to_string()).unwrap_or_default()

@@ -63,6 +63,22 @@ pub enum Act {
     Rename,
     /// Go to the next contact who wrote something unread.
     NextUnread,
+    /// Look for somebody in the list.
+    Find,
+    /// Compare keys with the selected contact, or the chosen member.
+    Verify,
+    /// Say that what was compared matches, or does not.
+    Judge(bool),
+    /// Show a code for cameras.
+    Code,
+    /// Exchange light and dark in it.
+    Invert,
+    /// Block the selected contact; asks.
+    Block,
+    /// Show who is blocked.
+    Blocked,
+    /// Let the chosen one in again.
+    Unblock,
     /// Take the removal back.
     Undo,
     /// Send, join, ask, go on: the one thing the line or window is for.
@@ -167,6 +183,15 @@ impl Act {
             Self::Favourite => "favourite",
             Self::Rename => "rename",
             Self::NextUnread => "next-unread",
+            Self::Find => "find",
+            Self::Verify => "verify",
+            Self::Judge(true) => "matches",
+            Self::Judge(false) => "differs",
+            Self::Code => "code",
+            Self::Invert => "invert",
+            Self::Block => "block",
+            Self::Blocked => "blocked",
+            Self::Unblock => "unblock",
             Self::Undo => "undo",
             Self::Go => "go",
             Self::NewLine => "new-line",

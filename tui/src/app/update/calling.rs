@@ -11,7 +11,7 @@ use super::super::msg::Effect;
 use super::super::popup::{Consent, Popup, Wanted};
 use super::calls::{NAMES_SHOWN, placing, show_incoming};
 use super::keys::NOBODY;
-use super::{notice, ptt};
+use super::{notice, ptt, trust};
 use crate::limits::VOLUME_PERCENT_MAX;
 
 /// Steps of the volume, in percent.
@@ -30,6 +30,10 @@ pub(super) fn call(model: &mut Model, effects: &mut Vec<Effect>) {
     match model.contacts.selected() {
         None => notice(model, NOBODY),
         Some(contact) if callable(contact) => place(model, vec![contact.name.clone()], effects),
+        Some(contact) if contact.blocked => {
+            let name = contact.name.clone();
+            trust::decide_first(model, &name, effects);
+        }
         Some(contact) => {
             let words =
                 format!("{} cannot be called: you are not contacts (yet).", model.shown(&contact.name));

@@ -13,7 +13,7 @@ use super::super::msg::Effect;
 use super::super::notify::What;
 use super::super::popup::Popup;
 use super::alert::alert;
-use super::{calls, notice, people, settings, tools};
+use super::{calls, notice, people, settings, tools, trust};
 
 pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effect>) {
     model.dirty = true;
@@ -79,17 +79,17 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::Joined { who, ssrc, plain } => calls::joined(model, who, ssrc, plain),
         Event::Heard(name) => calls::heard(model, &name),
         Event::Parted { who, reason } => calls::parted(model, &who, reason),
-        Event::Ended { with, reason } => calls::ended(model, with, reason, effects),
+        Event::Ended { with, reason } => {
+            trust::call_over(model);
+            calls::ended(model, with, reason, effects);
+        }
         Event::PlainUnconfirmed(names) => calls::plain_unconfirmed(model, names),
         Event::Invite(link) => model.own_link = Some(link),
         Event::Refused { text, .. } => refused(model, &text),
-        Event::IdentityChanged(name) => {
-            let text = format!(
-                "The key behind {name} is another one. Nothing is sent to them until you remove them."
-            );
-            note(model, &name, text.clone());
-            notice(model, text);
-        }
+        Event::IdentityChanged(name) => trust::changed(model, &name),
+        Event::IdentityAccepted { name, old, new } => trust::accepted(model, &name, &old, new),
+        Event::Compared { who, compared } => trust::compared(model, &who, compared),
+        Event::Banned(list) => trust::banned(model, list),
     }
 }
 

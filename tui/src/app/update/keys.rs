@@ -18,7 +18,7 @@ use super::super::popup::{Add, Popup};
 use super::super::settings::Page;
 use super::super::talk::Tier;
 use super::calls::show_incoming;
-use super::{alert, calling, copy, notice, palette, people, ptt, removal, settings, tools};
+use super::{alert, calling, copy, notice, palette, people, ptt, removal, settings, tools, trust};
 use crate::keys::{Input, Key, Kind};
 use crate::limits::ADD_BYTES_MAX;
 
@@ -86,7 +86,17 @@ fn write(model: &mut Model, text: &str) {
     match model.popups.last_mut() {
         Some(Popup::Add(add)) => add.problem = None,
         Some(Popup::Rename(rename)) => rename.problem = None,
-        Some(Popup::Help(_) | Popup::Palette(_) | Popup::Settings(_) | Popup::Consent(_)) | None => {}
+        Some(Popup::Changed(changed)) => changed.problem = None,
+        Some(
+            Popup::Help(_)
+            | Popup::Palette(_)
+            | Popup::Settings(_)
+            | Popup::Consent(_)
+            | Popup::Verify(_)
+            | Popup::Blocked(_)
+            | Popup::Qr(_),
+        )
+        | None => {}
     }
     palette::typed(model);
     model.dirty = true;
@@ -129,7 +139,7 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Move(step) if matches!(model.popups.last(), Some(Popup::Settings(_))) => {
             settings::step(model, step)
         }
-        Act::Move(step) => model.contacts.step(step),
+        Act::Move(step) => people::step(model, step),
         Act::Open => open(model, effects),
         Act::Accept => accept(model, effects),
         Act::Remove => remove(model, effects),
@@ -137,6 +147,18 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Favourite => people::favourite(model, effects),
         Act::Rename => people::begin_rename(model),
         Act::NextUnread => people::next_unread(model),
+        Act::Find => people::find(model),
+        Act::Verify => trust::verify(model, effects),
+        Act::Judge(matches) => trust::judge(model, matches, effects),
+        Act::Code => trust::show_code(model),
+        Act::Invert => {
+            if let Some(Popup::Qr(code)) = model.popups.last_mut() {
+                code.inverted = !code.inverted;
+            }
+        }
+        Act::Block => trust::block(model, effects),
+        Act::Blocked => trust::show_blocked(model, effects),
+        Act::Unblock => trust::unblock(model, effects),
         Act::Add => model.popups.push(Popup::Add(Add::default())),
         Act::OwnLink => own_link(model, effects),
         Act::Go => go(model, effects),
@@ -163,12 +185,13 @@ fn back(model: &mut Model) {
     if settings::back(model) {
         return;
     }
-    if model.popups.pop().is_none() {
+    if model.popups.pop().is_none() && model.find.take().is_none() {
         model.focus = Focus::List;
     }
 }
 
 fn other_pane(model: &mut Model) {
+    model.find = None;
     match model.focus {
         Focus::Message => model.focus = Focus::List,
         Focus::List => write_to_selected(model),
@@ -220,6 +243,11 @@ fn scroll(model: &mut Model, up: bool) {
 }
 
 fn open(model: &mut Model, effects: &mut Vec<Effect>) {
+    if let Some(name) = model.contacts.selected().map(|contact| contact.name.clone())
+        && trust::decide_first(model, &name, effects)
+    {
+        return;
+    }
     match model.contacts.selected().map(|contact| contact.standing) {
         Some(Standing::Asking) => accept(model, effects),
         Some(Standing::None | Standing::Asked | Standing::Mutual) => write_to_selected(model),
@@ -275,9 +303,21 @@ fn go(model: &mut Model, effects: &mut Vec<Effect>) {
         (Stage::Welcome(_), _) => join(model, effects),
         (Stage::Main, Some(Popup::Add(_))) => add(model, effects),
         (Stage::Main, Some(Popup::Rename(_))) => people::rename(model, effects),
+        (Stage::Main, Some(Popup::Changed(_))) => trust::accept_key(model, effects),
+        (Stage::Main, None) if model.find.is_some() => people::found(model),
         (Stage::Main, None) => say(model, effects),
         (Stage::Main, Some(Popup::Palette(_))) => palette::run(model, effects),
-        (Stage::Main, Some(Popup::Help(_) | Popup::Settings(_) | Popup::Consent(_)))
+        (
+            Stage::Main,
+            Some(
+                Popup::Help(_)
+                | Popup::Settings(_)
+                | Popup::Consent(_)
+                | Popup::Verify(_)
+                | Popup::Blocked(_)
+                | Popup::Qr(_),
+            ),
+        )
         | (Stage::Stop { .. }, _) => {}
     }
 }
@@ -344,9 +384,12 @@ fn say(model: &mut Model, effects: &mut Vec<Effect>) {
         return notice(model, format!("{}: c calls them.", model.no_texts(&contact.name)));
     }
     let (to, standing, blocked) = (contact.name.clone(), contact.standing, contact.blocked);
-    if standing != Standing::Mutual || blocked {
-        let why = if blocked { "their key has changed" } else { "you are not contacts yet" };
-        return notice(model, format!("{to} cannot be written to: {why}."));
+    if blocked {
+        trust::decide_first(model, &to, effects);
+        return;
+    }
+    if standing != Standing::Mutual {
+        return notice(model, format!("{to} cannot be written to: you are not contacts yet."));
     }
     let chat = model.chats.entry(to.clone()).or_default();
     if chat.draft.text().trim().is_empty() {

@@ -94,6 +94,16 @@ pub(super) fn typed(model: &mut Model) {
     match model.popups.last_mut() {
         Some(Popup::Palette(palette)) => palette.chosen = 0,
         Some(Popup::Help(help)) => help.scroll = 0,
-        Some(Popup::Settings(_) | Popup::Add(_) | Popup::Consent(_) | Popup::Rename(_)) | None => {}
+        Some(
+            Popup::Settings(_)
+            | Popup::Add(_)
+            | Popup::Consent(_)
+            | Popup::Rename(_)
+            | Popup::Verify(_)
+            | Popup::Changed(_)
+            | Popup::Blocked(_)
+            | Popup::Qr(_),
+        )
+        | None => {}
     }
 }

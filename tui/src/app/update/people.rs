@@ -6,6 +6,8 @@ use proto::client::ContactInfo;
 use proto::id::{Name, Principal};
 
 use super::super::chat::Chat;
+use super::super::contacts::Step;
+use super::super::find::Find;
 use super::super::input::Editor;
 use super::super::model::Model;
 use super::super::msg::Effect;
@@ -57,6 +59,41 @@ pub(super) fn next_unread(model: &mut Model) {
     match model.contacts.next_unread(unread).cloned() {
         Some(name) => model.contacts.select(&name),
         None => notice(model, "Everything is read."),
+    }
+}
+
+// --- finding ---
+
+pub(super) fn find(model: &mut Model) {
+    model.find = Some(Find::begin(&model.contacts));
+}
+
+/// Looks anew after whatever happened: a letter, or somebody who came.
+pub(super) fn look(model: &mut Model) {
+    if let Some(find) = &mut model.find {
+        find.look(&model.contacts);
+    }
+}
+
+/// Enter: whoever is under the cursor is chosen.
+pub(super) fn found(model: &mut Model) {
+    let Some(find) = model.find.take() else { return };
+    match find.chosen() {
+        Some(name) => model.contacts.select(name),
+        None => notice(model, "Nobody is called so."),
+    }
+}
+
+/// Up and down, in whatever there is to move in.
+pub(super) fn step(model: &mut Model, step: Step) {
+    let down = matches!(step, Step::Down | Step::PageDown | Step::Last);
+    let last = model.banned.len().saturating_sub(1);
+    if let Some(Popup::Blocked(window)) = model.popups.last_mut() {
+        window.at = if down { (window.at + 1).min(last) } else { window.at.saturating_sub(1) };
+    } else if let Some(find) = &mut model.find {
+        find.step(down);
+    } else {
+        model.contacts.step(step);
     }
 }
 

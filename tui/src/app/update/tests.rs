@@ -23,6 +23,7 @@ mod people;
 mod ptt;
 mod settings;
 mod tools;
+mod trust;
 
 impl Story {
     /// Bob and carol are there, erin is not, grace asks.

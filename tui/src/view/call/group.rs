@@ -192,11 +192,13 @@ fn tenths(of: Option<u32>) -> String {
 
 /// Whether their key is one we know: of a contact it is, of somebody else's contact it is new here, a guest has none.
 fn key(model: &Model, party: &Party, theme: Theme) -> (&'static str, Style) {
-    let known = model.contacts.get(&party.name).is_some_and(|contact| !contact.blocked);
-    match (model.guest(&party.name), known) {
+    let contact = model.contacts.get(&party.name).filter(|contact| !contact.blocked);
+    let verified = contact.is_some_and(|contact| contact.verified.is_some());
+    match (model.guest(&party.name), contact) {
         (true, _) => ("  none", theme.warn()),
-        (false, true) => (theme.glyphs.key_known, theme.good()),
-        (false, false) => ("  new", theme.warn()),
+        (false, Some(_)) if verified => (theme.glyphs.key_verified, theme.good()),
+        (false, Some(_)) => ("  known", theme.plain()),
+        (false, None) => ("  new", theme.warn()),
     }
 }
 

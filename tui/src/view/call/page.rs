@@ -61,10 +61,13 @@ fn head(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
     if call.plain {
         text::right(buf, area, 1, NOT_ENCRYPTED, theme.alarm());
     } else if matches!(call.phase, Phase::Live { .. }) {
-        let sealed = format!("{} end-to-end encrypted", theme.glyphs.delivered);
+        let trust = super::trust(model, call);
+        let long = format!("{} end-to-end encrypted, {trust}", theme.glyphs.delivered);
+        let middle = format!("{} E2E, {trust}", theme.glyphs.delivered);
         let short = format!("{} E2E", theme.glyphs.delivered);
-        let fits = x + 2 + text::columns(&sealed) < area.width;
-        text::right(buf, area, 1, if fits { &sealed } else { &short }, theme.good());
+        let fits = |words: &&String| x + 2 + text::columns(words) < area.width;
+        let words = [&long, &middle].into_iter().find(fits).unwrap_or(&short);
+        text::right(buf, area, 1, words, theme.good());
     }
 }
 

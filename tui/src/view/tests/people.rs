@@ -1,6 +1,9 @@
 //! Pages about people: who comes first, what we call them.
 
 use super::*;
+use proto::client::{Banned, Compared};
+use proto::id::Principal;
+
 use crate::app::Msg;
 use crate::app::personal::Personal;
 
@@ -19,5 +22,110 @@ pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
     story.type_in("carol");
     story.keys("Enter");
     page("rename", story);
+
+    let mut story = Story::morning(look);
+    story.keys("/");
+    story.type_in("ra");
+    page("find", story);
+
+    list.extend(trust_pages(look));
     list
+}
+
+/// Keys compared, changed and blocked.
+fn trust_pages(look: Look) -> Vec<(&'static str, Story)> {
+    let mut list = Vec::new();
+    let mut page = |name, story: Story| list.push((name, story));
+
+    let mut story = Story::morning(look);
+    story.keys("s");
+    page("verify", story);
+
+    let mut story = Story::in_call(look);
+    story.verified("bob");
+    story.keys("^g s");
+    let words = Compared::Words(["otter", "candle", "harvest", "violin"]);
+    story.tell(Event::Compared { who: name("bob"), compared: words });
+    page("verify_words", story);
+
+    let mut story = Story::in_call(look);
+    story.verified("bob");
+    story.keys("^g");
+    page("call_verified", story);
+
+    let mut story = Story::morning(look);
+    story.verified("bob");
+    page("verified", story);
+
+    let mut story = Story::morning(look);
+    story.keys("s Q");
+    page("qr_number", story);
+
+    let mut story = Story::morning(look);
+    let link = format!("tincan://home.example:8462/{}/alice#SHA256:{}", "0f".repeat(16), "A".repeat(43));
+    story.tell(Event::Invite(link));
+    story.keys("a ^r");
+    page("qr_link", story);
+
+    let mut story = Story::morning(look);
+    story.verified("bob");
+    let mut bob = story.model.contacts.get(&name("bob")).unwrap().clone();
+    (bob.blocked, bob.replaced_by) = (true, Some(Principal::Key(Fingerprint([9; 32]))));
+    story.tell(Event::Contact(bob));
+    story.tell(Event::IdentityChanged(name("bob")));
+    story.model.notice = None;
+    story.keys("bo Enter");
+    page("identity_changed", story);
+
+    let mut story = Story::morning(look);
+    let ban = |who: &str, n: u8| Banned {
+        principal: Principal::Key(Fingerprint([n; 32])),
+        name: name(who),
+        since: START,
+    };
+    story.keys("B");
+    story.tell(Event::Banned(vec![ban("mallory", 3), ban("trudy", 4)]));
+    story.keys("j");
+    page("blocked", story);
+    list
+}
+
+impl Story {
+    fn verified(&mut self, who: &str) {
+        let mut contact = self.model.contacts.get(&name(who)).unwrap().clone();
+        contact.verified = Some(START);
+        self.tell(Event::Contact(contact));
+    }
+}
+
+/// A camera reads what the screen shows: the picture is taken apart into modules again, dark and light as drawn, in
+/// colours and without, and must be the code with its quiet border.
+#[test]
+fn a_code_is_drawn_as_it_is() {
+    for look in [UNICODE, Look { colour: false, ..UNICODE }] {
+        let pages = trust_pages(look);
+        for (wanted, side, quiet) in [("qr_number", 25, 4), ("qr_link", 41, 2)] {
+            let (_, story) = pages.iter().find(|(page, _)| *page == wanted).unwrap();
+            let (buffer, _) = story.buffer(80, 24);
+            let light = |x: u16, y: u16| {
+                let cell = &buffer[(x, y / 2)];
+                let upper = y.is_multiple_of(2);
+                if look.colour {
+                    (if upper { cell.fg } else { cell.bg }) == Color::White
+                } else {
+                    matches!((cell.symbol(), upper), ("█", _) | ("▀", true) | ("▄", false))
+                }
+            };
+            // The finder patterns: a dark ring of seven modules, in three corners.
+            let across = side + 2 * quiet;
+            let left = (80 - across) / 2;
+            let top = (0..46).find(|y| light(left, *y)).unwrap();
+            let dark = |x: u16, y: u16| !light(left + quiet + x, top + quiet + y);
+            for (x, y) in [(0, 0), (side - 7, 0), (0, side - 7)] {
+                assert!((0..7).all(|n| dark(x + n, y) && dark(x + n, y + 6) && dark(x, y + n)), "{wanted}");
+                assert!((1..6).all(|n| !dark(x + n, y + 1) && !dark(x + 1, y + n)), "{wanted}");
+            }
+            assert!((0..across).all(|x| light(left + x, top) && light(left, top + x)), "a quiet border");
+        }
+    }
 }

@@ -82,9 +82,9 @@ fn everything_with_words_can_be_reached() {
 fn the_choice_moves_and_typing_takes_it_to_the_top() {
     let mut story = Story::friends();
     story.keys("^p Down Down Up");
-    let chosen = |story: &Story| match story.model.popups.last() {
-        Some(Popup::Palette(palette)) => palette.chosen,
-        _ => usize::MAX,
+    let chosen = |story: &Story| {
+        let Some(Popup::Palette(palette)) = story.model.popups.last() else { return usize::MAX };
+        palette.chosen
     };
     assert_eq!(chosen(&story), 1);
     story.keys("Up Up");

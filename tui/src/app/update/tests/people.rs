@@ -94,3 +94,42 @@ fn whoever_takes_a_name_gets_a_chat_of_their_own() {
     story.tell(Event::Contact(guest("bob")));
     assert_eq!(story.model.chats[&name("bob")].lines().count(), 0);
 }
+
+// --- finding ---
+
+#[test]
+fn a_few_letters_find_somebody_and_esc_leaves_all_as_it_was() {
+    let mut story = Story::friends();
+    story.writes("carol", 1);
+    story.keys("/");
+    story.type_in("ca");
+    assert_eq!(story.selected(), "bob", "nobody is chosen, and nothing read, before Enter");
+    assert_eq!(story.model.unread(), 1);
+    story.keys("Esc");
+    assert_eq!((story.selected(), story.model.unread()), ("bob", 1));
+    assert!(story.model.find.is_none());
+    story.keys("/");
+    story.type_in("gra");
+    story.keys("Enter");
+    assert_eq!(story.selected(), "grace", "requests are found, too");
+    story.keys("/");
+    story.type_in("zzz");
+    story.keys("Enter");
+    assert_eq!((story.selected(), story.notice()), ("grace", "Nobody is called so."));
+}
+
+#[test]
+fn whoever_is_called_otherwise_is_found_by_both_names() {
+    let mut story = Story::friends();
+    let erin = contact("erin", Standing::Mutual, Presence::Offline);
+    story.event(Msg::Personal(vec![(
+        erin.principal,
+        Personal { alias: Some(Safe::line("Sis")), favourite: false },
+    )]));
+    for query in ["sis", "eri"] {
+        story.keys("g /");
+        story.type_in(query);
+        story.keys("Enter");
+        assert_eq!(story.selected(), "erin", "{query}");
+    }
+}
