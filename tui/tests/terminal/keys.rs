@@ -5,7 +5,7 @@ use std::time::Duration;
 use tincan_tui::app::keymap::{Act, Place, Row, TABLE};
 use tincan_tui::keys::{Code, Key};
 
-use super::screen::Screen;
+use super::screen::{QUIET, Screen};
 
 /// A key is seen on the screen within so long, even on a busy machine.
 const SEEN: Duration = Duration::from_secs(5);
@@ -81,8 +81,8 @@ fn press(mut screen: Screen, place: Place, row: &Row, key: Key) {
         screen.press(keys);
         screen.see(seen);
     }
-    // Windows that open over the list take keys only once the keyboard has rested, and all that moves comes to rest.
-    screen.settle();
+    // Windows that open over the list take keys only once the keyboard has rested. Meters never rest.
+    screen.pause(QUIET);
     screen.press(&bytes(key));
     if row.act == Act::Quit && place != Place::Call {
         assert_eq!(screen.wait_exit().exit_code(), 0, "{key:?} in {place:?}");

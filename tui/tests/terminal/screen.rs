@@ -116,6 +116,14 @@ impl Screen {
         }
     }
 
+    /// Takes what is written for so long: what comes by itself, like meters, does not make it longer.
+    pub(crate) fn pause(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            self.take(left);
+        }
+    }
+
     /// Bytes written within `time`, until the first silence of that length.
     pub(crate) fn answered(&mut self, time: Duration) -> usize {
         let before = self.raw.len();
