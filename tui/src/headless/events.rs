@@ -507,6 +507,9 @@ mod tests {
             standing: Standing::Mutual,
             presence: Presence::Online,
             blocked: false,
+            replaced_by: None,
+            differs: false,
+            verified: None,
         };
         for (plain, records, told) in [(true, true, 2), (true, false, 1), (false, true, 1)] {
             let mut reporter = Reporter { server: Some(Fingerprint([1; 32])), ..Reporter::default() };
