@@ -147,7 +147,7 @@ fn tones_are_heard_here_and_not_there() {
     alice.say("add bob");
     bob.sees_start("alice asks to be your contact");
     bob.types("/accept");
-    alice.expect("accepted");
+    alice.expect_where("accepted", |event| event["name"] == "bob");
     alice.say("call bob");
     bob.sees_start("alice is calling");
     bob.types("/answer");
