@@ -4,6 +4,7 @@
 use super::*;
 use crate::app::Effect;
 use proto::client::Command;
+use proto::media::DeviceList;
 
 impl Story {
     /// Presses `key` because the picture says `words`, such as `c call` or `[n] decline`.
@@ -94,4 +95,53 @@ fn writing_is_found() {
     story.type_in("hello");
     story.read("Enter send", "Enter");
     assert!(matches!(story.wish(), Command::Say { text, .. } if text == "hello"), "{:?}", story.wish());
+}
+
+#[test]
+fn verifying_is_found() {
+    let mut story = Story::morning(UNICODE);
+    story.read("^P commands", "^p");
+    story.type_in("verify");
+    story.see("verify, compare keys");
+    story.read("Enter do it", "Enter");
+    story.see("Verify bob");
+    story.read("y they match", "y");
+    let verified = Command::Verify { name: name("bob"), matches: true };
+    assert_eq!(*story.wish(), verified);
+}
+
+#[test]
+fn finding_somebody_is_found() {
+    let mut story = Story::morning(UNICODE);
+    story.read("^P commands", "^p");
+    story.type_in("find");
+    story.see("find somebody");
+    story.read("Enter do it", "Enter");
+    story.type_in("dav");
+    story.keys("Enter");
+    story.see("▌ ◐ dave");
+}
+
+#[test]
+fn another_microphone_in_a_call_is_found() {
+    let mut story = Story::in_call(UNICODE);
+    story.read("^P commands", "^p");
+    story.type_in("device");
+    story.see("devices, echo test");
+    story.read("Enter do it", "Enter");
+    let microphones = vec![Safe::line("USB Headset"), Safe::line("Desk Microphone")];
+    story.hear(SoundEvent::Devices(DeviceList { microphones, speakers: vec![] }));
+    story.see("▌ Microphone");
+    story.read("Enter change", "Enter");
+    story.see("Desk Microphone");
+    story.effects.clear();
+    for _ in 0..3 {
+        if !picture(&story.buffer(80, 24).0).contains("▌ Desk Microphone") {
+            story.read("j next", "j");
+        }
+    }
+    story.see("▌ Desk Microphone");
+    story.keys("Enter");
+    let taken = |effect: &Effect| format!("{effect:?}").contains("Desk Microphone");
+    assert!(story.effects.iter().any(taken), "{:?}", story.effects);
 }
