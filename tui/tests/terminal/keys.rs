@@ -32,13 +32,17 @@ fn way(place: Place) -> Option<Steps> {
         "Consent" => &[(b"jjjj", "online, not encrypted"), (b"c", "[y] call anyway")],
         "Add" => &[(b"a", "Add a contact")],
         "Rename" => &[(b"R", "Enter call them so")],
+        "Find" => &[(b"/", "Enter choose")],
+        "Verify" => &[(b"s", "Verify bob")],
+        "Code" => &[(b"s", "Verify bob"), (b"Q", "exchange light and dark")],
+        "Blocked" => &[(b"bb", "blocked"), (b"B", "let in again")],
         "Help" => &[(b"?", "Keys")],
         "Palette" => &[(b"\x10", "Command")],
         "Settings" => &[(b",", "SETTINGS")],
         // The first run needs a server, or one that is silent.
         "Welcome" => &[],
-        // A server with a changed key is played in the stories of the model.
-        "Stop" => return None,
+        // A server or a friend with a changed key is played in the stories of the model.
+        "Stop" | "Changed" => return None,
         new => panic!("say how one gets to {new}"),
     })
 }
