@@ -110,8 +110,7 @@ fn two_people_call_each_other_by_lines_and_hear() {
     alice.sees("In the call with bob, end-to-end encrypted. You are heard; /hangup ends it.");
     bob.sees("You hear alice.");
     alice.sees("You hear bob.");
-    // Sound takes its time; there is nothing to wait for but the time itself.
-    std::thread::sleep(std::time::Duration::from_secs(6));
+    signal::pass(&scratch.join("bob-out.wav"), 6.0);
     bob.types("/status");
     bob.sees("alice is in it, played at 100 %.");
     bob.types("/hangup");
@@ -157,7 +156,8 @@ fn tones_are_heard_here_and_not_there() {
     alice.expect_where("member", |event| event["muted"] == true);
     bob.types("/mute");
     alice.expect_where("member", |event| event["muted"] == false);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    // The tone of the unmuting is a fraction of that.
+    signal::pass(&scratch.join("bob-out.wav"), 1.0);
     bob.types("/hangup");
     alice.expect("call_ended");
     assert_eq!(bob.ends().0.code(), Some(0));

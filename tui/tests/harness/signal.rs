@@ -119,6 +119,16 @@ pub(crate) fn write_wav(path: &Path, samples: &[f32]) {
     file.finalize().expect("the disk takes the header");
 }
 
+/// Waits until a speaker that is a wav has been given so many seconds more: sound's own time, however busy the machine.
+pub(crate) fn pass(speaker: &Path, seconds: f64) {
+    let heard =
+        || hound::WavReader::open(speaker).map_or(0.0, |file| f64::from(file.duration()) / RATE as f64);
+    let until = heard() + seconds;
+    super::wait_for(&format!("{seconds} s of sound in {}", speaker.display()), || {
+        (heard() >= until).then_some(())
+    });
+}
+
 /// Any wav, its first channel, brought to 48 kHz by straight lines between samples: good enough to be spoken.
 pub(crate) fn read_wav(path: &Path) -> Vec<f32> {
     let mut file = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
