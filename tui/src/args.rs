@@ -25,7 +25,7 @@ pub use talk::{Answer, Away, Call, Pipes};
 #[command(name = "tincan", version, about, args_conflicts_with_subcommands = true, after_help = AFTER)]
 pub struct Args {
     /// An invite (tincan://...) or a server, HOST[:PORT]; without it, the server used last
-    #[arg(value_name = "INVITE | HOST[:PORT]", value_parser = Target::parse)]
+    #[arg(value_name = "INVITE | HOST[:PORT]", value_parser = server)]
     pub server: Option<Target>,
 
     /// The directory that holds who you are [default: your data directory]
@@ -155,6 +155,16 @@ pub enum Act {
     Man,
 }
 
+/// The server to go to. A command behind options is read as one, which would be a riddle.
+fn server(text: &str) -> Result<Target, String> {
+    if Act::has_subcommand(text) {
+        return Err(format!(
+            "{text} is a command and comes first: tincan {text} OPTIONS; a server: {text}:8462"
+        ));
+    }
+    Target::parse(text).map_err(|why| why.to_string())
+}
+
 fn delay(text: &str) -> Result<DelayMode, &'static str> {
     DelayMode::parse(text).ok_or("say ordinary, low or path")
 }
@@ -263,6 +273,7 @@ mod tests {
             ("tincan --protocol morse host", "binary"),
             ("tincan --demo --demo-clock 24:00", "14:32"),
             ("tincan --delay none host", "ordinary, low or path"),
+            ("tincan --profile p status", "tincan status OPTIONS"),
             ("tincan --bind localhost host", "invalid IP address"),
         ] {
             let why = parse(line).unwrap_err();
