@@ -210,8 +210,8 @@ pub const TABLE: &[Row] = &{
         row(&[ch('n')], "n", List, Act::NextUnread, "next who wrote", ""),
         row(&[ch('/')], "/", List, Act::Find, "find somebody", "find"),
         row(&[ch('s')], "s", List, Act::Verify, "verify, compare keys", "verify"),
-        row(&[ch('f')], "f", List, Act::Favourite, "keep first, or not", ""),
-        row(&[ch('R')], "R", List, Act::Rename, "call them otherwise", ""),
+        row(&[ch('f')], "f", List, Act::Favourite, "favourite, or not", ""),
+        row(&[ch('R')], "R", List, Act::Rename, "rename for yourself", ""),
         row(&[ch('b')], "b", List, Act::Block, "block (asks)", ""),
         row(&[ch('B')], "B", List, Act::Blocked, "who is blocked", ""),
         row(&[ch('j'), code(Code::Down)], "j or k", List, Act::Move(Step::Down), "down, up (arrows too)", "")
@@ -330,7 +330,7 @@ pub const TABLE: &[Row] = &{
         row(&[Key::ctrl('r')], "^R", Add, Act::Code, "", "as a code"),
         row(&[code(Code::Esc)], "Esc", Add, Act::Back, "", "close"),
         //
-        row(&[code(Code::Enter)], "Enter", Rename, Act::Go, "", "call them so"),
+        row(&[code(Code::Enter)], "Enter", Rename, Act::Go, "", "rename"),
         row(&[code(Code::Esc)], "Esc", Rename, Act::Back, "", "close"),
         //
         row(&[code(Code::Enter)], "Enter", Find, Act::Go, "", "choose"),

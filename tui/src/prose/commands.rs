@@ -111,7 +111,7 @@ pub(super) const TABLE: &[Row] = &[
     own("blocked", Do::Blocked, "who is blocked"),
     own("unblock NAME", Do::Unblock, "let them in again"),
     of("favourite NAME", Do::Favourite, Act::Favourite),
-    own("rename NAME [OTHER]", Do::Rename, "call them otherwise; without another, by their own name"),
+    own("rename NAME [OTHER]", Do::Rename, "rename for yourself; without another, their own name again"),
     of("undo", Do::Undo, Act::Undo),
     own("link", Do::Link, "make a link that makes whoever uses it your contact"),
     own("volume [NAME] PERCENT", Do::Volume, "how loud they are played, 0 to 200"),

@@ -1,25 +1,54 @@
-//! The last row: what just happened, or else the keys that count here.
+//! The last row: what just happened, or else the keys that count here. A window keeps its keys in sight: what happens
+//! meanwhile is told in the row above them.
 
 use proto::client::ContactInfo;
 use proto::wire::record::Standing;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use crate::app::Model;
 use crate::app::contacts::is_guest;
 use crate::app::keymap::{Act, Hint, Place};
 use crate::app::model::Stage;
-use crate::app::popup::Wanted;
+use crate::app::popup::{Popup, Wanted};
 
 use super::text;
 use super::theme::Theme;
 
-pub(super) fn footer(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let asked = model.incoming().is_some_and(|(_, incoming)| incoming.window.is_some());
-    if let Some(notice) = model.notice.as_ref().filter(|_| !asked) {
-        let words = text::fit(&notice.text, area.width.saturating_sub(2), theme.glyphs.more);
-        text::left(buf, area, 1, &words, theme.strong());
-        return;
+/// From this height on there is a row for what happened above the keys of a window.
+const ROOMY: u16 = 20;
+
+/// What happened, in the row above the last one, where a window is open that needs the last one for its keys.
+pub(super) fn above(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme) {
+    if let Some(notice) = model.notice.as_ref().filter(|_| stands_above(model, screen.height)) {
+        let row = text::row(screen, screen.height - 2);
+        text::rule(buf, row, " ", Style::reset());
+        tell(&notice.text, row, buf, theme);
+    }
+}
+
+/// A code for cameras needs every row, and has one key.
+fn stands_above(model: &Model, height: u16) -> bool {
+    let window = model.popups.last().is_some_and(|popup| !matches!(popup, Popup::Qr(_)));
+    height >= ROOMY && matches!(model.stage, Stage::Main) && (window || asked(model))
+}
+
+/// The window of an incoming call is open.
+fn asked(model: &Model) -> bool {
+    model.incoming().is_some_and(|(_, incoming)| incoming.window.is_some())
+}
+
+fn tell(words: &str, row: Rect, buf: &mut Buffer, theme: Theme) {
+    let words = text::fit(words, row.width.saturating_sub(2), theme.glyphs.more);
+    text::left(buf, row, 1, &words, theme.strong());
+}
+
+pub(super) fn footer(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme) {
+    let area = text::row(screen, screen.height - 1);
+    let elsewhere = asked(model) || stands_above(model, screen.height);
+    if let Some(notice) = model.notice.as_ref().filter(|_| !elsewhere) {
+        return tell(&notice.text, area, buf, theme);
     }
     // The first-run screen and the full stop have nothing to explain but themselves.
     let main = matches!(model.stage, Stage::Main);

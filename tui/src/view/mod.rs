@@ -54,12 +54,13 @@ pub fn view(model: &Model, buf: &mut Buffer) -> Option<Position> {
         Stage::Main => main_page(model, rows, buf, theme),
     };
     title::title(model, text::row(area, 0), buf, theme);
-    footer::footer(model, text::row(area, area.height - 1), buf, theme);
+    footer::footer(model, area, buf, theme);
     if matches!(model.stage, Stage::Main)
         && let Some(over) = popup::popups(model, rows, buf, theme)
     {
         cursor = over;
     }
+    footer::above(model, area, buf, theme);
     cursor
 }
 

@@ -175,7 +175,7 @@ fn results(outcome: &Outcome) -> impl Iterator<Item = (&'static str, String)> {
     let block = |block: Option<Duration>| block.map_or_else(|| "none: no hardware".to_owned(), ms);
     let echo = match outcome.echo {
         Some((delay, db)) => format!("{db:.0} dB, after {}", ms(delay)),
-        None => "none: the microphone does not hear the speaker".to_owned(),
+        None => "none is heard".to_owned(),
     };
     let lost = (outcome.lost > 0).then(|| ("Lost", format!("{} samples", outcome.lost)));
     [

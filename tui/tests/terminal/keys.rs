@@ -31,7 +31,7 @@ fn way(place: Place) -> Option<Steps> {
         "Incoming" => &[(b"", "is calling you")],
         "Consent" => &[(b"jjjj", "online, not encrypted"), (b"c", "[y] call anyway")],
         "Add" => &[(b"a", "Add a contact")],
-        "Rename" => &[(b"R", "Enter call them so")],
+        "Rename" => &[(b"R", "Enter rename")],
         "Find" => &[(b"/", "Enter choose")],
         "Verify" => &[(b"s", "Verify bob")],
         "Code" => &[(b"s", "Verify bob"), (b"Q", "exchange light and dark")],

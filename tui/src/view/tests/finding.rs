@@ -110,6 +110,23 @@ fn verifying_is_found() {
     assert_eq!(*story.wish(), verified);
 }
 
+/// What happens meanwhile must not hide how to answer the question on the screen.
+#[test]
+fn a_window_keeps_its_keys_in_sight() {
+    let mut story = Story::morning(UNICODE);
+    story.keys("s");
+    story.tell(Event::Request(name("heidi")));
+    story.see("heidi asks to be your contact");
+    story.see("y they match  n they differ");
+    story.keys("Esc");
+    story.see("heidi asks to be your contact");
+    let mut story = Story::morning(UNICODE);
+    story.tell(Event::Incoming { from: name("carol"), others: vec![], guests: vec![], plain: false });
+    story.tell(Event::Request(name("heidi")));
+    story.see("heidi asks to be your contact");
+    story.see("y answer");
+}
+
 #[test]
 fn finding_somebody_is_found() {
     let mut story = Story::morning(UNICODE);
