@@ -15,7 +15,7 @@ use std::io::{self, Write as _};
 use std::sync::mpsc::Receiver;
 
 use anyhow::Context as _;
-use mio::{Interest, Token};
+use mio::Token;
 use proto::client::{Command, Event};
 use proto::id::Name;
 use proto::media::{SoundCommand, ToolCommand};
@@ -36,12 +36,7 @@ use crate::signals::{Signal, Signals};
 /// # Errors
 /// When the store, the poll or standard output fails.
 pub fn run(session: Session, transmit: Transmit, name: Option<Name>) -> anyhow::Result<Exit> {
-    let mut signals = Signals::listen(&[Signal::Terminate, Signal::Interrupt, Signal::HangUp])
-        .context("listening to signals")?;
-    session
-        .registry()
-        .register(signals.source(), SIGNALS, Interest::READABLE)
-        .context("listening to signals")?;
+    let mut signals = Signals::to_end(session.registry(), SIGNALS).context("listening to signals")?;
     let lines = read_lines(session.waker())?;
     let mut reporter = Reporter::default();
     reporter.talk.transmit = transmit;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mio::net::UnixStream;
+use mio::{Interest, Registry, Token};
 use signal_hook::SigId;
 use signal_hook::consts::signal::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
@@ -57,6 +58,16 @@ impl Signals {
             signals.ids.push(signal_hook::low_level::pipe::register(*number, write.try_clone()?)?);
             signals.flags.push((*signal, flag));
         }
+        Ok(signals)
+    }
+
+    /// Listens to what ends a program without a screen, woken under `token`.
+    ///
+    /// # Errors
+    /// When the system gives no pipe or the poll takes no more.
+    pub fn to_end(registry: &Registry, token: Token) -> io::Result<Self> {
+        let mut signals = Self::listen(&[Signal::Terminate, Signal::Interrupt, Signal::HangUp])?;
+        registry.register(signals.source(), token, Interest::READABLE)?;
         Ok(signals)
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use anyhow::Context as _;
 use audio::device::flow::{self, Flow};
-use mio::{Interest, Token};
+use mio::Token;
 use proto::id::Name;
 
 use crate::exit::Exit;
@@ -53,12 +53,7 @@ const SIGNALS: Token = Token(Session::FOREIGN);
 /// # Errors
 /// When the store or the poll fails.
 pub fn run(session: Session, talk: Talk) -> anyhow::Result<Exit> {
-    let mut signals = Signals::listen(&[Signal::Terminate, Signal::Interrupt, Signal::HangUp])
-        .context("listening to signals")?;
-    session
-        .registry()
-        .register(signals.source(), SIGNALS, Interest::READABLE)
-        .context("listening to signals")?;
+    let mut signals = Signals::to_end(session.registry(), SIGNALS).context("listening to signals")?;
     let devices = talk.sound().is_none();
     let errand = Errand::new(talk.wish, talk.name, talk.input.is_some(), devices);
     let mut run = Run { session, errand };

@@ -3,6 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use proto::client::EndReason;
+
+/// Every reason for which a call ends.
+pub(crate) const END_REASONS: [EndReason; 10] = [
+    EndReason::HungUp,
+    EndReason::TheyHungUp,
+    EndReason::Declined,
+    EndReason::Busy,
+    EndReason::NoAnswer,
+    EndReason::Gone,
+    EndReason::Taken,
+    EndReason::Missed,
+    EndReason::Lost,
+    EndReason::Failed,
+];
+
 /// A directory that goes away with the test.
 #[derive(Debug)]
 pub(crate) struct Scratch(PathBuf);

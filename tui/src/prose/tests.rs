@@ -11,6 +11,7 @@ use super::*;
 use crate::app::contacts::UNDO_TIME;
 use crate::app::keymap::TABLE as KEYS;
 use crate::app::story::{START, Story as Screen, UNICODE, contact, guest, name};
+use crate::testing::END_REASONS;
 
 struct Story {
     prose: Prose,
@@ -304,18 +305,6 @@ fn nothing_is_said_twice_and_nothing_by_itself() {
 /// Every event there is, with a hostile text wherever there is a text.
 fn events(evil: &str) -> Vec<Event> {
     let (bob, text) = (|| name("bob"), || Safe::line(evil));
-    let reasons = [
-        EndReason::HungUp,
-        EndReason::TheyHungUp,
-        EndReason::Declined,
-        EndReason::Busy,
-        EndReason::NoAnswer,
-        EndReason::Gone,
-        EndReason::Taken,
-        EndReason::Missed,
-        EndReason::Lost,
-        EndReason::Failed,
-    ];
     let info = ContactInfo {
         principal: Principal::Guest(bob()),
         ..contact("bob", Standing::Mutual, Presence::Offline)
@@ -343,7 +332,7 @@ fn events(evil: &str) -> Vec<Event> {
         Event::ServerKeyUnknown(Fingerprint([2; 32])),
         Event::NameWanted,
     ];
-    events.extend(reasons.map(|reason| Event::Ended { with: vec![bob()], reason }));
+    events.extend(END_REASONS.map(|reason| Event::Ended { with: vec![bob()], reason }));
     events
 }
 

@@ -141,26 +141,14 @@ pub fn clock(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const REASONS: [EndReason; 10] = [
-        EndReason::HungUp,
-        EndReason::TheyHungUp,
-        EndReason::Declined,
-        EndReason::Busy,
-        EndReason::NoAnswer,
-        EndReason::Gone,
-        EndReason::Taken,
-        EndReason::Missed,
-        EndReason::Lost,
-        EndReason::Failed,
-    ];
+    use crate::testing::END_REASONS;
 
     const BOB: Whom<'_> = Whom { names: "bob", many: false, texts: true };
     const BOTH: Whom<'_> = Whom { names: "bob and carol", many: true, texts: true };
 
     #[test]
     fn nobody_is_sent_to_write_to_a_guest() {
-        for reason in REASONS {
+        for reason in END_REASONS {
             let words = ended(Whom { names: "~gina", many: false, texts: false }, reason, None);
             assert!(words.contains("~gina") && !words.contains("essage"), "{words}");
         }
@@ -171,7 +159,7 @@ mod tests {
 
     #[test]
     fn every_end_names_the_person() {
-        for reason in REASONS {
+        for reason in END_REASONS {
             assert!(ended(BOB, reason, None).contains("bob"), "{reason:?}");
             assert!(ended(BOTH, reason, None).contains("bob and carol"), "{reason:?}");
             assert!(parted("bob", reason).contains("bob"), "{reason:?}");
