@@ -87,6 +87,7 @@ impl Call {
             Act::Met(call, device) => self.met(call, device),
             Act::Unsealed(call, device) => self.unsealed(call, device),
             Act::Revoked(account, device) => self.revoked(account, device),
+            Act::Shun(who) => self.shun(&who),
             Act::Media(event) => self.media(event, now),
             Act::Online(relay) => self.back(relay),
             Act::Offline => self.offline(),
@@ -144,6 +145,9 @@ impl Call {
     /// The device of this account that is in the sealed call with us and that we hear.
     pub(crate) fn end_of(&self, account: &Fingerprint) -> Option<(CallId, DeviceId)> {
         let Phase::Up(session) = &self.phase else { return None };
+        if session.room.is_plain() {
+            return None;
+        }
         let party = session.parties.iter().find(|party| party.account() == Some(*account))?;
         match &party.stage {
             Stage::In(Seat { device: Some(device), .. }) => Some((session.call(), *device)),

@@ -6,7 +6,7 @@ use crate::call::Call;
 use crate::call::party::{Party, Stage};
 use crate::call::phase::{Announced, Effect, EndReason, Phase, Role, Room, Session, Sound, Tell, names};
 use crate::crypto::envelope::Body;
-use crate::id::{CallId, DeviceId, Fingerprint, Name};
+use crate::id::{CallId, DeviceId, Fingerprint, Name, Principal};
 use crate::limits::ANNOUNCED_MAX;
 use crate::media::CallCommand;
 use crate::wire::request::Request;
@@ -57,6 +57,21 @@ impl Call {
                     self.part(at, EndReason::Gone);
                 }
             }
+        }
+    }
+
+    /// Whoever is shunned is talked to in no stage of a call: one with them is over, and none of theirs rings.
+    pub(super) fn shun(&mut self, who: &Principal) {
+        self.announced.retain(|_, announced| !announced.room.holds(who));
+        let there = |party: &Party| party.principal == *who && !party.is_out();
+        let concerned = match &self.phase {
+            Phase::Idle => false,
+            Phase::Placing { to, .. } => to.iter().any(|callee| callee.principal == *who),
+            Phase::Ringing { parties, .. } => parties.iter().any(there),
+            Phase::Up(session) => session.parties.iter().any(there),
+        };
+        if concerned {
+            self.end(EndReason::HungUp);
         }
     }
 

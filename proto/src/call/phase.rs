@@ -80,6 +80,8 @@ pub(crate) enum Act {
     Unsealed(CallId, DeviceId),
     /// This device is taken off its account's list.
     Revoked(Fingerprint, DeviceId),
+    /// Nothing goes to these any longer, and nothing comes from them.
+    Shun(Principal),
     /// The media machine.
     Media(CallEvent),
     /// Logged in; the relay is there.

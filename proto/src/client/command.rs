@@ -1,6 +1,6 @@
 //! What a user may ask of the client machine.
 
-use crate::id::{Name, Principal};
+use crate::id::{Fingerprint, Name, Principal};
 
 /// One wish. None returns a value: what came of it is told by events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,11 +53,18 @@ pub enum Command {
     Verify {
         /// With whom.
         name: Name,
+        /// The key that was compared: should it be another by now, nothing happens.
+        key: Fingerprint,
         /// They match. Else nothing goes out to them any more, and nothing comes in.
         matches: bool,
     },
     /// A human says that the new key behind a contact's name is theirs.
-    AcceptIdentity(Name),
+    AcceptIdentity {
+        /// The name.
+        name: Name,
+        /// The new key that was looked at.
+        key: Fingerprint,
+    },
     /// Block whoever goes by this name: by who they are, silently and for good.
     Ban(Name),
     /// Let somebody in again.

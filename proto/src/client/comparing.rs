@@ -1,11 +1,10 @@
 //! Comparing with somebody, and what people say came of it; new keys accepted; people blocked.
 
-use crate::call;
 use crate::client::{Asked, Client, Compared, Event};
 use crate::compare::{Act, Effect};
 use crate::crypto::envelope::{Body, End};
 use crate::drop::Drop;
-use crate::id::{CallId, Name};
+use crate::id::{CallId, Fingerprint, Name};
 use crate::time::Now;
 use crate::wire::record::{Standing, Why};
 use crate::wire::request::Request;
@@ -68,31 +67,28 @@ impl Client {
     }
 
     /// A human compared. Who turned out to be somebody else is not talked to any longer.
-    pub(super) fn verify(&mut self, name: &Name, matches: bool, now: Now) {
-        let account = self.contacts.reachable_as(name);
-        if !self.contacts.verify(name, matches, now.wall) {
-            let what = format!("cannot verify {name}: they are no contact with a key");
-            return self.refuse(Why::NotContact, &what);
-        }
-        if !matches && account.is_some_and(|account| self.call.end_of(&account).is_some()) {
-            self.call.handle(call::Act::HangUp, now.mono);
+    pub(super) fn verify(&mut self, name: &Name, key: Fingerprint, matches: bool, now: Now) {
+        if !self.contacts.verify(name, key, matches, now.wall) {
+            let what =
+                format!("cannot verify {name}: they are no contact with this key; look at their key again");
+            self.refuse(Why::NotContact, &what);
         }
     }
 
     /// A human says that a new key is theirs: what it asked for is answered, or it is asked.
-    pub(super) fn accept_identity(&mut self, name: Name) {
-        match self.contacts.accept_identity(&name) {
+    pub(super) fn accept_identity(&mut self, name: Name, key: Fingerprint) {
+        match self.contacts.accept_identity(&name, key) {
             Some(Standing::Mutual) => {}
             Some(Standing::Asking) => self.accept(name),
             Some(Standing::None | Standing::Asked) => self.add(name),
-            None => self.refuse(Why::Other, &format!("{name} has no new key to accept")),
+            None => {
+                self.refuse(Why::Other, &format!("{name} does not come with this new key: look at it again"))
+            }
         }
     }
 
     /// Blocks somebody. They are told nothing but that they are no contact, which their list shows.
     pub(super) fn ban(&mut self, name: &Name, now: Now) {
-        let account = self.contacts.reachable_as(name);
-        let in_call = account.is_some_and(|account| self.call.end_of(&account).is_some());
         match self.contacts.ban(name, now.wall) {
             // Their request stays unanswered.
             Some(Standing::Asking | Standing::None) => {}
@@ -100,9 +96,6 @@ impl Client {
                 self.send(Request::Remove(name.clone()), Asked::Quiet)
             }
             None => self.refuse(Why::Limit, &format!("cannot block {name}: nobody, or too many are")),
-        }
-        if in_call {
-            self.call.handle(call::Act::HangUp, now.mono);
         }
     }
 }

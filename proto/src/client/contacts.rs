@@ -40,6 +40,8 @@ pub(crate) enum Effect {
     Part(Fingerprint),
     /// Say to the server that this is no contact.
     Unfriend(Name),
+    /// Nothing goes to them and comes from them any longer, in calls, too.
+    Shun(Principal),
     Drop(Drop),
 }
 
@@ -216,6 +218,11 @@ impl Contacts {
 
     pub(crate) fn is_blocked(&self, name: &Name) -> bool {
         self.friends.get(&name.folded()).is_some_and(|f| f.blocked || self.differs(f))
+    }
+
+    /// Whether the name comes with another key than the pinned one, and nobody decided yet.
+    pub(crate) fn is_undecided(&self, name: &Name) -> bool {
+        self.friends.get(&name.folded()).is_some_and(|friend| friend.blocked)
     }
 
     /// Whether they wait for our answer.
@@ -460,6 +467,9 @@ impl Contacts {
         let after = friend.clone();
         if after.wanted {
             self.unask(&told.name);
+        }
+        if before.standing == Standing::Mutual && after.standing != Standing::Mutual {
+            self.note_former(&before);
         }
         if (before.standing, before.wanted) != (after.standing, after.wanted) {
             self.save(&after);

@@ -124,6 +124,13 @@ impl Client {
         let apart = |(at, m): (usize, &Member)| {
             labelled(m) && !is_us(m) && !members[..at].iter().any(|n| clash(m, n))
         };
+        if let Some(shunned) = members.iter().find(|m| self.contacts.shuns(&m.principal)) {
+            let (who, principal) = (shunned.name.clone(), shunned.principal.clone());
+            self.call.handle(call::Act::Shun(principal), now);
+            let words =
+                format!("a call with {who} in it was left out: they are blocked, or their key is not theirs");
+            return self.refuse(Why::Other, &words);
+        }
         if members.iter().enumerate().all(apart) {
             self.call.handle(call::Act::Granted(grant), now);
         } else {
@@ -320,6 +327,7 @@ impl Client {
                 self.forget_held(Some(&account));
             }
             contacts::Effect::Unfriend(name) => self.send(Request::Remove(name), Asked::Quiet),
+            contacts::Effect::Shun(who) => self.call.handle(call::Act::Shun(who), now.mono),
             contacts::Effect::Drop(why) => self.drop(why),
         }
     }

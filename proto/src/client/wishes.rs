@@ -43,8 +43,8 @@ impl Client {
             }
             Command::WelcomeAll => self.contacts.welcome_all(),
             Command::Compare(name) => self.begin_comparing(&name, now),
-            Command::Verify { name, matches } => self.verify(&name, matches, now),
-            Command::AcceptIdentity(name) => self.accept_identity(name),
+            Command::Verify { name, key, matches } => self.verify(&name, key, matches, now),
+            Command::AcceptIdentity { name, key } => self.accept_identity(name, key),
             Command::Ban(name) => self.ban(&name, now),
             Command::Unban(who) => {
                 if !self.contacts.unban(&who) {
@@ -83,8 +83,11 @@ impl Client {
     }
 
     fn remove(&mut self, name: Name) {
-        self.contacts.unask(&name);
-        self.contacts.unwant(&name);
+        // Without a server to hear it nothing changes, but for those who stand for nobody there.
+        if self.login.is_in() || self.contacts.is_undecided(&name) {
+            self.contacts.unask(&name);
+            self.contacts.unwant(&name);
+        }
         self.wish(&name.clone(), "remove", Request::Remove(name));
     }
 

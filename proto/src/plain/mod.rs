@@ -240,7 +240,7 @@ impl PlainClient {
             }
             Command::Compare(_)
             | Command::Verify { .. }
-            | Command::AcceptIdentity(_)
+            | Command::AcceptIdentity { .. }
             | Command::Ban(_)
             | Command::Unban(_) => {
                 let text = "this server's protocol proves no names: there is nobody to verify or to block";

@@ -52,6 +52,8 @@ impl Verify {
 pub struct Changed {
     /// The name.
     pub who: Name,
+    /// Who they are now, as it was shown.
+    pub new: Option<Principal>,
     /// What is typed: the whole name, to say that the new key is theirs.
     pub typed: Editor,
     /// What is wrong with it.
@@ -60,8 +62,8 @@ pub struct Changed {
 
 impl Changed {
     /// Nothing is typed yet.
-    pub fn new(who: Name) -> Self {
-        Self { who, typed: Editor::new(NAME_CHARS_MAX), problem: None }
+    pub fn new(who: Name, new: Option<Principal>) -> Self {
+        Self { who, new, typed: Editor::new(NAME_CHARS_MAX), problem: None }
     }
 }
 

@@ -222,7 +222,7 @@ impl World {
             }
             Command::Redeem(_) => self.befriend(&name("heidi")),
             Command::AllowPlain(_) => self.allowed = true,
-            Command::Verify { name, matches } => {
+            Command::Verify { name, matches, .. } => {
                 if let Some(contact) = self.contacts.get_mut(&name) {
                     (contact.verified, contact.blocked) = (matches.then_some(at.wall), !matches);
                     contact.differs = !matches;
@@ -239,7 +239,7 @@ impl World {
                 self.tell(Event::Gone(who));
             }
             Command::Bans => self.tell(Event::Banned(Vec::new())),
-            Command::AcceptIdentity(_)
+            Command::AcceptIdentity { .. }
             | Command::Unban(_)
             | Command::Join(_)
             | Command::TrustServer

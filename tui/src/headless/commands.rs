@@ -60,8 +60,8 @@ const TABLE: &[(&str, &str)] = &[
     ("call NAME [NAME...]", "call a contact, or several at once"),
     ("allow-plain NAME", "say yes to calls with them that are not encrypted, once for all"),
     ("words NAME", "tell words to compare with somebody in the call"),
-    ("verify NAME yes|no", "say that what you compared with them matches, or does not"),
-    ("accept-key NAME", "say that the new key behind a name is theirs"),
+    ("verify NAME KEY yes|no", "say that this key of theirs, compared, matches or does not"),
+    ("accept-key NAME KEY", "say that this new key behind a name is theirs"),
     ("block NAME", "hear nothing of them any more, by their key"),
     ("blocked", "tell who is blocked"),
     ("unblock KEY", "let somebody in again, named by the key that blocked tells"),
@@ -105,7 +105,9 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "allow-plain" => name(word, rest).map(|name| Some(Wish::Do(Command::AllowPlain(name)))),
         "words" => name(word, rest).map(|name| Some(Wish::Do(Command::Compare(name)))),
         "verify" => verify(word, rest).map(Some),
-        "accept-key" => name(word, rest).map(|name| Some(Wish::Do(Command::AcceptIdentity(name)))),
+        "accept-key" => {
+            with_key(word, rest).map(|(name, key)| Some(Wish::Do(Command::AcceptIdentity { name, key })))
+        }
         "block" => name(word, rest).map(|name| Some(Wish::Do(Command::Ban(name)))),
         "blocked" => bare(Wish::Do(Command::Bans)),
         "unblock" => principal(word, rest).map(|who| Some(Wish::Do(Command::Unban(who)))),
@@ -149,13 +151,20 @@ fn switch(word: &str, rest: &str) -> Result<bool, String> {
 }
 
 fn verify(word: &str, rest: &str) -> Result<Wish, String> {
-    let (who, answer) = rest.split_once(' ').ok_or_else(|| usage_of(word))?;
+    let (who, answer) = rest.rsplit_once(' ').ok_or_else(|| usage_of(word))?;
     let matches = match answer.trim() {
         "yes" => true,
         "no" => false,
         _ => return Err(usage_of(word)),
     };
-    Ok(Wish::Do(Command::Verify { name: name(word, who)?, matches }))
+    let (name, key) = with_key(word, who)?;
+    Ok(Wish::Do(Command::Verify { name, key, matches }))
+}
+
+/// A name and the key that was looked at.
+fn with_key(word: &str, rest: &str) -> Result<(Name, Fingerprint), String> {
+    let (who, key) = rest.split_once(' ').ok_or_else(|| usage_of(word))?;
+    Ok((name(word, who)?, Fingerprint::parse(key.trim()).ok_or_else(|| usage_of(word))?))
 }
 
 fn principal(word: &str, rest: &str) -> Result<Principal, String> {

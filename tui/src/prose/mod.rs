@@ -51,6 +51,8 @@ pub struct Prose {
     devices: DeviceList,
     /// Whose older lines are on their way, and how many are wanted.
     history: Option<(Name, usize)>,
+    /// Whose key was said last: an answer to it is about that key.
+    key_said: Option<(Name, Fingerprint)>,
     /// The server's key was not trusted, or is not the pinned one.
     refused: bool,
 }
@@ -91,6 +93,7 @@ impl Prose {
             said: Said::default(),
             devices: DeviceList::default(),
             history: None,
+            key_said: None,
             refused: false,
         }
     }

@@ -2,7 +2,7 @@
 
 use proto::client::{Banned, Command, Compared};
 use proto::crypto::safety;
-use proto::id::Name;
+use proto::id::{Fingerprint, Name, Principal};
 
 use super::Prose;
 use super::acts::{contact, exactly};
@@ -55,6 +55,11 @@ pub(super) fn verify(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, Strin
         prose.say(format!("The name {name} now comes with another key."));
         prose.say(format!("The old key is {}.", shown(&info.principal)));
         prose.say(format!("The new key is {}.", shown(new)));
+        let Principal::Key(key) = new else {
+            prose.say(format!("A guest proves no name: /remove {name}, who may ask anew."));
+            return Ok(Vec::new());
+        };
+        prose.key_said = Some((name.clone(), *key));
         prose.say(format!(
             "If {name} says in another way that it is theirs: /accept-key {name}. If not: /remove {name}."
         ));
@@ -63,6 +68,7 @@ pub(super) fn verify(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, Strin
     let (Some(ours), Some(theirs)) = (prose.model.settings.account, key_of(&info)) else {
         return Err(format!("{} has no key: a name proves nothing here.", prose.model.shown(&name)));
     };
+    prose.key_said = Some((name.clone(), theirs));
     let number = safety::number(&ours, &theirs);
     let groups: Vec<&str> = (0..12).filter_map(|at| number.get(at * 5..at * 5 + 5)).collect();
     prose.say(format!("Read these numbers to {name}, best in another way. They must be the same there:"));
@@ -76,17 +82,25 @@ pub(super) fn verify(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, Strin
 
 pub(super) fn judge(prose: &mut Prose, matches: bool, rest: &str) -> Result<Vec<Effect>, String> {
     let name = exactly(prose, if matches { Do::Match } else { Do::Differ }, rest)?;
+    let key = key_said(prose, &name)?;
     if matches {
         prose.say(format!("{name} is verified: this key is theirs."));
     } else {
         prose.say(format!("{name} is not who they seem: nothing goes to them or comes from them."));
     }
-    Ok(vec![Effect::Send(Command::Verify { name, matches })])
+    Ok(vec![Effect::Send(Command::Verify { name, key, matches })])
 }
 
 pub(super) fn accept_key(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
     let name = exactly(prose, Do::AcceptKey, rest)?;
-    Ok(vec![Effect::Send(Command::AcceptIdentity(name))])
+    let key = key_said(prose, &name)?;
+    Ok(vec![Effect::Send(Command::AcceptIdentity { name, key })])
+}
+
+/// The key of this name that was said, which is the one people compared.
+fn key_said(prose: &Prose, name: &Name) -> Result<Fingerprint, String> {
+    let said = prose.key_said.as_ref().filter(|(who, _)| who == name);
+    said.map(|(_, key)| *key).ok_or_else(|| format!("Say /verify {name} first, and compare what it says."))
 }
 
 pub(super) fn block(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {

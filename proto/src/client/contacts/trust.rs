@@ -90,12 +90,21 @@ impl Contacts {
         self.trust_of(friend).differs.is_some()
     }
 
-    /// A human compared: it matched, or did not. False when there is nobody with a key of this name.
-    pub(crate) fn verify(&mut self, name: &Name, matches: bool, now: Wall) -> bool {
-        let Some(friend) = self.friends.get(&name.folded()).filter(|friend| !friend.blocked).cloned() else {
+    /// Whether nothing may go to them or come from them, under whatever name and in whatever call: they are blocked, it
+    /// was found that they are somebody else, or it is not decided yet who they are.
+    pub(crate) fn shuns(&self, who: &Principal) -> bool {
+        let Principal::Key(account) = who else { return self.bans.contains_key(who) };
+        let differs = self.trust.get(account).is_some_and(|trust| trust.differs.is_some());
+        let named = self.names.get(account).and_then(|name| self.friends.get(name));
+        differs || self.bans.contains_key(who) || named.is_some_and(|friend| friend.blocked)
+    }
+
+    /// A human compared this key: it matched, or did not. False when the name has no key, or another one.
+    pub(crate) fn verify(&mut self, name: &Name, account: Fingerprint, matches: bool, now: Wall) -> bool {
+        let theirs = |friend: &&Friend| !friend.blocked && friend.principal == Principal::Key(account);
+        if self.friends.get(&name.folded()).filter(theirs).is_none() {
             return false;
-        };
-        let Principal::Key(account) = friend.principal else { return false };
+        }
         let trust = if matches {
             Trust { verified: Some(now.0), differs: None }
         } else {
@@ -111,6 +120,7 @@ impl Contacts {
             self.meet(name, None);
         } else {
             self.out.push_back(Effect::Reachable(account, false));
+            self.out.push_back(Effect::Shun(Principal::Key(account)));
         }
         true
     }
@@ -140,6 +150,8 @@ impl Contacts {
             return;
         }
         let first = !core::mem::replace(&mut friend.blocked, true);
+        // Each other key is news: a human decides about the one they saw.
+        let news = friend.replaced_by != new;
         friend.replaced_by = new;
         friend.standing = standing;
         friend.here.presence = None;
@@ -148,30 +160,32 @@ impl Contacts {
         self.forbid_plain(&told.name);
         self.tell(&told.name);
         if first {
+            self.out.push_back(Effect::Shun(friend.principal.clone()));
             if let Principal::Key(fp) = friend.principal {
                 self.out.push_back(Effect::Part(fp));
             }
+        }
+        if first || news {
             self.out.push_back(Effect::Tell(Event::IdentityChanged(told.name.clone())));
         }
     }
 
-    /// A human says that the new key is theirs. What was known of the old one is not carried over, and the contact is
+    /// A human says that this new key is theirs. A contact with a key never becomes a guest, whose name proves nothing
+    /// (security.md section 2: no downgrade). What was known of the old one is not carried over, and the contact is
     /// to be asked for or accepted as ever: gives how the server says one stands.
-    pub(crate) fn accept_identity(&mut self, name: &Name) -> Option<Standing> {
+    pub(crate) fn accept_identity(&mut self, name: &Name, key: Fingerprint) -> Option<Standing> {
         let friend = self.friends.get(&name.folded()).filter(|friend| friend.blocked)?.clone();
-        let new = friend.replaced_by.clone()?;
+        let new = friend.replaced_by.clone().filter(|new| *new == Principal::Key(key))?;
         if let Principal::Key(account) = &friend.principal {
             self.names.remove(account);
         }
         self.forget_former(name);
-        if let Principal::Key(account) = &new {
-            // One key, one name: should it be known by another, that one stays.
-            if self.names.contains_key(account) {
-                self.forget(name);
-                return None;
-            }
-            self.names.insert(*account, name.folded());
+        // One key, one name: should it be known by another, that one stays.
+        if self.names.contains_key(&key) {
+            self.forget(name);
+            return None;
         }
+        self.names.insert(key, name.folded());
         let standing = friend.standing;
         let fresh = Friend {
             principal: new.clone(),
@@ -190,14 +204,17 @@ impl Contacts {
         Some(standing)
     }
 
-    /// Whom the name meant, when it vanished without our doing.
+    /// Whom the name meant, when it vanished or was turned into a stranger's without our doing.
     pub(super) fn note_former(&mut self, friend: &Friend) {
         let was_friend = friend.wanted && friend.standing == Standing::Mutual;
         let Principal::Key(account) = friend.principal else { return };
-        if (!was_friend && !friend.blocked) || self.former.len() >= CONTACTS_MAX {
+        if !was_friend && !friend.blocked && !self.trust.contains_key(&account) {
             return;
         }
         let name = friend.name.folded();
+        if self.former.len() >= CONTACTS_MAX && !self.former.contains_key(&name) {
+            return;
+        }
         let key = name.clone().into_bytes();
         self.former.insert(name, account);
         self.out.push_back(Effect::Save(Save { kind: Kind::Former, key, value: Some(account.0.into()) }));
@@ -218,29 +235,36 @@ impl Contacts {
 
     // --- blocked by us ---
 
-    /// Blocks whoever goes by this name, whatever they call themselves later. Gives how one stood; none when there is
-    /// nobody, or no room.
+    /// Blocks whoever goes by this name, whatever they call themselves later: behind a changed key that is the new one,
+    /// and the name stays the old one's. Gives how one stood; none when there is nobody, or no room.
     pub(crate) fn ban(&mut self, name: &Name, now: Wall) -> Option<Standing> {
         let friend = self.friends.get(&name.folded())?.clone();
         if self.bans.len() >= BANNED_MAX {
             return None;
         }
+        let newcomer = friend.replaced_by.clone();
+        let who = newcomer.clone().unwrap_or_else(|| friend.principal.clone());
         let told = (friend.standing == Standing::Asking).then(|| Contact {
-            principal: friend.principal.clone(),
+            principal: who.clone(),
             name: friend.name.clone(),
             standing: Standing::Asking,
             presence: friend.info_presence(),
             list_head: None,
             via_token: None,
         });
-        let ban = Ban { principal: friend.principal.clone(), name: friend.name.clone(), since: now.0, told };
+        let ban = Ban { principal: who.clone(), name: friend.name.clone(), since: now.0, told };
         let value = minicbor::to_vec(&ban).expect("a record of ours always encodes");
         let save = Save { kind: Kind::Ban, key: ban_key(&ban.principal), value: Some(value) };
         self.out.push_back(Effect::Save(save));
         self.bans.insert(ban.principal.clone(), ban);
         self.unask(name);
+        if newcomer.is_some() {
+            self.note_former(&friend);
+        } else {
+            self.forget_former(name);
+        }
         self.forget(name);
-        self.forget_former(name);
+        self.out.push_back(Effect::Shun(who));
         self.tell_bans();
         Some(friend.standing)
     }

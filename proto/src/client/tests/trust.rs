@@ -128,7 +128,11 @@ fn nobody_who_answers_is_told_as_such() {
 fn verified_is_of_a_key_and_outlives_a_restart() {
     let mut stage = Stage::logged_in();
     stage.befriend();
-    stage.input(Input::Command(Command::Verify { name: name("bob"), matches: true }));
+    stage.input(Input::Command(Command::Verify {
+        name: name("bob"),
+        key: stage.bob.key.fingerprint(),
+        matches: true,
+    }));
     let saved = stage.out.clone();
     let verified = stage.info().unwrap().verified;
     assert_eq!(verified, Some(stage.now.wall));
@@ -145,7 +149,7 @@ fn verified_is_of_a_key_and_outlives_a_restart() {
 #[test]
 fn who_differs_is_not_talked_to_any_more() {
     let mut stage = Stage::in_call();
-    stage.wish(Command::Verify { name: name("bob"), matches: false });
+    stage.wish(Command::Verify { name: name("bob"), key: stage.bob.key.fingerprint(), matches: false });
     assert!(stage.events().iter().any(|event| matches!(event, Event::Ended { .. })), "{:?}", stage.events());
     let info = stage.info().unwrap();
     assert!(info.blocked && info.differs && info.verified.is_none());
@@ -161,14 +165,18 @@ fn who_differs_is_not_talked_to_any_more() {
     stage.hear(&Reply::Mail(mail));
     assert_eq!(stage.drops(), [Drop::NotContact]);
     // They compared again, and it was a slip of the finger.
-    stage.wish(Command::Verify { name: name("bob"), matches: true });
+    stage.wish(Command::Verify { name: name("bob"), key: stage.bob.key.fingerprint(), matches: true });
     assert!(!stage.info().unwrap().blocked);
 }
 
 #[test]
 fn a_new_key_counts_only_by_a_humans_word_and_is_not_verified() {
     let mut stage = Stage::with_bob();
-    stage.input(Input::Command(Command::Verify { name: name("bob"), matches: true }));
+    stage.input(Input::Command(Command::Verify {
+        name: name("bob"),
+        key: stage.bob.key.fingerprint(),
+        matches: true,
+    }));
     let (old, new) = (stage.bob.principal(), Principal::Key(Fingerprint([9; 32])));
     for standing in [Standing::Asking, Standing::Asking, Standing::None] {
         stage.hear_of(|contact| (contact.principal, contact.standing) = (new.clone(), standing));
@@ -178,16 +186,16 @@ fn a_new_key_counts_only_by_a_humans_word_and_is_not_verified() {
     let info = stage.info().unwrap();
     assert_eq!((info.principal, info.replaced_by), (old.clone(), Some(new.clone())));
     assert!(info.blocked && info.verified.is_some(), "of the old key it is still true");
-    stage.wish(Command::Verify { name: name("bob"), matches: true });
+    stage.wish(Command::Verify { name: name("bob"), key: stage.bob.key.fingerprint(), matches: true });
     assert!(matches!(stage.events().as_slice(), [Event::Refused { .. }]), "not by the way");
     stage.hear_of(|contact| (contact.principal, contact.standing) = (new.clone(), Standing::Asking));
-    stage.wish(Command::AcceptIdentity(name("bob")));
+    stage.wish(Command::AcceptIdentity { name: name("bob"), key: Fingerprint([9; 32]) });
     let accepted = Event::IdentityAccepted { name: name("bob"), old, new: new.clone() };
     assert!(stage.events().contains(&accepted), "{:?}", stage.events());
     assert_eq!(stage.asked, [Request::Accept(name("bob"))], "what they asked is answered");
     let info = stage.info().unwrap();
     assert_eq!((info.principal, info.blocked, info.verified), (new, false, None));
-    stage.wish(Command::AcceptIdentity(name("bob")));
+    stage.wish(Command::AcceptIdentity { name: name("bob"), key: Fingerprint([9; 32]) });
     assert!(matches!(stage.events().as_slice(), [Event::Refused { .. }]));
 }
 
@@ -195,8 +203,13 @@ fn a_new_key_counts_only_by_a_humans_word_and_is_not_verified() {
 #[test]
 fn a_friend_who_vanishes_and_returns_with_another_key_is_no_stranger() {
     let new = Principal::Key(Fingerprint([9; 32]));
-    let vanishings: [fn(&mut Stage); 2] = [
+    let vanishings: [fn(&mut Stage); 3] = [
         |stage| stage.hear_of(|contact| contact.standing = Standing::None),
+        // First made a stranger who asks.
+        |stage| {
+            stage.hear_of(|contact| contact.standing = Standing::Asking);
+            stage.hear_of(|contact| contact.standing = Standing::None);
+        },
         |stage| {
             stage.client.contacts.logged_in(false);
             stage.hear(&Reply::Contacts(Vec::new()));
@@ -272,4 +285,95 @@ fn a_block_outlives_a_restart() {
     again.handle(Input::Command(Command::Bans), Now::at(Time::secs(9), Wall(1_800_000_900_000)));
     let Some(Output::Event(Event::Banned(list))) = again.poll() else { panic!("no list") };
     assert_eq!((list.len(), &list[0].principal), (1, &stage.bob.principal()));
+}
+
+/// The key of before is not the one to be blocked, and the name stays its own.
+#[test]
+fn behind_a_changed_key_the_new_one_is_blocked() {
+    let mut stage = Stage::with_bob();
+    let (old, new) = (stage.bob.principal(), Principal::Key(Fingerprint([9; 32])));
+    stage.hear_of(|contact| (contact.principal, contact.standing) = (new.clone(), Standing::Asking));
+    stage.wish(Command::Ban(name("bob")));
+    let bans = stage
+        .events()
+        .into_iter()
+        .rev()
+        .find_map(|e| if let Event::Banned(list) = e { Some(list) } else { None });
+    assert_eq!(bans.unwrap().iter().map(|ban| ban.principal.clone()).collect::<Vec<_>>(), [new.clone()]);
+    stage.hear_of(|contact| (contact.principal, contact.standing) = (new.clone(), Standing::Asking));
+    assert_eq!(stage.info(), None, "the new one is not heard of");
+    let third = Principal::Key(Fingerprint([8; 32]));
+    stage.hear_of(|contact| (contact.principal, contact.standing) = (third.clone(), Standing::Asking));
+    let info = stage.info().unwrap();
+    assert_eq!((info.principal, info.replaced_by, info.blocked), (old, Some(third), true));
+}
+
+#[test]
+fn each_further_key_is_news_and_a_yes_is_to_the_one_that_was_seen() {
+    let mut stage = Stage::with_bob();
+    let key = |byte| Fingerprint([byte; 32]);
+    for byte in [9, 8] {
+        stage.forget();
+        stage.hear_of(|contact| {
+            (contact.principal, contact.standing) = (Principal::Key(key(byte)), Standing::Asking)
+        });
+        assert!(stage.events().contains(&Event::IdentityChanged(name("bob"))));
+    }
+    stage.wish(Command::AcceptIdentity { name: name("bob"), key: key(9) });
+    assert!(matches!(stage.events().as_slice(), [Event::Refused { .. }]), "{:?}", stage.events());
+    assert!(stage.info().unwrap().blocked);
+    stage.wish(Command::AcceptIdentity { name: name("bob"), key: key(8) });
+    assert!(!stage.info().unwrap().blocked);
+    stage.wish(Command::Verify { name: name("bob"), key: key(9), matches: true });
+    assert!(matches!(stage.events().as_slice(), [Event::Refused { .. }]), "{:?}", stage.events());
+    assert_eq!(stage.info().unwrap().verified, None);
+}
+
+/// A name proves nothing: what was a key's is never handed to it (security.md section 2, no downgrade).
+#[test]
+fn a_contact_with_a_key_never_becomes_a_guest() {
+    let mut stage = Stage::with_bob();
+    let guest = Principal::Guest(name("bob"));
+    stage.hear_of(|contact| (contact.principal, contact.standing) = (guest.clone(), Standing::Asking));
+    let old = stage.bob.key.fingerprint();
+    stage.wish(Command::AcceptIdentity { name: name("bob"), key: old });
+    assert!(matches!(stage.events().as_slice(), [Event::Refused { .. }]), "{:?}", stage.events());
+    let info = stage.info().unwrap();
+    assert_eq!((info.principal, info.blocked), (Principal::Key(old), true));
+}
+
+#[test]
+fn whoever_is_blocked_or_differs_is_in_no_call_with_us() {
+    let wishes: [fn(Fingerprint) -> Command; 2] =
+        [|_| Command::Ban(name("bob")), |key| Command::Verify { name: name("bob"), key, matches: false }];
+    for wish in wishes {
+        let mut stage = Stage::ringing();
+        let key = stage.bob.key.fingerprint();
+        stage.wish(wish(key));
+        assert!(
+            stage.events().iter().any(|event| matches!(event, Event::Ended { .. })),
+            "{:?}",
+            stage.events()
+        );
+        stage.wish(Command::Answer);
+        assert!(!stage.out.iter().any(|out| matches!(out, Output::Agent(_))), "nothing opens any more");
+        let mut stage = Stage::with_bob();
+        stage.wish(wish(key));
+        stage.forget();
+        let grant = stage.grant();
+        stage.hear(&grant);
+        assert!(matches!(stage.events().as_slice(), [Event::Refused { .. }]), "{:?}", stage.events());
+    }
+}
+
+#[test]
+fn without_a_connection_nobody_is_removed_in_part() {
+    let mut stage = Stage::with_bob();
+    stage.input(Input::LinkDown);
+    stage.wish(Command::Remove(name("bob")));
+    assert!(stage.events().iter().any(|event| matches!(event, Event::Refused { .. })));
+    assert_eq!(stage.info().unwrap().standing, Standing::Mutual);
+    stage.client.contacts.logged_in(false);
+    stage.hear_of(|_| {});
+    assert!(!stage.events().contains(&Event::Request(name("bob"))), "still the friend they were");
 }

@@ -32,7 +32,7 @@ fn open(model: &mut Model, who: &Name, effects: &mut Vec<Effect>) {
         return notice(model, format!("{shown} is no contact of yours: add them first."));
     };
     if contact.replaced_by.is_some() {
-        return model.popups.push(Popup::Changed(Changed::new(who.clone())));
+        return ask_about(model, who);
     }
     let (Some(ours), Some(theirs)) = (model.settings.account, key_of(contact)) else {
         return notice(model, format!("{shown} has no key: a name proves nothing here."));
@@ -51,7 +51,7 @@ fn open(model: &mut Model, who: &Name, effects: &mut Vec<Effect>) {
 /// They match, or they do not: said by a human who compared.
 pub(super) fn judge(model: &mut Model, matches: bool, effects: &mut Vec<Effect>) {
     let Some(Popup::Verify(window)) = model.popups.last() else { return };
-    let name = window.who.clone();
+    let (name, key) = (window.who.clone(), window.theirs);
     model.popups.pop();
     let shown = model.in_full(&name);
     if matches {
@@ -62,7 +62,7 @@ pub(super) fn judge(model: &mut Model, matches: bool, effects: &mut Vec<Effect>)
         events::note(model, &name, words.clone());
         notice(model, words);
     }
-    effects.push(Effect::Send(Command::Verify { name, matches }));
+    effects.push(Effect::Send(Command::Verify { name, key, matches }));
 }
 
 /// Words, or why there are none. Who did not ask for them is told that the other did.
@@ -107,8 +107,14 @@ pub(super) fn changed(model: &mut Model, name: &Name) {
     notice(model, words);
     if model.focus == Focus::List && model.popups.is_empty() && !model.on_call_page() && model.find.is_none()
     {
-        model.popups.push(Popup::Changed(Changed::new(name.clone())));
+        ask_about(model, name);
     }
+}
+
+/// Opens the window about another key.
+fn ask_about(model: &mut Model, name: &Name) {
+    let new = model.contacts.get(name).and_then(|contact| contact.replaced_by.clone());
+    model.popups.push(Popup::Changed(Changed::new(name.clone(), new)));
 }
 
 /// Nothing can be done with somebody whose key changed or differs, but to decide about it.
@@ -124,6 +130,16 @@ pub(super) fn decide_first(model: &mut Model, name: &Name, effects: &mut Vec<Eff
 pub(super) fn accept_key(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(Popup::Changed(window)) = model.popups.last_mut() else { return };
     let name = window.who.clone();
+    let new = model.contacts.get(&name).and_then(|contact| contact.replaced_by.clone());
+    if new != window.new {
+        *window = Changed::new(name.clone(), new);
+        window.problem = Some(format!("{name} comes with yet another key: look at it before you type."));
+        return;
+    }
+    let Some(Principal::Key(key)) = new else {
+        window.problem = Some(format!("A guest proves no name: D removes {name}, who may ask anew."));
+        return;
+    };
     if window.typed.text().trim() != name.as_str() {
         let typed = window.typed.text().is_empty();
         let words = if typed { "Type" } else { "That is not the name: type" };
@@ -133,7 +149,7 @@ pub(super) fn accept_key(model: &mut Model, effects: &mut Vec<Effect>) {
     }
     model.popups.pop();
     notice(model, format!("The new key is {name}'s now. It is not verified: s compares numbers."));
-    effects.push(Effect::Send(Command::AcceptIdentity(name)));
+    effects.push(Effect::Send(Command::AcceptIdentity { name, key }));
 }
 
 /// The chat and what we keep about somebody go on under the new key.

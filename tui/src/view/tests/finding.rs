@@ -4,6 +4,7 @@
 use super::*;
 use crate::app::Effect;
 use proto::client::Command;
+use proto::id::Principal;
 use proto::media::DeviceList;
 
 impl Story {
@@ -106,7 +107,10 @@ fn verifying_is_found() {
     story.read("Enter do it", "Enter");
     story.see("Verify bob");
     story.read("y they match", "y");
-    let verified = Command::Verify { name: name("bob"), matches: true };
+    let Principal::Key(key) = story.model.contacts.get(&name("bob")).unwrap().principal.clone() else {
+        panic!("a key")
+    };
+    let verified = Command::Verify { name: name("bob"), key, matches: true };
     assert_eq!(*story.wish(), verified);
 }
 

@@ -34,14 +34,15 @@ impl Story {
 #[test]
 fn what_matches_is_said_of_the_contact() {
     let mut story = Story::friends();
+    let Principal::Key(key) = story.bob().principal else { panic!("bob has a key") };
     story.keys("s");
     assert_eq!(story.words(), Words::NoCall);
     assert_eq!(story.asked(), []);
     story.keys("y");
-    assert_eq!(story.asked(), [send(Command::Verify { name: name("bob"), matches: true })]);
+    assert_eq!(story.asked(), [send(Command::Verify { name: name("bob"), key, matches: true })]);
     assert!(story.model.popups.is_empty());
     story.keys("s n");
-    assert_eq!(story.asked(), [send(Command::Verify { name: name("bob"), matches: false })]);
+    assert_eq!(story.asked(), [send(Command::Verify { name: name("bob"), key, matches: false })]);
     story.keys("s Esc");
     assert!(story.asked().is_empty() && story.model.popups.is_empty(), "later is no answer");
 }
@@ -90,7 +91,26 @@ fn a_changed_key_stops_everything_until_its_name_is_typed() {
     assert!(matches!(story.model.popups.last(), Some(Popup::Changed(_))));
     assert_eq!(story.model.chats[&name("bob")].draft.text(), "secret", "nothing written is lost");
     story.keys("^u bob Enter");
-    assert_eq!(story.asked(), [send(Command::AcceptIdentity(name("bob")))]);
+    assert_eq!(
+        story.asked(),
+        [send(Command::AcceptIdentity { name: name("bob"), key: Fingerprint([9; 32]) })]
+    );
+}
+
+/// A yes is to the key that was on the screen.
+#[test]
+fn a_key_that_changes_under_the_window_is_looked_at_first() {
+    let mut story = Story::changed();
+    let third = Principal::Key(Fingerprint([8; 32]));
+    let bob = ContactInfo { replaced_by: Some(third), ..story.bob() };
+    story.tell(Event::Contact(bob));
+    story.keys("bob Enter");
+    assert_eq!(story.asked(), []);
+    story.keys("bob Enter");
+    assert_eq!(
+        story.asked(),
+        [send(Command::AcceptIdentity { name: name("bob"), key: Fingerprint([8; 32]) })]
+    );
 }
 
 #[test]
