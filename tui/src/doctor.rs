@@ -52,7 +52,9 @@ pub struct Wanted {
 pub fn run(wanted: Wanted) -> anyhow::Result<Exit> {
     let mut report = Report::new(io::stdout().lock(), wanted.json);
     if wanted.only_sound {
-        return examine(wanted.sound, &mut report);
+        let exit = examine(wanted.sound, &mut report)?;
+        report.close()?;
+        return Ok(exit);
     }
     terminal::examine(&mut report)?;
     match &wanted.server {
@@ -136,7 +138,8 @@ fn sound<W: io::Write>(check: &mut Check, report: &mut Report<W>) -> anyhow::Res
     if speaker {
         habits("callbacks out", listened.speaker, software, report)?;
     }
-    if microphone {
+    // Nothing came at all: that was said above, and its level says nothing.
+    if microphone && !listened.heard.is_empty() {
         level(&Loudness::of(&listened.heard), report)?;
     }
     if microphone && speaker {
@@ -231,6 +234,10 @@ fn back(choice: Choice, out: impl io::Write, terminal: bool) -> anyhow::Result<E
     let said = check.exchange(&[], ECHO_SECONDS * SAMPLE_RATE as usize, &mut |piece| bar.show(piece, out));
     if terminal {
         writeln!(report.out).context("writing the report")?;
+    }
+    if said.heard.is_empty() {
+        habits("callbacks in", said.microphone, check.is_software(), &mut report)?;
+        return Ok(report.exit);
     }
     level(&Loudness::of(&said.heard), &mut report)?;
     if check.speaker().is_ok() {

@@ -46,6 +46,8 @@ pub const VISITORS_MAX: usize = 8;
 pub const VISITOR_BYTES_MAX: usize = 256;
 /// Bytes of one answer: a call with 31 others is named in it.
 pub const ANSWER_BYTES_MAX: u64 = 16 << 10;
+/// Bytes a terminal says to a question: one that says more is not answering.
+pub const REPLY_BYTES_MAX: usize = 4 << 10;
 /// How long a program that asks the running client for something waits for the answer.
 pub const VISIT_TIME_MAX: Duration = Duration::from_secs(3);
 /// The same, where the client has to ask the server.

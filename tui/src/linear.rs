@@ -104,7 +104,8 @@ impl Linear {
                 return Ok(Some(exit));
             }
         }
-        while self.prose.takes_line()
+        // A script waits for its login; a person may always say /quit.
+        while (self.person || self.prose.takes_line())
             && let Ok(line) = lines.try_recv()
         {
             // What came of one line is said before the next is read.

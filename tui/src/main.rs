@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use audio::device::Choice;
 use audio::device::flow::Flow;
 use clap::Parser as _;
 use proto::id::Name;
@@ -223,13 +222,18 @@ fn ears(args: &Args, config: &Config) -> Ears {
 /// Looks at this machine, when that was asked for; none when there is more to do.
 fn examine(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Option<Exit>> {
     let named = match &args.act {
-        Some(Act::Doctor(wanted)) => wanted.device.as_deref(),
+        Some(Act::Doctor(wanted)) => wanted.device.clone(),
         Some(Act::Echo(_)) => None,
         Some(_) | None => return Ok(None),
     };
-    let sound = match Choice::parse(named.unwrap_or_else(|| device(args, config))) {
+    // What a call would take, unless another sound is to be looked at.
+    let sound = match named {
+        Some(device) => hearing::choice(&Ears { device, ..Ears::default() }),
+        None => hearing::choice(&ears(args, config)),
+    };
+    let sound = match sound {
         Ok(choice) => choice,
-        Err(why) => return Ok(Some(misused(&why.to_string()))),
+        Err(why) => return Ok(Some(misused(&why))),
     };
     if let Some(Act::Doctor(Doctor { audio, json, server, .. })) = &args.act {
         let server = patient(server.as_ref(), config, profile)?;

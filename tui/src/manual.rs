@@ -146,7 +146,7 @@ Complete arguments in bash.
          .TP\n.B 4\nThe server's key is not the pinned one, or it refused the name or the key.\n\
          .TP\n.B 5\nThe other side is not there, or declined.\n\
          .TP\n.B 6\nNo audio device.\n\
-         .TP\n.B 130\nInterrupted by a signal.\n",
+         .TP\n.B 130\nInterrupted (SIGINT).\n",
     ),
     (
         "ENVIRONMENT",

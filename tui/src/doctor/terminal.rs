@@ -14,6 +14,7 @@ use mio::{Events, Interest, Poll, Token};
 use super::report::Report;
 use crate::app::emulator::{Between, Emulator};
 use crate::app::{Glyphs, Look};
+use crate::limits::REPLY_BYTES_MAX;
 
 /// How long a terminal may take to say what its keyboard can.
 const ANSWER_TIME_MAX: Duration = Duration::from_millis(1_000);
@@ -139,15 +140,12 @@ fn answers(tty: &mut File) -> anyhow::Result<Vec<u8>> {
         while let Ok(count @ 1..) = tty.read(&mut bytes) {
             said.extend_from_slice(&bytes[..count]);
         }
-        if ends_with_attributes(&said) || said.len() > ANSWER_BYTES_MAX {
+        if ends_with_attributes(&said) || said.len() > REPLY_BYTES_MAX {
             break;
         }
     }
     Ok(said)
 }
-
-/// A terminal that says more than this is not answering.
-const ANSWER_BYTES_MAX: usize = 4096;
 
 /// Whether `CSI ? ... c` is in it.
 fn ends_with_attributes(said: &[u8]) -> bool {

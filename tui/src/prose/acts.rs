@@ -25,7 +25,9 @@ const HISTORY_LINES: usize = 10;
 pub(super) fn typed(prose: &mut Prose, line: &str) -> Vec<Effect> {
     let done = match commands::parse(line) {
         Ok(None) => Ok(Vec::new()),
-        Ok(Some((Do::Say, text))) if !line.starts_with("/s") => text_to_current(prose, text),
+        Ok(Some((Do::Say, text))) if !line.starts_with('/') || line.starts_with("//") => {
+            text_to_current(prose, text)
+        }
         Ok(Some((does, rest))) => act(prose, does, rest),
         Err(why) => Err(why),
     };
@@ -136,6 +138,9 @@ fn called(prose: &Prose, typed: &str) -> Result<Name, String> {
     let name = contact(prose, Do::Call, typed)?;
     match prose.model.contacts.get(&name) {
         Some(contact) if callable(contact) => Ok(name),
+        Some(contact) if contact.differs => Err(format!(
+            "{name} cannot be called: you said that their key differs. /verify {name} looks again."
+        )),
         Some(contact) if contact.blocked => Err(format!(
             "{name} cannot be called: their key has changed. /remove {name} forgets the old one."
         )),

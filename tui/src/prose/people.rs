@@ -83,6 +83,11 @@ pub(super) fn verify(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, Strin
 pub(super) fn judge(prose: &mut Prose, matches: bool, rest: &str) -> Result<Vec<Effect>, String> {
     let name = exactly(prose, if matches { Do::Match } else { Do::Differ }, rest)?;
     let key = key_said(prose, &name)?;
+    if prose.model.contacts.get(&name).is_some_and(|contact| contact.replaced_by.is_some()) {
+        return Err(format!(
+            "{name} comes with another key: /verify {name} says both. First /accept-key or /remove."
+        ));
+    }
     if matches {
         prose.say(format!("{name} is verified: this key is theirs."));
     } else {

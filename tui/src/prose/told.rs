@@ -40,7 +40,9 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
         Event::LoggedIn(name) => logged_in(prose, name),
         Event::LoginRefused { text, .. } => {
             prose.say(format!("The server does not let you in: {text}"));
+            // A refused name is not asked for anew by the server: another one is tried, or the program ended.
             prose.named = None;
+            return name_wanted(prose);
         }
         Event::Contacts(list) => contacts(prose, list),
         Event::Contact(contact) => presence(prose, contact),
