@@ -39,7 +39,7 @@ const CAST: [Person; 7] = [
         past: &[
             (190, false, "the harbour is frozen, bring the good shoes"),
             (188, true, "the ones with the nails?"),
-            (187, false, "those 👍🏽"),
+            (187, false, "those 👍"),
         ],
         answers: &["good", "I will be there at eight", "bring bob, too"],
     },

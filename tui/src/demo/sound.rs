@@ -26,15 +26,14 @@ struct Road {
     loss: f32,
     invented: f32,
     buffer_ms: u64,
-    relayed: bool,
 }
 
 /// Dave sits in a train: his is the bad link.
 fn road(who: &str) -> Road {
-    let good = Road { trip_ms: 42, jitter_ms: 4, loss: 0.002, invented: 0.0, buffer_ms: 40, relayed: false };
+    let good = Road { trip_ms: 42, jitter_ms: 4, loss: 0.002, invented: 0.0, buffer_ms: 40 };
     match who {
         "dave" => {
-            Road { trip_ms: 88, jitter_ms: 17, loss: 0.062, invented: 0.011, buffer_ms: 90, relayed: true }
+            Road { trip_ms: 88, jitter_ms: 17, loss: 0.062, invented: 0.011, buffer_ms: 90 }
         }
         "carol" => Road { trip_ms: 61, jitter_ms: 6, ..good },
         "erin" => Road { trip_ms: 35, loss: 0.0, ..good },
@@ -119,12 +118,7 @@ impl Meterage {
 
     fn member(&self, ssrc: Ssrc, road: &Road) -> MemberStatistics {
         let stray = mixed(self.seconds ^ u64::from(ssrc.0) << 20);
-        let host = 10 + u8::try_from(ssrc.0 % 200).unwrap_or(0);
-        let path = if road.relayed {
-            Path::Relay(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 2)), 8462))
-        } else {
-            Path::Direct(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, host)), 40_100))
-        };
+        let path = Path::Relay(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 2)), 8462));
         MemberStatistics {
             told: true,
             path: Some(path),
