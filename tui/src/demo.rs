@@ -49,6 +49,8 @@ pub struct Begin {
     pub meter_hz: Option<u8>,
     /// The keys, as the person wants them.
     pub keys: Keymap,
+    /// What is told outside the screen.
+    pub notify: Notify,
     /// Said instead of everything that others would say: for tests of what a stranger could do to the screen.
     pub words: Option<String>,
     /// The minute of the day (0 to 1439) at which the clock on the wall stands still, so that pictures are alike.
@@ -89,7 +91,8 @@ pub fn run(begin: Begin) -> anyhow::Result<Exit> {
     };
     let settings = settings(begin.look, zone, over_ssh(variable), Emulator::detect(variable));
     let server = begin.words.as_deref().map_or(settings.server.clone(), Safe::line);
-    let settings = Settings { meter_hz: begin.meter_hz, keys: begin.keys, server, ..settings };
+    let Begin { meter_hz, keys, notify, .. } = begin;
+    let settings = Settings { meter_hz, keys, notify, server, ..settings };
     // Nothing of a demonstration is worth keeping, least of all a file.
     let nowhere = OpenOptions::new().append(true).open("/dev/null").context("opening /dev/null")?;
     let mut screen = Screen::open(settings, true, variable("TERM").as_deref(), nowhere, time.now())?;

@@ -11,25 +11,42 @@ use proto::id::Name;
 use proto::{Time, earliest};
 
 use crate::app::model::Look;
+use crate::app::notify::Notify;
 use crate::app::transmit::Transmit;
 use crate::app::{Effect, Msg, Settings};
 use crate::arrival::Arrival;
 use crate::exit::Exit;
+use crate::hook::Hook;
 use crate::limits::{DRAIN_TIME_MAX, INTERRUPT_TIME};
 use crate::lines::{Line, Writer, read_lines};
 use crate::prose::Prose;
 use crate::session::{Session, Told};
 use crate::signals::{Signal, Signals};
 
-/// Runs until told to end, until the input ends, or until there is no point in going on. `name` is taken where
-/// nobody knows us; none asks.
+/// How the lines are to begin.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// How things look, of which lines need the glyphs.
+    pub look: Look,
+    /// When the microphone is open.
+    pub transmit: Transmit,
+    /// What is told beside the lines: by the bell of a terminal, and by the user's command. Control strings are not for
+    /// lines.
+    pub notify: Notify,
+    /// The name to take where nobody knows us; none asks.
+    pub name: Option<Name>,
+}
+
+/// Runs until told to end, until the input ends, or until there is no point in going on.
 ///
 /// # Errors
 /// When the store, the poll or standard output fails.
-pub fn run(session: Session, look: Look, transmit: Transmit, name: Option<Name>) -> anyhow::Result<Exit> {
+pub fn run(session: Session, begin: Begin) -> anyhow::Result<Exit> {
+    let Begin { look, transmit, notify, name } = begin;
     let mut signals = Signals::to_end(session.registry(), SIGNALS).context("listening to signals")?;
     let lines = read_lines(session.waker())?;
-    let settings = Settings { transmit, ..session.settings(look, name.as_ref()) };
+    let hook = Hook::new(notify.command.clone());
+    let settings = Settings { transmit, notify, ..session.settings(look, name.as_ref()) };
     let prose = Prose::new(settings, session.is_known(), name, session.now());
     // A terminal shows what is typed and where; to a script a prompt would only be noise.
     let person = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -38,6 +55,7 @@ pub fn run(session: Session, look: Look, transmit: Transmit, name: Option<Name>)
         session,
         prose,
         out,
+        hook,
         person,
         prompted: false,
         arrival: Arrival::default(),
@@ -62,6 +80,7 @@ struct Linear {
     session: Session,
     prose: Prose,
     out: Writer,
+    hook: Hook,
     /// Somebody sits at a terminal.
     person: bool,
     /// The cursor stands after a prompt, and perhaps after a part of a line.
@@ -193,8 +212,9 @@ impl Linear {
                     self.prose.tell(Msg::History(who, lines), self.session.now());
                 }
                 Effect::Bell if self.person => drop(self.out.write("\u{7}".to_owned())),
+                Effect::Alert(alert) => self.hook.tell(&alert),
                 // A clipboard would take an escape sequence: the link is a line that can be taken from the screen.
-                Effect::Bell | Effect::Alert(_) | Effect::Redraw | Effect::Suspend | Effect::Copy(_) => {}
+                Effect::Bell | Effect::Redraw | Effect::Suspend | Effect::Copy(_) => {}
                 // Of the settings, which the lines have not.
                 Effect::Prefer(_) | Effect::Listen(_) | Effect::EchoTest => {}
                 Effect::Quit => return Ok(Some(Exit::Ok)),

@@ -49,6 +49,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
             look: look(&args, &config),
             meter_hz: config.meter_hz,
             keys: config.keys,
+            notify: config.notify,
             words: args.demo_words.clone(),
             stopped_at: args.demo_clock,
         });
@@ -133,7 +134,9 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         return tincan_tui::talk::run(Session::open(profile, begin)?, Talk { name, ..talk });
     }
     if args.plain {
-        return linear::run(Session::open(profile, begin)?, look(&args, &config), config.transmit, name);
+        let (look, transmit, notify) = (look(&args, &config), config.transmit, config.notify);
+        let lines = linear::Begin { look, transmit, notify, name };
+        return linear::run(Session::open(profile, begin)?, lines);
     }
     let log = run::open_log(&dir).with_context(|| format!("opening the log in {}", dir.display()))?;
     let session = Session::open(profile, begin)?;

@@ -23,7 +23,7 @@ mod paint;
 use crate::app::emulator::{Emulator, Osc};
 use crate::app::notify::Alert;
 use crate::limits::COPY_BYTES_MAX;
-use guard::Guard;
+use guard::{ASK, Guard};
 pub use paint::Painter;
 
 /// The largest screen we draw, in cells a side. A bigger window shows this much of it, in its corner.
@@ -134,6 +134,12 @@ impl Terminal {
         let cursor = view(&mut self.canvas);
         let inside = cursor.filter(|at| self.canvas.area.contains(*at));
         self.painter.paint(&self.canvas, inside, &mut self.pending);
+        if self.emulator.strings && self.guard.asks() {
+            self.pending.extend_from_slice(ASK);
+            // A terminal that takes the question for "cursor back to where it was saved" finds it again.
+            self.painter.lose_cursor();
+            self.painter.paint(&self.canvas, inside, &mut self.pending);
+        }
         self.pending.len() - before
     }
 

@@ -223,6 +223,57 @@ fn a_dumb_terminal_gets_lines_and_nothing_else() {
     assert_eq!(alice.escapes(), 0, "an escape byte went to a dumb terminal");
 }
 
+/// Beside the lines a terminal's bell rings and the command of the configuration runs, unless nobody is to disturb.
+#[test]
+fn lines_ring_and_run_the_command_unless_nobody_is_to_disturb() {
+    let scratch = Scratch::new("linear-told");
+    let server = Server::start(&scratch);
+    let mut bob = Headless::start(&scratch, "bob", &server, "null", &[]);
+    let (told, config) = (scratch.join("told"), scratch.join("config.toml"));
+    let script = format!("echo $TINCAN_EVENT $TINCAN_FROM >> {}", told.display());
+    std::fs::write(&config, format!("[notify]\ncommand = [\"sh\", \"-c\", \"{script}\"]\n"))
+        .expect("the scratch folder takes a file");
+    let (profile, config) = (scratch.join("alice"), config.display().to_string());
+    let profile = profile.to_str().expect("it is text");
+    let words = [
+        "--plain",
+        "--device",
+        "null",
+        "--config",
+        &config,
+        "--profile",
+        profile,
+        "--name",
+        "alice",
+        &server.invite,
+    ];
+    let mut alice = Terminal::start("alice", tincan(), &words, &[("TERM".to_owned(), "dumb".to_owned())]);
+    alice.see("You are alice at ");
+    alice.press("/add bob\n");
+    bob.expect_where("request", |event| event["from"] == "alice");
+    bob.say("accept alice");
+    alice.see("bob and you are contacts now");
+    let heard = || std::fs::read_to_string(&told).unwrap_or_default();
+    bob.say("say alice one");
+    alice.see("bob: one");
+    wait_for("the command", || (heard() == "message bob\n").then_some(()));
+    wait_for("the bell", || (alice.bells() == 1).then_some(()));
+    alice.press("/dnd\n");
+    alice.see("Do not disturb: nothing rings");
+    bob.say("call alice");
+    alice.see("bob is calling");
+    bob.say("hangup");
+    bob.expect("call_ended");
+    alice.press("/dnd\n");
+    alice.see("You are told of calls and texts again.");
+    bob.say("call alice");
+    wait_for("the command again", || (heard() == "message bob\ncall bob\n").then_some(()));
+    wait_for("the bell again", || (alice.bells() == 2).then_some(()));
+    assert_eq!(alice.escapes(), 0, "no control string is for lines");
+    alice.press("/quit\n");
+    assert!(alice.wait_exit().success());
+}
+
 #[test]
 fn no_full_screen_names_the_lines() {
     let scratch = Scratch::new("linear-refused");

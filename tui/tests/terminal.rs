@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 mod far;
 #[path = "terminal/keys.rs"]
 mod keys;
+#[path = "terminal/outside.rs"]
+mod outside;
 #[path = "terminal/screen.rs"]
 mod screen;
 #[path = "terminal/sizes.rs"]

@@ -41,7 +41,38 @@ pub enum OscWish {
     Off,
 }
 
+impl Notify {
+    /// What rings now that nobody is to disturb, or that everybody may, in a sentence.
+    pub fn rings(&self, dnd: bool) -> &'static str {
+        match (dnd, self.calls_in_dnd) {
+            (true, true) => "Do not disturb: only calls ring.",
+            (true, false) => "Do not disturb: nothing rings, calls neither.",
+            (false, _) => "You are told of calls and texts again.",
+        }
+    }
+}
+
 impl OscWish {
+    /// All, in the order in which they are offered.
+    pub const ALL: [Self; 5] = [
+        Self::Auto,
+        Self::Is(Osc::Nine),
+        Self::Is(Osc::NinetyNine),
+        Self::Is(Osc::SevenSevenSeven),
+        Self::Off,
+    ];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Is(Osc::Nine) => "9",
+            Self::Is(Osc::NinetyNine) => "99",
+            Self::Is(Osc::SevenSevenSeven) => "777",
+            Self::Off => "none",
+        }
+    }
+
     /// Reads `auto`, `9`, `99`, `777` or `none`.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {

@@ -6,6 +6,8 @@ use proto::Safe;
 use proto::media::processing::Part;
 use proto::media::{DelayMode, DeviceList, HalfState};
 
+mod outside;
+
 use super::call::Meter;
 use super::look::Glyphs;
 use super::model::{Model, Sound};
@@ -15,8 +17,10 @@ use super::model::{Model, Sound};
 pub enum Page {
     /// Devices, what is done to the voice, the level, the echo test.
     Audio,
-    /// Delay, frames, recordings.
+    /// When the microphone is open, delay, frames, recordings.
     Calls,
+    /// What is told outside the screen.
+    Notify,
     /// Theme, colours, glyphs, meters.
     Look,
     /// Which keys are not the usual ones.
@@ -29,14 +33,15 @@ pub enum Page {
 
 impl Page {
     /// All pages, in their order.
-    pub const ALL: [Self; 6] =
-        [Self::Audio, Self::Calls, Self::Look, Self::Keys, Self::Privacy, Self::Account];
+    pub const ALL: [Self; 7] =
+        [Self::Audio, Self::Calls, Self::Notify, Self::Look, Self::Keys, Self::Privacy, Self::Account];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Audio => "Audio",
             Self::Calls => "Calls",
+            Self::Notify => "Notify",
             Self::Look => "Look",
             Self::Keys => "Keys",
             Self::Privacy => "Privacy",
@@ -58,6 +63,20 @@ pub enum Setting {
     Delay,
     /// The duration of frames.
     Frame,
+    /// When the microphone is open.
+    Transmit,
+    /// How the key to talk is held.
+    TalkKey,
+    /// The bell.
+    Bell,
+    /// The terminal's own notifications.
+    Notices,
+    /// Whether they tell the words of a text.
+    Preview,
+    /// Whether nobody is to disturb from the start.
+    Undisturbed,
+    /// Whether calls ring all the same.
+    CallsRing,
     /// The theme.
     Theme,
     /// Colours at all.
@@ -184,6 +203,7 @@ pub fn items(model: &Model, page: Page) -> Vec<Item> {
     match page {
         Page::Audio => audio(model),
         Page::Calls => calls(model),
+        Page::Notify => outside::notify(model),
         Page::Look => look(model),
         Page::Keys => keys(model),
         Page::Privacy => privacy(model),
@@ -235,8 +255,11 @@ fn calls(model: &Model) -> Vec<Item> {
         DelayMode::ByPath => "least delay where the way is short",
     };
     let frame = preferences.frame.map_or_else(|| "auto".to_owned(), |ms| format!("{ms} ms"));
+    let [microphone, key] = outside::transmit(model);
     let folder = preferences.recordings.clone().unwrap_or_else(|| "the usual folder".to_owned());
     vec![
+        microphone,
+        key,
         Item { note: delay.to_owned(), ..item("Delay", preferences.delay.word(), Some(Setting::Delay)) },
         item("Frames", frame, Some(Setting::Frame)),
         item("Recordings", folder, None),

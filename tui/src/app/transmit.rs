@@ -12,6 +12,17 @@ pub enum Transmit {
 }
 
 impl Transmit {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Open, Self::Ptt];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Ptt => "ptt",
+        }
+    }
+
     /// Reads `open` or `ptt`.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
@@ -35,6 +46,18 @@ pub enum TalkKey {
 }
 
 impl TalkKey {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Hold, Self::Latch];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Hold => "hold",
+            Self::Latch => "latch",
+        }
+    }
+
     /// Reads `auto`, `hold` or `latch`.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {

@@ -178,18 +178,19 @@ impl Params {
     }
 
     /// The second parameter: one plus a bit per modifier, and the kind of event. None when the key belongs to the
-    /// window system (Super, Hyper) or the numbers are out of range.
+    /// window system (Super, Hyper) or the numbers are out of range. A release always counts: whoever holds the key
+    /// to talk and reaches for Super must not stay on the air.
     fn modifiers(&self) -> Option<(Mods, Kind)> {
         let bits = self.number(1).unwrap_or(1).checked_sub(1)?;
-        if bits > 255 || bits & (8 | 16) != 0 {
-            return None;
-        }
         let kind = match self.part(1, 1).unwrap_or(1) {
             1 => Kind::Press,
             2 => Kind::Repeat,
             3 => Kind::Release,
             _ => return None,
         };
+        if bits > 255 || bits & (8 | 16) != 0 && kind != Kind::Release {
+            return None;
+        }
         let mods = Mods { shift: bits & 1 != 0, alt: bits & (2 | 32) != 0, ctrl: bits & 4 != 0 };
         Some((mods, kind))
     }

@@ -91,7 +91,9 @@ fn table() -> Vec<(&'static [u8], Vec<Input>)> {
         (b"\x1b[57414u", vec![plain(Code::Enter)]),
         (b"\x1b[1;1:3A", vec![release(Code::Up)]),
         (b"\x1b[57441;2u", vec![]),
+        // With Super held a key is the window system's; that it came up is ours.
         (b"\x1b[97;9u", vec![]),
+        (b"\x1b[32;9:3u", vec![release(Code::Char(' '))]),
         (b"\x1b[1089::99u", vec![based('с', 'c', Mods::NONE)]),
         (b"\x1b[1089:1057:99;2u", vec![based('С', 'c', Mods::NONE)]),
         (b"\x1b[1077::116;5u", vec![based('е', 't', Mods::CTRL)]),

@@ -60,6 +60,7 @@ fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
         }
         Do::Decline => ringing(prose, Act::Decline),
         Do::Devices => Ok(vec![Effect::Sound(SoundCommand::ListDevices)]),
+        Do::DoNotDisturb => do_not_disturb(prose, rest),
         Do::Favourite => people::favourite(prose, rest),
         Do::HangUp => {
             in_call(prose)?;
@@ -238,6 +239,21 @@ fn mute(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
     let next = if prose.model.call.is_some() { "" } else { " in the next call" };
     prose.say(if wanted { format!("You are muted{next}.") } else { format!("Your microphone is on{next}.") });
     if wanted == prose.model.sound.muted { Ok(Vec::new()) } else { Ok(prose.update(Msg::Act(Act::Mute))) }
+}
+
+/// Lines come as ever; what rings beside them, and the command, is still.
+fn do_not_disturb(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
+    let wanted = match rest {
+        "" => !prose.model.dnd,
+        "on" => true,
+        "off" => false,
+        _ => return Err(commands::usage(Do::DoNotDisturb)),
+    };
+    prose.say(prose.model.settings.notify.rings(wanted));
+    if wanted == prose.model.dnd {
+        return Ok(Vec::new());
+    }
+    Ok(prose.update(Msg::Act(Act::DoNotDisturb)))
 }
 
 /// There is no key to hold in lines: it is on and off.

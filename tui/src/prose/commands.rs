@@ -18,6 +18,7 @@ pub(super) enum Do {
     Decline,
     Devices,
     Differ,
+    DoNotDisturb,
     Favourite,
     HangUp,
     Help,
@@ -95,6 +96,7 @@ pub(super) const TABLE: &[Row] = &[
     of("hangup", Do::HangUp, Act::HangUp),
     own("mute [on|off]", Do::Mute, "mute, unmute"),
     own("talk [on|off]", Do::Talk, "push to talk, where that is on"),
+    own("dnd [on|off]", Do::DoNotDisturb, "do not disturb, or do: nothing rings, lines come as ever"),
     own("to NAME", Do::To, "write to them: lines without a slash are texts"),
     own("say NAME TEXT", Do::Say, "send them one text"),
     own("history [LINES]", Do::History, "the newest lines with whom you write to"),
@@ -191,7 +193,7 @@ mod tests {
                 Err("the configuration file says it")
             }
             Act::EchoTest => Err("tincan echo does it"),
-            Act::DoNotDisturb => Err("a line rings once, at a terminal only"),
+            Act::DoNotDisturb => Ok("dnd"),
             Act::Interrupt | Act::Quit => Ok("quit"),
             Act::Open => Ok("to"),
             Act::Call | Act::Mark | Act::Unmark => Ok("call"),

@@ -105,6 +105,9 @@ impl Prose {
         if let Some(protocol) = self.model.settings.plain_server {
             self.say(format!("This server speaks the {protocol} protocol: nothing is encrypted."));
         }
+        if self.model.dnd {
+            self.say(self.model.settings.notify.rings(true));
+        }
         vec![Effect::Sound(SoundCommand::MeterEvery(FIGURES_EVERY))]
     }
 

@@ -110,6 +110,9 @@ pub(super) fn status(prose: &mut Prose) {
     if model.sound.muted {
         lines.push("You are muted.".to_owned());
     }
+    if model.dnd {
+        lines.push(model.settings.notify.rings(true).to_owned());
+    }
     if model.tools.recording {
         lines.push("You record this call.".to_owned());
     }

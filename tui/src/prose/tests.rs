@@ -387,3 +387,36 @@ fn people_are_named_and_put_first_by_lines() {
     assert_eq!(kept.count(), 2);
     assert_eq!(story.typed("/rename bob"), "bob goes by their own name.");
 }
+
+/// Lines come whatever is so; what rings beside them does not.
+#[test]
+fn nobody_is_disturbed_who_does_not_want_it() {
+    let mut story = Story::friends();
+    story.prose.model.settings.notify.command = vec!["tell".to_owned()];
+    let text = |story: &mut Story, id: u8| {
+        story.now.mono += Duration::from_secs(3);
+        let said = Event::Said {
+            from: name("bob"),
+            id: MsgId([id; 16]),
+            sent: Wall(0),
+            text: Safe::line("are you there?"),
+        };
+        assert_eq!(story.tell(said), "bob: are you there?");
+        story.asked()
+    };
+    let told = |asked: &[Effect]| asked.iter().filter(|one| matches!(one, Effect::Alert(_))).count();
+    let asked = text(&mut story, 1);
+    assert!(asked.contains(&Effect::Bell) && told(&asked) == 1, "{asked:?}");
+    assert_eq!(story.typed("/dnd"), "Do not disturb: nothing rings, calls neither.");
+    assert_eq!(story.typed("/dnd on"), "Do not disturb: nothing rings, calls neither.");
+    assert!(story.typed("/status").contains("Do not disturb: nothing rings"));
+    assert_eq!(text(&mut story, 2), []);
+    let ring = Event::Incoming { from: name("bob"), others: vec![], guests: vec![], plain: false };
+    assert_eq!(story.tell(ring), "bob is calling: type /answer, or /decline.");
+    assert_eq!(story.asked(), []);
+    assert_eq!(story.typed("/dnd maybe"), "Type /dnd [on|off].");
+    assert_eq!(story.typed("/dnd off"), "You are told of calls and texts again.");
+    story.prose.model.settings.notify.bell = false;
+    let asked = text(&mut story, 3);
+    assert!(!asked.contains(&Effect::Bell) && told(&asked) == 1, "{asked:?}");
+}

@@ -15,8 +15,19 @@ use super::fds;
 /// Save the window's title, alternate screen, bracketed paste.
 const ENTER: &[u8] = b"\x1b[22;2t\x1b[?1049h\x1b[?2004h";
 
-/// End whatever was open, attributes off, and all of [`ENTER`] undone; the cursor is shown.
-const LEAVE: &[u8] = b"\x1b[?2026l\x1b[m\x1b[?2004l\x1b[?1049l\x1b[?25h\x1b[23;2t";
+/// What is asked of a terminal that understands more than the picture: the kitty keyboard protocol (keys told apart,
+/// 1; repeats and releases, 2; the key's place in the US layout, 4), whether it has that, and when the window gains or
+/// loses the keyboard. No answer is waited for.
+pub(super) const ASK: &[u8] = b"\x1b[>7u\x1b[?u\x1b[?1004h";
+
+/// [`ASK`] undone. The alternate screen has a keyboard of its own there, so this comes before leaving it.
+const UNASK: &[u8] = b"\x1b[?1004l\x1b[<u";
+
+/// End whatever was open, and be it half a control string that was not taken (CAN); attributes off, and the paste.
+const CALM: &[u8] = b"\x18\x1b[?2026l\x1b[m\x1b[?2004l";
+
+/// The rest of [`ENTER`] undone; the cursor is shown.
+const LEAVE: &[u8] = b"\x1b[?1049l\x1b[?25h\x1b[23;2t";
 
 /// How long the goodbye waits for a terminal that takes no bytes (^S, a dead link).
 const GOODBYE_WAIT_MS: i32 = 200;
@@ -27,14 +38,16 @@ pub(super) struct Guard {
     /// Where standard error goes while the full screen is up: libraries print there.
     log: File,
     entered: AtomicBool,
+    /// [`ASK`] was said, or is about to be.
+    asked: AtomicBool,
     stderr: Mutex<Option<OwnedFd>>,
     owner: ThreadId,
 }
 
 impl Guard {
     pub(super) fn new(tty: File, log: File) -> Arc<Self> {
-        let entered = AtomicBool::new(false);
-        Arc::new(Self { tty, log, entered, stderr: Mutex::new(None), owner: thread::current().id() })
+        let (entered, asked) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { tty, log, entered, asked, stderr: Mutex::new(None), owner: thread::current().id() })
     }
 
     /// Raw mode, alternate screen, standard error to the log.
@@ -56,12 +69,18 @@ impl Guard {
         }
     }
 
+    /// Notes that [`ASK`] is being said; false when it was since the terminal was taken.
+    pub(super) fn asks(&self) -> bool {
+        !self.asked.swap(true, Ordering::SeqCst)
+    }
+
     /// Everything back. Errors are of no use to anybody here: the rest must still be given back.
     pub(super) fn leave(&self) {
         if !self.entered.swap(false, Ordering::SeqCst) {
             return;
         }
-        self.say(LEAVE);
+        let unask = if self.asked.swap(false, Ordering::SeqCst) { UNASK } else { b"" };
+        self.say(&[CALM, unask, LEAVE].concat());
         let _ = crossterm::terminal::disable_raw_mode();
         if let Some(old) = self.stderr.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = fds::restore_stderr(&old);

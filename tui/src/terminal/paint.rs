@@ -54,6 +54,11 @@ impl Painter {
         self.known = false;
     }
 
+    /// The terminal's cursor may stand anywhere: the next move is an absolute one.
+    pub fn lose_cursor(&mut self) {
+        self.pen = None;
+    }
+
     /// Appends to `out` what makes the terminal show `next`, with its cursor at `cursor` or hidden.
     pub fn paint(&mut self, next: &Buffer, cursor: Option<Position>, out: &mut Vec<u8>) {
         self.frame.clear();

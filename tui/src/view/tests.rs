@@ -214,10 +214,11 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
 
     for (times, name) in [
         (1, "settings_calls"),
-        (2, "settings_look"),
-        (3, "settings_keys"),
-        (4, "settings_privacy"),
-        (5, "settings_account"),
+        (2, "settings_notify"),
+        (3, "settings_look"),
+        (4, "settings_keys"),
+        (5, "settings_privacy"),
+        (6, "settings_account"),
     ] {
         let mut story = Story::morning(look);
         story.model.settings.preferences.file = "~/.config/tincan/config.toml".to_owned();

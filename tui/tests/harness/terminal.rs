@@ -14,6 +14,7 @@ struct Output {
     screen: vt100::Parser,
     bytes: usize,
     escapes: usize,
+    bells: usize,
     painted: Option<Instant>,
 }
 
@@ -53,6 +54,7 @@ impl Terminal {
             screen: vt100::Parser::default(),
             bytes: 0,
             escapes: 0,
+            bells: 0,
             painted: None,
         }));
         let filled = Arc::clone(&output);
@@ -63,6 +65,7 @@ impl Terminal {
                 output.screen.process(&buffer[..read]);
                 output.bytes += read;
                 output.escapes += buffer[..read].iter().filter(|byte| **byte == 0x1b).count();
+                output.bells += buffer[..read].iter().filter(|byte| **byte == 0x07).count();
                 if output.painted.is_none() && !output.screen.screen().contents().trim().is_empty() {
                     output.painted = Some(Instant::now());
                 }
@@ -103,6 +106,11 @@ impl Terminal {
     /// Escape bytes the program has written since it started.
     pub(crate) fn escapes(&self) -> usize {
         self.output.lock().expect("the reading thread does not panic").escapes
+    }
+
+    /// Bell bytes the program has written since it started.
+    pub(crate) fn bells(&self) -> usize {
+        self.output.lock().expect("the reading thread does not panic").bells
     }
 
     /// From the start of the program to the first thing on its screen.

@@ -12,10 +12,10 @@ use portable_pty::CommandBuilder;
 use super::screen::{Screen, at_home, demo, program};
 
 /// A directory that goes away.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("tincan-{name}-{}-{serial}", std::process::id()));
@@ -32,7 +32,7 @@ impl Drop for Scratch {
 
 /// Where a tool is; none, said clearly, on a machine without it.
 #[expect(clippy::print_stdout, reason = "whoever reads what was tested wants to know what was not")]
-fn tool(name: &str) -> Option<PathBuf> {
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let places = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&places)
         .chain([PathBuf::from("/usr/sbin")])

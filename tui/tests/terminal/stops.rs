@@ -5,7 +5,7 @@ use portable_pty::CommandBuilder;
 use super::screen::{Screen, at_home, program};
 
 /// A shell with job control on a terminal of its own.
-fn shell() -> Screen {
+pub(crate) fn shell() -> Screen {
     let mut command = at_home(CommandBuilder::new("bash"));
     command.args(["--norc", "--noprofile", "-i"]);
     command.env("PS1", "shell$ ");
@@ -95,6 +95,9 @@ fn a_panic_gives_the_terminal_back_and_then_speaks() {
     assert!(!screen.vt.screen().alternate_screen() && !screen.vt.screen().hide_cursor());
     let entered = screen.raw.windows(8).position(|bytes| bytes == b"\x1b[?1049h").unwrap();
     let left = screen.raw.windows(8).position(|bytes| bytes == b"\x1b[?1049l").unwrap();
+    let popped = screen.raw.windows(4).position(|bytes| bytes == b"\x1b[<u").unwrap();
+    let pushed = screen.raw.windows(5).position(|bytes| bytes == b"\x1b[>7u").unwrap();
+    assert!(pushed < popped && popped < left, "the keyboard is given back, too");
     let spoke = screen.raw.windows(7).rposition(|bytes| bytes == b"the sky").unwrap();
     assert!(entered < left && left < spoke, "{entered} {left} {spoke}");
     assert_eq!(modes(&mut screen, "after"), before);
@@ -104,7 +107,8 @@ fn panics() {
     use tincan_tui::app::emulator::Emulator;
     use tincan_tui::terminal::Terminal;
     let log = std::fs::OpenOptions::new().append(true).open("/dev/null").unwrap();
-    let mut terminal = Terminal::open(Some("xterm"), Emulator::default(), log).unwrap();
+    let emulator = Emulator { strings: true, ..Emulator::default() };
+    let mut terminal = Terminal::open(Some("xterm"), emulator, log).unwrap();
     terminal.draw(|_| None);
     terminal.flush().unwrap();
     panic!("the sky is falling");

@@ -77,11 +77,7 @@ fn is_soon(model: &mut Model, who: &Name) -> bool {
 /// Do not disturb, or do.
 pub(super) fn toggle_dnd(model: &mut Model) {
     model.dnd = !model.dnd;
-    let words = match (model.dnd, model.settings.notify.calls_in_dnd) {
-        (true, true) => "Do not disturb: only calls ring.",
-        (true, false) => "Do not disturb: nothing rings, calls neither.",
-        (false, _) => "You are told of calls and texts again.",
-    };
+    let words = model.settings.notify.rings(model.dnd);
     notice(model, words);
 }
 

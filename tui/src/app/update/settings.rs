@@ -14,6 +14,8 @@ use super::super::preferences::{Change, Ears, Value};
 use super::super::settings::{self, Heard, Page, Picker, Setting, Settings, Test};
 use super::{meters, notice};
 
+mod outside;
+
 /// Durations of frames to choose from; none is decided by the network.
 const FRAMES: [Option<u8>; 4] = [None, Some(5), Some(10), Some(20)];
 /// How often meters may move; none is what the line is good for.
@@ -156,6 +158,13 @@ fn set(model: &mut Model, setting: Setting, usual: bool, effects: &mut Vec<Effec
             effects.push(Effect::Sound(SoundCommand::FrameDuration(duration)));
             keep(effects, "voice", "frame", frame.map_or(Value::Unset, |ms| Value::Number(ms.into())));
         }
+        Setting::Transmit
+        | Setting::TalkKey
+        | Setting::Bell
+        | Setting::Notices
+        | Setting::Preview
+        | Setting::Undisturbed
+        | Setting::CallsRing => outside::set(model, setting, usual, effects),
         Setting::Theme => {
             let theme = if usual { Theme::Default } else { after(&Theme::ALL, settings.look.theme) };
             settings.look.theme = theme;

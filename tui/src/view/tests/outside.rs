@@ -22,6 +22,9 @@ pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
     undisturbed.wait(core::time::Duration::from_secs(9));
     pages.push(("undisturbed", undisturbed));
     pages.push(("ptt_live", ptt("^g", "Space")));
+    let mut walkie = ptt("^g", ", Tab");
+    walkie.model.sound.talk.learn(Tier::Release);
+    pages.push(("settings_ptt", walkie));
     pages
 }
 
@@ -33,6 +36,7 @@ fn what_must_not_be_forgotten_is_said() {
         ("ptt_held", ["mic: silent", "silent: hold Space to talk", "hold Space"]),
         ("ptt_bar", ["mic: silent", "F5: talk", "bob 03:12 silent"]),
         ("undisturbed", ["do not disturb", "2 unread", "14:32"]),
+        ("settings_ptt", ["push to talk", "press Space to be heard", "held until it comes up"]),
         ("ptt_live", ["mic: LIVE", "LIVE: Space shuts", "Space talk"]),
     ] {
         let (_, story) = pages(ASCII).into_iter().find(|(name, _)| *name == page).unwrap();

@@ -79,7 +79,7 @@ fn what_is_changed_counts_at_once_and_is_written() {
     assert!(story.effects.contains(&process(Wish::Auto)));
     story.effects.clear();
 
-    story.keys("Tab Enter");
+    story.keys("Tab Down Down Enter");
     assert!(story.effects.contains(&Effect::Sound(SoundCommand::Delay(DelayMode::ByPath))));
     story.keys("Down Enter");
     let frames = |ms| Effect::Sound(SoundCommand::FrameDuration(Duration::from_millis(ms)));
@@ -90,7 +90,7 @@ fn what_is_changed_counts_at_once_and_is_written() {
         [("voice.delay", text("path")), ("voice.frame", Value::Number(5)), ("voice.frame", Value::Unset)];
     assert_eq!(story.written(), voice.map(|(key, value)| (key.to_owned(), value)));
 
-    story.keys("Tab Enter Down Enter Down Enter Down Enter");
+    story.keys("Tab Tab Enter Down Enter Down Enter Down Enter");
     let look = story.model.settings.look;
     assert_eq!((look.theme, look.colour, look.glyphs), (Theme::Contrast, false, Glyphs::Ascii));
     assert_eq!(story.model.settings.meter_hz, Some(0));
@@ -101,6 +101,62 @@ fn what_is_changed_counts_at_once_and_is_written() {
         ("ui.meter_hz", Value::Number(0)),
     ];
     assert_eq!(story.written(), ui.map(|(key, value)| (key.to_owned(), value)));
+}
+
+#[test]
+fn push_to_talk_is_found_in_the_settings_and_silences_a_call_at_once() {
+    let mut story = Story::friends();
+    story.live();
+    story.keys("^g , Tab");
+    story.effects.clear();
+    story.keys("Enter");
+    assert!(story.effects.contains(&Effect::Sound(SoundCommand::Mute(true))), "{:?}", story.effects);
+    assert_eq!(story.written(), [("voice.transmit".to_owned(), text("ptt"))]);
+    story.keys("Down Enter Enter");
+    let key = |word| ("voice.talk_key".to_owned(), text(word));
+    assert_eq!(story.written(), [key("hold"), key("latch")]);
+    story.keys("Esc Space");
+    assert!(!story.model.is_silent());
+    // Whatever is held open by the way it was, another way shuts it.
+    story.keys(", Tab Down");
+    story.effects.clear();
+    story.keys("r");
+    assert!(story.effects.contains(&Effect::Sound(SoundCommand::Mute(true))));
+    assert_eq!(story.written(), [key("auto")]);
+    story.keys("Up r");
+    assert!(story.effects.contains(&Effect::Sound(SoundCommand::Mute(false))), "open again");
+    assert_eq!(story.written(), [("voice.transmit".to_owned(), text("open"))]);
+}
+
+#[test]
+fn what_is_told_outside_is_chosen_in_the_settings() {
+    let mut story = Story::friends();
+    story.keys(", Tab Tab");
+    assert_eq!(story.settings().page, Page::Notify);
+    story.effects.clear();
+    story.keys("Enter Down Enter Down Enter Down Enter Down Enter");
+    let notify = &story.model.settings.notify;
+    assert!(!notify.bell && notify.preview && notify.dnd && notify.calls_in_dnd && story.model.dnd);
+    assert_eq!(notify.osc.word(), "9");
+    let written = [
+        ("notify.bell", Value::Switch(false)),
+        ("notify.osc", text("9")),
+        ("notify.preview", Value::Switch(true)),
+        ("notify.dnd", Value::Switch(true)),
+        ("notify.calls_in_dnd", Value::Switch(true)),
+    ];
+    assert_eq!(story.written(), written.map(|(key, value)| (key.to_owned(), value)));
+    story.keys("r Up r Up r Up r Up r");
+    assert_eq!(story.model.settings.notify, crate::app::notify::Notify::default());
+    assert!(!story.model.dnd);
+    // Round and round.
+    story.keys("Down");
+    let mut seen = Vec::new();
+    for _ in 0..6 {
+        story.keys("Enter");
+        seen.push(story.model.settings.notify.osc.word());
+    }
+    assert_eq!(seen, ["9", "99", "777", "none", "auto", "9"]);
 }
 
 #[test]
