@@ -29,6 +29,7 @@
 //! ascii = false                  # letters only
 //! theme = "default"              # default, contrast or mono
 //! color = true
+//! links = "auto"                 # tell the terminal of links (OSC 8): auto, where it is known to take them, on or off
 //! meter_hz = 15                  # how often meters move, 0 to 30 times a second; unset: 15, and 4 over SSH
 //!
 //! [keys]                         # other keys; the README lists the names
@@ -96,6 +97,8 @@ pub struct Config {
     pub theme: Theme,
     /// How often meters move, 0 to 30 times a second.
     pub meter_hz: Option<u8>,
+    /// Whether the terminal is told of links.
+    pub links: Wish,
     /// The keys.
     pub keys: Keymap,
 }
@@ -149,6 +152,7 @@ struct Ui {
     ascii: Option<bool>,
     color: Option<bool>,
     theme: Option<String>,
+    links: Option<String>,
     meter_hz: Option<u8>,
 }
 
@@ -231,6 +235,7 @@ impl Config {
             notify,
             theme: theme.transpose()?.unwrap_or_default(),
             meter_hz: file.ui.meter_hz,
+            links: wish("links", file.ui.links)?,
             delay: delay.transpose()?,
             frame: frame.transpose()?,
             server: server.transpose()?,

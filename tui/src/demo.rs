@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use mio::{Events, Poll, Token};
 use proto::id::Fingerprint;
+use proto::media::processing::Wish;
 use proto::{Now, Safe, Time, Wall, earliest};
 
 use crate::app::emulator::Emulator;
@@ -47,6 +48,8 @@ pub struct Begin {
     pub look: Look,
     /// How often meters move, 0 to 30 times a second; none for what the line is good for.
     pub meter_hz: Option<u8>,
+    /// Whether the terminal is told of links.
+    pub links: Wish,
     /// The keys, as the person wants them.
     pub keys: Keymap,
     /// What is told outside the screen.
@@ -76,6 +79,7 @@ pub fn settings(look: Look, zone: TimeZone, remote: bool, emulator: Emulator) ->
         talk_key: TalkKey::Auto,
         notify: Notify::default(),
         meter_hz: None,
+        links: Wish::Auto,
     }
 }
 
@@ -91,8 +95,8 @@ pub fn run(begin: Begin) -> anyhow::Result<Exit> {
     };
     let settings = settings(begin.look, zone, over_ssh(variable), Emulator::detect(variable));
     let server = begin.words.as_deref().map_or(settings.server.clone(), Safe::line);
-    let Begin { meter_hz, keys, notify, .. } = begin;
-    let settings = Settings { meter_hz, keys, notify, server, ..settings };
+    let Begin { meter_hz, links, keys, notify, .. } = begin;
+    let settings = Settings { meter_hz, links, keys, notify, server, ..settings };
     // Nothing of a demonstration is worth keeping, least of all a file.
     let nowhere = OpenOptions::new().append(true).open("/dev/null").context("opening /dev/null")?;
     let mut screen = Screen::open(settings, true, variable("TERM").as_deref(), nowhere, time.now())?;

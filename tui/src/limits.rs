@@ -74,5 +74,7 @@ pub const INTERRUPT_TIME: Duration = Duration::from_secs(5);
 pub const QUIET_DB: f32 = -60.0;
 /// Share of samples that may be as large as samples get before the sound is torn.
 pub const CLIPPED_MAX: f32 = 0.001;
+/// Bytes of an address that a terminal may be told is a link (VTE takes 2083), and as many are written with it.
+pub const LINK_BYTES_MAX: usize = 2_000;
 /// Bytes of a configuration that is written back.
 pub const CONFIG_BYTES_MAX: usize = 1 << 20;

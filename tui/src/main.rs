@@ -48,6 +48,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         return demo::run(demo::Begin {
             look: look(&args, &config),
             meter_hz: config.meter_hz,
+            links: config.links,
             keys: config.keys,
             notify: config.notify,
             words: args.demo_words.clone(),
@@ -147,6 +148,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     let begin = run::Begin {
         look: look(&args, &config),
         meter_hz: config.meter_hz,
+        links: config.links,
         transmit: config.transmit,
         talk_key: config.talk_key,
         preferences: preferences(&args, &config, &keeper),

@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use mio::Token;
 use proto::id::Name;
+use proto::media::processing::Wish;
 use proto::{Safe, Time, earliest};
 
 use crate::app::keymap::Keymap;
@@ -31,6 +32,8 @@ pub struct Begin {
     pub look: Look,
     /// How often meters move, 0 to 30 times a second; none for what the line is good for.
     pub meter_hz: Option<u8>,
+    /// Whether the terminal is told of links.
+    pub links: Wish,
     /// When the microphone is open.
     pub transmit: Transmit,
     /// How the key to talk is held.
@@ -54,6 +57,7 @@ pub struct Begin {
 pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     let settings = Settings {
         meter_hz: begin.meter_hz,
+        links: begin.links,
         transmit: begin.transmit,
         talk_key: begin.talk_key,
         notify: begin.notify,

@@ -186,7 +186,13 @@ impl Screen {
         if let Some(want) = self.wanted().filter(|want| now.mono >= self.pace.at(*want)) {
             (self.model.dirty, self.model.moved, self.pressed) = (false, false, false);
             let model = &self.model;
-            let bytes = self.terminal.draw(|canvas| view::view(model, canvas));
+            let bytes = self.terminal.draw(|canvas, links| {
+                let cursor = view::view_linked(model, canvas, links);
+                if !model.settings.marks_links() {
+                    links.clear();
+                }
+                cursor
+            });
             self.terminal.set_title(&view::window_title(model));
             self.pace.drew(want, bytes, now.mono);
         }

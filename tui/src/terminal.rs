@@ -23,6 +23,7 @@ mod paint;
 use crate::app::emulator::{Emulator, Osc};
 use crate::app::notify::Alert;
 use crate::limits::COPY_BYTES_MAX;
+use crate::view::Link;
 use guard::{ASK, Guard};
 pub use paint::Painter;
 
@@ -127,18 +128,19 @@ impl Terminal {
         !self.pending.is_empty()
     }
 
-    /// Draws one frame: `view` fills the canvas and says where the cursor goes. To be flushed; gives its bytes.
-    pub fn draw(&mut self, view: impl FnOnce(&mut Buffer) -> Option<Position>) -> usize {
-        let before = self.pending.len();
+    /// Draws one frame: `view` fills the canvas, says where the cursor goes and adds what can be opened. To be flushed;
+    /// gives its bytes.
+    pub fn draw(&mut self, view: impl FnOnce(&mut Buffer, &mut Vec<Link>) -> Option<Position>) -> usize {
+        let (before, mut links) = (self.pending.len(), Vec::new());
         self.canvas.reset();
-        let cursor = view(&mut self.canvas);
+        let cursor = view(&mut self.canvas, &mut links);
         let inside = cursor.filter(|at| self.canvas.area.contains(*at));
-        self.painter.paint(&self.canvas, inside, &mut self.pending);
+        self.painter.paint_linked(&self.canvas, &links, inside, &mut self.pending);
         if self.emulator.strings && self.guard.asks() {
             self.pending.extend_from_slice(ASK);
             // A terminal that takes the question for "cursor back to where it was saved" finds it again.
             self.painter.lose_cursor();
-            self.painter.paint(&self.canvas, inside, &mut self.pending);
+            self.painter.paint_linked(&self.canvas, &links, inside, &mut self.pending);
         }
         self.pending.len() - before
     }

@@ -16,6 +16,7 @@ pub mod fuzzy;
 pub mod help;
 pub mod input;
 pub mod keymap;
+pub mod links;
 pub mod look;
 pub mod model;
 pub mod msg;

@@ -7,7 +7,7 @@ use proto::client::{Banned, LinkState};
 use proto::id::{Fingerprint, Name};
 use proto::limits::NAME_CHARS_MAX;
 use proto::media::HalfState;
-use proto::media::processing::Processing;
+use proto::media::processing::{Processing, Wish};
 use proto::{Now, Safe, Time, earliest};
 
 use super::call::{self, Call, Incoming, Phase};
@@ -125,6 +125,19 @@ pub struct Settings {
     pub notify: Notify,
     /// How often meters move, 0 (never) to 30 times a second; none for what the line is good for.
     pub meter_hz: Option<u8>,
+    /// Whether the terminal is told of links.
+    pub links: Wish,
+}
+
+impl Settings {
+    /// Whether this terminal is told of links.
+    pub fn marks_links(&self) -> bool {
+        match self.links {
+            Wish::Auto => self.emulator.links,
+            Wish::On => self.emulator.strings,
+            Wish::Off => false,
+        }
+    }
 }
 
 /// How far we are.

@@ -83,6 +83,8 @@ pub enum Setting {
     Colour,
     /// Letters only.
     Ascii,
+    /// Links that the terminal opens.
+    Links,
     /// How often meters move.
     MeterHz,
 }
@@ -274,6 +276,7 @@ fn look(model: &Model) -> Vec<Item> {
         item("Theme", look.theme.word(), Some(Setting::Theme)),
         item("Colours", if look.colour { on } else { off }, Some(Setting::Colour)),
         item("Letters only", if look.glyphs == Glyphs::Ascii { on } else { off }, Some(Setting::Ascii)),
+        outside::links(model),
         item("Meters move", hz, Some(Setting::MeterHz)),
     ]
 }

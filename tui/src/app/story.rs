@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use proto::client::{ContactInfo, Event, LinkState};
 use proto::id::{Fingerprint, Name, Principal};
+use proto::media::processing::Wish;
 use proto::media::{HalfState, SoundEvent};
 use proto::wire::record::{Presence, Standing};
 use proto::{Now, Safe, Time, Wall};
@@ -49,6 +50,7 @@ impl Story {
             notify: Notify::default(),
             emulator: Emulator { strings: true, links: true, ..Emulator::default() },
             meter_hz: None,
+            links: Wish::Auto,
         };
         let now = Now { mono: Time::secs(100), wall: START };
         let mut model = Model::new(settings, known.is_some(), now);

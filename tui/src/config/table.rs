@@ -185,6 +185,13 @@ pub static TABLE: &[Row] = &{
             "\"default\"",
             "default, contrast (nothing dim, few colours) or mono (none)",
         ),
+        row(
+            "ui",
+            "links",
+            Text,
+            WISH,
+            "links that a click opens (OSC 8): auto (where the terminal is known to take them), on or off",
+        ),
         row("ui", "meter_hz", Number, "", "how often meters move, 0 to 30 times a second"),
         row(
             "keys",

@@ -60,7 +60,7 @@ fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
         }
         Do::Decline => ringing(prose, Act::Decline),
         Do::Devices => Ok(vec![Effect::Sound(SoundCommand::ListDevices)]),
-        Do::DoNotDisturb => do_not_disturb(prose, rest),
+        Do::Undisturbed => do_not_disturb(prose, rest),
         Do::Favourite => people::favourite(prose, rest),
         Do::HangUp => {
             in_call(prose)?;
@@ -247,7 +247,7 @@ fn do_not_disturb(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> 
         "" => !prose.model.dnd,
         "on" => true,
         "off" => false,
-        _ => return Err(commands::usage(Do::DoNotDisturb)),
+        _ => return Err(commands::usage(Do::Undisturbed)),
     };
     prose.say(prose.model.settings.notify.rings(wanted));
     if wanted == prose.model.dnd {

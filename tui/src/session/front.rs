@@ -6,6 +6,7 @@ use proto::Safe;
 use proto::client::MessageState;
 use proto::id::Name;
 use proto::limits::TEXT_BYTES_MAX;
+use proto::media::processing::Wish;
 use proto::wire::record::Why;
 
 use super::{Session, Told};
@@ -43,6 +44,7 @@ impl Session {
             talk_key: TalkKey::Auto,
             notify: Notify::default(),
             meter_hz: None,
+            links: Wish::Auto,
         }
     }
 

@@ -12,6 +12,12 @@ use ratatui::layout::Position;
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::view::Link;
+
+mod links;
+
+use links::Links;
+
 /// Begin and end of a synchronized update (DEC private mode 2026): the terminal shows the frame at once.
 const SYNC_BEGIN: &[u8] = b"\x1b[?2026h";
 const SYNC_END: &[u8] = b"\x1b[?2026l";
@@ -31,6 +37,8 @@ pub struct Painter {
     /// The attributes that are set, when that is certain.
     ink: Option<Ink>,
     visible: bool,
+    /// The links that are shown, and those of the next picture.
+    links: Links,
     frame: Vec<u8>,
 }
 
@@ -61,13 +69,26 @@ impl Painter {
 
     /// Appends to `out` what makes the terminal show `next`, with its cursor at `cursor` or hidden.
     pub fn paint(&mut self, next: &Buffer, cursor: Option<Position>, out: &mut Vec<u8>) {
+        self.paint_linked(next, &[], cursor, out);
+    }
+
+    /// The same with links, of which those count that are there to be read in `next`.
+    pub fn paint_linked(
+        &mut self,
+        next: &Buffer,
+        links: &[Link],
+        cursor: Option<Position>,
+        out: &mut Vec<u8>,
+    ) {
         self.frame.clear();
         if !self.known || self.shown.area != next.area {
             self.clear(next);
         }
+        self.links.next(next, links);
         for y in 0..next.area.height {
             self.row(next, y);
         }
+        self.links.close(&mut self.frame);
         self.shown.clone_from(next);
         self.place(cursor);
         let sync = self.frame.len() > SYNC_ABOVE_BYTES;
@@ -82,6 +103,7 @@ impl Painter {
 
     fn clear(&mut self, next: &Buffer) {
         self.shown = Buffer::empty(next.area);
+        self.links.forget();
         self.known = true;
         // The order matters: some terminals clear with the current background.
         self.frame.extend_from_slice(b"\x1b[?25l\x1b[m\x1b[H\x1b[2J");
@@ -101,12 +123,15 @@ impl Painter {
             let at = Position { x, y };
             let new = &next[at];
             let ends = x + columns(new, width - x);
-            let same = x == old_end && x >= stale && look(&self.shown[at]) == look(new);
+            let alike = look(&self.shown[at]) == look(new) && self.links.same(next.index_of(x, y));
+            let same = x == old_end && x >= stale && alike;
             while old_end < ends {
                 old_end += columns(&self.shown[(old_end, y)], width - old_end);
             }
             if !same {
                 stale = old_end;
+                self.go(at);
+                self.links.open(next.index_of(x, y), &mut self.frame);
                 self.cell(at, new, width);
             }
             x = ends;
@@ -114,7 +139,6 @@ impl Painter {
     }
 
     fn cell(&mut self, at: Position, cell: &Cell, width: u16) {
-        self.go(at);
         self.dip(Ink { fg: cell.fg, bg: cell.bg, modifier: cell.modifier });
         let symbol = match printable(cell) {
             symbol if columns(cell, width) <= width - at.x => symbol,

@@ -11,8 +11,10 @@ use ratatui::style::Style;
 use crate::app::Model;
 use crate::app::chat::{Chat, From, Line};
 use crate::app::contacts::is_guest;
+use crate::app::links::find;
 use crate::app::model::{Focus, Glyphs};
 
+use super::links::{Link, lay};
 use super::text;
 use super::theme::Theme;
 use super::{bidi, call, line, title};
@@ -21,7 +23,14 @@ use super::{bidi, call, line, title};
 const TIME_COLUMNS: u16 = 7;
 
 /// Draws the pane; gives the cursor's place when the line has the focus.
-pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, bar: bool) -> Option<Position> {
+pub(super) fn pane(
+    model: &Model,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: Theme,
+    bar: bool,
+    links: &mut Vec<Link>,
+) -> Option<Position> {
     let bar = if bar && model.call.is_some() { 2 } else { 0 };
     let contact = model.contacts.selected();
     head(model, contact, text::row(area, 0), buf, theme);
@@ -37,7 +46,7 @@ pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme, ba
             paragraph(&words, lines, buf, theme);
         }
         Some(contact) => match model.chats.get(&contact.name).filter(|chat| chat.lines().next().is_some()) {
-            Some(chat) => history(model, contact, chat, lines, buf, theme),
+            Some(chat) => links.extend(history(model, contact, chat, lines, buf, theme)),
             None if contact.standing == Standing::Asked => {
                 let can = if is_guest(contact) { "call" } else { "write and call" };
                 let shown = model.shown(&contact.name);
@@ -117,6 +126,8 @@ fn paragraph(words: &str, area: Rect, buf: &mut Buffer, theme: Theme) {
 struct Row<'a> {
     line: &'a Line,
     text: String,
+    /// Which row of its line it is.
+    number: usize,
     /// The first row has the time and the name, the last one the mark.
     first: bool,
     last: bool,
@@ -125,7 +136,15 @@ struct Row<'a> {
     day: Option<String>,
 }
 
-fn history(model: &Model, contact: &ContactInfo, chat: &Chat, area: Rect, buf: &mut Buffer, theme: Theme) {
+/// Draws the newest lines; gives the links in them.
+fn history(
+    model: &Model,
+    contact: &ContactInfo,
+    chat: &Chat,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: Theme,
+) -> Vec<Link> {
     let own = model.name.as_ref().map_or("you", proto::id::Name::as_str);
     let theirs = model.contacts.label(&contact.name);
     let name_columns = text::columns(own).max(text::columns(&theirs)).clamp(6, 12);
@@ -160,6 +179,28 @@ fn history(model: &Model, contact: &ContactInfo, chat: &Chat, area: Rect, buf: &
             mark(&row.line.from, place, buf, theme);
         }
     }
+    links(&rows, room, Position { x: area.x + TIME_COLUMNS + name_columns + 1, y: area.y })
+}
+
+/// The links of the lines whose rows these are; `at` is where the text of the first begins. The program's own words hold
+/// none, and text that runs from right to left has marks of its own between its letters.
+fn links(rows: &VecDeque<Row<'_>>, room: u16, at: Position) -> Vec<Link> {
+    let mut found = Vec::new();
+    for row in rows.iter().filter(|row| row.last && row.day.is_none() && row.line.from != From::Note) {
+        let text = row.line.text.as_str();
+        let ranges = find(text);
+        if ranges.is_empty() || bidi::runs_left(text) {
+            continue;
+        }
+        let own = |number: usize| {
+            let same = |other: &&Row<'_>| core::ptr::eq(other.line, row.line) && other.number == number;
+            let y = rows.iter().position(|other| same(&other) && other.day.is_none())?;
+            u16::try_from(y).ok().map(|y| at.y + y)
+        };
+        let laid = lay(text, &ranges, &text::wrap(text, room));
+        found.extend(laid.into_iter().filter_map(|link| link.place(at.x, own)));
+    }
+    found
 }
 
 fn mark(from: &From, area: Rect, buf: &mut Buffer, theme: Theme) {
@@ -187,11 +228,19 @@ fn rows<'a>(model: &Model, chat: &'a Chat, room: u16, height: usize) -> VecDeque
         let last = texts.len() - 1;
         for (at, text) in texts.into_iter().enumerate().rev() {
             let (first, last) = (at == 0 && !leftward, at == last && !leftward);
-            rows.push_front(Row { line, text, first, last, leftward, day: None });
+            rows.push_front(Row { line, text, number: at, first, last, leftward, day: None });
         }
         if leftward {
             let text = String::new();
-            rows.push_front(Row { line, text, first: true, last: true, leftward: false, day: None });
+            rows.push_front(Row {
+                line,
+                text,
+                number: 0,
+                first: true,
+                last: true,
+                leftward: false,
+                day: None,
+            });
         }
         if rows.len() >= height {
             rows.drain(..rows.len() - height);
@@ -206,5 +255,6 @@ fn rows<'a>(model: &Model, chat: &'a Chat, room: u16, height: usize) -> VecDeque
 }
 
 fn day_row(line: &Line, day: String) -> Row<'_> {
-    Row { line, text: String::new(), first: false, last: false, leftward: false, day: Some(day) }
+    let (text, day) = (String::new(), Some(day));
+    Row { line, text, number: 0, first: false, last: false, leftward: false, day }
 }

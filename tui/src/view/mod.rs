@@ -13,6 +13,7 @@ mod contacts;
 mod footer;
 mod help;
 mod line;
+mod links;
 mod meter;
 mod popup;
 mod qr;
@@ -22,6 +23,7 @@ mod theme;
 mod title;
 mod welcome;
 
+pub use links::Link;
 pub use title::window as window_title;
 
 use theme::Theme;
@@ -38,6 +40,11 @@ const WIDE: u16 = 110;
 
 /// Draws the model and says where the cursor goes; none hides it.
 pub fn view(model: &Model, buf: &mut Buffer) -> Option<Position> {
+    view_linked(model, buf, &mut Vec::new())
+}
+
+/// The same, and adds the links that are in it. A window may cover one: the picture tells whether it can be read.
+pub fn view_linked(model: &Model, buf: &mut Buffer, links: &mut Vec<Link>) -> Option<Position> {
     let area = buf.area;
     let theme = Theme::new(model.settings.look);
     if area.width < WIDTH_MIN || area.height < HEIGHT_MIN {
@@ -51,7 +58,7 @@ pub fn view(model: &Model, buf: &mut Buffer) -> Option<Position> {
             None
         }
         Stage::Welcome(first) => welcome::welcome(model, first, rows, buf, theme),
-        Stage::Main => main_page(model, rows, buf, theme),
+        Stage::Main => main_page(model, rows, buf, theme, links),
     };
     title::title(model, text::row(area, 0), buf, theme);
     footer::footer(model, area, buf, theme);
@@ -64,7 +71,13 @@ pub fn view(model: &Model, buf: &mut Buffer) -> Option<Position> {
     cursor
 }
 
-fn main_page(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
+fn main_page(
+    model: &Model,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: Theme,
+    links: &mut Vec<Link>,
+) -> Option<Position> {
     if model.on_call_page() {
         call::page(model, area, buf, theme);
         return None;
@@ -72,7 +85,7 @@ fn main_page(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Optio
     if area.width < TWO_PANES_WIDTH {
         return match model.focus {
             Focus::List => contacts::pane(model, narrow_list(model, area, buf, theme), buf, theme),
-            Focus::Message => chat::pane(model, area, buf, theme, true),
+            Focus::Message => chat::pane(model, area, buf, theme, true, links),
         };
     }
     let docked = area.width >= WIDE && model.call.is_some();
@@ -81,7 +94,7 @@ fn main_page(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Optio
     let finding = contacts::pane(model, Rect { width: list, ..area }, buf, theme);
     divide(area, list, buf, theme);
     let middle = Rect { x: area.x + list + 2, width: area.width - list - 2 - panel, ..area };
-    let cursor = chat::pane(model, middle, buf, theme, !docked);
+    let cursor = chat::pane(model, middle, buf, theme, !docked, links);
     if docked {
         let at = area.width - panel;
         divide(area, at - 1, buf, theme);

@@ -224,3 +224,48 @@ fn a_notification_gets_through_tmux() {
     screen.pause(Duration::from_millis(1));
     let _ = Command::new(tmux).arg("-S").arg(socket).arg("kill-server").stderr(Stdio::null()).status();
 }
+
+/// The demonstration's bob has sent an address. A terminal that is known to open links gets it once, and nothing of it
+/// again while others write and the cursor moves; one that is not known gets text.
+#[test]
+fn a_terminal_that_is_known_opens_links_and_others_get_text() {
+    let link = ";https://example.org/notes/jitter-buffer\x1b\\";
+    let of = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = demo(arguments);
+        variables.iter().for_each(|(name, value)| command.env(name, value));
+        let mut screen = Screen::spawn(command, 80, 24);
+        screen.listen();
+        screen.see("https://example.org/notes/jitter-buffer");
+        screen.press(b"\rabc");
+        screen.see("> abc");
+        screen.press(b"\x1b");
+        screen.see("c call");
+        screen
+    };
+    let screen = of(&[("VTE_VERSION", "7600")], &[]);
+    let text = said(&screen);
+    assert_eq!((text.matches("\x1b]8;id=").count(), text.matches(link).count()), (1, 1), "{text:?}");
+    let (linked, _) = text.split_once(link).unwrap().1.split_once("\x1b]8;;\x1b\\").unwrap();
+    assert!(linked.ends_with("https://example.org/notes/jitter-buffer"), "{linked:?}");
+    let (_scratch, off) = config("links-off", "[ui]\nlinks = \"off\"\n");
+    let (_other, on) = config("links-on", "[ui]\nlinks = \"on\"\n");
+    let (off, on) = (["--config", off.to_str().unwrap()], ["--config", on.to_str().unwrap()]);
+    let tmux = [
+        ("TMUX", "x"),
+        ("TERM", "tmux-256color"),
+        ("TERM_PROGRAM", "tmux"),
+        ("TERM_PROGRAM_VERSION", "3.3a"),
+    ];
+    for (variables, arguments, links) in [
+        (&[][..], &[][..], 0),
+        (&[], &on[..], 1),
+        (&[("VTE_VERSION", "7600")], &off[..], 0),
+        (&[("TERM", "linux"), ("VTE_VERSION", "7600")], &on[..], 0),
+        (&[("TERM", "screen"), ("VTE_VERSION", "7600")], &[], 0),
+        (&tmux[..], &[], 0),
+        (&[&tmux[..3], &[("TERM_PROGRAM_VERSION", "3.4")]].concat(), &[], 1),
+    ] {
+        let screen = of(variables, arguments);
+        assert_eq!(said(&screen).matches("\x1b]8;").count(), 2 * links, "{variables:?} {arguments:?}");
+    }
+}

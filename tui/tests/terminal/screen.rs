@@ -202,7 +202,7 @@ pub(crate) fn demo(arguments: &[&str]) -> CommandBuilder {
 pub(crate) fn at_home(mut command: CommandBuilder) -> CommandBuilder {
     command.env("TERM", "xterm-256color");
     command.env("LC_ALL", "C.UTF-8");
-    for foreign in ["TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "NO_COLOR", "TERM_PROGRAM"] {
+    for foreign in ["TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "NO_COLOR", "TERM_PROGRAM", "VTE_VERSION"] {
         command.env_remove(foreign);
     }
     command

@@ -109,7 +109,7 @@ fn panics() {
     let log = std::fs::OpenOptions::new().append(true).open("/dev/null").unwrap();
     let emulator = Emulator { strings: true, ..Emulator::default() };
     let mut terminal = Terminal::open(Some("xterm"), emulator, log).unwrap();
-    terminal.draw(|_| None);
+    terminal.draw(|_, _| None);
     terminal.flush().unwrap();
     panic!("the sky is falling");
 }

@@ -61,6 +61,12 @@ pub(super) fn notify(model: &Model) -> Vec<Item> {
     ]
 }
 
+/// Whether the terminal opens links.
+pub(super) fn links(model: &Model) -> Item {
+    let note = if model.settings.marks_links() { "a click opens them" } else { "they are text" };
+    noted("Links", model.settings.links.word(), Setting::Links, note)
+}
+
 /// What becomes of the wish for notifications in this terminal.
 fn here(model: &Model) -> &'static str {
     let wish = model.settings.notify.osc;

@@ -1,6 +1,7 @@
-//! What comes from the world outside the screen, and goes there: push-to-talk.
+//! What comes from the world outside the screen, and goes there: push-to-talk, links.
 
 use super::*;
+use crate::app::chat::{From, Line};
 use crate::app::talk::Tier;
 use crate::app::transmit::Transmit;
 
@@ -45,4 +46,71 @@ fn what_must_not_be_forgotten_is_said() {
             assert!(picture.contains(words), "{page}: {words:?} in\n{picture}");
         }
     }
+}
+
+/// The morning, in which bob has sent this.
+fn sent(words: &str) -> Story {
+    let mut story = Story::morning(UNICODE);
+    let line =
+        Line { id: None, when: crate::app::story::START, from: From::Them, text: Safe::text(words, 4096) };
+    story.model.chats.entry(name("bob")).or_default().push(line);
+    story.wait(core::time::Duration::from_millis(1));
+    story
+}
+
+/// The links of a picture: what each shows, row by row, and where it leads.
+fn linked(story: &Story, width: u16, height: u16) -> Vec<(Vec<String>, String)> {
+    let (mut buffer, mut links) = (Buffer::empty(Rect::new(0, 0, width, height)), Vec::new());
+    view_linked(&story.model, &mut buffer, &mut links);
+    let shown = |link: &Link| {
+        let piece = |(at, range): &(Position, core::ops::Range<usize>)| {
+            let cells = (at.x..).take(range.len()).map(|x| buffer[(x, at.y)].symbol());
+            cells.collect::<String>()
+        };
+        link.pieces.iter().map(piece).collect()
+    };
+    links.iter().map(|link| (shown(link), link.target.clone())).collect()
+}
+
+#[test]
+fn an_address_in_a_text_is_a_link_where_it_stands_and_says_where_it_leads() {
+    let target = "https://example.org/notes/on-the-long-road-to-the-harbour/and/back?in=winter#ice";
+    for (width, height) in [(80, 24), (120, 40), (50, 12)] {
+        let mut story = sent(&format!("日本: see {target}, it is good"));
+        // The narrow screen shows one pane.
+        story.keys("Enter");
+        let found = linked(&story, width, height);
+        let (shown, _) = found.iter().find(|(_, to)| to == target).unwrap();
+        assert!(shown.len() > 1 && shown.concat() == target, "{width}: {found:?}");
+    }
+}
+
+/// Not of others' making, not to be seen whole, or not what it seems.
+#[test]
+fn what_is_not_whole_or_not_theirs_is_no_link() {
+    for words in ["https://bank.example@evil.example/", "javascript:x", "مرحبا https://a.example/"] {
+        assert_eq!(
+            linked(&sent(words), 80, 24)
+                .iter()
+                .filter(|(_, to)| to.contains("a.example") || to.contains("evil"))
+                .count(),
+            0
+        );
+    }
+    let mut story = sent("x");
+    let line = Line {
+        id: None,
+        when: crate::app::story::START,
+        from: From::Note,
+        text: Safe::line("https://note.example/"),
+    };
+    story.model.chats.entry(name("bob")).or_default().push(line);
+    story.wait(core::time::Duration::from_millis(1));
+    assert!(linked(&story, 80, 24).iter().all(|(_, to)| !to.contains("note.example")));
+    // The first row of it is above the chat.
+    let long = format!("https://a.example/{}", "0123456789".repeat(60));
+    let mut story = sent(&long);
+    story.keys("Enter");
+    assert_eq!(linked(&story, 50, 12), []);
+    assert!(picture(&story.buffer(50, 12).0).contains("0123456789"));
 }

@@ -1,5 +1,7 @@
 //! What the keys do to the rows about the world outside the screen.
 
+use proto::media::processing::Wish;
+
 use super::super::super::model::Model;
 use super::super::super::msg::Effect;
 use super::super::super::notify::{Notify, OscWish};
@@ -12,6 +14,11 @@ use super::{after, keep};
 pub(super) fn set(model: &mut Model, setting: Setting, usual: bool, effects: &mut Vec<Effect>) {
     if setting == Setting::Transmit {
         return transmit(model, usual, effects);
+    }
+    if setting == Setting::Links {
+        let links = if usual { Wish::Auto } else { after(&Wish::ALL, model.settings.links) };
+        model.settings.links = links;
+        return keep(effects, "ui", "links", Value::Text(links.word().to_owned()));
     }
     let common = Notify::default();
     let notify = &mut model.settings.notify;
@@ -40,6 +47,7 @@ pub(super) fn set(model: &mut Model, setting: Setting, usual: bool, effects: &mu
             keep(effects, "voice", "talk_key", Value::Text(talk.key.word().to_owned()));
         }
         Setting::Transmit
+        | Setting::Links
         | Setting::Microphone
         | Setting::Speaker
         | Setting::Process(_)

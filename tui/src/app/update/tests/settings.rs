@@ -90,7 +90,7 @@ fn what_is_changed_counts_at_once_and_is_written() {
         [("voice.delay", text("path")), ("voice.frame", Value::Number(5)), ("voice.frame", Value::Unset)];
     assert_eq!(story.written(), voice.map(|(key, value)| (key.to_owned(), value)));
 
-    story.keys("Tab Tab Enter Down Enter Down Enter Down Enter");
+    story.keys("Tab Tab Enter Down Enter Down Enter Down Enter Down Enter");
     let look = story.model.settings.look;
     assert_eq!((look.theme, look.colour, look.glyphs), (Theme::Contrast, false, Glyphs::Ascii));
     assert_eq!(story.model.settings.meter_hz, Some(0));
@@ -98,6 +98,7 @@ fn what_is_changed_counts_at_once_and_is_written() {
         ("ui.theme", text("contrast")),
         ("ui.color", Value::Switch(false)),
         ("ui.ascii", Value::Switch(true)),
+        ("ui.links", text("on")),
         ("ui.meter_hz", Value::Number(0)),
     ];
     assert_eq!(story.written(), ui.map(|(key, value)| (key.to_owned(), value)));
