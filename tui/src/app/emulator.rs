@@ -78,7 +78,7 @@ fn marks_links(term: &str, program: &str, set: &dyn Fn(&str) -> Option<String>) 
     let named =
         |name: &&str| term.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     let since = |name, first| set(name).and_then(|it| it.parse::<u32>().ok()).is_some_and(|it| it >= first);
-    terms.iter().any(|name| named(name))
+    terms.iter().any(named)
         || matches!(program, "iTerm.app" | "WezTerm" | "ghostty" | "vscode" | "rio")
         || set("WT_SESSION").is_some()
         // GNOME's and other terminals on VTE 0.50, Konsole 20.12.

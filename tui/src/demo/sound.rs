@@ -32,9 +32,7 @@ struct Road {
 fn road(who: &str) -> Road {
     let good = Road { trip_ms: 42, jitter_ms: 4, loss: 0.002, invented: 0.0, buffer_ms: 40 };
     match who {
-        "dave" => {
-            Road { trip_ms: 88, jitter_ms: 17, loss: 0.062, invented: 0.011, buffer_ms: 90 }
-        }
+        "dave" => Road { trip_ms: 88, jitter_ms: 17, loss: 0.062, invented: 0.011, buffer_ms: 90 },
         "carol" => Road { trip_ms: 61, jitter_ms: 6, ..good },
         "erin" => Road { trip_ms: 35, loss: 0.0, ..good },
         _ => good,

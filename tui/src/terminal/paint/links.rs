@@ -183,7 +183,11 @@ mod tests {
     fn what_does_not_say_where_it_leads_is_no_link() {
         let (shown, link) = picture();
         let none = |picture: &Buffer, link: Link| {
-            assert_eq!(opened(&painted(&mut Painter::new(), picture, core::slice::from_ref(&link))), 0, "{link:?}");
+            assert_eq!(
+                opened(&painted(&mut Painter::new(), picture, core::slice::from_ref(&link))),
+                0,
+                "{link:?}"
+            );
         };
         let mut covered = shown.clone();
         covered[(4, 2)].set_symbol("│");
