@@ -246,7 +246,7 @@ fn a_terminal_that_is_known_opens_links_and_others_get_text() {
     let text = said(&screen);
     assert_eq!((text.matches("\x1b]8;id=").count(), text.matches(link).count()), (1, 1), "{text:?}");
     let (linked, _) = text.split_once(link).unwrap().1.split_once("\x1b]8;;\x1b\\").unwrap();
-    assert!(linked.ends_with("https://example.org/notes/jitter-buffer"), "{linked:?}");
+    assert!(linked.contains("https://example.org/notes/jitter-buffer"), "{linked:?}");
     let (_scratch, off) = config("links-off", "[ui]\nlinks = \"off\"\n");
     let (_other, on) = config("links-on", "[ui]\nlinks = \"on\"\n");
     let (off, on) = (["--config", off.to_str().unwrap()], ["--config", on.to_str().unwrap()]);
