@@ -32,6 +32,12 @@ pub const INVITE_TIME_MAX: Duration = Duration::from_secs(20);
 pub const LOG_BYTES_MAX: u64 = 1 << 20;
 /// Lines of one chat that are kept for the screen; older ones stay in the store.
 pub const CHAT_LINES_MAX: usize = 2_000;
+/// Bytes of the same: texts as long as texts can be would fill the memory long before so many lines.
+pub const CHAT_BYTES_MAX: usize = 1 << 20;
+/// People who went from the list and are still known, for what is told of their last texts.
+pub const PEOPLE_GONE_MAX: usize = 256;
+/// Chats that are kept for the screen: those of everybody in the list, and of some who went.
+pub const CHATS_MAX: usize = proto::limits::CONTACTS_MAX + PEOPLE_GONE_MAX;
 /// Bytes of what is typed to add a contact: the longest link of ours is about 200, with a long host 450.
 pub const ADD_BYTES_MAX: usize = 500;
 /// Bytes of what is typed to find a command, a key or a contact.
@@ -78,3 +84,5 @@ pub const CLIPPED_MAX: f32 = 0.001;
 pub const LINK_BYTES_MAX: usize = 2_000;
 /// Bytes of a configuration that is written back.
 pub const CONFIG_BYTES_MAX: usize = 1 << 20;
+
+const _: () = assert!(CHAT_BYTES_MAX >= 16 * proto::limits::TEXT_BYTES_MAX);

@@ -407,7 +407,7 @@ impl Session {
 
     /// Writes what people want to read again into the same transaction, and keeps the event for them.
     fn note(&mut self, event: Event) -> anyhow::Result<()> {
-        self.meet(&event)?;
+        self.meet(&event);
         self.play(earcons::of_event(&event));
         match &event {
             Event::Waiting { to, echo, id } => {

@@ -4,6 +4,7 @@
 //! One transaction holds all that belongs to one step. It is on the disk (WAL, `synchronous=FULL`) before anything
 //! that depends on it is said to anybody.
 
+use std::collections::BTreeMap;
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -198,12 +199,25 @@ impl Store {
         Ok(percent.map(within))
     }
 
-    /// The lines of a version that kept chats by name are `who`'s, to whom the name is pinned.
+    /// The lines of a version that kept chats by name are of those to whom the names are pinned by a key, in `known`.
+    /// What nobody is known for then is put aside, and shown to nobody: whoever takes the name later is somebody else.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn adopt(&mut self, name: &Name, who: &Principal) -> anyhow::Result<()> {
-        self.move_chat(&name.folded(), &key_of(who))
+    pub fn adopt(&mut self, known: &BTreeMap<Name, Principal>) -> anyhow::Result<()> {
+        for name in self.chats_by_name()? {
+            let of_name = |(known, who): (&Name, &Principal)| (known.folded() == name).then(|| key_of(who));
+            let keyed = known.iter().filter(|(_, who)| matches!(who, Principal::Key(_)));
+            let to = keyed.filter_map(of_name).next().unwrap_or_else(|| format!("{ASIDE}{name}"));
+            self.move_chat(&name, &to)?;
+        }
+        Ok(())
+    }
+
+    fn chats_by_name(&self) -> anyhow::Result<Vec<String>> {
+        let mut statement = self.sqlite.prepare_cached("SELECT DISTINCT who FROM chat")?;
+        let all = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(all.into_iter().filter(|who| Name::parse(who).is_ok()).collect())
     }
 
     /// Somebody goes on under another key, by the user's own word: the chat and what was kept for ourselves go with
@@ -301,6 +315,9 @@ impl Fate {
     }
 }
 
+/// What no name begins with: a chat that is nobody's any more.
+const ASIDE: char = '?';
+
 /// A key is who they are, whatever they are called; a guest has nothing but a name. None of these is a folded name.
 fn key_of(who: &Principal) -> String {
     match who {
@@ -339,6 +356,10 @@ mod tests {
 
     fn line(n: u8, mine: bool) -> ChatLine {
         ChatLine { id: MsgId([n; 16]), mine, sent: Wall(n.into()), text: format!("{n}"), fate: Fate::Waiting }
+    }
+
+    fn known(name: &str, who: &Principal) -> BTreeMap<Name, Principal> {
+        BTreeMap::from([(Name::parse(name).unwrap(), who.clone())])
     }
 
     #[test]
@@ -427,8 +448,8 @@ mod tests {
         let mut store = Store::open(&path).unwrap();
         let bob = Principal::Key(Fingerprint([1; 32]));
         assert_eq!(store.chat(&bob, 9).unwrap(), []);
-        store.adopt(&Name::parse("Bob").unwrap(), &bob).unwrap();
-        store.adopt(&Name::parse("Bob").unwrap(), &Principal::Key(Fingerprint([2; 32]))).unwrap();
+        store.adopt(&known("Bob", &bob)).unwrap();
+        store.adopt(&known("Bob", &Principal::Key(Fingerprint([2; 32])))).unwrap();
         assert_eq!(store.chat(&bob, 9).unwrap()[0].text, "hi", "whoever takes the name later has none of it");
         store.set_volume(&Principal::Key(Fingerprint([1; 32])), 80).unwrap();
         store.commit().unwrap();
@@ -438,6 +459,24 @@ mod tests {
             Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         assert_eq!(version, 3);
         Store::open(&path).unwrap();
+    }
+
+    /// The contact was removed before chats were of keys: a stranger may have taken the name since.
+    #[test]
+    fn chats_by_name_are_nobodys_when_the_name_is_nobodys_and_stay_so() {
+        let scratch = Scratch::new("aside");
+        let mut store = Store::open(&scratch.path().join("store.db")).unwrap();
+        let old = "INSERT INTO chat (who, id, mine, sent_ms, text, fate) VALUES ('bob', ?1, 0, 1, 'hi', 1)";
+        store.sqlite.execute(old, params![[4_u8; 16]]).unwrap();
+        let stranger = Principal::Key(Fingerprint([2; 32]));
+        let guest = Principal::Guest(Name::parse("bob").unwrap());
+        for known in [known("bob", &guest), BTreeMap::new(), known("bob", &stranger)] {
+            store.adopt(&known).unwrap();
+            store.commit().unwrap();
+        }
+        assert_eq!((store.chat(&stranger, 9).unwrap(), store.chat(&guest, 9).unwrap()), (vec![], vec![]));
+        let kept: String = store.sqlite.query_row("SELECT who FROM chat", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, "?bob");
     }
 
     #[test]

@@ -22,9 +22,11 @@ use crate::limits::{
 use crate::time::Wall;
 use crate::wire::record::{Contact, Presence, Standing};
 
+mod parting;
 mod trust;
 mod yes;
 
+use parting::Former;
 use trust::{Ban, Trust};
 
 /// What the list wants done.
@@ -40,6 +42,8 @@ pub(crate) enum Effect {
     Part(Fingerprint),
     /// Say to the server that this is no contact.
     Unfriend(Name),
+    /// Say to the server once more that the user wants them no longer.
+    PartAgain(Name),
     /// Nothing goes to them and comes from them any longer, in calls, too.
     Shun(Principal),
     Drop(Drop),
@@ -120,7 +124,9 @@ pub(crate) struct Contacts {
     /// Whom we do not want to hear of.
     bans: BTreeMap<Principal, Ban>,
     /// Whose the names were that vanished without our doing.
-    former: BTreeMap<String, Fingerprint>,
+    former: BTreeMap<String, Former>,
+    /// Whom the user wants no longer, until the server says so too; and whether they were wanted until then.
+    parting: BTreeMap<String, bool>,
     out: VecDeque<Effect>,
 }
 
@@ -230,15 +236,17 @@ impl Contacts {
         self.friends.get(&name.folded()).is_some_and(|f| f.standing() == Standing::Asking)
     }
 
-    /// The whole list.
+    /// The whole list, without those whose removal is under way.
     pub(crate) fn list(&self) -> Vec<ContactInfo> {
-        self.friends.values().map(|friend| self.info(friend)).collect()
+        let stays = |friend: &&Friend| !self.is_parting(&friend.name);
+        self.friends.values().filter(stays).map(|friend| self.info(friend)).collect()
     }
 
     // --- what the user wants ---
 
     /// We want this contact from now on: remembered before it is said.
     pub(crate) fn want(&mut self, name: &Name) {
+        self.parting.remove(&name.folded());
         let Some(friend) = self.friends.get_mut(&name.folded()) else { return };
         friend.wanted = true;
         let friend = friend.clone();
@@ -270,17 +278,6 @@ impl Contacts {
             self.meet(name, None);
         }
         made
-    }
-
-    /// The user wants this contact no more. A blocked one is forgotten at once: the server means somebody else by the
-    /// name. Whoever takes the name of one that was removed is somebody new.
-    pub(crate) fn unwant(&mut self, name: &Name) {
-        self.forget_former(name);
-        let Some(friend) = self.friends.get_mut(&name.folded()) else { return };
-        friend.wanted = false;
-        if core::mem::take(&mut friend.blocked) {
-            self.forget(name);
-        }
     }
 
     /// Remembers a token of ours; false when there are too many that are still valid.
@@ -349,6 +346,7 @@ impl Contacts {
         for name in lost {
             self.vanish(&name);
         }
+        self.part_again();
         let list = self.list();
         self.out.push_back(Effect::Tell(Event::Contacts(list)));
     }
@@ -474,10 +472,13 @@ impl Contacts {
         if (before.standing, before.wanted) != (after.standing, after.wanted) {
             self.save(&after);
         }
-        if self.info(&before) != self.info(&after) {
-            self.tell(&told.name);
+        // Whoever is being removed is not shown again because they came or went meanwhile.
+        if !self.is_parting(&told.name) {
+            if self.info(&before) != self.info(&after) {
+                self.tell(&told.name);
+            }
+            self.announce(before.standing(), &after);
         }
-        self.announce(before.standing(), &after);
         self.meet(&told.name, told.list_head.as_ref().map(|head| **head));
     }
 
@@ -513,16 +514,9 @@ impl Contacts {
         self.vanish(name);
     }
 
-    /// The server knows the name as a contact no more: whose it was is remembered, unless we wanted that.
-    fn vanish(&mut self, name: &Name) {
-        if let Some(friend) = self.friends.get(&name.folded()).cloned() {
-            self.note_former(&friend);
-        }
-        self.forget(name);
-    }
-
     fn forget(&mut self, name: &Name) {
         let Some(friend) = self.friends.remove(&name.folded()) else { return };
+        self.parting.remove(&name.folded());
         let key = name.folded().into_bytes();
         self.out.push_back(Effect::Save(Save { kind: Kind::Contact, key, value: None }));
         self.forbid_plain(name);
@@ -539,7 +533,7 @@ impl Contacts {
         self.out.push_back(Effect::Save(Save { kind: Kind::Contact, key, value: Some(value) }));
     }
 
-    fn tell(&mut self, name: &Name) {
+    pub(crate) fn tell(&mut self, name: &Name) {
         if let Some(friend) = self.friends.get(&name.folded()) {
             self.out.push_back(Effect::Tell(Event::Contact(self.info(friend))));
         }
@@ -556,6 +550,9 @@ impl Contacts {
             || self.bans.len() > BANNED_MAX
         {
             return Err("a contact table is beyond its limit".into());
+        }
+        if self.parting.keys().any(|name| !self.friends.contains_key(name)) {
+            return Err("somebody is removed who is no contact".into());
         }
         let pinned = |(fp, name): (&Fingerprint, &String)| {
             self.friends.get(name).is_some_and(|f| f.principal == Principal::Key(*fp))

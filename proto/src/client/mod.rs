@@ -132,6 +132,8 @@ enum Asked {
     Call(crate::call::Asked),
     /// A user's wish: what it was, as a sentence begins.
     Wish(String),
+    /// That somebody is a contact no longer: who, and what it was, as a sentence begins.
+    Parting(Name, String),
     /// The hash of the token.
     Invite([u8; 32]),
     Redeem,

@@ -159,6 +159,7 @@ impl Client {
                 self.call.handle(call::Act::Refused(asked, why, text), now.mono);
             }
             Asked::Wish(what) => self.refuse(why, &format!("{what}: {text}")),
+            Asked::Parting(name, what) => self.parting_refused(&name, &what, why, &text),
             Asked::Invite(hash) => {
                 self.uninvite(&hash);
                 self.refuse(why, &format!("cannot make an invite: {text}"));
@@ -327,6 +328,7 @@ impl Client {
                 self.forget_held(Some(&account));
             }
             contacts::Effect::Unfriend(name) => self.send(Request::Remove(name), Asked::Quiet),
+            contacts::Effect::PartAgain(name) => self.part_again(name),
             contacts::Effect::Shun(who) => self.call.handle(call::Act::Shun(who), now.mono),
             contacts::Effect::Drop(why) => self.drop(why),
         }

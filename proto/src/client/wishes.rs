@@ -21,9 +21,13 @@ impl Client {
             Command::Add(name) => self.add(name),
             Command::Accept(name) => self.accept(name),
             Command::Reject(name) => {
-                self.wish(&name.clone(), "dismiss the request of", Request::Reject(name))
+                let request = Request::Reject(name.clone());
+                self.part(&name, format!("cannot dismiss the request of {name}"), request);
             }
-            Command::Remove(name) => self.remove(name),
+            Command::Remove(name) => {
+                let request = Request::Remove(name.clone());
+                self.part(&name, format!("cannot remove {name}"), request);
+            }
             Command::Call(names) => self.place_call(names, now),
             Command::AllowPlain(name) => self.allow_plain(name),
             Command::Answer => {
@@ -82,13 +86,37 @@ impl Client {
         }
     }
 
-    fn remove(&mut self, name: Name) {
-        // Without a server to hear it nothing changes, but for those who stand for nobody there.
-        if self.login.is_in() || self.contacts.is_undecided(&name) {
-            self.contacts.unask(&name);
-            self.contacts.unwant(&name);
+    /// Without a server to hear it nothing changes, but for those who stand for nobody there. `unknown` is asked when
+    /// there is nobody of that name here.
+    fn part(&mut self, name: &Name, what: String, unknown: Request) {
+        let undecided = self.contacts.is_undecided(name);
+        if !self.login.is_in() && undecided {
+            self.contacts.part(name);
+        } else if !self.login.is_in() {
+            // Whoever shows the list may have taken them out already.
+            self.contacts.tell(name);
+            self.refuse_offline(&what);
+        } else if let Some(request) = self.contacts.part(name) {
+            let asked = if undecided { Asked::Wish(what) } else { Asked::Parting(name.clone(), what) };
+            self.send(request, asked);
+        } else {
+            self.send(unknown, Asked::Wish(what));
         }
-        self.wish(&name.clone(), "remove", Request::Remove(name));
+    }
+
+    /// The connection was lost before the server answered.
+    pub(super) fn part_again(&mut self, name: Name) {
+        if let Some(request) = self.contacts.parting_again(&name) {
+            let what = format!("cannot remove {name}");
+            self.send(request, Asked::Parting(name, what));
+        }
+    }
+
+    /// The server did not do it. If they are gone all the same, there is nothing to be said.
+    pub(super) fn parting_refused(&mut self, name: &Name, what: &str, why: Why, text: &str) {
+        if self.contacts.stay(name) {
+            self.refuse(why, &format!("{what}, so they stay in your list: {text}"));
+        }
     }
 
     /// Sends a wish about somebody, if there is a server to hear it.
@@ -97,10 +125,12 @@ impl Client {
         if self.login.is_in() {
             return self.send(request, Asked::Wish(what));
         }
-        self.refuse(
-            Why::NotLoggedIn,
-            &format!("{what}: there is no connection to the server; try again later"),
-        );
+        self.refuse_offline(&what);
+    }
+
+    fn refuse_offline(&mut self, what: &str) {
+        let text = format!("{what}: there is no connection to the server; try again later");
+        self.refuse(Why::NotLoggedIn, &text);
     }
 
     // --- texts and calls ---

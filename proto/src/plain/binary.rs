@@ -162,10 +162,10 @@ impl Binary {
                 base.refuse(Why::NotContact, &format!("cannot remove {name}: not a contact"));
             }
             Standing::Asking => self.reject(&name, base, now),
-            Standing::Asked | Standing::Mutual => {
+            standing @ (Standing::Asked | Standing::Mutual) => {
                 if base.can_ask(&format!("cannot remove {name}")) {
                     base.forget(&name);
-                    self.ask(What::Remove(name.clone()), &Request::Remove(name), base, now);
+                    self.ask(What::Remove(name.clone(), standing), &Request::Remove(name), base, now);
                 }
             }
         }
@@ -396,7 +396,13 @@ impl Binary {
             What::Reject(name) => {
                 base.refuse(why, &format!("cannot dismiss the request of {name}: {because}"));
             }
-            What::Remove(name) => base.refuse(why, &format!("cannot remove {name}: {because}")),
+            What::Remove(name, standing) => {
+                // The server keeps them: they are shown again. Who is not found there is no contact at all.
+                if fault != Fault::NotFound && base.contacts.standing(&name) == Standing::None {
+                    base.stand(&name, standing);
+                }
+                base.refuse(why, &format!("cannot remove {name}: {because}"));
+            }
             What::Call | What::Answer => self.calls.refused(base),
         }
     }

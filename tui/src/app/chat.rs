@@ -8,7 +8,7 @@ use proto::limits::TEXT_BYTES_MAX;
 use proto::{Safe, Wall};
 
 use super::input::Editor;
-use crate::limits::CHAT_LINES_MAX;
+use crate::limits::{CHAT_BYTES_MAX, CHAT_LINES_MAX};
 
 /// One chat.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Chat {
     pub with: Option<Principal>,
     /// Oldest first.
     lines: VecDeque<Line>,
+    /// Bytes of their texts.
+    bytes: usize,
     /// Texts that came while it was not on the screen.
     pub unread: usize,
     /// Newest lines that are below the view, because the reader looks at older ones.
@@ -63,7 +65,7 @@ pub struct Sent {
 impl Default for Chat {
     fn default() -> Self {
         let draft = Editor::new(TEXT_BYTES_MAX);
-        Self { with: None, lines: VecDeque::new(), unread: 0, scroll: 0, draft, loaded: false }
+        Self { with: None, lines: VecDeque::new(), bytes: 0, unread: 0, scroll: 0, draft, loaded: false }
     }
 }
 
@@ -75,8 +77,10 @@ impl Chat {
 
     /// Adds a line. A reader who has scrolled up is not moved.
     pub fn push(&mut self, line: Line) {
-        if self.lines.len() == CHAT_LINES_MAX {
-            self.lines.pop_front();
+        self.bytes += line.text.as_str().len();
+        while self.lines.len() >= CHAT_LINES_MAX || self.bytes > CHAT_BYTES_MAX {
+            let Some(oldest) = self.lines.pop_front() else { break };
+            self.bytes -= oldest.text.as_str().len();
         }
         self.lines.push_back(line);
         if self.scroll > 0 {
@@ -93,6 +97,7 @@ impl Chat {
     /// Puts the lines of the store, oldest first, before what was only on the screen. What is in both is there once.
     pub fn load(&mut self, stored: Vec<Line>) {
         let shown = core::mem::take(&mut self.lines);
+        self.bytes = 0;
         stored.into_iter().for_each(|line| self.push(line));
         let news =
             shown.into_iter().filter(|line| !line.id.is_some_and(|id| self.has(id))).collect::<Vec<_>>();
@@ -112,7 +117,8 @@ impl Chat {
         let Some(at) = self.lines.iter().rposition(unsaved) else { return };
         // It may have come back from the store before the word that it is in there.
         if self.has(id) {
-            self.lines.remove(at);
+            let twice = self.lines.remove(at);
+            self.bytes -= twice.map_or(0, |line| line.text.as_str().len());
         } else {
             self.lines[at].id = Some(id);
         }
@@ -156,6 +162,21 @@ mod tests {
         let mut chat = Chat::default();
         (0..CHAT_LINES_MAX + 5).for_each(|_| chat.push(line(None, 1)));
         assert_eq!(chat.lines().count(), CHAT_LINES_MAX);
+    }
+
+    #[test]
+    fn the_screen_keeps_only_so_much_text() {
+        let mut chat = Chat::default();
+        let long = || Line { text: Safe::text(&"x".repeat(TEXT_BYTES_MAX), TEXT_BYTES_MAX), ..line(None, 1) };
+        let fit = CHAT_BYTES_MAX / TEXT_BYTES_MAX;
+        (0..fit + 5).for_each(|_| chat.push(long()));
+        assert_eq!(chat.lines().count(), fit);
+        chat.load((0..fit + 5).map(|_| long()).collect());
+        assert_eq!(chat.lines().count(), fit, "read again from the store, too");
+        // What made room is room again.
+        (0..9).for_each(|_| chat.push(line(None, 1)));
+        (0..fit - 1).for_each(|_| chat.push(long()));
+        assert_eq!(chat.lines().count(), fit - 1 + 9 + 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 pub mod call;
 pub mod chat;
+pub mod chats;
 pub mod contacts;
 pub mod echoes;
 pub mod emulator;

@@ -1,7 +1,5 @@
 //! The one model of the screen: everything the view shows and nothing it does not.
 
-use std::collections::BTreeMap;
-
 use jiff::tz::TimeZone;
 use proto::client::{Banned, LinkState};
 use proto::id::{Fingerprint, Name};
@@ -11,7 +9,7 @@ use proto::media::processing::{Processing, Wish};
 use proto::{Now, Safe, Time, earliest};
 
 use super::call::{self, Call, Incoming, Phase};
-use super::chat::Chat;
+use super::chats::Chats;
 use super::contacts::{Contacts, is_guest};
 use super::echoes::Echoes;
 use super::emulator::Emulator;
@@ -44,7 +42,7 @@ pub struct Model {
     /// The list.
     pub contacts: Contacts,
     /// What was written, by contact.
-    pub chats: BTreeMap<Name, Chat>,
+    pub chats: Chats,
     /// Which pane the keys go to.
     pub focus: Focus,
     /// Whether the call view is open; it shows only while there is a call.
@@ -248,7 +246,7 @@ impl Model {
             link: Link::Connecting,
             server_key: None,
             contacts: Contacts::default(),
-            chats: BTreeMap::new(),
+            chats: Chats::default(),
             focus: Focus::List,
             call_view: false,
             call: None,
@@ -358,7 +356,7 @@ impl Model {
 
     /// The texts that came and were not on the screen.
     pub fn unread(&self) -> usize {
-        self.chats.values().map(|chat| chat.unread).sum()
+        self.chats.unread(&self.contacts)
     }
 
     /// Nothing of what we say is sent: muted, or nobody presses to talk.
@@ -446,7 +444,7 @@ impl Model {
             }
             (Stage::Main, None) => {
                 let name = self.contacts.selected()?.name.clone();
-                Some(&mut self.chats.entry(name).or_default().draft)
+                Some(&mut self.chats.of(&name, &self.contacts).draft)
             }
         }
     }

@@ -69,7 +69,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Client(event) => events::on_client(model, event, &mut effects),
         Msg::Sound(event) => events::on_sound(model, event),
         Msg::History(name, lines) => {
-            model.chats.entry(name).or_default().load(lines);
+            model.chats.of(&name, &model.contacts).load(lines);
             model.dirty = true;
         }
         Msg::Server(key) => model.server_key = Some(key),
@@ -119,7 +119,7 @@ fn read(model: &mut Model, effects: &mut Vec<Effect>) {
         return;
     }
     let Some(name) = model.chatting().cloned() else { return };
-    let chat = model.chats.entry(name.clone()).or_default();
+    let chat = model.chats.of(&name, &model.contacts);
     if chat.scroll == 0 {
         chat.unread = 0;
     }

@@ -313,7 +313,7 @@ fn text_to(prose: &mut Prose, to: &Name, text: &str) -> Result<Vec<Effect>, Stri
         return Err(commands::usage(Do::Say));
     }
     prose.model.contacts.select(to);
-    let draft = &mut prose.model.chats.entry(to.clone()).or_default().draft;
+    let draft = &mut prose.model.chats.of(to, &prose.model.contacts).draft;
     draft.take();
     if !draft.insert(text) {
         return Err(format!("That is too long: a text has at most {TEXT_BYTES_MAX} bytes."));
@@ -328,7 +328,7 @@ fn history(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
     };
     let Some(who) = prose.to.clone() else { return Err("Whose? Type /to NAME first.".to_owned()) };
     prose.model.contacts.select(&who);
-    let chat = prose.model.chats.entry(who.clone()).or_default();
+    let chat = prose.model.chats.of(&who, &prose.model.contacts);
     if chat.loaded {
         let from = chat.lines().count().saturating_sub(most);
         let lines: Vec<_> = chat.lines().skip(from).cloned().collect();

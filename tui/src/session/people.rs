@@ -1,60 +1,78 @@
 //! Who is behind a name right now: chats, and what is kept for ourselves, are of who somebody is. Whoever takes a name
 //! later has nothing of theirs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::Context as _;
+use proto::Drop;
 use proto::client::{Command, ContactInfo, Event};
 use proto::id::{Name, Principal};
 
 use super::{Session, Told};
 use crate::app::personal::Personal;
+use crate::limits::PEOPLE_GONE_MAX;
 
-/// Names that were seen in the list, and who is behind them. They stay when the contact goes: what becomes of the last
-/// texts is told after.
+/// Who is in the list, and who was: what becomes of the last texts is told after a contact went.
 #[derive(Debug, Default)]
 pub(super) struct People {
-    known: BTreeMap<Name, Principal>,
+    /// As many as the machine has contacts, which it bounds.
+    here: BTreeMap<Name, Principal>,
+    /// Who went last is at the end; the first makes room.
+    gone: VecDeque<(Name, Principal)>,
 }
 
 impl People {
     /// Whose chat the one with `name` is. Nobody is written to who was not in the list; should it be, a guest of that
     /// name is nobody with a key.
     pub(super) fn principal(&self, name: &Name) -> Principal {
-        self.known.get(name).cloned().unwrap_or_else(|| Principal::Guest(name.clone()))
+        let gone = || self.gone.iter().rev().find(|(gone, _)| gone == name).map(|(_, who)| who);
+        self.here.get(name).or_else(gone).cloned().unwrap_or_else(|| Principal::Guest(name.clone()))
     }
 
-    /// Notes a contact; true when the name means somebody else than before, or was not known.
-    fn note(&mut self, info: &ContactInfo) -> bool {
-        let before = self.known.insert(info.name.clone(), info.principal.clone());
-        before.as_ref() != Some(&info.principal)
+    /// Keeps what an event says of who is who.
+    fn notice(&mut self, event: &Event) {
+        if let Event::Contacts(list) = event {
+            let left = |name: &&Name| !list.iter().any(|info| info.name == **name);
+            let left: Vec<Name> = self.here.keys().filter(left).cloned().collect();
+            left.iter().for_each(|name| self.leave(name));
+            list.iter().for_each(|info| self.meet(info));
+        } else if let Event::Contact(info) = event {
+            self.meet(info);
+        } else if let Event::Gone(name) = event {
+            self.leave(name);
+        }
+    }
+
+    fn meet(&mut self, info: &ContactInfo) {
+        self.gone.retain(|(name, _)| *name != info.name);
+        self.here.insert(info.name.clone(), info.principal.clone());
+    }
+
+    fn leave(&mut self, name: &Name) {
+        let Some(gone) = self.here.remove_entry(name) else { return };
+        if self.gone.len() >= PEOPLE_GONE_MAX {
+            tracing::debug!(reason = %Drop::Full, "forgot who went first");
+            self.gone.pop_front();
+        }
+        self.gone.push_back(gone);
     }
 }
 
 impl Session {
-    /// Learns who is who from the machine, before anything else is told. Nobody asked for that list.
+    /// Learns who is who from the machine, before anything else is told, and gives the lines of a version that kept
+    /// chats by name to whom the names are pinned now. Nobody asked for that list. Names that come later prove nothing
+    /// about those lines.
     pub(super) fn meet_all(&mut self) -> anyhow::Result<()> {
         self.spoken.mind.command(Command::Contacts, self.now);
         self.carry_out()?;
         self.told.retain(|told| !matches!(told, Told::Client(Event::Contacts(_))));
-        Ok(())
+        self.spoken.store.adopt(&self.people.here).context("saving the chats")?;
+        self.spoken.store.commit()
     }
 
-    /// Keeps in mind who is who, and gives the lines of a version that kept chats by name to whom they belong.
-    pub(super) fn meet(&mut self, event: &Event) -> anyhow::Result<()> {
-        let list: &[ContactInfo] = if let Event::Contacts(list) = event {
-            list
-        } else if let Event::Contact(info) = event {
-            std::slice::from_ref(info)
-        } else {
-            return Ok(());
-        };
-        for info in list {
-            if self.people.note(info) {
-                self.spoken.store.adopt(&info.name, &info.principal).context("saving the chat")?;
-            }
-        }
-        Ok(())
+    /// Keeps in mind who is who.
+    pub(super) fn meet(&mut self, event: &Event) {
+        self.people.notice(event);
     }
 
     /// What is kept about people for ourselves.
@@ -85,10 +103,32 @@ mod tests {
     fn a_name_that_comes_with_another_key_is_somebody_else() {
         let mut people = People::default();
         let bob = contact("bob", Standing::Mutual, Presence::Online);
-        assert!(people.note(&bob));
-        assert!(!people.note(&bob));
+        people.notice(&Event::Contact(bob.clone()));
         assert_eq!(people.principal(&name("Bob")), bob.principal);
-        assert!(people.note(&guest("bob")));
+        people.notice(&Event::Contact(guest("bob")));
         assert_eq!(people.principal(&name("bob")), Principal::Guest(name("bob")));
+    }
+
+    #[test]
+    fn who_went_is_known_for_a_while_and_those_who_went_first_are_forgotten() {
+        let mut people = People::default();
+        let all = |n: usize| contact(&format!("u{n}"), Standing::Mutual, Presence::Online);
+        let zoe = contact("zoe", Standing::Mutual, Presence::Online);
+        people.notice(&Event::Contact(zoe.clone()));
+        for n in 0..PEOPLE_GONE_MAX + 2 {
+            people.notice(&Event::Contact(all(n)));
+            // In both ways that they can go.
+            let gone = if n % 2 == 0 { Event::Gone(all(n).name) } else { Event::Contacts(vec![zoe.clone()]) };
+            people.notice(&gone);
+        }
+        assert_eq!((people.here.len(), people.gone.len()), (1, PEOPLE_GONE_MAX));
+        let nobody = |n: usize| Principal::Guest(all(n).name);
+        assert_eq!(people.principal(&all(1).name), nobody(1), "the second to go");
+        assert_eq!(people.principal(&all(2).name), all(2).principal);
+        assert_eq!(people.principal(&zoe.name), zoe.principal);
+        // Whoever comes back and goes again is there once.
+        people.notice(&Event::Contact(all(2)));
+        people.notice(&Event::Gone(all(2).name));
+        assert_eq!(people.gone.iter().filter(|(name, _)| *name == all(2).name).count(), 1);
     }
 }

@@ -89,7 +89,7 @@ impl Story {
 
     /// As many as there are lines.
     fn next_id(&self) -> MsgId {
-        let lines: usize = self.model.chats.values().map(|chat| chat.lines().count()).sum();
+        let lines: usize = self.model.chats.iter().map(|(_, chat)| chat.lines().count()).sum();
         MsgId([u8::try_from(lines).unwrap(); 16])
     }
 

@@ -1,8 +1,9 @@
 //! How far somebody is trusted, by who they are and not by what they are called: verified, found to be somebody else,
-//! blocked. And whom a name meant when it was a friend's last, so that it cannot come back with another key unseen.
+//! blocked.
 
 use minicbor::{Decode, Encode};
 
+use crate::client::contacts::parting::Former;
 use crate::client::contacts::{Contacts, Effect, Friend, Here};
 use crate::client::event::{Banned, Event};
 use crate::client::state::{Kind, Save};
@@ -55,8 +56,8 @@ impl Contacts {
                 }
             }
             Kind::Former => {
-                if let (Ok(name), Ok(account)) = (core::str::from_utf8(key), value.try_into()) {
-                    self.former.insert(name.to_owned(), Fingerprint(account));
+                if let (Ok(name), Some(former)) = (core::str::from_utf8(key), Former::decode(value)) {
+                    self.former.insert(name.to_owned(), former);
                 }
             }
             Kind::Profile
@@ -202,35 +203,6 @@ impl Contacts {
         self.tell(name);
         self.meet(name, None);
         Some(standing)
-    }
-
-    /// Whom the name meant, when it vanished or was turned into a stranger's without our doing.
-    pub(super) fn note_former(&mut self, friend: &Friend) {
-        let was_friend = friend.wanted && friend.standing == Standing::Mutual;
-        let Principal::Key(account) = friend.principal else { return };
-        if !was_friend && !friend.blocked && !self.trust.contains_key(&account) {
-            return;
-        }
-        let name = friend.name.folded();
-        if self.former.len() >= CONTACTS_MAX && !self.former.contains_key(&name) {
-            return;
-        }
-        let key = name.clone().into_bytes();
-        self.former.insert(name, account);
-        self.out.push_back(Effect::Save(Save { kind: Kind::Former, key, value: Some(account.0.into()) }));
-    }
-
-    pub(super) fn forget_former(&mut self, name: &Name) {
-        if self.former.remove(&name.folded()).is_some() {
-            let key = name.folded().into_bytes();
-            self.out.push_back(Effect::Save(Save { kind: Kind::Former, key, value: None }));
-        }
-    }
-
-    /// Whoever had this name when it vanished, if that was somebody else.
-    pub(super) fn former(&self, told: &Contact) -> Option<Principal> {
-        let former = Principal::Key(*self.former.get(&told.name.folded())?);
-        (former != told.principal).then_some(former)
     }
 
     // --- blocked by us ---

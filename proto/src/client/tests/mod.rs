@@ -19,6 +19,7 @@ use crate::wire::{Party, Reply, Request, decode_request, encode_reply};
 
 mod hostile;
 mod many;
+mod parting;
 mod plain;
 mod trust;
 mod words;

@@ -7,7 +7,7 @@ use crate::id::Name;
 use crate::limits::PLAIN_WISHES_MAX;
 use crate::time::{Time, earliest};
 use crate::wire::plain::Fault;
-use crate::wire::record::Why;
+use crate::wire::record::{Standing, Why};
 
 /// One thing that was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,8 @@ pub(super) enum What {
     Add(Name),
     Accept(Name),
     Reject(Name),
-    Remove(Name),
+    /// And how one stood, should it not be done.
+    Remove(Name, Standing),
     Call,
     Answer,
     /// 102: of a call that is over already, a server may refuse it.
@@ -54,7 +55,7 @@ impl Asked {
             What::Answer | What::Decline | What::Leave => {
                 fault == Fault::BadRequest && text.to_ascii_lowercase().contains("no such call")
             }
-            What::List | What::Accept(_) | What::Reject(_) | What::Remove(_) | What::Call => false,
+            What::List | What::Accept(_) | What::Reject(_) | What::Remove(..) | What::Call => false,
         };
         let told = self.waiting.iter().position(|(what, _)| is_told(what));
         self.waiting.remove(told.unwrap_or(0)).map(|(what, _)| what)

@@ -215,7 +215,7 @@ fn end_of_call(model: &mut Model, reason: EndReason) -> String {
     }
     let Some(first) = call.first().map(|party| party.name.clone()) else { return String::new() };
     if reason == EndReason::Missed && model.chatting() != Some(&first) {
-        model.chats.entry(first.clone()).or_default().unread += 1;
+        model.chats.of(&first, &model.contacts).unread += 1;
     }
     if declined {
         return format!("You declined the call of {}.", model.shown(&first));

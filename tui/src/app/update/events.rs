@@ -59,12 +59,12 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
             notice(model, format!("{shown} and you are contacts now: {next}"));
         }
         Event::Rejected(name) => notice(model, format!("{} dismissed your request.", model.shown(&name))),
-        Event::Waiting { to, echo, id } => model.chats.entry(to).or_default().saved(echo, id),
+        Event::Waiting { to, echo, id } => model.chats.of(&to, &model.contacts).saved(echo, id),
         Event::MessageState { to, id, state } => {
             if let MessageState::Failed(_) = state {
                 notice(model, format!("A message to {to} will not be delivered: it is marked in the chat."));
             }
-            model.chats.entry(to).or_default().became(id, state);
+            model.chats.of(&to, &model.contacts).became(id, state);
         }
         Event::Said { from, id, sent, text } => {
             let line = Line { id: Some(id), when: sent, from: From::Them, text };
@@ -222,12 +222,12 @@ fn refused(model: &mut Model, text: &Safe) {
 
 pub(super) fn note(model: &mut Model, name: &Name, text: String) {
     let line = Line { id: None, when: model.now.wall, from: From::Note, text: Safe::line(&text) };
-    model.chats.entry(name.clone()).or_default().push(line);
+    model.chats.of(name, &model.contacts).push(line);
 }
 
 fn said(model: &mut Model, from: Name, line: Line, effects: &mut Vec<Effect>) {
     alert(model, What::Message, &from, Some(&line.text), effects);
-    let chat = model.chats.entry(from).or_default();
+    let chat = model.chats.of(&from, &model.contacts);
     if !line.id.is_some_and(|id| chat.has(id)) {
         chat.push(line);
     }

@@ -239,7 +239,7 @@ fn scroll(model: &mut Model, up: bool) {
         return;
     }
     let Some(name) = model.chatting().cloned() else { return };
-    model.chats.entry(name).or_default().scroll(up, SCROLL_LINES);
+    model.chats.of(&name, &model.contacts).scroll(up, SCROLL_LINES);
 }
 
 fn open(model: &mut Model, effects: &mut Vec<Effect>) {
@@ -391,7 +391,7 @@ fn say(model: &mut Model, effects: &mut Vec<Effect>) {
     if standing != Standing::Mutual {
         return notice(model, format!("{to} cannot be written to: you are not contacts yet."));
     }
-    let chat = model.chats.entry(to.clone()).or_default();
+    let chat = model.chats.of(&to, &model.contacts);
     if chat.draft.text().trim().is_empty() {
         return;
     }

@@ -26,7 +26,7 @@ pub(super) fn kept(model: &mut Model, list: Vec<(Principal, Personal)>) {
 
 /// A chat is with who somebody is: whoever has the name now and was somebody else before gets an empty one.
 pub(super) fn meet(model: &mut Model, contact: &ContactInfo) {
-    let chat = model.chats.entry(contact.name.clone()).or_default();
+    let chat = model.chats.of(&contact.name, &model.contacts);
     if chat.with.as_ref().is_some_and(|with| *with != contact.principal) {
         *chat = Chat::default();
     }

@@ -148,6 +148,21 @@ fn a_second_removal_does_the_first_at_once() {
 }
 
 #[test]
+fn a_removal_that_the_server_refuses_is_seen_and_said() {
+    let mut story = Story::friends();
+    story.keys("D");
+    story.wait(UNDO_TIME);
+    assert_eq!(story.asked(), [send(Command::Remove(name("bob")))]);
+    assert!(story.model.contacts.get(&name("bob")).is_none());
+    let text = Safe::line("cannot remove bob, so they stay in your list: too many requests");
+    story.tell(Event::Refused { why: Why::TooFast, text });
+    story.tell(Event::Contact(contact("bob", Standing::Mutual, Presence::Online)));
+    assert!(story.model.contacts.contacts().iter().any(|contact| contact.name == name("bob")));
+    assert!(story.notice().contains("they stay in your list"), "{}", story.notice());
+    assert_eq!(story.selected(), "carol", "nobody is chosen by that");
+}
+
+#[test]
 fn adding_by_name_and_by_link() {
     let mut story = Story::friends();
     story.keys("a grace2 Enter");

@@ -53,7 +53,7 @@ fn sent(words: &str) -> Story {
     let mut story = Story::morning(UNICODE);
     let line =
         Line { id: None, when: crate::app::story::START, from: From::Them, text: Safe::text(words, 4096) };
-    story.model.chats.entry(name("bob")).or_default().push(line);
+    story.model.chats.of(&name("bob"), &story.model.contacts).push(line);
     story.wait(core::time::Duration::from_millis(1));
     story
 }
@@ -104,7 +104,7 @@ fn what_is_not_whole_or_not_theirs_is_no_link() {
         from: From::Note,
         text: Safe::line("https://note.example/"),
     };
-    story.model.chats.entry(name("bob")).or_default().push(line);
+    story.model.chats.of(&name("bob"), &story.model.contacts).push(line);
     story.wait(core::time::Duration::from_millis(1));
     assert!(linked(&story, 80, 24).iter().all(|(_, to)| !to.contains("note.example")));
     // The first row of it is above the chat.
