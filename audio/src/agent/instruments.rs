@@ -77,6 +77,8 @@ pub(super) struct Instruments {
     chain: Chain,
     /// What the devices in use are called: the microphone and the speaker.
     names: [String; 2],
+    /// What these say of where we talk.
+    hint: Hint,
     capture: Capture,
     frames: (FrameTx, FrameRx),
     speakers: Vec<Speaker>,
@@ -116,6 +118,7 @@ impl Instruments {
             speaker: None,
             chain,
             names: Default::default(),
+            hint: Hint::default(),
             capture: Capture::new(encoder)?,
             frames: ring::frames(FRAMES_MAX),
             speakers: Vec::with_capacity(MEMBERS_MAX),
@@ -323,11 +326,11 @@ impl Instruments {
         let Some(since) = self.open else { return };
         let opened = |name: Safe| HalfState::Open { name, opened_in: now - since };
         if let Some(name) = self.microphone.as_mut().and_then(MicrophoneLine::began) {
-            self.names[0] = name.to_string();
+            self.called(0, name.to_string());
             self.tell(SoundEvent::Microphone(opened(name)));
         }
         if let Some(name) = self.speaker.as_mut().and_then(SpeakerLine::began) {
-            self.names[1] = name.to_string();
+            self.called(1, name.to_string());
             self.tell(SoundEvent::Speaker(opened(name)));
         }
         self.decide();
@@ -351,12 +354,17 @@ impl Instruments {
         }
     }
 
+    fn called(&mut self, half: usize, name: String) {
+        self.names[half] = name;
+        self.hint = Hint::of(&self.names[0], &self.names[1]);
+    }
+
     /// Where we talk, as far as the devices tell.
     pub(super) fn place(&self) -> Place {
         Place {
             room: self.choice.is_card(),
             low_delay: self.encoder.frame == FrameDuration::Ms5,
-            hint: Hint::of(&self.names[0], &self.names[1]),
+            hint: self.hint,
         }
     }
 

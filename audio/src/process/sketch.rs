@@ -19,8 +19,15 @@ const POINTS: usize = 256;
 const DOWN: usize = 6;
 /// Taps of the filter before that: 2 ms.
 const TAPS: usize = 96;
+/// What is needed of the samples before, so that a hop's first sample has its taps.
+const BEFORE: usize = TAPS - DOWN;
+/// Sums kept at a time. One alone must wait for each addition; as many as this are done at once.
+const LANES: usize = 8;
 /// Added to every power, so that silence has a level: -95 dBFS.
 const FLOOR: f32 = 3e-10;
+
+const _: () =
+    assert!(TAPS.is_multiple_of(LANES) && BLOCK.is_multiple_of(LANES) && BLOCK.is_multiple_of(DOWN));
 
 /// 10 ms of sound.
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +41,9 @@ pub(crate) struct Sketch {
 /// Looks at one stream.
 pub(crate) struct Sketcher {
     filter: [f32; TAPS],
-    /// The last input samples, twice in a row, so that any `TAPS` of them lie together.
-    input: [f32; 2 * TAPS],
-    at: usize,
-    power: f32,
-    count: usize,
+    /// What the filter still needs of the hop before, and the hop that is being filled.
+    input: [f32; BEFORE + BLOCK],
+    filled: usize,
     seen: [f32; POINTS],
     window: [f32; POINTS],
     turns: [(f32, f32); POINTS / 2],
@@ -55,10 +60,8 @@ impl Default for Sketcher {
         filter.iter_mut().for_each(|tap| *tap /= gain);
         Self {
             filter,
-            input: [0.0; 2 * TAPS],
-            at: 0,
-            power: 0.0,
-            count: 0,
+            input: [0.0; BEFORE + BLOCK],
+            filled: 0,
             seen: [0.0; POINTS],
             window: std::array::from_fn(|n| hann(n, POINTS)),
             turns: std::array::from_fn(|n| (TAU * n as f32 / POINTS as f32).sin_cos()),
@@ -68,32 +71,29 @@ impl Default for Sketcher {
 
 impl Sketcher {
     /// Takes any number of samples and hands out a sketch for every 10 ms they complete.
-    pub(crate) fn push(&mut self, samples: &[f32], mut give: impl FnMut(&Sketch)) {
-        for &sample in samples {
-            let sample = if sample.is_finite() { sample } else { 0.0 };
-            self.input[self.at] = sample;
-            self.input[self.at + TAPS] = sample;
-            self.at = (self.at + 1) % TAPS;
-            self.power += sample * sample;
-            if self.count % DOWN == DOWN - 1 {
-                let latest = &self.input[self.at..self.at + TAPS];
-                let low = latest.iter().zip(&self.filter).map(|(s, f)| s * f).sum();
-                let hop = BLOCK / DOWN;
-                self.seen[POINTS - hop + self.count / DOWN] = low;
+    pub(crate) fn push(&mut self, mut samples: &[f32], mut give: impl FnMut(&Sketch)) {
+        while !samples.is_empty() {
+            let (now, later) = samples.split_at(samples.len().min(BLOCK - self.filled));
+            for (slot, sample) in self.input[BEFORE + self.filled..].iter_mut().zip(now) {
+                *slot = if sample.is_finite() { *sample } else { 0.0 };
             }
-            self.count += 1;
-            if self.count == BLOCK {
+            self.filled += now.len();
+            samples = later;
+            if self.filled == BLOCK {
+                self.filled = 0;
                 give(&self.finish());
             }
         }
     }
 
     fn finish(&mut self) -> Sketch {
-        let level = 10.0 * (self.power / BLOCK as f32 + FLOOR).log10();
-        let bands = self.bands();
+        let hop = &self.input[BEFORE..];
+        let level = 10.0 * (product(hop, hop) / BLOCK as f32 + FLOOR).log10();
         self.seen.copy_within(BLOCK / DOWN.., 0);
-        (self.power, self.count) = (0.0, 0);
-        Sketch { level, bands }
+        let low = self.input.windows(TAPS).step_by(DOWN).map(|latest| product(latest, &self.filter));
+        self.seen[POINTS - BLOCK / DOWN..].iter_mut().zip(low).for_each(|(slot, low)| *slot = low);
+        self.input.copy_within(BLOCK.., 0);
+        Sketch { level, bands: self.bands() }
     }
 
     fn bands(&self) -> [f32; BANDS] {
@@ -130,6 +130,17 @@ impl Sketcher {
             half *= 2;
         }
     }
+}
+
+/// The sum of the products of two slices whose length is a multiple of [`LANES`].
+fn product(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
 }
 
 #[cfg(test)]
