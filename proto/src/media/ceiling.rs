@@ -37,10 +37,12 @@ const HELPS: f32 = 0.3;
 const NEARLY_NONE: f32 = 0.02;
 /// A ceiling that was lifted may be above what there is room for: then loss says nothing against there being one.
 const LIFTED: f32 = 2.0;
-/// How long a ceiling is held at first and at most, before it is lifted a little.
-const HOLD: (Duration, Duration) = (Duration::from_secs(12), Duration::from_secs(240));
-/// And how many times longer when it was lifted too soon.
-const LONGER: u32 = 4;
+/// How long a ceiling is held at first and at most, before it is lifted a little. At first so short that who was in
+/// the way of others for some seconds is heard as well as before ten seconds after.
+const HOLD: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(240));
+/// And how many times longer when it was lifted too soon: a network that stays full is asked once within its first
+/// minute.
+const LONGER: u32 = 8;
 /// Packets by which it is seen that it was, and how many of them, and what share, must be lost.
 const TOO_SOON: (u32, u32, f32) = (25, 3, 0.01);
 /// How much it is lifted, in halves.
@@ -283,7 +285,7 @@ mod tests {
         assert!(ceiling.may_allow(56_000) && !ceiling.may_allow(58_000), "or a little more");
         let allowed = seconds(&mut ceiling, 3, &[0.0; 60]);
         let lifted = allowed.iter().position(|allowed| *allowed).unwrap();
-        assert!((11..=14).contains(&lifted), "twice as much is tried after {lifted} s");
+        assert!((5..=8).contains(&lifted), "twice as much is tried after {lifted} s");
     }
 
     #[test]
