@@ -24,39 +24,22 @@ use crate::spread::Spread;
 use crate::tempo::{Tempo, Turn};
 use crate::timeline::Timeline;
 
+mod aim;
+mod arrival;
+mod counters;
+#[cfg(test)]
+mod tests;
+
+use aim::{Reach, TARGET_FIRST, TARGET_MAX};
+pub use counters::{PlayoutCounters, Unplaced};
+
 /// Packets held per speaker: 640 ms of 5 ms frames, 2.5 s of 20 ms ones. A power of two, so that it divides the
 /// sequence numbers.
 const SLOTS: usize = 128;
-/// Delay of a new stream before anything is known of its network: what an even network needs, so that a good call has
-/// its delay from the first word. A bad one shows itself within a few packets.
-const TARGET_FIRST: i64 = ms(7);
-/// The shortest delay we aim at, beyond what the output asks for at a time: a packet that comes just after it asked
-/// must wait for the next time, though it came no later than the others. It holds what is near enough to the aim.
-const MARGIN: i64 = ms(1);
-/// And that part of a frame, up to 2.5 ms: a clock 100 ppm off moves the packets by a fifth of it while the window
-/// remembers the fastest, and threads that send or play are late by a millisecond or two now and then. Each packet that is
-/// missed costs more of a voice's quality than these are worth: with one stall of up to 10 ms in five seconds, PESQ-wb went
-/// from 3.86 to 4.12 of 4.25 with this and with the drawing out (two runs of nine sentences, 10 ms frames), for 2 ms.
-const CUSHION_PART: i64 = 4;
-const CUSHION_MAX: i64 = ms(5) / 2;
-/// The longest delay we aim at.
-const TARGET_MAX: i64 = ms(300);
-/// The most the output is believed to ask for at a time.
-const ASKED_MAX: usize = ms(40) as usize;
-/// How many packets without a copy show that the sender adds no more: pauses carry none.
-const COPIES_HELD: u16 = 512;
-/// And how many that reach less far: the sender adds them to every packet or to none, and a change of its mind is
-/// meant.
-const REACH_HELD: u16 = 16;
-/// Packets that must have arrived before their spread is believed.
-const SPREAD_BELIEVED: usize = 16;
 /// Silence from the network after which the stream counts as paused: the next packet starts it afresh.
 const GIVE_UP: i64 = ms(400);
 /// Delay above the target that is not worked off but cut.
 const EXCESS_CUT: i64 = ms(200);
-/// Share of the way down the target goes with each packet when the network is calmer than it was: 1.3 s to a third
-/// at 10 ms. Upward it goes at once.
-const CALM: i64 = 128;
 
 const _: () = assert!(SLOTS.is_power_of_two() && 65_536 % SLOTS == 0);
 const _: () = assert!(TARGET_MAX + EXCESS_CUT <= SLOTS as i64 * ms(5));
@@ -79,46 +62,6 @@ pub(crate) enum Step<'a> {
     Conceal { frame: FrameDuration, passed: usize },
     /// Nothing to play: silence, for at most that many samples, then ask again.
     Silence { samples: usize },
-}
-
-/// Why a packet was not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unplaced {
-    /// Its time has passed.
-    Late,
-    /// It is here already.
-    Duplicate,
-    /// Its number is far from what is expected; a second one in sequence will be believed.
-    Far,
-}
-
-/// What happened to one speaker's packets since the stream began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PlayoutCounters {
-    /// Packets kept.
-    pub received: u64,
-    /// Packets whose time passed without them.
-    pub lost: u64,
-    /// Frames invented, for lost packets or to gain time. What fades when the sender pauses is none of them.
-    pub concealed: u64,
-    /// Lost frames recovered from the coarse copy in the packet after them.
-    pub recovered: u64,
-    /// Lost packets played from a copy that came with a later one.
-    pub copied: u64,
-    /// Packets that came after their time.
-    pub late: u64,
-    /// Packets that came twice.
-    pub duplicate: u64,
-    /// Packets refused for their number.
-    pub far: u64,
-    /// Frames thrown away to catch up.
-    pub skipped: u64,
-    /// Samples taken out of the sound to catch up, a pitch period at a time.
-    pub shortened: u64,
-    /// Samples put into the sound to gain time.
-    pub lengthened: u64,
-    /// Times the stream was begun afresh.
-    pub restarts: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,94 +140,15 @@ impl Jitter {
         self.counters
     }
 
-    /// The output asks for so many samples at a time.
-    pub(crate) fn asked(&mut self, samples: usize) {
-        // The last piece of a callback may be small; what counts is the usual.
-        self.asked = samples.min(ASKED_MAX).max(self.asked - self.asked.div_ceil(256));
-    }
-
     /// Packets waiting.
     pub(crate) fn depth(&self) -> usize {
         self.slots.iter().filter(|slot| slot.number.is_some()).count()
-    }
-
-    /// The delay aimed at, in samples beyond the fastest packet.
-    pub(crate) fn target(&self) -> i64 {
-        self.spread.base().map_or(self.target_first, |base| self.aim - base)
     }
 
     /// How much later than the fastest could have been the newest packet was played, in samples.
     pub(crate) fn delay(&self) -> Option<i64> {
         let base = self.spread.base()?;
         (self.phase == Phase::Playing).then_some(self.played - base)
-    }
-
-    /// Takes one packet of that duration, arrived when the output had taken `now` samples.
-    pub(crate) fn arrive(
-        &mut self,
-        seq: u16,
-        packet: &[u8],
-        duration: FrameDuration,
-        now: u64,
-    ) -> Result<(), Unplaced> {
-        let number = match self.place(seq) {
-            Ok(number) => number,
-            Err(why) if self.believed_after_all(seq) => {
-                debug_assert!(why != Unplaced::Duplicate);
-                self.restart(i64::from(seq), duration, now);
-                i64::from(seq)
-            }
-            Err(why) => {
-                self.count_unplaced(seq, why, now);
-                return Err(why);
-            }
-        };
-        if self.phase == Phase::Idle {
-            self.count_outage(number);
-            self.restart(number, duration, now);
-        } else if !self.timeline.agree(number, duration, self.next) {
-            self.restart(number, duration, now);
-        }
-        self.keep(number, packet, now)
-    }
-
-    /// Takes a copy of a packet that may be missing. It fills a hole and moves nothing else: its own time of arrival
-    /// says nothing of the network.
-    pub(crate) fn arrive_copy(
-        &mut self,
-        seq: u16,
-        packet: &[u8],
-        duration: FrameDuration,
-    ) -> Result<(), Unplaced> {
-        let number = self.place(seq)?;
-        let playing = match self.phase {
-            Phase::Idle => false,
-            // What was sent before the first packet that came is not waited for.
-            Phase::Waiting { .. } => number >= self.next,
-            Phase::Playing => true,
-        };
-        if !playing || self.timeline.frame(number) != duration {
-            return Err(Unplaced::Late);
-        }
-        let slot = &mut self.slots[slot_of(number)];
-        if !slot.packet.set(packet) {
-            slot.number = None;
-            return Err(Unplaced::Far);
-        }
-        (slot.number, slot.copy) = (Some(number), true);
-        Ok(())
-    }
-
-    /// The packets that come now carry copies as far back as that many frames of `duration`; 0 for none.
-    pub(crate) fn reach(&mut self, frames: u8, duration: FrameDuration) {
-        let before = self.reach.samples();
-        self.reach.note(i64::from(frames) * duration.samples() as i64);
-        // That nothing more is to be waited for is known, not guessed: the delay need not go down slowly.
-        let less = before - self.reach.samples();
-        if let Some(base) = self.spread.base().filter(|_| less > 0) {
-            let low = base + self.least(self.next);
-            self.aim = self.aim.min((self.aim - less).max(low));
-        }
     }
 
     /// Decides the next frame's time. `quiet` says that what was played last was hardly audible, so that a cut or a
@@ -432,121 +296,6 @@ impl Jitter {
         }
     }
 
-    /// Where a packet belongs among those expected.
-    fn place(&self, seq: u16) -> Result<i64, Unplaced> {
-        let ahead = i64::from(seq.wrapping_sub(self.next as u16) as i16);
-        let number = self.next + ahead;
-        match self.phase {
-            Phase::Idle if self.counters.received == 0 => Ok(i64::from(seq)),
-            Phase::Idle if (-(SLOTS as i64)..0).contains(&ahead) => Err(Unplaced::Late),
-            Phase::Idle => Ok(number),
-            // Nothing was played yet: packets that overtook each other can still be put in order.
-            Phase::Waiting { .. } if (-4..0).contains(&ahead) => Ok(number),
-            Phase::Waiting { .. } | Phase::Playing => match ahead {
-                ahead if ahead >= SLOTS as i64 - 4 || ahead < -(SLOTS as i64) => Err(Unplaced::Far),
-                ahead if ahead < 0 => Err(Unplaced::Late),
-                _ if self.here(number) && !self.slots[slot_of(number)].copy => Err(Unplaced::Duplicate),
-                _ => Ok(number),
-            },
-        }
-    }
-
-    /// Two packets in sequence with strange numbers are a sender that began anew (RFC 3550 appendix A.1).
-    fn believed_after_all(&mut self, seq: u16) -> bool {
-        let in_sequence = self.probation == Some(seq);
-        let strange = matches!(self.place(seq), Err(Unplaced::Far))
-            || (self.phase == Phase::Idle && matches!(self.place(seq), Err(Unplaced::Late)));
-        self.probation = strange.then(|| seq.wrapping_add(1));
-        in_sequence && strange
-    }
-
-    fn keep(&mut self, number: i64, packet: &[u8], now: u64) -> Result<(), Unplaced> {
-        let slot = &mut self.slots[slot_of(number)];
-        if !slot.packet.set(packet) {
-            slot.number = None;
-            return Err(Unplaced::Far);
-        }
-        (slot.number, slot.copy) = (Some(number), false);
-        self.next =
-            if matches!(self.phase, Phase::Waiting { .. }) { self.next.min(number) } else { self.next };
-        self.probation = None;
-        self.counters.received += 1;
-        self.copies = if codec::has_recovery(packet) { COPIES_HELD } else { self.copies.saturating_sub(1) };
-        self.learn(number, now);
-        Ok(())
-    }
-
-    /// Follows the network with the delay: up at once, down slowly. While the sender adds copies, one more frame gives
-    /// them time to come.
-    fn learn(&mut self, number: i64, now: u64) {
-        let transit = self.transit(number, now);
-        let begins = self.spread.len() == 0;
-        self.spread.note(transit);
-        let base = self.spread.base().unwrap_or(transit);
-        let low = self.least(number);
-        let coarse = if self.copies > 0 { self.timeline.length(number) } else { 0 };
-        let copies = self.reach.samples().max(coarse);
-        let unknown = self.spread.len() < SPREAD_BELIEVED;
-        let least = if unknown { self.target_first.max(low) } else { low + copies };
-        let wanted = base + (self.spread.late() + copies).max(least).min(TARGET_MAX);
-        if begins || wanted >= self.aim {
-            self.aim = wanted;
-        } else {
-            // While little is known, the first guess gives way as fast as knowledge grows.
-            let known = CALM.min(self.spread.len() as i64);
-            self.aim -= ((self.aim - wanted) / known).max(1);
-            self.aim = self.aim.min(base + TARGET_MAX);
-        }
-    }
-
-    /// The shortest delay for packets like that.
-    fn least(&self, number: i64) -> i64 {
-        let cushion = (self.timeline.length(number) / CUSHION_PART).min(CUSHION_MAX);
-        MARGIN + cushion + self.asked as i64
-    }
-
-    /// Begins a stream with `number`, keeping only what was learned about the network's unevenness.
-    fn restart(&mut self, number: i64, frame: FrameDuration, now: u64) {
-        self.slots.iter_mut().for_each(|slot| (slot.number, slot.copy) = (None, false));
-        self.timeline = Timeline::new(number, frame);
-        self.target_first = self.target().max(self.least(number));
-        self.spread.clear();
-        self.phase = Phase::Waiting { until: now + self.target_first as u64 };
-        self.next = number;
-        self.provisional = 0;
-        self.drawn_out = 0;
-        self.joint = false;
-        self.tempo.reset();
-        self.probation = None;
-        self.counters.restarts += 1;
-    }
-
-    /// A stream that had gone quiet goes on with `number`: nothing is missing after a pause, but all between is after
-    /// an outage.
-    fn count_outage(&mut self, number: i64) {
-        if self.counters.received > 0 {
-            let missing = u64::try_from(number - self.next).unwrap_or(0);
-            self.counters.lost += missing;
-            self.counters.concealed += missing;
-        }
-    }
-
-    fn count_unplaced(&mut self, seq: u16, why: Unplaced, now: u64) {
-        match why {
-            Unplaced::Late => {
-                self.counters.late += 1;
-                self.was_lost = false;
-                // What came too late is exactly what the delay must learn from.
-                if self.phase == Phase::Playing {
-                    let behind = i64::from((self.next as u16).wrapping_sub(seq));
-                    self.learn(self.next - behind, now);
-                }
-            }
-            Unplaced::Duplicate => self.counters.duplicate += 1,
-            Unplaced::Far => self.counters.far += 1,
-        }
-    }
-
     fn take(&mut self, number: i64) -> &OpusFrame {
         let slot = &mut self.slots[slot_of(number)];
         slot.number = None;
@@ -573,33 +322,6 @@ impl Jitter {
     }
 }
 
-/// How far back the copies reach that the sender adds, in samples: the farthest of late.
-#[derive(Clone, Copy, Debug, Default)]
-struct Reach {
-    samples: i64,
-    /// Packets for which it is still believed.
-    held: u16,
-}
-
-impl Reach {
-    fn note(&mut self, samples: i64) {
-        if samples >= self.samples {
-            *self = Self { samples, held: REACH_HELD };
-        } else if self.held > 0 {
-            self.held -= 1;
-        } else {
-            *self = Self { samples, held: REACH_HELD };
-        }
-    }
-
-    fn samples(self) -> i64 {
-        self.samples
-    }
-}
-
 fn slot_of(number: i64) -> usize {
     number.rem_euclid(SLOTS as i64) as usize
 }
-
-#[cfg(test)]
-mod tests;

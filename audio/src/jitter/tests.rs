@@ -1,3 +1,4 @@
+use super::aim::MARGIN;
 use super::*;
 use proptest::prelude::*;
 
