@@ -3,11 +3,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
-use toml_edit::{DocumentMut, Item, Table, Value as Toml};
+use toml_edit::{DocumentMut, Item, RawString, Table, TableLike, Value as Toml};
 
 use super::{Config, default_path};
 use crate::app::preferences::{Change, Value};
@@ -89,6 +89,7 @@ fn changed(text: &str, Change { table, key, value }: &Change) -> anyhow::Result<
         let place = top.entry(table).or_insert_with(|| Item::Table(Table::new()));
         place.as_table_like_mut().ok_or_else(|| anyhow!("{table} is not a table"))?
     };
+    let mut left = String::new();
     match (inside.get_mut(key).and_then(Item::as_value_mut), new) {
         (Some(old), Some(mut new)) => {
             // What stands around the value, a comment behind it above all, is not ours.
@@ -96,18 +97,69 @@ fn changed(text: &str, Change { table, key, value }: &Change) -> anyhow::Result<
             *old = new;
         }
         (None, Some(new)) => drop(inside.insert(key, Item::Value(new))),
-        (_, None) => drop(inside.remove(key)),
+        (_, None) => left = remove(inside, key),
     }
-    Ok(document.to_string())
+    if !left.is_empty() {
+        append(&mut document, table, &left);
+    }
+    let written = document.to_string();
+    // The lines of a file that was written on another system end as they did.
+    let foreign = text.contains("\r\n") && !text.replace("\r\n", "").contains('\n');
+    Ok(if foreign { written.replace("\r\n", "\n").replace('\n', "\r\n") } else { written })
+}
+
+/// Removes a key; the comment above it stays, above the next key. Gives it back where there is none.
+fn remove(inside: &mut dyn TableLike, key: &str) -> String {
+    let above = inside.key(key).and_then(|key| key.leaf_decor().prefix()?.as_str());
+    let comment = above.filter(|above| above.contains('#')).unwrap_or_default().to_owned();
+    let next = inside.iter().map(|(name, _)| name).skip_while(|name| *name != key).nth(1).map(str::to_owned);
+    inside.remove(key);
+    let Some(mut next) = next.as_deref().and_then(|next| inside.key_mut(next)) else { return comment };
+    let decor = next.leaf_decor_mut();
+    let own = decor.prefix().and_then(RawString::as_str).unwrap_or_default().to_owned();
+    decor.set_prefix(comment + &own);
+    String::new()
+}
+
+/// Puts what was left of the end of a table before the next one, or at the end of the file.
+fn append(document: &mut DocumentMut, table: &str, left: &str) {
+    let next = table_after(document, table);
+    if let Some(next) = next.and_then(|name| document.get_mut(&name)).and_then(Item::as_table_mut) {
+        let own = next.decor().prefix().and_then(RawString::as_str).unwrap_or_default().to_owned();
+        next.decor_mut().set_prefix(format!("{left}{own}"));
+        return;
+    }
+    let own = document.trailing().as_str().unwrap_or_default().to_owned();
+    document.set_trailing(format!("{left}{own}"));
+}
+
+/// The table that stands after this one, or the first one after the top.
+fn table_after(document: &DocumentMut, table: &str) -> Option<String> {
+    let later = document.iter().skip_while(|(name, _)| !table.is_empty() && *name != table);
+    let mut later = later.filter(|(name, item)| item.is_table() && *name != table);
+    later.next().map(|(name, _)| name.to_owned())
+}
+
+/// Links that are followed to a file that is not there yet.
+const LINKS_MAX: usize = 8;
+
+/// What the path leads to. A link to nothing leads to what is to be made.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+        found => return found,
+    }
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(to) = fs::read_link(&path) else { return Ok(path) };
+        path = path.parent().unwrap_or(Path::new("")).join(to);
+    }
+    Err(io::Error::other("it is a link to a link, over and over"))
 }
 
 /// Puts the text where the file is, all of it or nothing. A link stays a link: its target is replaced.
 fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
-    let path = match fs::canonicalize(path) {
-        Ok(target) => target,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => path.to_owned(),
-        Err(why) => return Err(why.into()),
-    };
+    let path = target(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut mode = 0o600;
     match fs::metadata(&path) {
@@ -132,7 +184,11 @@ fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let mut file: File = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    // One of a program that was killed, whose number is ours now.
+    let _ = fs::remove_file(path);
+    let mut file: File = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    // As it was, whatever new files are like here.
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
@@ -177,6 +233,49 @@ mod tests {
         );
         assert_eq!(edited("", "voice", "frame", Value::Unset), "");
         assert!(changed("ui = 7\n", &change("ui", "ascii", Value::Switch(true))).is_err());
+    }
+
+    #[test]
+    fn a_comment_outlives_the_key_below_it() {
+        let unset = |text: &str| edited(text, "voice", "frame", Value::Unset);
+        let text = "[voice]\n# slow line here\nframe = 20\n# loud room\ngain_control = \"on\"\n";
+        assert_eq!(unset(text), "[voice]\n# slow line here\n# loud room\ngain_control = \"on\"\n");
+        let text = "[voice]\n# slow\nframe = 20\n\n# mine\n[ui]\nascii = true\n";
+        assert_eq!(unset(text), "[voice]\n# slow\n\n# mine\n[ui]\nascii = true\n");
+        assert_eq!(unset("[voice]\n# slow\nframe = 20\n# end\n"), "[voice]\n# slow\n# end\n");
+        assert_eq!(unset("[voice]\nframe = 20 # slow\n"), "[voice]\n");
+        assert_eq!(unset("voice.frame = 20\nname = \"a\"\n"), "name = \"a\"\n");
+    }
+
+    #[test]
+    fn lines_end_as_they_did() {
+        let text = "# mine\r\nname = \"alice\"\r\n\r\n[ui]\r\nascii = false # dark\r\n";
+        let changed = edited(text, "ui", "ascii", Value::Switch(true));
+        assert_eq!(changed, text.replace("false", "true"));
+        let added = edited(text, "ui", "theme", Value::Text("mono".into()));
+        assert_eq!(added, format!("{text}theme = \"mono\"\r\n"));
+    }
+
+    /// A link may lead to a file that is still to be made, and modes are what they are whatever new files are like.
+    #[test]
+    fn a_link_to_nothing_stays_one_and_a_leftover_is_no_hindrance() {
+        let scratch = Scratch::new("config-dangling");
+        let (real, link) = (scratch.path().join("dots/tincan.toml"), scratch.path().join("config.toml"));
+        std::os::unix::fs::symlink("dots/tincan.toml", &link).unwrap();
+        let leftover = scratch.path().join(format!("dots/.tincan.toml.{}", std::process::id()));
+        fs::create_dir(scratch.path().join("dots")).unwrap();
+        fs::write(leftover, "half").unwrap();
+        let mut keeper = Keeper::new(Some(&link)).unwrap();
+        keeper.keep(&change("ui", "ascii", Value::Switch(true))).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "[ui]\nascii = true\n");
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o666)).unwrap();
+        keeper.keep(&change("ui", "ascii", Value::Switch(false))).unwrap();
+        assert_eq!(fs::metadata(&real).unwrap().mode() & 0o777, 0o666);
+        assert_eq!(fs::read_dir(real.parent().unwrap()).unwrap().count(), 1);
+        std::os::unix::fs::symlink("b", scratch.path().join("a")).unwrap();
+        std::os::unix::fs::symlink("a", scratch.path().join("b")).unwrap();
+        assert!(Keeper::new(Some(&scratch.path().join("a"))).is_err());
     }
 
     #[test]
