@@ -24,12 +24,13 @@ use proto::plain::{PeerId, PeerInput, PeerOutput};
 use proto::{Now, Time, earliest};
 
 use crate::clock::{Clock, wait_for};
-use crate::control::{Reply, Request, Visitor, refused};
+use crate::control::{Reply, Request, Visitor};
 use crate::identity::{Profile, draw};
 use crate::limits::{FAREWELL_TIME_MAX, HISTORY_LINES_MAX, UNSAVED_TEXTS_MAX};
 use crate::peers::{PeerEvent, Peers};
 use crate::recordings::tape;
 use crate::server_link::LinkEvent;
+use crate::session::invites::Invites;
 use crate::session::mind::{Act, Mind};
 use crate::session::people::People;
 use crate::session::spoken::Spoken;
@@ -40,6 +41,7 @@ use crate::visit::Door;
 
 mod earcons;
 mod front;
+mod invites;
 mod mind;
 mod people;
 mod spoken;
@@ -94,8 +96,7 @@ pub struct Session {
     protocol: Protocol,
     spoken: Spoken,
     server_key: Option<Fingerprint>,
-    /// Whom the next invites are for, in the order they were asked for; none is the user.
-    invites: VecDeque<Option<Visitor>>,
+    invites: Invites,
     /// Texts on their way into the outbox, by the screen's counter.
     unsaved: VecDeque<(u64, String)>,
     in_call: bool,
@@ -145,7 +146,7 @@ impl Session {
             protocol: begin.protocol,
             spoken,
             server_key: None,
-            invites: VecDeque::new(),
+            invites: Invites::default(),
             unsaved: VecDeque::new(),
             in_call: false,
             volumes: Volumes::default(),
@@ -274,7 +275,7 @@ impl Session {
             self.unsaved.drain(..too_many);
         }
         if command == Command::Invite {
-            self.invites.push_back(None);
+            self.invites.ask(None);
         }
         self.spoken.mind.command(command, self.now);
         self.take_in()
@@ -326,7 +327,7 @@ impl Session {
     /// A link comes from the machine; everything else is for whoever shows or tells the session.
     fn asked(&mut self, visitor: Visitor, request: Request) {
         if request == Request::Invite {
-            self.invites.push_back(Some(visitor));
+            self.invites.ask(Some(visitor));
             self.spoken.mind.command(Command::Invite, self.now);
         } else {
             self.told.push_back(Told::Asked(visitor, request));
@@ -483,19 +484,13 @@ impl Session {
 
     /// An invite, or why there is none, goes to whoever asked.
     fn hand_out(&mut self, event: Event) {
-        let answer = if let Event::Invite(url) = &event {
-            Some(Reply::Invite(url.clone()))
-        } else if let Event::Refused { text, .. } = &event {
-            Some(refused("failed", text.as_str()))
-        } else {
-            None
-        };
-        if let Some(answer) = answer
-            && let Some(Some(visitor)) = self.invites.pop_front()
-        {
-            return self.answer(visitor, &answer);
+        let (answers, ours) = self.invites.answer(&event);
+        for (visitor, answer) in answers {
+            self.answer(visitor, &answer);
         }
-        self.told.push_back(Told::Client(event));
+        if ours {
+            self.told.push_back(Told::Client(event));
+        }
     }
 
     /// Leaves the call, says what is still to be said, closes the connection and completes recordings.

@@ -213,23 +213,35 @@ pub enum Asked {
     Said(Value),
 }
 
+/// Why there may be no answer in time.
+const STOPPED: &str =
+    "the running tincan does not answer: is it stopped (^Z)? fg in its terminal lets it go on";
+
 /// Asks the running client behind `path`, and waits for its reply for at most `patience`.
 ///
 /// # Errors
 /// When it does not answer.
 pub fn ask(path: &Path, request: Request, patience: Duration) -> anyhow::Result<Asked> {
     let what = "asking the running tincan";
-    let mut stream = match Blocking::connect(path) {
-        Ok(stream) => stream,
+    // Without waiting: where a stopped client has a full door, this would wait until it goes on.
+    let mut stream = match UnixStream::connect(path) {
+        Ok(stream) => Blocking::from(stream),
         Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             return Ok(Asked::Nobody);
         }
+        Err(why) if why.kind() == io::ErrorKind::WouldBlock => bail!(STOPPED),
         Err(why) => return Err(why).context(what),
     };
+    stream.set_nonblocking(false).context(what)?;
     stream.set_read_timeout(Some(patience)).context(what)?;
     stream.write_all(format!("{}\n", request.line()).as_bytes()).context(what)?;
     let mut line = String::new();
-    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line).context(what)?;
+    match BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line) {
+        Err(why) if matches!(why.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+            bail!(STOPPED)
+        }
+        outcome => outcome.context(what)?,
+    };
     match serde_json::from_str(&line) {
         Ok(said) => Ok(Asked::Said(said)),
         Err(_) => bail!("the running tincan did not answer: try again"),

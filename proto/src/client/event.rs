@@ -9,6 +9,9 @@ use crate::safe::Safe;
 use crate::time::Wall;
 use crate::wire::record::{Presence, Standing, Why};
 
+/// How the [`Event::Refused`] of a [`super::Command::Invite`] begins, so that whoever waits for a link knows theirs.
+pub const CANNOT_INVITE: &str = "cannot make an invite";
+
 /// One event, in the order things happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {

@@ -43,7 +43,7 @@ mod tests;
 mod wishes;
 
 pub use command::Command;
-pub use event::{Banned, Compared, ContactInfo, EndReason, Event, LinkState, MessageState};
+pub use event::{Banned, CANNOT_INVITE, Compared, ContactInfo, EndReason, Event, LinkState, MessageState};
 pub use state::{Kind, Row, Save, ratchet_states};
 
 /// What goes in.

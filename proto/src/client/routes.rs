@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::call;
 use crate::client::contacts;
 use crate::client::peers;
-use crate::client::{Asked, Client, Connection, Event, LinkUp, Output, Save};
+use crate::client::{Asked, CANNOT_INVITE, Client, Connection, Event, LinkUp, Output, Save};
 use crate::crypto::envelope::End;
 use crate::drop::Drop;
 use crate::id::{MsgId, Principal};
@@ -162,7 +162,7 @@ impl Client {
             Asked::Parting(name, what) => self.parting_refused(&name, &what, why, &text),
             Asked::Invite(hash) => {
                 self.uninvite(&hash);
-                self.refuse(why, &format!("cannot make an invite: {text}"));
+                self.refuse(why, &format!("{CANNOT_INVITE}: {text}"));
             }
             Asked::Redeem if why == Why::Already => {}
             Asked::Redeem => self.refuse(why, &format!("cannot use the invite: {text}")),
@@ -301,7 +301,8 @@ impl Client {
         self.connection.asked.clear();
         if !self.invites.is_empty() {
             self.invites.clear();
-            self.refuse(Why::NotLoggedIn, "cannot make an invite: the connection was lost; try again");
+            let text = format!("{CANNOT_INVITE}: the connection was lost; try again");
+            self.refuse(Why::NotLoggedIn, &text);
         }
     }
 

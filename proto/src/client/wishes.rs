@@ -1,7 +1,7 @@
 //! What the user wants, turned into what the machines do.
 
 use crate::call::{self, Callee};
-use crate::client::{Asked, Client, Command, Event, Kind, Save};
+use crate::client::{Asked, CANNOT_INVITE, Client, Command, Event, Kind, Save};
 use crate::id::{MsgId, Name, Principal};
 use crate::invite::{Invite, token_hash};
 use crate::limits::{MEMBERS_MAX, TEXT_BYTES_MAX, TOKEN_LIFE};
@@ -228,15 +228,15 @@ impl Client {
 
     fn invite(&mut self, now: Now) {
         if !self.login.is_in() {
-            let what = "cannot make an invite: there is no connection to the server; try again later";
-            return self.refuse(Why::NotLoggedIn, what);
+            let what = "there is no connection to the server; try again later";
+            return self.refuse(Why::NotLoggedIn, &format!("{CANNOT_INVITE}: {what}"));
         }
         let token: [u8; 16] = self.rng.bytes();
         let life_ms = u64::try_from(TOKEN_LIFE.as_millis()).unwrap_or(u64::MAX);
         let hash = token_hash(&token);
         if !self.contacts.issue(hash, Wall(now.wall.0.saturating_add(life_ms)), now.wall) {
-            let what = "cannot make an invite: too many are valid; use one of them, or wait until one ends";
-            return self.refuse(Why::Limit, what);
+            let what = "too many are valid; use one of them, or wait until one ends";
+            return self.refuse(Why::Limit, &format!("{CANNOT_INVITE}: {what}"));
         }
         self.invites.push_back(token);
         let life_secs = u32::try_from(TOKEN_LIFE.as_secs()).unwrap_or(u32::MAX);

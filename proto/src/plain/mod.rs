@@ -17,7 +17,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::Rng;
-use crate::client::{Command, Event, Row, Save};
+use crate::client::{CANNOT_INVITE, Command, Event, Row, Save};
 use crate::drop::Drop;
 use crate::id::Name;
 use crate::link::{self, Link};
@@ -234,7 +234,12 @@ impl PlainClient {
                     format!("the text to {to} was not sent: this server's protocol has calls, but no texts");
                 return base.refuse(Why::Unsupported, &text);
             }
-            Command::Invite | Command::Redeem(_) => {
+            Command::Invite => {
+                let text =
+                    format!("{CANNOT_INVITE}: this server's protocol has none; add people by their names");
+                return base.refuse(Why::Unsupported, &text);
+            }
+            Command::Redeem(_) => {
                 let text = "this server's protocol has no invites; add people by their names";
                 return base.refuse(Why::Unsupported, text);
             }

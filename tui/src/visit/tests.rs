@@ -162,3 +162,18 @@ fn a_flood_holds_nobody_up() {
     assert!(line(&mut polite).contains("\"ok\":true"));
     sender.join().unwrap();
 }
+
+/// A client that is stopped takes nobody in: who asks is told so, also when its door is full, and never waits for ever.
+#[test]
+fn who_asks_a_stopped_client_is_told_so() {
+    let scratch = Scratch::new("door-stopped");
+    let path = scratch.path().join("sock");
+    let listener = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+    listener.listen(1).unwrap();
+    let said = || ask(&path, Request::Status, Duration::from_millis(50)).unwrap_err().to_string();
+    assert!(said().contains("^Z"), "nobody answers");
+    let waiting: Vec<_> = (0..16).map_while(|_| UnixStream::connect(&path).ok()).collect();
+    assert!(waiting.len() < 16, "the door is full");
+    assert!(said().contains("^Z"), "nobody is let in");
+}
