@@ -8,8 +8,10 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use proto::{Now, Time, earliest};
 
+use crate::app::keymap::Act;
 use crate::app::model::Stage;
 use crate::app::{self, Effect, Model, Msg, Settings};
+use crate::exit::Exit;
 use crate::hook::Hook;
 use crate::keys::Decoder;
 use crate::signals::{Signal, Signals};
@@ -45,6 +47,16 @@ pub enum Outside {
     End,
     /// SIGINT.
     Interrupt,
+}
+
+impl Outside {
+    /// What the shell is told then.
+    pub fn exit(self) -> Exit {
+        match self {
+            Self::End => Exit::Ok,
+            Self::Interrupt => Exit::Interrupted,
+        }
+    }
 }
 
 impl Screen {
@@ -116,22 +128,25 @@ impl Screen {
         self.unread
     }
 
-    /// The signals' pipe is readable.
-    pub fn on_signals(&mut self) -> io::Result<Option<Outside>> {
-        let mut outside = None;
+    /// The signals' pipe is readable: why to end, if that is it, and what is to be done before.
+    pub fn on_signals(&mut self, now: Now) -> io::Result<(Vec<Effect>, Option<Outside>)> {
+        let (mut effects, mut outside) = (Vec::new(), None);
         for signal in self.signals.take() {
             match signal {
                 Signal::Terminate | Signal::HangUp => outside = Some(Outside::End),
                 Signal::Interrupt => outside = Some(Outside::Interrupt),
                 Signal::Resize => self.changed(Terminal::resized),
-                Signal::Stop => self.suspend()?,
+                // As ^Z: the microphone first, so that nobody is heard who is not there.
+                Signal::Stop => effects.extend(app::update(&mut self.model, Msg::Act(Act::Suspend), now)),
                 Signal::Continue => {
                     self.terminal.resume()?;
+                    // A stop that nothing can be done before (SIGSTOP): whatever was held is not held now.
+                    self.model.sound.talk.shut();
                     self.model.dirty = true;
                 }
             }
         }
-        Ok(outside)
+        Ok((effects, outside))
     }
 
     /// The deadline passed.
@@ -173,6 +188,7 @@ impl Screen {
             | Effect::Reply(..)
             | Effect::Prefer(_)
             | Effect::Listen(_)
+            | Effect::Ring(_)
             | Effect::EchoTest
             | Effect::Quit => {
                 return Ok(Some(effect));

@@ -136,7 +136,7 @@ impl Talk {
     pub fn release(&mut self, released: Code, now: Time) {
         self.learn(Tier::Release);
         let held = match self.open {
-            Some(Open::Held { code, .. } | Open::Latched { code, .. }) => code == released,
+            Some(Open::Held { code, .. } | Open::Latched { code, .. }) => same_key(code, released),
             Some(Open::Outside { .. }) | None => false,
         };
         if held && self.tier() != Tier::Latch {
@@ -186,6 +186,14 @@ impl Talk {
             Open::Latched { doubt, .. } => doubt,
             Open::Outside { until } => until,
         }
+    }
+}
+
+/// Whether these are of one key: Shift may have gone down or up since, and the terminal told of it in the letter.
+fn same_key(pressed: Code, released: Code) -> bool {
+    match (pressed, released) {
+        (Code::Char(a), Code::Char(b)) => a == b || a.to_lowercase().eq(b.to_lowercase()),
+        (pressed, released) => pressed == released,
     }
 }
 

@@ -126,3 +126,18 @@ fn a_keyboard_that_is_gone_holds_nothing() {
         assert!(talk.keeps_silent(), "{tier:?}");
     }
 }
+
+/// Shift that goes down or up while the key is held changes the letter that is told, not the key.
+#[test]
+fn a_release_in_another_letter_is_a_release() {
+    for (down, up) in [('v', 'V'), ('Ж', 'ж'), (' ', ' ')] {
+        let mut talk = talk(TalkKey::Auto);
+        talk.learn(Tier::Release);
+        talk.press(Code::Char(down), false, Time::ms(0));
+        talk.release(Code::Char('t'), Time::ms(100));
+        talk.release(Code::F(5), Time::ms(100));
+        assert!(open_at(&talk, 1_000), "another key came up");
+        talk.release(Code::Char(up), Time::ms(1_000));
+        assert!(!open_at(&talk, 1_150), "{down} {up}");
+    }
+}

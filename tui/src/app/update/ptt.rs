@@ -77,8 +77,12 @@ pub(super) fn on_time(model: &mut Model) {
     }
 }
 
-/// Mutes or opens the microphone, if that is not what it is already.
+/// Mutes or opens the microphone, if that is not what it is already. Without a call that one can talk in nothing stays
+/// open: what was pressed for a call that never came must not open the next one.
 pub(super) fn microphone(model: &mut Model, effects: &mut Vec<Effect>) {
+    if !matches!(obstacle(model), None | Some(("muted", _))) {
+        model.sound.talk.shut();
+    }
     let silent = model.is_silent();
     if core::mem::replace(&mut model.sound.silent, silent) != silent {
         effects.push(Effect::Sound(SoundCommand::Mute(silent)));

@@ -105,6 +105,24 @@ fn nobody_is_heard_after_what_held_the_key_is_gone() {
     assert_eq!(story.asked(), [HEARD, SILENT, Effect::Suspend], "shut before it stops");
 }
 
+/// Whatever becomes of a call that was not there yet, the next one begins in silence.
+#[test]
+fn what_was_opened_for_a_call_that_never_came_does_not_open_the_next() {
+    let refused = Event::Refused { why: proto::wire::record::Why::Other, text: Safe::line("they are away") };
+    let plain = Event::PlainUnconfirmed(vec![name("bob")]);
+    for never in [refused, plain] {
+        let mut story = Story::friends();
+        story.model.sound.talk.transmit = Transmit::Ptt;
+        story.keys("c");
+        story.key(Key::press(Code::F(5)));
+        assert!(!story.model.is_silent());
+        story.tell(never.clone());
+        assert!(story.model.call.is_none() && story.model.is_silent(), "{never:?}");
+        story.live();
+        assert!(story.model.is_silent(), "{never:?}");
+    }
+}
+
 #[test]
 fn a_pedal_talks_and_does_not_talk_for_ever() {
     let mut story = Story::friends();
