@@ -14,6 +14,7 @@ mod agent;
 pub use agent::{Agent, AgentHandle, SendError, Settings};
 
 pub mod again;
+pub mod bell;
 pub mod capture;
 pub mod check;
 pub mod clock;
@@ -31,6 +32,7 @@ pub mod playout;
 pub mod process;
 pub mod resample;
 pub mod ring;
+pub mod ringer;
 mod spread;
 mod stretch;
 pub mod tape;

@@ -24,6 +24,7 @@
 //! preview = false                # tell the words of a text, not only who wrote it
 //! dnd = false                    # begin undisturbed, as `Z` does
 //! calls_in_dnd = false           # calls ring nevertheless
+//! ring = "auto"                  # calls ring on the speaker: auto (not over SSH), on or off
 //!
 //! [ui]
 //! ascii = false                  # letters only
@@ -144,6 +145,7 @@ struct Notices {
     preview: Option<bool>,
     dnd: Option<bool>,
     calls_in_dnd: Option<bool>,
+    ring: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -227,7 +229,8 @@ impl Config {
             Theme::parse(&word)
                 .ok_or_else(|| anyhow!("{}: {word:?} is not default, contrast or mono", at("theme")))
         });
-        let notify = file.notify.read().with_context(|| at("osc"))?;
+        let ring = wish("ring", file.notify.ring.clone())?;
+        let notify = Notify { ring, ..file.notify.read().with_context(|| at("osc"))? };
         Ok(Self {
             transmit: transmit.transpose()?.unwrap_or_default(),
             earcons: wish("earcons", file.voice.earcons)?,
@@ -265,6 +268,7 @@ impl Notices {
             preview: self.preview.unwrap_or(usual.preview),
             dnd: self.dnd.unwrap_or(usual.dnd),
             calls_in_dnd: self.calls_in_dnd.unwrap_or(usual.calls_in_dnd),
+            ring: usual.ring,
         })
     }
 }
@@ -336,7 +340,7 @@ mod tests {
         let usual = Config::parse("").unwrap();
         assert!(usual.notify.bell && usual.notify.osc == OscWish::Auto && usual.transmit == Transmit::Open);
         let text = "[voice]\ntransmit = \"ptt\"\ntalk_key = \"latch\"\n[notify]\nbell = false\nosc = \"777\"\n\
-            command = [\"a\", \"b c\"]\npreview = true\ndnd = true\ncalls_in_dnd = true\n";
+            command = [\"a\", \"b c\"]\npreview = true\ndnd = true\ncalls_in_dnd = true\nring = \"off\"\n";
         let config = Config::parse(text).unwrap();
         assert_eq!((config.transmit, config.talk_key), (Transmit::Ptt, TalkKey::Latch));
         let notify = Notify {
@@ -346,6 +350,7 @@ mod tests {
             preview: true,
             dnd: true,
             calls_in_dnd: true,
+            ring: Wish::Off,
         };
         assert_eq!(config.notify, notify);
         assert_eq!(wrong("\n[notify]\nosc = \"8\""), "line 3: osc: \"8\" is not auto, 9, 99, 777 or none");

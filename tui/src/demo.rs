@@ -52,6 +52,8 @@ pub struct Begin {
     pub links: Wish,
     /// The keys, as the person wants them.
     pub keys: Keymap,
+    /// When the microphone is open.
+    pub transmit: Transmit,
     /// What is told outside the screen.
     pub notify: Notify,
     /// Said instead of everything that others would say: for tests of what a stranger could do to the screen.
@@ -95,8 +97,8 @@ pub fn run(begin: Begin) -> anyhow::Result<Exit> {
     };
     let settings = settings(begin.look, zone, over_ssh(variable), Emulator::detect(variable));
     let server = begin.words.as_deref().map_or(settings.server.clone(), Safe::line);
-    let Begin { meter_hz, links, keys, notify, .. } = begin;
-    let settings = Settings { meter_hz, links, keys, notify, server, ..settings };
+    let Begin { meter_hz, links, keys, transmit, notify, .. } = begin;
+    let settings = Settings { meter_hz, links, keys, transmit, notify, server, ..settings };
     // Nothing of a demonstration is worth keeping, least of all a file.
     let nowhere = OpenOptions::new().append(true).open("/dev/null").context("opening /dev/null")?;
     let mut screen = Screen::open(settings, true, variable("TERM").as_deref(), nowhere, time.now())?;
@@ -155,10 +157,11 @@ impl Show {
         }
         let ready = self.wait()?;
         let now = self.time.now();
-        if ready.contains(&SIGNALS)
-            && let Some(outside) = self.screen.on_signals().context("taking the terminal again")?
-        {
-            return Ok(Some(if outside == Outside::Interrupt { Exit::Interrupted } else { Exit::Ok }));
+        if ready.contains(&SIGNALS) {
+            let (effects, outside) = self.screen.on_signals(now).context("taking the terminal again")?;
+            if let Some(exit) = self.obey(effects, now)?.or(outside.map(Outside::exit)) {
+                return Ok(Some(exit));
+            }
         }
         if ready.contains(&TERMINAL) || self.screen.unread() {
             let Ok(effects) = self.screen.read(now) else { return Ok(Some(Exit::Ok)) };

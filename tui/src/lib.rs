@@ -25,6 +25,7 @@ pub mod peers;
 pub mod prose;
 pub mod recordings;
 pub mod remote;
+pub mod ringer;
 pub mod run;
 pub mod screen;
 pub mod server_link;

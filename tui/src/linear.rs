@@ -12,6 +12,7 @@ use proto::{Time, earliest};
 
 use crate::app::model::Look;
 use crate::app::notify::Notify;
+use crate::app::preferences::{Ears, Preferences};
 use crate::app::transmit::Transmit;
 use crate::app::{Effect, Msg, Settings};
 use crate::arrival::Arrival;
@@ -20,6 +21,7 @@ use crate::hook::Hook;
 use crate::limits::{DRAIN_TIME_MAX, INTERRUPT_TIME};
 use crate::lines::{Line, Writer, read_lines};
 use crate::prose::Prose;
+use crate::ringer::Ringer;
 use crate::session::{Session, Told};
 use crate::signals::{Signal, Signals};
 
@@ -33,6 +35,8 @@ pub struct Begin {
     /// What is told beside the lines: by the bell of a terminal, and by the user's command. Control strings are not for
     /// lines.
     pub notify: Notify,
+    /// The devices, on whose speaker a call rings.
+    pub ears: Ears,
     /// The name to take where nobody knows us; none asks.
     pub name: Option<Name>,
 }
@@ -42,11 +46,12 @@ pub struct Begin {
 /// # Errors
 /// When the store, the poll or standard output fails.
 pub fn run(session: Session, begin: Begin) -> anyhow::Result<Exit> {
-    let Begin { look, transmit, notify, name } = begin;
+    let Begin { look, transmit, notify, ears, name } = begin;
     let mut signals = Signals::to_end(session.registry(), SIGNALS).context("listening to signals")?;
     let lines = read_lines(session.waker())?;
     let hook = Hook::new(notify.command.clone());
-    let settings = Settings { transmit, notify, ..session.settings(look, name.as_ref()) };
+    let preferences = Preferences { ears, ..Preferences::default() };
+    let settings = Settings { transmit, notify, preferences, ..session.settings(look, name.as_ref()) };
     let prose = Prose::new(settings, session.is_known(), name, session.now());
     // A terminal shows what is typed and where; to a script a prompt would only be noise.
     let person = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -56,6 +61,7 @@ pub fn run(session: Session, begin: Begin) -> anyhow::Result<Exit> {
         prose,
         out,
         hook,
+        ringer: Ringer::default(),
         person,
         prompted: false,
         arrival: Arrival::default(),
@@ -81,6 +87,7 @@ struct Linear {
     prose: Prose,
     out: Writer,
     hook: Hook,
+    ringer: Ringer,
     /// Somebody sits at a terminal.
     person: bool,
     /// The cursor stands after a prompt, and perhaps after a part of a line.
@@ -212,6 +219,7 @@ impl Linear {
                     self.prose.tell(Msg::History(who, lines), self.session.now());
                 }
                 Effect::Bell if self.person => drop(self.out.write("\u{7}".to_owned())),
+                Effect::Ring(wanted) => self.ringer.ring(wanted),
                 Effect::Alert(alert) => self.hook.tell(&alert),
                 // A clipboard would take an escape sequence: the link is a line that can be taken from the screen.
                 Effect::Bell | Effect::Redraw | Effect::Suspend | Effect::Copy(_) => {}

@@ -50,6 +50,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
             meter_hz: config.meter_hz,
             links: config.links,
             keys: config.keys,
+            transmit: config.transmit,
             notify: config.notify,
             words: args.demo_words.clone(),
             stopped_at: args.demo_clock,
@@ -136,7 +137,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     }
     if args.plain {
         let (look, transmit, notify) = (look(&args, &config), config.transmit, config.notify);
-        let lines = linear::Begin { look, transmit, notify, name };
+        let lines = linear::Begin { look, transmit, notify, ears: wanted, name };
         return linear::run(Session::open(profile, begin)?, lines);
     }
     let log = run::open_log(&dir).with_context(|| format!("opening the log in {}", dir.display()))?;

@@ -22,6 +22,7 @@ use crate::config::edit::Keeper;
 use crate::exit::Exit;
 use crate::hearing::Hearing;
 use crate::limits::LOG_BYTES_MAX;
+use crate::ringer::Ringer;
 use crate::screen::{Outside, Screen};
 use crate::session::Session;
 
@@ -68,7 +69,8 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     let term = std::env::var("TERM").ok();
     let mut screen = Screen::open(settings, session.is_known(), term.as_deref(), log, session.now())?;
     screen.register(session.registry(), TERMINAL, SIGNALS).context("listening to the terminal")?;
-    let mut run = Run { session, screen, hearing: None, keeper: begin.keeper };
+    let ringer = Ringer::default();
+    let mut run = Run { session, screen, hearing: None, ringer, keeper: begin.keeper };
     let outcome = run.turns();
     let Run { mut session, mut screen, .. } = run;
     let (wishes, refused) = (screen.finish(), screen.is_stopped());
@@ -92,6 +94,7 @@ struct Run {
     screen: Screen,
     /// What is listened to outside of a call.
     hearing: Option<Hearing>,
+    ringer: Ringer,
     keeper: Keeper,
 }
 
@@ -113,10 +116,11 @@ impl Run {
         let at_once = self.screen.unread().then_some(Time::ZERO);
         let ready = self.session.wait(earliest(at_once, self.screen.deadline()))?;
         let now = self.session.now();
-        if ready.contains(&SIGNALS)
-            && let Some(outside) = self.screen.on_signals().context("taking the terminal again")?
-        {
-            return Ok(Some(if outside == Outside::Interrupt { Exit::Interrupted } else { Exit::Ok }));
+        if ready.contains(&SIGNALS) {
+            let (effects, outside) = self.screen.on_signals(now).context("taking the terminal again")?;
+            if let Some(exit) = self.obey(effects)?.or(outside.map(Outside::exit)) {
+                return Ok(Some(exit));
+            }
         }
         if ready.contains(&TERMINAL) || self.screen.unread() {
             // A terminal that cannot be read is gone, and nobody is left to be told.
@@ -169,6 +173,7 @@ impl Run {
                         self.screen.tell(Msg::NotKept(why), self.session.now());
                     }
                 }
+                Some(Effect::Ring(wanted)) => self.ringer.ring(wanted),
                 Some(Effect::Listen(ears)) => {
                     self.hearing = ears.map(|ears| Hearing::start(ears, self.session.waker()));
                 }

@@ -30,7 +30,7 @@ pub use paint::Painter;
 /// The largest screen we draw, in cells a side. A bigger window shows this much of it, in its corner.
 const SIDE_MAX: u16 = 1000;
 
-/// A terminal that has not taken so much is told of nothing more: it is not looked at.
+/// A terminal that has not taken so much is told of nothing more, and nothing is copied to it: it is not looked at.
 const PENDING_ALERTS_MAX: usize = 64 << 10;
 
 /// The full screen.
@@ -155,7 +155,8 @@ impl Terminal {
 
     /// Puts a text into the terminal's clipboard, if it has one and is not asked for too much at once.
     pub fn copy(&mut self, text: &Safe) {
-        if self.emulator.strings && text.as_str().len() <= COPY_BYTES_MAX {
+        let taken = self.pending.len() < PENDING_ALERTS_MAX;
+        if self.emulator.strings && taken && text.as_str().len() <= COPY_BYTES_MAX {
             self.pending.extend(osc::copy(text, self.emulator.between));
         }
     }

@@ -14,6 +14,8 @@ mod mixed;
 mod originals;
 #[path = "scenario/plain.rs"]
 mod plain;
+#[path = "scenario/ring.rs"]
+mod ring;
 #[path = "scenario/screen.rs"]
 mod screen;
 #[path = "scenario/secrets.rs"]

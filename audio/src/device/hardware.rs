@@ -117,6 +117,13 @@ impl Hardware {
         }
     }
 
+    /// Opens the speaker alone, before there is a call: no microphone is looked for.
+    pub(super) fn open_speaker(&mut self, wanted: Wanted, answers: &Answers) {
+        self.wanted = wanted;
+        self.looked = self.clock.now();
+        self.reopen(Half::Speaker, answers);
+    }
+
     pub(super) fn close(&mut self) {
         self.microphone = State::Closed;
         self.speaker = State::Closed;

@@ -32,6 +32,8 @@ const END_TIME_MAX: Duration = Duration::from_secs(1);
 pub(crate) enum Ask {
     /// Open this device; closes what is open, but for a half that stays as it is.
     Open(Choice),
+    /// Open the speaker of this name, or the system's, and no microphone; closes what is open.
+    OpenSpeaker(Option<String>),
     /// Close everything.
     Close,
     /// Pause the microphone, or let it go on.
@@ -147,6 +149,10 @@ fn run(asked: &Receiver<Ask>, answers: &Answers) {
         };
         match ask {
             Ok(Ask::Open(choice)) => open(choice, &mut hardware, answers),
+            Ok(Ask::OpenSpeaker(speaker)) => {
+                hardware.close();
+                hardware.open_speaker(Wanted { microphone: None, speaker }, answers);
+            }
             Ok(Ask::Close) => hardware.close(),
             Ok(Ask::Mute(muted)) => hardware.mute(muted),
             Ok(Ask::List) => answers.tell(Told::Devices(hardware.list())),
@@ -217,6 +223,10 @@ mod hardware {
 
         pub(super) fn open(&mut self, _wanted: Wanted, answers: &Answers) {
             answers.tell(Told::Microphone(Err(DeviceError::NoSystem)));
+            answers.tell(Told::Speaker(Err(DeviceError::NoSystem)));
+        }
+
+        pub(super) fn open_speaker(&mut self, _wanted: Wanted, answers: &Answers) {
             answers.tell(Told::Speaker(Err(DeviceError::NoSystem)));
         }
 

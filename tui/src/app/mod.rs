@@ -26,6 +26,7 @@ pub mod palette;
 pub mod personal;
 pub mod popup;
 pub mod preferences;
+pub mod ring;
 pub mod settings;
 #[cfg(test)]
 pub(crate) mod story;

@@ -20,6 +20,7 @@ pub use super::look::{Glyphs, Look, Theme};
 use super::notify::Notify;
 use super::popup::{Consent, Notice, Popup};
 use super::preferences::{Ears, Preferences};
+use super::ring::Ring;
 use super::talk::Talk;
 use super::tools::Tools;
 use super::transmit::{TalkKey, Transmit};
@@ -57,6 +58,8 @@ pub struct Model {
     pub popups: Vec<Popup>,
     /// The line over the footer.
     pub notice: Option<Notice>,
+    /// What rings on the speaker.
+    pub ringing: Option<Ring>,
     /// The devices that are listened to outside of a call.
     pub listening: Option<Ears>,
     /// A link of our own, once made.
@@ -261,6 +264,7 @@ impl Model {
             },
             popups: Vec::new(),
             notice: None,
+            ringing: None,
             listening: None,
             own_link: None,
             tools: Tools::default(),

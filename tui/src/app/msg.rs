@@ -10,6 +10,7 @@ use super::keymap::Act;
 use super::notify::Alert;
 use super::personal::Personal;
 use super::preferences::{Change, Ears};
+use super::ring::Ring;
 use super::settings::Heard;
 use crate::control::{Reply, Request, Visitor};
 use crate::keys::Input;
@@ -79,6 +80,8 @@ pub enum Effect {
     Alert(Alert),
     /// Ring the bell.
     Bell,
+    /// Let this ring on the speaker of these devices, until told otherwise; or nothing.
+    Ring(Option<(Ring, Ears)>),
     /// Paint everything anew.
     Redraw,
     /// Give the terminal back and stop until continued.

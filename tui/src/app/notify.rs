@@ -2,6 +2,7 @@
 //! stops all three.
 
 use proto::Safe;
+use proto::media::processing::Wish;
 
 use super::emulator::Osc;
 
@@ -20,12 +21,22 @@ pub struct Notify {
     pub dnd: bool,
     /// Calls ring although nobody is to disturb.
     pub calls_in_dnd: bool,
+    /// Calls ring on the speaker: always, never, or where somebody sits at it.
+    pub ring: Wish,
 }
 
 impl Default for Notify {
     fn default() -> Self {
         let command = Vec::new();
-        Self { bell: true, osc: OscWish::Auto, command, preview: false, dnd: false, calls_in_dnd: false }
+        Self {
+            bell: true,
+            osc: OscWish::Auto,
+            command,
+            preview: false,
+            dnd: false,
+            calls_in_dnd: false,
+            ring: Wish::Auto,
+        }
     }
 }
 

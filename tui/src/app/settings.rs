@@ -77,6 +77,8 @@ pub enum Setting {
     Undisturbed,
     /// Whether calls ring all the same.
     CallsRing,
+    /// Whether calls ring on the speaker.
+    Ring,
     /// The theme.
     Theme,
     /// Colours at all.

@@ -47,7 +47,8 @@ impl Story {
             remote: false,
             transmit: Transmit::Open,
             talk_key: TalkKey::Auto,
-            notify: Notify::default(),
+            // What rings on a speaker has stories of its own.
+            notify: Notify { ring: Wish::Off, ..Notify::default() },
             emulator: Emulator { strings: true, links: true, ..Emulator::default() },
             meter_hz: None,
             links: Wish::Auto,

@@ -12,6 +12,7 @@ use super::emulator::Between;
 use super::model::{Model, Stage};
 use super::msg::{Effect, Msg};
 use super::popup::Notice;
+use super::ring;
 use crate::limits::COPY_BYTES_MAX;
 
 mod alert;
@@ -85,6 +86,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
     if let Some(call) = &mut model.call {
         calls::ring(call, now.mono, rings, &mut effects);
     }
+    ring::follow(model, &mut effects);
     ptt::microphone(model, &mut effects);
     settings::listen(model, &mut effects);
     read(model, &mut effects);

@@ -176,6 +176,7 @@ pub static TABLE: &[Row] = &{
         row("notify", "preview", Switch, "false", "tell the words of a text, not only who wrote it"),
         row("notify", "dnd", Switch, "false", "begin undisturbed"),
         row("notify", "calls_in_dnd", Switch, "false", "calls ring nevertheless"),
+        row("notify", "ring", Text, WISH, "calls ring on the speaker: auto (not over SSH), on or off"),
         row("ui", "ascii", Switch, "false", "draw with letters only"),
         row("ui", "color", Switch, "true", "use colours"),
         row(

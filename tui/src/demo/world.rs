@@ -156,6 +156,7 @@ impl World {
             | Effect::Volume { .. }
             | Effect::Alert(_)
             | Effect::Bell
+            | Effect::Ring(_)
             | Effect::Copy(_)
             | Effect::Reply(..)
             | Effect::Redraw

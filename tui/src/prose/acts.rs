@@ -470,7 +470,7 @@ fn record(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
 }
 
 /// A device by its number in the list, by its name, or by a part of it that no other has.
-fn device(prose: &Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
+fn device(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
     let microphone = does == Do::Microphone;
     let listed = if microphone { &prose.devices.microphones } else { &prose.devices.speakers };
     let at = rest.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
@@ -487,6 +487,9 @@ fn device(prose: &Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
         (_, None, None, [only]) if rest != "default" => only.to_string(),
         (_, None, None, _) => rest.to_owned(),
     };
+    let ears = &mut prose.model.settings.preferences.ears;
+    let half = if microphone { &mut ears.microphone } else { &mut ears.speaker };
+    *half = Some(name.clone());
     Ok(vec![Effect::Sound(if microphone {
         SoundCommand::Microphone(name)
     } else {

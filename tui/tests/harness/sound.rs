@@ -101,6 +101,11 @@ impl World {
         self.pactl(&["set-sink-input-volume", index, "-12dB"]);
     }
 
+    /// How many programs listen to a microphone, or to anything else.
+    pub(crate) fn microphones(&self) -> usize {
+        self.pactl(&["list", "short", "source-outputs"]).lines().count()
+    }
+
     fn pactl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("pactl");
         let ours = |key: &str| key == "PULSE_SERVER" || key == "PULSE_COOKIE";

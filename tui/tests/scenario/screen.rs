@@ -66,7 +66,7 @@ impl Call {
 }
 
 /// The first run: a name, and Enter.
-fn join(scratch: &Scratch, server: &Server, world: &World, name: &str) -> Terminal {
+pub(crate) fn join(scratch: &Scratch, server: &Server, world: &World, name: &str) -> Terminal {
     let profile = scratch.join(name);
     let profile = profile.to_str().expect("the scratch directory has a plain name");
     let mut terminal =

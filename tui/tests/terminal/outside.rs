@@ -269,3 +269,39 @@ fn a_terminal_that_is_known_opens_links_and_others_get_text() {
         assert_eq!(said(&screen).matches("\x1b]8;").count(), 2 * links, "{variables:?} {arguments:?}");
     }
 }
+
+/// Who stops the program is not there to be heard: it is silent when it goes on, whatever stopped it.
+#[test]
+fn a_stop_shuts_the_microphone_that_was_open() {
+    let (_scratch, path) = config("ptt", "[voice]\ntransmit = \"ptt\"\n");
+    let live = |screen: &mut Screen| {
+        screen.see("CONTACTS");
+        screen.press(b"c");
+        screen.see("mic: silent");
+        screen.press(b"\x1b[15~");
+        screen.see("mic: LIVE");
+    };
+    let mut screen = Screen::demo(&["--config", path.to_str().unwrap()]);
+    live(&mut screen);
+    screen.signal("-STOP");
+    screen.signal("-CONT");
+    screen.see("mic: silent");
+    let mut screen = super::stops::shell();
+    screen.press(format!("{} --demo --config {} & fg\r", program(), path.display()).as_bytes());
+    live(&mut screen);
+    super::stops::signal(&super::stops::child_of(screen.pid()), "-TSTP");
+    screen.see("Stopped");
+    screen.press(b"fg\r");
+    screen.see("mic: silent");
+}
+
+/// A window that is left and entered again is told of each time; nothing on the screen is another for it.
+#[test]
+fn the_focus_alone_writes_nothing() {
+    let mut screen = Screen::start("focus");
+    screen.settle();
+    screen.press(LOST);
+    screen.press(GAINED);
+    // The minute may change once in between, which is the clock's one line.
+    assert!(screen.settle() <= 20);
+}

@@ -67,11 +67,11 @@ fn a_stop_from_outside_is_one_too() {
     assert_eq!(modes(&mut screen, "after"), before);
 }
 
-fn signal(pid: &str, name: &str) {
+pub(crate) fn signal(pid: &str, name: &str) {
     assert!(std::process::Command::new("kill").args([name, pid]).status().unwrap().success());
 }
 
-fn child_of(pid: u32) -> String {
+pub(crate) fn child_of(pid: u32) -> String {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     children.split_whitespace().next().expect("the shell runs the program").to_owned()
 }

@@ -1,11 +1,14 @@
 //! The rows about what comes from the world outside the screen and goes there: the key to talk, and who is told of
 //! what.
 
+use proto::media::processing::Wish;
+
 use super::{Item, Setting, item};
 use crate::app::emulator::Osc;
 use crate::app::keymap::{Act, Place};
 use crate::app::model::Model;
 use crate::app::notify::OscWish;
+use crate::app::ring;
 use crate::app::talk::Tier;
 use crate::app::transmit::Transmit;
 
@@ -47,12 +50,20 @@ pub(super) fn notify(model: &Model) -> Vec<Item> {
         (false, true) => "disturbed now (Z in the list)",
         (true, true) | (false, false) => "",
     };
+    let tone = match (ring::sounds(model), notify.ring) {
+        (true, _) => "on the speaker",
+        (false, Wish::Auto) => "none over SSH",
+        (false, Wish::On | Wish::Off) => "",
+    };
     let command = match notify.command.as_slice() {
+        // The demonstration has no file.
+        [] if model.settings.preferences.file.is_empty() => "none".to_owned(),
         [] => format!("none: [notify] in {}", model.settings.preferences.file),
         words => words.join(" "),
     };
     vec![
         noted("Bell", yes(notify.bell), Setting::Bell, "for calls, texts and requests"),
+        noted("Ring tone", notify.ring.word(), Setting::Ring, tone),
         noted("Notifications", notify.osc.word(), Setting::Notices, here(model)),
         noted("Tell the words", yes(notify.preview), Setting::Preview, words),
         noted("Begin undisturbed", yes(notify.dnd), Setting::Undisturbed, now),

@@ -165,6 +165,7 @@ fn set(model: &mut Model, setting: Setting, usual: bool, effects: &mut Vec<Effec
         | Setting::Preview
         | Setting::Undisturbed
         | Setting::Links
+        | Setting::Ring
         | Setting::CallsRing => outside::set(model, setting, usual, effects),
         Setting::Theme => {
             let theme = if usual { Theme::Default } else { after(&Theme::ALL, settings.look.theme) };

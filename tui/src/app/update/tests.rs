@@ -21,6 +21,7 @@ mod outside;
 mod palette;
 mod people;
 mod ptt;
+mod ring;
 mod settings;
 mod tools;
 mod trust;

@@ -39,6 +39,10 @@ pub(super) fn set(model: &mut Model, setting: Setting, usual: bool, effects: &mu
             notify.osc = if usual { OscWish::default() } else { after(&OscWish::ALL, notify.osc) };
             keep(effects, "notify", "osc", Value::Text(notify.osc.word().to_owned()));
         }
+        Setting::Ring => {
+            notify.ring = if usual { Wish::Auto } else { after(&Wish::ALL, notify.ring) };
+            keep(effects, "notify", "ring", Value::Text(notify.ring.word().to_owned()));
+        }
         Setting::TalkKey => {
             let talk = &mut model.sound.talk;
             talk.key = if usual { TalkKey::default() } else { after(&TalkKey::ALL, talk.key) };

@@ -135,23 +135,24 @@ fn what_is_told_outside_is_chosen_in_the_settings() {
     story.keys(", Tab Tab");
     assert_eq!(story.settings().page, Page::Notify);
     story.effects.clear();
-    story.keys("Enter Down Enter Down Enter Down Enter Down Enter");
+    story.keys("Enter Down Enter Down Enter Down Enter Down Enter Down Enter");
     let notify = &story.model.settings.notify;
     assert!(!notify.bell && notify.preview && notify.dnd && notify.calls_in_dnd && story.model.dnd);
-    assert_eq!(notify.osc.word(), "9");
+    assert_eq!((notify.osc.word(), notify.ring), ("9", Wish::Auto));
     let written = [
         ("notify.bell", Value::Switch(false)),
+        ("notify.ring", text("auto")),
         ("notify.osc", text("9")),
         ("notify.preview", Value::Switch(true)),
         ("notify.dnd", Value::Switch(true)),
         ("notify.calls_in_dnd", Value::Switch(true)),
     ];
     assert_eq!(story.written(), written.map(|(key, value)| (key.to_owned(), value)));
-    story.keys("r Up r Up r Up r Up r");
+    story.keys("r Up r Up r Up r Up r Up r");
     assert_eq!(story.model.settings.notify, crate::app::notify::Notify::default());
     assert!(!story.model.dnd);
     // Round and round.
-    story.keys("Down");
+    story.keys("Down Down");
     let mut seen = Vec::new();
     for _ in 0..6 {
         story.keys("Enter");
