@@ -76,3 +76,36 @@ impl Reporter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proto::client::{EndReason, Event};
+    use proto::id::Ssrc;
+
+    use super::*;
+    use crate::app::transmit::Transmit;
+    use crate::session::Told;
+
+    /// Whatever opened the microphone, nobody is heard after what it was opened for is gone.
+    #[test]
+    fn nobody_is_heard_after_the_connection_or_the_call_is_gone() {
+        let bob = Name::parse("bob").unwrap();
+        let away = Event::Link(LinkState::Away { retry_in: Duration::from_secs(3) });
+        let ended = Event::Ended { with: vec![bob.clone()], reason: EndReason::TheyHungUp };
+        for gone in [away, ended] {
+            for press in [Press::Down, Press::Toggle] {
+                let mut reporter = Reporter::default();
+                reporter.talk.transmit = Transmit::Ptt;
+                reporter.report(&Told::Client(Event::Link(LinkState::Online)));
+                let joined = Event::Joined { who: bob.clone(), ssrc: Ssrc(7), plain: false };
+                reporter.report(&Told::Client(joined));
+                assert_eq!(reporter.press(press, Time::ms(1)), Reply::Done("live".to_owned()));
+                assert!(!reporter.is_silent());
+                reporter.report(&Told::Client(gone.clone()));
+                assert!(reporter.is_silent(), "{press:?}, {gone:?}");
+            }
+        }
+    }
+}

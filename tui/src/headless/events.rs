@@ -182,7 +182,13 @@ impl Reporter {
                 self.name = Some(name.clone());
                 self.trouble = None;
             }
-            Event::Link(state) => self.link = Some(*state),
+            Event::Link(state) => {
+                self.link = Some(*state);
+                // As on the screen: who presses does not know who hears it once the connection is back.
+                if *state != LinkState::Online {
+                    self.talk.shut();
+                }
+            }
             Event::Calling { to, plain } => self.call = Some(Call::new(to.clone(), "calling", *plain)),
             Event::Incoming { from, others, guests, plain } => {
                 self.calling_guests.clone_from(guests);
