@@ -9,6 +9,7 @@ use super::input::Edit;
 mod act;
 mod bound;
 mod layout;
+mod older;
 pub mod text;
 
 pub use act::Act;

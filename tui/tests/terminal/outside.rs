@@ -101,6 +101,13 @@ fn chords_work_in_any_layout() {
     screen.see("E2E");
     screen.press("\x1b[1095::120;5u".as_bytes());
     screen.see("You talked");
+    // Told apart from Enter and Esc, and the same to fingers.
+    screen.press(b"\x1b[109;5uhi");
+    screen.see("> hi");
+    screen.press(b"\x1b[13;2u");
+    screen.see("alice hi");
+    screen.press(b"\x1b[91;5uc");
+    screen.see("E2E");
     screen.press("\x1b[1089::99;5u\x1b[1089::99;5u".as_bytes());
     assert_eq!(screen.wait_exit().exit_code(), 0);
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Act, Place, Row, TABLE, layout, text};
+use super::{Act, Place, Row, TABLE, layout, older, text};
 use crate::keys::{Code, Key, Kind};
 
 /// The keys as they are.
@@ -83,7 +83,9 @@ impl Keymap {
         let pressed = Key { kind: Kind::Press, base: None, ..key };
         let typed = pressed.typed().is_some() && places.contains(&Place::Edit);
         let latin = || layout::latin(key).filter(|_| !typed).map(|c| Key { code: Code::Char(c), ..pressed });
-        self.row(pressed, places).or_else(|| self.row(latin()?, places))
+        let alike = || older::alike(key).map(|key| Key { kind: Kind::Press, ..key });
+        let row = self.row(pressed, places).or_else(|| self.row(latin()?, places));
+        row.or_else(|| self.row(alike()?, places))
     }
 
     fn row(&self, pressed: Key, places: &[Place]) -> Option<&'static Row> {
