@@ -40,7 +40,6 @@ fn a_call_rings_on_speakers_alone_until_it_is_answered() {
     rings(&recording, Lane::BobSpeaker);
     rings(&recording, Lane::AliceSpeaker);
     assert_eq!(world.microphones(), ears, "nobody listens before somebody said yes");
-    assert!(lately(&recording, Lane::BobSpeaker) > lately(&recording, Lane::AliceSpeaker));
     bob.press_until("y", "E2E");
     alice.see("E2E");
     wait_for("both microphones", || (world.microphones() >= ears + 2).then_some(()));

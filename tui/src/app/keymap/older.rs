@@ -44,7 +44,13 @@ mod tests {
     #[test]
     fn what_older_terminals_send_alike_is_alike() {
         let held = |code, shift, ctrl| Key { mods: Mods { shift, ctrl, alt: false }, ..Key::press(code) };
-        for (c, code) in [('[', Code::Esc), ('i', Code::Tab), ('j', Code::Enter), ('m', Code::Enter), ('h', Code::Backspace)] {
+        for (c, code) in [
+            ('[', Code::Esc),
+            ('i', Code::Tab),
+            ('j', Code::Enter),
+            ('m', Code::Enter),
+            ('h', Code::Backspace),
+        ] {
             assert_eq!(alike(Key::ctrl(c)), Some(Key::press(code)), "{c}");
         }
         // The key of `m` in the Russian layout.
@@ -56,7 +62,8 @@ mod tests {
         }
         let alt = Key { mods: Mods { shift: true, alt: true, ctrl: false }, ..Key::press(Code::Enter) };
         assert_eq!(alike(alt), Some(Key::alt(Code::Enter)));
-        for key in [Key::char('m'), Key::ctrl('t'), held(Code::Tab, true, false), held(Code::Up, true, true)] {
+        for key in [Key::char('m'), Key::ctrl('t'), held(Code::Tab, true, false), held(Code::Up, true, true)]
+        {
             assert_eq!(alike(key), None, "{key:?}");
         }
     }
