@@ -73,7 +73,7 @@ fn frames(columns: u16, rows: u16, page: &str) -> Vec<f64> {
         show.pass(5);
     }
     let (mut painter, mut canvas) = (Painter::new(), Buffer::empty(Rect::new(0, 0, columns, rows)));
-    let mut out = Vec::new();
+    let (mut out, mut links) = (Vec::new(), Vec::new());
     let mut times: Vec<f64> = (0..FRAMES)
         .map(|frame| {
             // All meters move in every frame, and the chosen contact is another: the dearest that can be.
@@ -82,10 +82,11 @@ fn frames(columns: u16, rows: u16, page: &str) -> Vec<f64> {
             show.tell(Msg::Sound(SoundEvent::Levels(Levels { microphone: loud(5), speakers })));
             show.key(Key::char(if frame % 2 == 0 { 'j' } else { 'k' }));
             out.clear();
+            links.clear();
             let began = Instant::now();
             canvas.reset();
-            let cursor = view::view(&show.model, &mut canvas);
-            painter.paint(&canvas, cursor, &mut out);
+            let cursor = view::view_linked(&show.model, &mut canvas, &mut links);
+            painter.paint_linked(&canvas, &links, cursor, &mut out);
             began.elapsed().as_secs_f64() * 1000.0
         })
         .collect();

@@ -219,7 +219,9 @@ impl Linear {
                     self.prose.tell(Msg::History(who, lines), self.session.now());
                 }
                 Effect::Bell if self.person => drop(self.out.write("\u{7}".to_owned())),
-                Effect::Ring(wanted) => self.ringer.ring(wanted),
+                // As the bell: nobody sits beside a script.
+                Effect::Ring(wanted) if self.person => self.ringer.ring(wanted),
+                Effect::Ring(_) => {}
                 Effect::Alert(alert) => self.hook.tell(&alert),
                 // A clipboard would take an escape sequence: the link is a line that can be taken from the screen.
                 Effect::Bell | Effect::Redraw | Effect::Suspend | Effect::Copy(_) => {}

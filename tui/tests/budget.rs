@@ -81,9 +81,10 @@ impl Line {
     fn draw(&mut self, want: Want) -> usize {
         (self.model.dirty, self.model.moved) = (false, false);
         self.canvas.reset();
-        let cursor = view::view(&self.model, &mut self.canvas);
-        let mut out = Vec::new();
-        self.painter.paint(&self.canvas, cursor, &mut out);
+        // As on a terminal that opens links: they are to cost nothing again.
+        let (mut out, mut links) = (Vec::new(), Vec::new());
+        let cursor = view::view_linked(&self.model, &mut self.canvas, &mut links);
+        self.painter.paint_linked(&self.canvas, &links, cursor, &mut out);
         self.pace.drew(want, out.len(), self.now.mono);
         self.bytes += out.len();
         self.frames += usize::from(!out.is_empty());

@@ -121,9 +121,11 @@ fn read(model: &mut Model, effects: &mut Vec<Effect>) {
         return;
     }
     let Some(name) = model.chatting().cloned() else { return };
+    // Behind another window nobody reads: the title goes on counting until somebody is back.
+    let away = model.focused == Some(false);
     let chat = model.chats.of(&name, &model.contacts);
-    if chat.scroll == 0 {
-        chat.unread = 0;
+    if chat.scroll == 0 && !away {
+        model.dirty |= core::mem::take(&mut chat.unread) > 0;
     }
     if !core::mem::replace(&mut chat.loaded, true) {
         effects.push(Effect::History(name));

@@ -83,6 +83,12 @@ fn environment<W: io::Write>(
             report.note("letters", "letters only: the locale is not UTF-8, or it is the Linux console")?
         }
     }
+    let links = if Emulator::detect(get).links {
+        "opened by a click (OSC 8)"
+    } else {
+        "text: this terminal is not known to open them; [ui] links = \"on\" tries"
+    };
+    report.ok("links", links)?;
     let mut between = Vec::new();
     match Emulator::detect(get).between {
         Between::Nothing => {}
@@ -220,6 +226,8 @@ mod tests {
         let here = of(&[("TERM", "xterm-256color"), ("LANG", "C.UTF-8")], Some((80, 24)));
         assert!(here.contains("TERM=xterm-256color") && here.contains("16 are used of 256"), "{here}");
         assert!(here.contains("80 columns, 24 rows") && here.contains("nothing that is known"), "{here}");
+        assert!(here.contains("not known to open them"), "{here}");
+        assert!(of(&[("TERM", "xterm-kitty")], None).contains("opened by a click"));
         let far = of(
             &[("TERM", "tmux-256color"), ("TMUX", "x"), ("SSH_TTY", "/dev/pts/1"), ("NO_COLOR", "1")],
             Some((30, 9)),

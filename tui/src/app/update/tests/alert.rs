@@ -50,6 +50,25 @@ fn a_text_is_told_unless_it_is_before_ones_eyes() {
     assert_eq!(story.text("bob", 5), [], "a key says as much");
 }
 
+/// The title and the list count them, until somebody is back.
+#[test]
+fn what_comes_while_another_window_is_before_ones_eyes_is_unread() {
+    let mut story = Story::notified();
+    story.text("bob", 1);
+    assert_eq!(story.model.unread(), 0, "his chat is on the screen");
+    story.event(Msg::Input(Input::Focus(false)));
+    story.text("bob", 2);
+    story.text("bob", 3);
+    assert_eq!(story.model.unread(), 2);
+    story.model.dirty = false;
+    story.event(Msg::Input(Input::Focus(true)));
+    assert_eq!((story.model.unread(), story.model.dirty), (0, true));
+    story.event(Msg::Input(Input::Focus(false)));
+    story.text("bob", 4);
+    story.keys("g");
+    assert_eq!(story.model.unread(), 0, "a key says as much");
+}
+
 #[test]
 fn without_word_of_the_focus_a_key_of_a_moment_ago_counts() {
     let mut story = Story::notified();
