@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use signal_hook::SigId;
-use signal_hook::consts::signal::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 
 /// What the outside world asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGTERM: end in order.
+    /// SIGTERM, or SIGQUIT, which would leave the terminal as it is: end in order.
     Terminate,
     /// SIGINT from outside (in raw mode ^C is a key).
     Interrupt,
@@ -28,8 +28,9 @@ pub enum Signal {
     Continue,
 }
 
-const ALL: [(i32, Signal); 6] = [
+const ALL: [(i32, Signal); 7] = [
     (SIGTERM, Signal::Terminate),
+    (SIGQUIT, Signal::Terminate),
     (SIGINT, Signal::Interrupt),
     (SIGHUP, Signal::HangUp),
     (SIGWINCH, Signal::Resize),

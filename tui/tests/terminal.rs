@@ -21,7 +21,7 @@ mod strangers;
 
 #[test]
 fn the_terminal_is_as_before_however_the_program_ends() {
-    for (name, code) in [("-TERM", 0), ("-HUP", 0), ("-INT", 130)] {
+    for (name, code) in [("-TERM", 0), ("-HUP", 0), ("-QUIT", 0), ("-INT", 130)] {
         let mut screen = Screen::start(name);
         assert!(screen.vt.screen().alternate_screen());
         screen.signal(name);

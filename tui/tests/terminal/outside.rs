@@ -41,7 +41,7 @@ const WHOLE: [&str; 7] = ["\x1b[?1049h", PUSH, "\x1b[?u", WATCH, LOOK_AWAY, POP,
 
 #[test]
 fn the_keyboard_is_asked_for_once_and_given_back_however_the_program_ends() {
-    for (name, code) in [("-TERM", 0), ("-HUP", 0), ("-INT", 130), ("keys", 0)] {
+    for (name, code) in [("-TERM", 0), ("-HUP", 0), ("-QUIT", 0), ("-INT", 130), ("keys", 0)] {
         let mut screen = Screen::demo(&[]);
         screen.settle();
         let text = said(&screen);
