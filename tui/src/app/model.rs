@@ -12,7 +12,7 @@ use super::call::{self, Call, Incoming, Phase};
 use super::chats::Chats;
 use super::contacts::{Contacts, is_guest};
 use super::echoes::Echoes;
-use super::emulator::Emulator;
+use super::emulator::{Between, Emulator};
 use super::find::Find;
 use super::input::Editor;
 use super::keymap::{Keymap, Place};
@@ -135,7 +135,8 @@ impl Settings {
     pub fn marks_links(&self) -> bool {
         match self.links {
             Wish::Auto => self.emulator.links,
-            Wish::On => self.emulator.strings,
+            // screen has no links, and hands none on.
+            Wish::On => self.emulator.strings && self.emulator.between != Between::Screen,
             Wish::Off => false,
         }
     }

@@ -268,7 +268,7 @@ fn a_terminal_that_is_known_opens_links_and_others_get_text() {
         (&[], &on[..], 1),
         (&[("VTE_VERSION", "7600")], &off[..], 0),
         (&[("TERM", "linux"), ("VTE_VERSION", "7600")], &on[..], 0),
-        (&[("TERM", "screen"), ("VTE_VERSION", "7600")], &[], 0),
+        (&[("TERM", "screen"), ("VTE_VERSION", "7600")], &on[..], 0),
         (&tmux[..], &[], 0),
         (&[&tmux[..3], &[("TERM_PROGRAM_VERSION", "3.4")]].concat(), &[], 1),
     ] {
