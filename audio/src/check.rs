@@ -40,6 +40,7 @@ const CLIPPED: f32 = 0.999;
 pub struct Checked<Ring> {
     line: Option<Line<Ring>>,
     name: Safe,
+    wanted: Option<Safe>,
 }
 
 /// A microphone and a speaker, open.
@@ -108,7 +109,7 @@ impl Check {
         let waker = Arc::new(Waker::new(poll.registry(), Token(0))?);
         let opener = Opener::start(waker)?;
         let missing = |half| DeviceError::Other(half, "it did not answer in time".into());
-        opener.ask(Ask::Open(choice.clone()));
+        opener.ask(Ask::Open { choice: choice.clone(), asked: None });
         let mut check = Self {
             poll,
             clock: Clock::start(),
@@ -122,12 +123,12 @@ impl Check {
         while !(microphone && speaker) && check.clock.now().mono < end {
             match check.opener.answer() {
                 None => check.nap(end),
-                Some(Told::Devices(_)) => {}
+                Some(Told::Devices(_) | Told::Kept(..) | Told::Looked(..)) => {}
                 Some(Told::Software { device, microphone: bad_microphone, speaker: bad_speaker }) => {
                     let name = Safe::line(&choice.to_string());
                     let half = |bad: Option<DeviceError>| bad.map_or(Ok(name.clone()), Err);
-                    check.microphone = half(bad_microphone).map(|name| Checked { line: None, name });
-                    check.speaker = half(bad_speaker).map(|name| Checked { line: None, name });
+                    check.microphone = half(bad_microphone).map(software);
+                    check.speaker = half(bad_speaker).map(software);
                     check.software = Some(device);
                     (microphone, speaker) = (true, true);
                 }
@@ -157,6 +158,12 @@ impl Check {
     /// The microphone's name, or why there is none.
     pub fn microphone(&self) -> Result<&Safe, &DeviceError> {
         self.microphone.as_ref().map(|half| &half.name)
+    }
+
+    /// The microphone and the speaker that were wanted and are not there, so that others were taken.
+    pub fn absent(&self) -> (Option<&Safe>, Option<&Safe>) {
+        let (microphone, speaker) = (self.microphone.as_ref().ok(), self.speaker.as_ref().ok());
+        (microphone.and_then(|half| half.wanted.as_ref()), speaker.and_then(|half| half.wanted.as_ref()))
     }
 
     /// The speaker's name, or why there is none.
@@ -254,7 +261,7 @@ impl Check {
             match told {
                 Told::Microphone(told) => self.microphone = told.map(checked),
                 Told::Speaker(told) => self.speaker = told.map(checked),
-                Told::Software { .. } | Told::Devices(_) => {}
+                Told::Software { .. } | Told::Devices(_) | Told::Kept(..) | Told::Looked(..) => {}
             }
         }
     }
@@ -271,7 +278,11 @@ fn nap(poll: &mut Poll, clock: &Clock, until: Time) {
 }
 
 fn checked<Ring>(line: Line<Ring>) -> Checked<Ring> {
-    Checked { name: line.name.clone(), line: Some(line) }
+    Checked { name: line.name.clone(), wanted: line.wanted.clone(), line: Some(line) }
+}
+
+fn software<Ring>(name: Safe) -> Checked<Ring> {
+    Checked { name, wanted: None, line: None }
 }
 
 fn line<Ring>(half: &mut Result<Checked<Ring>, DeviceError>) -> Option<&mut Line<Ring>> {
@@ -382,7 +393,13 @@ pub fn devices() -> io::Result<DeviceList> {
     while clock.now().mono < end {
         match opener.answer() {
             Some(Told::Devices(names)) => return Ok(names),
-            Some(Told::Software { .. } | Told::Microphone(_) | Told::Speaker(_)) => {}
+            Some(
+                Told::Software { .. }
+                | Told::Microphone(_)
+                | Told::Speaker(_)
+                | Told::Kept(..)
+                | Told::Looked(..),
+            ) => {}
             None => nap(&mut poll, &clock, end),
         }
     }

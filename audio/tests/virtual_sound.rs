@@ -17,6 +17,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use line::{CALL, Line, PATIENCE, Party, alike, connect, voice};
+use proto::Safe;
 use proto::media::{AgentEvent, CallCommand, HalfState, SoundCommand, SoundEvent};
 
 #[path = "virtual_sound/following.rs"]

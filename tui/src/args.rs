@@ -111,6 +111,14 @@ pub struct Login {
     #[arg(long, value_name = "SPEC")]
     pub device: Option<String>,
 
+    /// Another microphone than that device's, by its name
+    #[arg(long, value_name = "NAME")]
+    pub microphone: Option<String>,
+
+    /// Another speaker
+    #[arg(long, value_name = "NAME")]
+    pub speaker: Option<String>,
+
     /// The server's fingerprint; anything else is refused
     #[arg(long, value_name = "SHA256:...", value_parser = pin)]
     pub pin: Option<Fingerprint>,

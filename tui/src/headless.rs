@@ -6,6 +6,7 @@
 mod asked;
 mod call;
 mod commands;
+mod devices;
 mod events;
 mod trust;
 mod voice;

@@ -8,11 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use audio::check::{Check, Exchanged, Habits, Loudness, round_trip};
-use audio::device::{Choice, Half};
+use audio::device::{Choice, DeviceError, Half};
 use audio::frame::SAMPLE_RATE;
 use audio::level::to_db;
 use mio::Waker;
 use proto::Safe;
+use proto::media::HalfState;
 
 use crate::app::preferences::Ears;
 use crate::app::settings::{Heard, Outcome};
@@ -22,6 +23,8 @@ use crate::limits::{CLIPPED_MAX, QUIET_DB};
 const PIECE: usize = SAMPLE_RATE as usize / 10;
 /// How long one speaks in the test.
 const SPEAK_SECONDS: usize = 3;
+/// How long the microphone may take to close when that is waited for.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 /// What is told and not yet taken.
 const TOLD_MAX: usize = 64;
 
@@ -30,6 +33,17 @@ pub struct Hearing {
     ask: Sender<()>,
     told: Receiver<Heard>,
     stop: Arc<AtomicBool>,
+    ended: Option<Receiver<()>>,
+}
+
+/// A microphone that is being closed.
+pub struct Closing(Receiver<()>);
+
+impl Closing {
+    /// Waits until it is, but not for a sound server that hangs.
+    pub fn wait(self) {
+        let _ = self.0.recv_timeout(CLOSE_TIME_MAX);
+    }
 }
 
 /// The devices that were chosen.
@@ -39,9 +53,10 @@ pub struct Hearing {
 pub fn choice(ears: &Ears) -> Result<Choice, String> {
     let mut choice = Choice::parse(&ears.device).map_err(|why| why.to_string())?;
     for (half, name) in [(Half::Microphone, &ears.microphone), (Half::Speaker, &ears.speaker)] {
-        // One half of what is no card cannot be exchanged alone: naming one asks for the card.
-        if let Some(name) = name {
-            choice = choice.with(half, name);
+        // Of what is no card, `default` is what there is.
+        let nothing = |name: &&String| !choice.is_card() && name.trim() == "default";
+        if let Some(name) = name.as_ref().filter(|name| !nothing(name)) {
+            choice = choice.with(half, name).map_err(|why| why.to_string())?;
         }
     }
     Ok(choice)
@@ -53,14 +68,23 @@ impl Hearing {
         let (ask, asked) = channel();
         let (tell, told) = sync_channel(TOLD_MAX);
         let stop = Arc::new(AtomicBool::new(false));
+        let (end, ended) = sync_channel::<()>(0);
         let teller = Teller { tell, waker };
         let stopped = Arc::clone(&stop);
         let failed = Teller { tell: teller.tell.clone(), waker: Arc::clone(&teller.waker) };
         let thread = thread::Builder::new().name("hearing".into());
-        if let Err(why) = thread.spawn(move || listen(&ears, &asked, &teller, &stopped)) {
+        if let Err(why) = thread.spawn(move || {
+            let _end = end;
+            listen(&ears, &asked, &teller, &stopped);
+        }) {
             failed.tell(Heard::Failed(Safe::line(&format!("no thread can be started: {why}"))));
         }
-        Self { ask, told, stop }
+        Self { ask, told, stop, ended: Some(ended) }
+    }
+
+    /// Stops listening; who has to know when the microphone is closed can wait for it.
+    pub fn close(mut self) -> Option<Closing> {
+        self.ended.take().map(Closing)
     }
 
     /// Records three seconds and plays them; told as it goes.
@@ -107,6 +131,8 @@ fn listen(ears: &Ears, asked: &Receiver<()>, teller: &Teller, stop: &AtomicBool)
         Ok(check) => check,
         Err(why) => return teller.tell(Heard::Failed(Safe::line(&why))),
     };
+    let (microphone, speaker) = halves(&check);
+    teller.tell(Heard::Opened(microphone, speaker));
     if let Err(why) = check.microphone() {
         return teller.tell(Heard::Failed(Safe::line(&why.to_string())));
     }
@@ -124,6 +150,25 @@ fn listen(ears: &Ears, asked: &Receiver<()>, teller: &Teller, stop: &AtomicBool)
             teller.level(&heard);
         }
     }
+}
+
+/// What was opened, as a call would say it. Why there is no microphone is told by itself.
+fn halves(check: &Check) -> (HalfState, HalfState) {
+    let (no_microphone, no_speaker) = check.absent();
+    let open = |name: &Safe, wanted: Option<&Safe>| HalfState::Open {
+        name: name.clone(),
+        opened_in: Duration::ZERO,
+        wanted: wanted.cloned(),
+    };
+    let microphone = check.microphone().map_or(HalfState::Closed, |name| open(name, no_microphone));
+    let failed = |why: &DeviceError| HalfState::Failed { why: Safe::line(&why.to_string()) };
+    let speaker = match (check.speaker(), check.microphone()) {
+        (Ok(name), _) => open(name, no_speaker),
+        // What is wrong with both is said once.
+        (Err(why), Err(of_both)) if why == of_both => HalfState::Closed,
+        (Err(why), _) => failed(why),
+    };
+    (microphone, speaker)
 }
 
 fn test(check: &mut Check, teller: &Teller) {
@@ -211,7 +256,9 @@ mod tests {
         let ears = Ears { device: "tone".to_owned(), ..Ears::default() };
         let hearing = Hearing::start(ears, waker);
         let next = || hearing.told.recv().expect("the thread tells until it is dropped");
-        let Heard::Level(db) = next() else { panic!("a level first") };
+        let Heard::Opened(HalfState::Open { name, .. }, _) = next() else { panic!("what was opened") };
+        assert_eq!(name.as_str(), "tone");
+        let Heard::Level(db) = next() else { panic!("a level then") };
         assert!((db + 20.0).abs() < 1.0, "{db}");
         hearing.test();
         let mut told = Vec::new();
@@ -232,6 +279,9 @@ mod tests {
         let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
         let ears = Ears { device: "wav:no-such.wav,".to_owned(), ..Ears::default() };
         let hearing = Hearing::start(ears, waker);
+        let Ok(Heard::Opened(HalfState::Closed, HalfState::Open { .. })) = hearing.told.recv() else {
+            panic!("half of it")
+        };
         let Ok(Heard::Failed(why)) = hearing.told.recv() else { panic!("it fails") };
         assert!(why.as_str().contains("no-such.wav"), "{why}");
     }

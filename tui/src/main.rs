@@ -10,6 +10,7 @@ use audio::device::flow::Flow;
 use clap::Parser as _;
 use proto::id::Name;
 use tincan_tui::app::preferences::{Ears, Preferences};
+use tincan_tui::app::transmit::Transmit;
 use tincan_tui::app::{Glyphs, Look};
 use tincan_tui::args::{Act, Args, ConfigLook, Doctor};
 use tincan_tui::config::edit::Keeper;
@@ -133,7 +134,10 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     };
     let name = args.login.name.clone().or(config.name.clone());
     if let Some(talk) = talk {
-        return tincan_tui::talk::run(Session::open(profile, begin)?, Talk { name, ..talk });
+        return tincan_tui::talk::run(
+            Session::open(profile, begin)?,
+            Talk { name, transmit: config.transmit, ..talk },
+        );
     }
     if args.plain {
         let (look, transmit, notify) = (look(&args, &config), config.transmit, config.notify);
@@ -218,11 +222,14 @@ fn preferences(args: &Args, config: &Config, keeper: &Keeper) -> Preferences {
 
 /// The devices: what was typed wins over all that is configured.
 fn ears(args: &Args, config: &Config) -> Ears {
+    let login = &args.login;
     let device = device(args, config).to_owned();
-    if args.login.device.is_some() {
-        return Ears { device, ..Ears::default() };
+    let configured = |half: &Option<String>| half.clone().filter(|_| login.device.is_none());
+    Ears {
+        device,
+        microphone: login.microphone.clone().or_else(|| configured(&config.microphone)),
+        speaker: login.speaker.clone().or_else(|| configured(&config.speaker)),
     }
-    Ears { device, microphone: config.microphone.clone(), speaker: config.speaker.clone() }
 }
 
 /// Looks at this machine, when that was asked for; none when there is more to do.
@@ -273,7 +280,7 @@ fn talk(args: &Args) -> Option<Talk> {
         Act::Answer(answer) => (Wish::Answer { from: answer.from.clone(), once: answer.once }, &answer.pipes),
         Act::Echo(_) => {
             let (wish, name) = (Wish::Call(vec![Name::parse(ECHO).ok()?]), args.login.name.clone());
-            return Some(Talk { wish, input: None, output: None, name });
+            return Some(Talk { wish, input: None, output: None, name, transmit: Transmit::default() });
         }
         Act::Doctor(_)
         | Act::Mute(_)
@@ -286,7 +293,13 @@ fn talk(args: &Args) -> Option<Talk> {
         | Act::Man => return None,
     };
     let flow = |text: &Option<String>| text.as_deref().map(Flow::parse);
-    Some(Talk { wish, input: flow(&pipes.input), output: flow(&pipes.output), name: args.login.name.clone() })
+    Some(Talk {
+        wish,
+        input: flow(&pipes.input),
+        output: flow(&pipes.output),
+        name: args.login.name.clone(),
+        transmit: Transmit::default(),
+    })
 }
 
 /// The contact of every server that says back what it hears.

@@ -20,7 +20,7 @@ use crate::app::transmit::{TalkKey, Transmit};
 use crate::app::{Effect, Msg, Settings};
 use crate::config::edit::Keeper;
 use crate::exit::Exit;
-use crate::hearing::Hearing;
+use crate::hearing::{Closing, Hearing};
 use crate::limits::LOG_BYTES_MAX;
 use crate::ringer::Ringer;
 use crate::screen::{Outside, Screen};
@@ -70,9 +70,11 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     let mut screen = Screen::open(settings, session.is_known(), term.as_deref(), log, session.now())?;
     screen.register(session.registry(), TERMINAL, SIGNALS).context("listening to the terminal")?;
     let ringer = Ringer::default();
-    let mut run = Run { session, screen, hearing: None, ringer, keeper: begin.keeper };
+    let mut run = Run { session, screen, hearing: None, closing: None, ringer, keeper: begin.keeper };
     let outcome = run.turns();
-    let Run { mut session, mut screen, .. } = run;
+    // Nobody sees any more that a microphone is open.
+    let Run { mut session, mut screen, hearing, .. } = run;
+    drop(hearing);
     let (wishes, refused) = (screen.finish(), screen.is_stopped());
     // The terminal first: the rest may take a moment, or have something to complain about.
     drop(screen);
@@ -94,6 +96,8 @@ struct Run {
     screen: Screen,
     /// What is listened to outside of a call.
     hearing: Option<Hearing>,
+    /// What was listened to last, and may be closing still.
+    closing: Option<Closing>,
     ringer: Ringer,
     keeper: Keeper,
 }
@@ -156,6 +160,12 @@ impl Run {
 
     fn obey(&mut self, effects: Vec<Effect>) -> anyhow::Result<Option<Exit>> {
         for effect in effects {
+            if effect == Effect::Suspend
+                && let Some(closing) = self.closing.take()
+            {
+                // A program that stands still would keep it open.
+                closing.wait();
+            }
             match self.screen.obey(effect).context("taking the terminal again")? {
                 None
                 | Some(
@@ -175,6 +185,7 @@ impl Run {
                 }
                 Some(Effect::Ring(wanted)) => self.ringer.ring(wanted),
                 Some(Effect::Listen(ears)) => {
+                    self.closing = self.hearing.take().and_then(Hearing::close);
                     self.hearing = ears.map(|ears| Hearing::start(ears, self.session.waker()));
                 }
                 Some(Effect::EchoTest) => {

@@ -2,15 +2,19 @@
 //! output carries sound or nothing; what happens is told in lines on standard error.
 
 use std::io::{self, Write as _};
+use std::sync::mpsc::Receiver;
 
 use anyhow::Context as _;
 use audio::device::flow::{self, Flow};
 use mio::Token;
 use proto::id::Name;
 
+use crate::app::transmit::Transmit;
 use crate::exit::Exit;
+use crate::lines::{Line, read_lines};
 use crate::session::{Session, Told};
 use crate::signals::{Signal, Signals};
+use crate::terminal;
 
 mod errand;
 
@@ -28,6 +32,8 @@ pub struct Talk {
     pub output: Option<Flow>,
     /// Whom to be where nobody knows us.
     pub name: Option<Name>,
+    /// When the microphone is open, if it is a device's.
+    pub transmit: Transmit,
 }
 
 impl Talk {
@@ -55,8 +61,12 @@ const SIGNALS: Token = Token(Session::FOREIGN);
 pub fn run(session: Session, talk: Talk) -> anyhow::Result<Exit> {
     let mut signals = Signals::to_end(session.registry(), SIGNALS).context("listening to signals")?;
     let devices = talk.sound().is_none();
-    let errand = Errand::new(talk.wish, talk.name, talk.input.is_some(), devices);
-    let mut run = Run { session, errand };
+    // Only who presses needs the keyboard: nothing else reads what is typed for the shell.
+    let keyboard = devices && talk.transmit == Transmit::Ptt && terminal::has_keyboard();
+    let lines = keyboard.then(|| read_lines(session.waker())).transpose()?;
+    let errand =
+        Errand::new(talk.wish, talk.name, talk.input.is_some(), devices).transmit(talk.transmit, keyboard);
+    let mut run = Run { session, errand, lines };
     let exit = run.turns(&mut signals);
     run.session.close()?;
     exit
@@ -65,6 +75,8 @@ pub fn run(session: Session, talk: Talk) -> anyhow::Result<Exit> {
 struct Run {
     session: Session,
     errand: Errand,
+    /// What is typed, where that presses to talk.
+    lines: Option<Receiver<Line>>,
 }
 
 impl Run {
@@ -75,6 +87,11 @@ impl Run {
             if let Some(signal) = signals.take().first() {
                 let exit = if *signal == Signal::Interrupt { Exit::Interrupted } else { Exit::Ok };
                 self.errand.interrupt(exit, now);
+            }
+            while let Some(Line::Text(_) | Line::Unreadable) =
+                self.lines.as_ref().and_then(|lines| lines.try_recv().ok())
+            {
+                self.errand.typed(now);
             }
             self.errand.on_time(now);
             if let Some(exit) = self.carry_out()? {

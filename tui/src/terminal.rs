@@ -233,6 +233,11 @@ pub fn check(term: Option<&str>) -> Result<(), NoScreen> {
     Ok(())
 }
 
+/// Whether standard input is a terminal whose keys come to us: reading it in the background would stop the program.
+pub fn has_keyboard() -> bool {
+    io::stdin().is_terminal() && fds::is_foreground(io::stdin().as_raw_fd())
+}
+
 /// The size of the window; a terminal that does not know its own is taken for the classic one.
 fn area() -> Rect {
     let (width, height) = match crossterm::terminal::window_size() {

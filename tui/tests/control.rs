@@ -58,6 +58,9 @@ fn screen(scratch: &Scratch, server: &Server, name: &str) -> Terminal {
     let mut terminal = Terminal::start(name, tincan(), &args, &runtime(scratch));
     terminal.see("Welcome");
     terminal.press(&format!("\x15{name}\r"));
+    terminal.see("(2 of 2)");
+    terminal.press("\r");
+    terminal.see_no("(2 of 2)");
     terminal.see("CONTACTS");
     terminal
 }

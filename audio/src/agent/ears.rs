@@ -116,7 +116,8 @@ impl Devices {
             | SoundEvent::Statistics(_)
             | SoundEvent::Member(_)
             | SoundEvent::Processing(_)
-            | SoundEvent::Tool(_) => return,
+            | SoundEvent::Tool(_)
+            | SoundEvent::Refused(_) => return,
         };
         half.failed = matches!(state, HalfState::Failed { .. });
     }

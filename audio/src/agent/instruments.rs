@@ -275,6 +275,8 @@ impl Instruments {
     pub(super) fn choose(&mut self, choice: Choice, now: Time) {
         if self.open.is_some() {
             self.close_device();
+        } else if choice.names() != (None, None) {
+            self.opener.ask(Ask::Look(choice.clone()));
         }
         self.choice = choice;
         self.software = None;
@@ -285,14 +287,16 @@ impl Instruments {
         }
     }
 
-    /// Takes another microphone or another speaker; of a sound card, the other half goes on.
-    pub(super) fn choose_half(&mut self, half: Half, name: &str, now: Time) {
-        let choice = self.choice.with(half, name);
-        if self.open.is_none() || !self.choice.is_card() {
-            return self.choose(choice, now);
-        }
+    /// Takes another microphone or another speaker; the other half goes on. Sound that is no card's has no halves to
+    /// exchange, and stays.
+    pub(super) fn choose_half(&mut self, half: Half, name: &str) {
+        let choice = match self.choice.with(half, name) {
+            Ok(choice) => choice,
+            Err(error) => return self.tell(SoundEvent::Refused(Safe::line(&error.to_string()))),
+        };
         self.choice = choice.clone();
-        self.opener.ask(Ask::Open(choice));
+        let asked = Some(half);
+        self.opener.ask(if self.open.is_some() { Ask::Open { choice, asked } } else { Ask::Look(choice) });
     }
 
     /// Lets a tone sound, if anything does.
@@ -324,14 +328,14 @@ impl Instruments {
         }
         self.notice_tools();
         let Some(since) = self.open else { return };
-        let opened = |name: Safe| HalfState::Open { name, opened_in: now - since };
-        if let Some(name) = self.microphone.as_mut().and_then(MicrophoneLine::began) {
+        let opened = |name, wanted| HalfState::Open { name, opened_in: now - since, wanted };
+        if let Some((name, wanted)) = self.microphone.as_mut().and_then(MicrophoneLine::began) {
             self.called(0, name.to_string());
-            self.tell(SoundEvent::Microphone(opened(name)));
+            self.tell(SoundEvent::Microphone(opened(name, wanted)));
         }
-        if let Some(name) = self.speaker.as_mut().and_then(SpeakerLine::began) {
+        if let Some((name, wanted)) = self.speaker.as_mut().and_then(SpeakerLine::began) {
             self.called(1, name.to_string());
-            self.tell(SoundEvent::Speaker(opened(name)));
+            self.tell(SoundEvent::Speaker(opened(name, wanted)));
         }
         self.decide();
         self.notice_recording_ended();

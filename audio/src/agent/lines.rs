@@ -23,17 +23,23 @@ const STALE: usize = 5;
 /// Notices the first callback of a device.
 struct Beginning {
     name: Safe,
+    wanted: Option<Safe>,
     pulse: Arc<Pulse>,
     told: bool,
 }
 
 impl Beginning {
-    fn noticed(&mut self) -> Option<Safe> {
+    /// Its name, and that of the one in whose place it is.
+    fn noticed(&mut self) -> Option<(Safe, Option<Safe>)> {
         if self.told || self.pulse.calls() == 0 {
             return None;
         }
         self.told = true;
-        Some(self.name.clone())
+        Some((self.name.clone(), self.wanted.clone()))
+    }
+
+    fn again(&mut self, wanted: Option<Safe>) {
+        (self.wanted, self.told) = (wanted, false);
     }
 }
 
@@ -49,21 +55,26 @@ pub(super) struct MicrophoneLine {
 
 impl MicrophoneLine {
     pub(super) fn new(line: Line<PcmRx>) -> Self {
-        let Line { ring, rate, name, pulse } = line;
+        let Line { ring, rate, name, wanted, pulse } = line;
         let resampler = (rate != SAMPLE_RATE).then(|| Resampler::new(rate, SAMPLE_RATE));
         Self {
             ring,
             rate,
             resampler,
-            beginning: Beginning { name, pulse, told: false },
+            beginning: Beginning { name, wanted, pulse, told: false },
             stale: 0,
             extremes: Extremes::default(),
         }
     }
 
-    /// The device's name, once, when its first sound came.
-    pub(super) fn began(&mut self) -> Option<Safe> {
+    /// The device's name, and which was wanted if it is another; once, when its first sound came.
+    pub(super) fn began(&mut self) -> Option<(Safe, Option<Safe>)> {
         self.beginning.noticed()
+    }
+
+    /// It goes on, although this one may be wanted: that is to be told, too.
+    pub(super) fn kept(&mut self, wanted: Option<Safe>) {
+        self.beginning.again(wanted);
     }
 
     pub(super) fn overruns(&self) -> u64 {
@@ -131,15 +142,20 @@ pub(super) struct SpeakerLine {
 
 impl SpeakerLine {
     pub(super) fn new(line: Line<PcmTx>) -> Self {
-        let Line { ring, rate, name, pulse } = line;
+        let Line { ring, rate, name, wanted, pulse } = line;
         let resampler = (rate != SAMPLE_RATE).then(|| Resampler::new(SAMPLE_RATE, rate));
-        let beginning = Beginning { name, pulse, told: false };
+        let beginning = Beginning { name, wanted, pulse, told: false };
         Self { ring, rate, resampler, beginning, largest: rate as usize / 100 }
     }
 
-    /// The device's name, once, when it first took sound.
-    pub(super) fn began(&mut self) -> Option<Safe> {
+    /// The device's name, and which was wanted if it is another; once, when it first took sound.
+    pub(super) fn began(&mut self) -> Option<(Safe, Option<Safe>)> {
         self.beginning.noticed()
+    }
+
+    /// It goes on, although this one may be wanted: that is to be told, too.
+    pub(super) fn kept(&mut self, wanted: Option<Safe>) {
+        self.beginning.again(wanted);
     }
 
     /// How much sound waits before it is heard: in the ring, and the block that the device holds.

@@ -93,8 +93,8 @@ impl Speaker {
             // As the door to such devices does it.
             tx.push_with(capacity / 50, || 0.0);
         }
-        let line =
-            Line { ring: tx, rate: device.rate, name: Safe::line("one"), pulse: Arc::<Pulse>::default() };
+        let (name, pulse) = (Safe::line("one"), Arc::<Pulse>::default());
+        let line = Line { ring: tx, rate: device.rate, name, wanted: None, pulse };
         Self { device, line: SpeakerLine::new(line), rx }
     }
 

@@ -184,10 +184,27 @@ fn a_card_with_another_half_is_still_in_a_room() {
     let mut side = Side::new("default");
     assert!(side.instruments.place().room);
     for half in [Half::Microphone, Half::Speaker] {
-        side.instruments.choose_half(half, "Headset", Time::ZERO);
+        side.instruments.choose_half(half, "Headset");
         assert!(side.instruments.place().room, "{half}");
     }
     assert!(!Side::new("tone").instruments.place().room);
+}
+
+#[test]
+fn a_half_of_what_is_no_card_is_not_exchanged_and_all_goes_on() {
+    let mut side = Side::new("tone");
+    for open in [false, true] {
+        if open {
+            side.instruments.open(Time::ZERO);
+            side.until(Time::ZERO, speaker_open);
+        }
+        side.instruments.choose_half(Half::Microphone, "Headset");
+        let Some(SoundEvent::Refused(why)) = side.instruments.poll() else { panic!("it is refused") };
+        assert!(why.as_str().contains("its microphone cannot be exchanged alone"), "{why}");
+        assert!(!side.instruments.place().room, "still the tone");
+    }
+    side.instruments.turn(Time::ms(500));
+    assert!(side.instruments.next_frame().is_some(), "it sounds");
 }
 
 #[test]
@@ -302,7 +319,8 @@ fn thirty_one_loud_speakers_of_all_durations_are_mixed_without_clipping() {
         | SoundEvent::Statistics(_)
         | SoundEvent::Member(_)
         | SoundEvent::Processing(_)
-        | SoundEvent::Tool(_) => None,
+        | SoundEvent::Tool(_)
+        | SoundEvent::Refused(_) => None,
     });
     assert_eq!(of_all.collect::<Vec<_>>(), [31, 31, 30, 30], "each has its own level");
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Waker};
 use proto::id::CallId;
 use proto::media::{
-    AgentCommand, AgentEvent, CallCommand, CallEvent, EncoderPlan, HalfState, Media, MediaInput, MediaOutput,
+    AgentCommand, AgentEvent, CallCommand, CallEvent, EncoderPlan, Media, MediaInput, MediaOutput,
     SoundCommand, SoundEvent, Statistics,
 };
 use proto::time::earliest;
@@ -308,14 +308,11 @@ impl Voice {
                 Ok(choice) => self.instruments.choose(choice, now),
                 Err(error) => {
                     let why = Safe::line(&error.to_string());
-                    self.put_up(AgentEvent::Sound(SoundEvent::Microphone(HalfState::Failed {
-                        why: why.clone(),
-                    })));
-                    self.put_up(AgentEvent::Sound(SoundEvent::Speaker(HalfState::Failed { why })));
+                    self.put_up(AgentEvent::Sound(SoundEvent::Refused(why)));
                 }
             },
-            SoundCommand::Microphone(name) => self.instruments.choose_half(Half::Microphone, &name, now),
-            SoundCommand::Speaker(name) => self.instruments.choose_half(Half::Speaker, &name, now),
+            SoundCommand::Microphone(name) => self.instruments.choose_half(Half::Microphone, &name),
+            SoundCommand::Speaker(name) => self.instruments.choose_half(Half::Speaker, &name),
             SoundCommand::ListDevices => self.instruments.list_devices(),
             SoundCommand::Volume { ssrc, percent } => self.instruments.set_volume(ssrc, percent),
             SoundCommand::MeterEvery(every) => self.instruments.meter_every(every, now),

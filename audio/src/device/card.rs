@@ -81,6 +81,16 @@ impl Target {
     pub(super) fn new(id: &str, serial: u64, label: &str) -> Self {
         Self { id: id.to_owned(), serial, label: label.to_owned() }
     }
+
+    /// Whether that is its name, or the system's own.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.id == name || Safe::line(&self.label).as_str() == name
+    }
+
+    /// What was wanted, when this is another: it is taken because that is not there.
+    pub(super) fn in_place_of(&self, wanted: Option<&str>) -> Option<Safe> {
+        wanted.filter(|wanted| !self.is_called(wanted)).map(Safe::line)
+    }
 }
 
 /// One device of a list.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mio::Waker;
-use proto::Now;
 use proto::media::DeviceList;
+use proto::{Now, Safe};
 
 use super::callback::Pulse;
 use super::card::{Card, Opened, Stream, Target};
@@ -105,14 +105,18 @@ impl Hardware {
         (!closed).then_some(WATCH_EVERY)
     }
 
-    /// Opens both halves, but for one that is open as it is wanted.
-    pub(super) fn open(&mut self, wanted: Wanted, answers: &Answers) {
+    /// Opens both halves, but for one that is open as it is wanted. Of the half that somebody `asked` for it is told
+    /// also when nothing had to be done, because that may not be what they expect.
+    pub(super) fn open(&mut self, wanted: Wanted, asked: Option<Half>, answers: &Answers) {
         self.wanted = wanted;
         self.looked = self.clock.now();
+        self.forget_card();
         for half in [Half::Speaker, Half::Microphone] {
             let stays = matches!(self.state(half), State::Open(_)) && !self.has_moved(half);
             if !stays {
                 self.reopen(half, answers);
+            } else if asked == Some(half) {
+                self.tell_kept(half, answers);
             }
         }
     }
@@ -122,6 +126,23 @@ impl Hardware {
         self.wanted = wanted;
         self.looked = self.clock.now();
         self.reopen(Half::Speaker, answers);
+    }
+
+    /// Looks for the devices of these names without opening any.
+    pub(super) fn look(&mut self, wanted: &Wanted, answers: &Answers) {
+        self.forget_card();
+        for (half, wanted) in [(Half::Microphone, &wanted.microphone), (Half::Speaker, &wanted.speaker)] {
+            let found = self.card().and_then(|card| card.find(half, wanted.as_deref()));
+            let absent = match (wanted, found) {
+                (None, _) => None,
+                (Some(wanted), Ok(target)) => {
+                    let absent = target.in_place_of(Some(wanted));
+                    absent.map(|wanted| (wanted, Some(Safe::line(&target.label))))
+                }
+                (Some(wanted), Err(_)) => Some((Safe::line(wanted), None)),
+            };
+            answers.tell(Told::Looked(half, absent));
+        }
     }
 
     pub(super) fn close(&mut self) {
@@ -138,7 +159,15 @@ impl Hardware {
     }
 
     pub(super) fn list(&mut self) -> DeviceList {
+        self.forget_card();
         self.card().map(Card::list).unwrap_or_default()
+    }
+
+    /// While nothing is open nobody notices that the sound system was started anew: it is asked over a new connection.
+    fn forget_card(&mut self) {
+        if self.watch_every().is_none() {
+            self.card = None;
+        }
     }
 
     /// Rebuilds what broke, and follows what changed.
@@ -174,6 +203,14 @@ impl Hardware {
         match self.state(half) {
             State::Open(health) => found.is_ok_and(|target| target != health.target),
             State::Closed | State::Broken { .. } => false,
+        }
+    }
+
+    /// What was asked for is open already, or is not there and what is open goes on.
+    fn tell_kept(&mut self, half: Half, answers: &Answers) {
+        let wanted = self.wanted(half);
+        if let State::Open(health) = self.state(half) {
+            answers.tell(Told::Kept(half, health.target.in_place_of(wanted.as_deref())));
         }
     }
 
@@ -221,13 +258,14 @@ impl Hardware {
         let waker: &Arc<Waker> = &answers.waker;
         let card = self.card()?;
         let target = card.find(half, wanted.as_deref())?;
+        let missing = target.in_place_of(wanted.as_deref());
         let (health, told) = match half {
             Half::Microphone => {
-                let (health, line) = parts(card.open_microphone(&target, muted, waker)?, target);
+                let (health, line) = parts(card.open_microphone(&target, muted, waker)?, target, missing);
                 (health, Told::Microphone(Ok(line)))
             }
             Half::Speaker => {
-                let (health, line) = parts(card.open_speaker(&target, waker)?, target);
+                let (health, line) = parts(card.open_speaker(&target, waker)?, target, missing);
                 (health, Told::Speaker(Ok(line)))
             }
         };
@@ -265,11 +303,11 @@ fn slept(before: Now, now: Now) -> bool {
     passed > SLEPT || wall > passed + SLEPT
 }
 
-fn parts<Ring>(opened: Opened<Ring>, target: Target) -> (Health, Line<Ring>) {
+fn parts<Ring>(opened: Opened<Ring>, target: Target, wanted: Option<Safe>) -> (Health, Line<Ring>) {
     let Opened { ring, rate, name, pulse, stream } = opened;
     (
         Health { stream, target, pulse: pulse.clone(), calls: 0, faults: 0, still: 0, lived: 0 },
-        Line { ring, rate, name, pulse },
+        Line { ring, rate, name, wanted, pulse },
     )
 }
 
@@ -284,6 +322,15 @@ fn failed(half: Half, error: DeviceError) -> Told {
 mod tests {
     use super::*;
     use proto::{Time, Wall};
+
+    #[test]
+    fn a_device_stands_in_for_whatever_is_not_called_as_it_is() {
+        let target = Target::new("alsa.0", 1, "Built-in");
+        for wanted in [None, Some("Built-in"), Some("alsa.0")] {
+            assert_eq!(target.in_place_of(wanted), None);
+        }
+        assert_eq!(target.in_place_of(Some("USB Headset")), Some(Safe::line("USB Headset")));
+    }
 
     #[test]
     fn sleep_is_seen_by_either_clock_and_a_slow_look_is_none() {

@@ -122,19 +122,24 @@ impl Choice {
     }
 
     /// The same with one half exchanged: a card's name, or `default`.
-    #[must_use]
-    pub fn with(&self, half: Half, name: &str) -> Self {
+    ///
+    /// # Errors
+    /// When this is no card, so that its halves belong together.
+    pub fn with(&self, half: Half, name: &str) -> Result<Self, DeviceError> {
+        if !self.is_card() {
+            return Err(DeviceError::NoHalf(half, self.to_string()));
+        }
         let (mut microphone, mut speaker) = self.names();
         let name = Some(name.trim()).filter(|name| !matches!(*name, "" | "default")).map(str::to_owned);
         match half {
             Half::Microphone => microphone = name,
             Half::Speaker => speaker = name,
         }
-        if microphone.is_none() && speaker.is_none() {
+        Ok(if microphone.is_none() && speaker.is_none() {
             Self::Default
         } else {
             Self::Halves { microphone, speaker }
-        }
+        })
     }
 }
 
@@ -173,6 +178,8 @@ pub enum DeviceError {
         /// What the system or the format said.
         why: String,
     },
+    /// The microphone or the speaker of this sound, which is no card's, cannot be another one.
+    NoHalf(Half, String),
     /// There is no microphone, or no speaker.
     Missing(Half),
     /// The device exists, and somebody else has it.
@@ -210,6 +217,9 @@ impl fmt::Display for DeviceError {
         match self {
             Self::NoFiles => f.write_str("wav: names no file; write wav:IN.wav,OUT.wav, either may be empty"),
             Self::File { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::NoHalf(half, sound) => {
+                write!(f, "the sound is {sound}, no card's: its {half} cannot be exchanged alone")
+            }
             Self::Missing(half) => write!(f, "no {half} found; plug one in, or choose another device"),
             Self::Busy(half) => write!(f, "another program has the {half}; close it and it is tried again"),
             Self::Forbidden(half) => {
@@ -319,13 +329,15 @@ mod tests {
     #[test]
     fn a_half_is_exchanged_and_the_other_stays() {
         let headset = Choice::Named("Headset".into());
-        let mixed = headset.with(Half::Speaker, "Loudspeaker");
+        let mixed = headset.with(Half::Speaker, "Loudspeaker").unwrap();
         assert_eq!(mixed.names(), (Some("Headset".into()), Some("Loudspeaker".into())));
         assert_eq!(mixed.to_string(), "microphone Headset, speaker Loudspeaker");
-        let default = mixed.with(Half::Speaker, "default").with(Half::Microphone, "");
+        let default = mixed.with(Half::Speaker, "default").unwrap().with(Half::Microphone, "").unwrap();
         assert_eq!(default, Choice::Default);
         assert!(headset.is_card() && mixed.is_card() && default.is_card() && !Choice::Tone.is_card());
-        assert_eq!(Choice::Tone.with(Half::Microphone, "Headset").names(), (Some("Headset".into()), None));
+        let wav = Choice::parse("wav:a.wav,").unwrap();
+        let refused = wav.with(Half::Speaker, "Loudspeaker").unwrap_err().to_string();
+        assert!(refused.ends_with("its speaker cannot be exchanged alone"), "{refused}");
     }
 
     #[test]

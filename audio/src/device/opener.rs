@@ -31,9 +31,16 @@ const END_TIME_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// Open this device; closes what is open, but for a half that stays as it is.
-    Open(Choice),
+    Open {
+        /// The device.
+        choice: Choice,
+        /// The half that somebody asked for, of which it is told also when it stays.
+        asked: Option<Half>,
+    },
     /// Open the speaker of this name, or the system's, and no microphone; closes what is open.
     OpenSpeaker(Option<String>),
+    /// Look whether the devices of that choice are there, and open none.
+    Look(Choice),
     /// Close everything.
     Close,
     /// Pause the microphone, or let it go on.
@@ -48,6 +55,8 @@ pub(crate) struct Line<Ring> {
     /// Samples per second.
     pub(crate) rate: u32,
     pub(crate) name: Safe,
+    /// The device that was wanted, when that is not there and this one was taken in its place.
+    pub(crate) wanted: Option<Safe>,
     pub(crate) pulse: Arc<Pulse>,
 }
 
@@ -58,6 +67,13 @@ pub(super) struct Wanted {
     pub(super) speaker: Option<String>,
 }
 
+impl Wanted {
+    fn of(choice: &Choice) -> Self {
+        let (microphone, speaker) = choice.names();
+        Self { microphone, speaker }
+    }
+}
+
 /// What the device thread answers.
 pub(crate) enum Told {
     /// A device without hardware, and what is wrong with its halves.
@@ -66,6 +82,11 @@ pub(crate) enum Told {
     Microphone(Result<Line<PcmRx>, DeviceError>),
     /// The sound card's speaker works, or does not.
     Speaker(Result<Line<PcmTx>, DeviceError>),
+    /// A half of the sound card that was asked for goes on as it is; with the device that was wanted, if this is
+    /// another.
+    Kept(Half, Option<Safe>),
+    /// Whether the device that was wanted is absent, and which would be taken then.
+    Looked(Half, Option<(Safe, Option<Safe>)>),
     /// The devices there are.
     Devices(DeviceList),
 }
@@ -148,11 +169,12 @@ fn run(asked: &Receiver<Ask>, answers: &Answers) {
             Some(pause) => asked.recv_timeout(pause),
         };
         match ask {
-            Ok(Ask::Open(choice)) => open(choice, &mut hardware, answers),
+            Ok(Ask::Open { choice, asked }) => open(choice, asked, &mut hardware, answers),
             Ok(Ask::OpenSpeaker(speaker)) => {
                 hardware.close();
                 hardware.open_speaker(Wanted { microphone: None, speaker }, answers);
             }
+            Ok(Ask::Look(choice)) => hardware.look(&Wanted::of(&choice), answers),
             Ok(Ask::Close) => hardware.close(),
             Ok(Ask::Mute(muted)) => hardware.mute(muted),
             Ok(Ask::List) => answers.tell(Told::Devices(hardware.list())),
@@ -162,15 +184,14 @@ fn run(asked: &Receiver<Ask>, answers: &Answers) {
     }
 }
 
-fn open(choice: Choice, hardware: &mut hardware::Hardware, answers: &Answers) {
+fn open(choice: Choice, asked: Option<Half>, hardware: &mut hardware::Hardware, answers: &Answers) {
     if !choice.is_card() {
         hardware.close();
     }
     let software = |device| Told::Software { device: Box::new(device), microphone: None, speaker: None };
     match choice {
         Choice::Default | Choice::Named(_) | Choice::Halves { .. } => {
-            let (microphone, speaker) = choice.names();
-            hardware.open(Wanted { microphone, speaker }, answers);
+            hardware.open(Wanted::of(&choice), asked, answers);
         }
         Choice::Null => answers.tell(software(Software::Null)),
         Choice::Tone => answers.tell(software(Software::Tone(Tone::default()))),
@@ -210,7 +231,7 @@ mod hardware {
 
     use proto::media::DeviceList;
 
-    use super::super::DeviceError;
+    use super::super::{DeviceError, Half};
     use super::{Answers, Told, Wanted};
 
     #[derive(Default)]
@@ -221,7 +242,9 @@ mod hardware {
             None
         }
 
-        pub(super) fn open(&mut self, _wanted: Wanted, answers: &Answers) {
+        pub(super) fn look(&mut self, _wanted: &Wanted, _answers: &Answers) {}
+
+        pub(super) fn open(&mut self, _wanted: Wanted, _asked: Option<Half>, answers: &Answers) {
             answers.tell(Told::Microphone(Err(DeviceError::NoSystem)));
             answers.tell(Told::Speaker(Err(DeviceError::NoSystem)));
         }

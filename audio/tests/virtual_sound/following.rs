@@ -29,6 +29,52 @@ fn a_microphone_that_is_unplugged_and_plugged_in_is_heard_again() {
     in_a_room(test, true, microphone_goes_and_comes);
 }
 
+#[test]
+fn a_device_that_is_not_there_is_told_with_the_one_that_is_taken() {
+    let test = "following::a_device_that_is_not_there_is_told_with_the_one_that_is_taken";
+    in_a_room(test, true, wrong_names);
+}
+
+fn wrong_names(_: &Room) {
+    let line = Line::new();
+    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("null", 22));
+    alice.sound(SoundCommand::Microphone("typo".into()));
+    alice.until("that there is no such microphone", |event| {
+        let AgentEvent::Sound(SoundEvent::Microphone(HalfState::Absent { wanted, instead })) = event else {
+            return None;
+        };
+        assert_eq!((wanted.as_str(), instead.as_ref().map(Safe::as_str)), ("typo", Some("alice_mic")));
+        Some(())
+    });
+    assert_eq!(corked(), [false; 0], "looking opens nothing");
+    connect(&line, &mut alice, &mut bob);
+    assert_eq!(until_taken(&mut alice, true), ("alice_mic".into(), Some("typo".into())));
+    // What is open already, by its name, by none, and again by a wrong one: each is answered.
+    for (name, missing) in [("alice_mic", None), ("nor this", Some("nor this")), ("default", None)] {
+        alice.sound(SoundCommand::Microphone(name.into()));
+        let taken = ("alice_mic".to_owned(), missing.map(str::to_owned));
+        assert_eq!(until_taken(&mut alice, true), taken, "{name}");
+    }
+    alice.sound(SoundCommand::Speaker("typo".into()));
+    assert_eq!(until_taken(&mut alice, false), ("alice_spk".into(), Some("typo".into())));
+    // The one that was named comes after all.
+    pactl(&["load-module", "module-null-sink", "sink_name=typo", "sink_properties=device.description=typo"]);
+    assert_eq!(until_taken(&mut alice, false), ("typo".into(), None));
+}
+
+/// The device that is told next, and the one in whose place it is.
+fn until_taken(party: &mut Party, microphone: bool) -> (String, Option<String>) {
+    party.until("a device", |event| {
+        let half = match event {
+            AgentEvent::Sound(SoundEvent::Microphone(half)) if microphone => half,
+            AgentEvent::Sound(SoundEvent::Speaker(half)) if !microphone => half,
+            AgentEvent::Sound(_) | AgentEvent::Call(_) => return None,
+        };
+        let HalfState::Open { name, wanted, .. } = half else { return None };
+        Some((name.to_string(), wanted.as_ref().map(ToString::to_string)))
+    })
+}
+
 fn defaults_change(_: &Room) {
     let line = Line::new();
     let (mut alice, mut bob) = (Party::new("default", 11), Party::new("tone", 22));

@@ -190,11 +190,13 @@ impl Condition {
 pub enum SoundCommand {
     /// Stop capture at the source, or go on.
     Mute(bool),
-    /// Use this device from now on (the text of `--device`, or a listed name).
+    /// Use this device from now on (the text of `--device`, or a listed name). One that is not there is told with
+    /// [`super::event::HalfState`], and which is taken instead.
     Device(String),
-    /// Use this microphone from now on (a listed name, or `default`), and leave the speaker as it is.
+    /// Use this microphone from now on (a listed name, or `default`), and leave the speaker as it is. Refused where the
+    /// sound is no card's.
     Microphone(String),
-    /// Use this speaker from now on (a listed name, or `default`), and leave the microphone as it is.
+    /// Use this speaker from now on (a listed name, or `default`), and leave the microphone as it is. Refused likewise.
     Speaker(String),
     /// List the devices; answered with [`super::event::SoundEvent::Devices`].
     ListDevices,

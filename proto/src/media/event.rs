@@ -103,6 +103,8 @@ pub enum SoundEvent {
     Processing(Processing),
     /// From the tools around the call.
     Tool(ToolEvent),
+    /// What was asked of the devices cannot be done, and all stays as it is: why, in a sentence.
+    Refused(Safe),
 }
 
 /// What a member says of itself. Nothing is known before it is told: then neither.
@@ -130,12 +132,21 @@ pub struct DeviceList {
 pub enum HalfState {
     /// Not in use.
     Closed,
+    /// Not in use, and the device that was chosen is not there now.
+    Absent {
+        /// The one that was chosen.
+        wanted: Safe,
+        /// The one that would be taken in its place; none when there is no other.
+        instead: Option<Safe>,
+    },
     /// Works.
     Open {
         /// The device.
         name: Safe,
         /// From the Open command to the first callback.
         opened_in: Duration,
+        /// The one that was chosen, when that is not there and this one was taken in its place.
+        wanted: Option<Safe>,
     },
     /// Does not work; the call goes on with the other half.
     Failed {

@@ -18,7 +18,7 @@ pub mod figures;
 mod words;
 
 pub use blame::{blame, percent, rating, summed_up};
-pub use words::{Whom, among, clock, ended, ended_note, parted, parted_word, trouble};
+pub use words::{Whom, among, clock, ended, ended_note, parted, parted_word, stand_in, trouble};
 
 /// Keys are ignored for so long after the window of an incoming call opens over the list: what was meant for the
 /// list must not answer a call.
@@ -365,7 +365,7 @@ impl Meter {
 pub fn device(half: &HalfState) -> Option<&Safe> {
     match half {
         HalfState::Open { name, .. } => Some(name),
-        HalfState::Closed | HalfState::Failed { .. } => None,
+        HalfState::Closed | HalfState::Absent { .. } | HalfState::Failed { .. } => None,
     }
 }
 

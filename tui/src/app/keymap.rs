@@ -52,6 +52,8 @@ pub enum Place {
     Code,
     /// The first-run screen.
     Welcome,
+    /// The first look at the sound, after the name was taken.
+    FirstSound,
     /// The full stop after the server showed another key.
     Stop,
     /// The help is open.
@@ -113,6 +115,7 @@ impl Place {
             Self::Blocked => "blocked",
             Self::Code => "code",
             Self::Welcome => "welcome",
+            Self::FirstSound => "first-sound",
             Self::Stop => "stop",
             Self::Help => "help-page",
             Self::Palette => "palette",
@@ -194,8 +197,8 @@ const fn held(code: Code, mods: Mods) -> Key {
 /// Every key. The order is that of the help and, within a place, of the footer.
 pub const TABLE: &[Row] = &{
     use Place::{
-        Add, Again, Anywhere, Blocked, Call, Changed, Code as Code_, Consent, Edit as Line, Find, Help,
-        Incoming, List, Marked, Message, Palette, Rename, Settings, Stop, Verify, Welcome,
+        Add, Again, Anywhere, Blocked, Call, Changed, Code as Code_, Consent, Edit as Line, Find, FirstSound,
+        Help, Incoming, List, Marked, Message, Palette, Rename, Settings, Stop, Verify, Welcome,
     };
     [
         row(&[ch('c'), ch('C')], "c", Marked, Act::Call, "", "call them"),
@@ -356,6 +359,13 @@ pub const TABLE: &[Row] = &{
         row(&[ch('i')], "i", Code_, Act::Invert, "", "exchange light and dark"),
         //
         row(&[code(Code::Enter)], "Enter", Welcome, Act::Go, "", "go on"),
+        //
+        row(&[code(Code::Enter)], "Enter", FirstSound, Act::Go, "", "go on"),
+        row(&[ch('e')], "e", FirstSound, Act::EchoTest, "", "echo test"),
+        row(&[ch('d')], "d", FirstSound, Act::Change, "", "another device"),
+        row(&[ch('j'), code(Code::Down)], "j", FirstSound, Act::Move(Step::Down), "", "down"),
+        row(&[ch('k'), code(Code::Up)], "k", FirstSound, Act::Move(Step::Up), "", "up"),
+        row(&[code(Code::Esc)], "Esc", FirstSound, Act::Back, "", ""),
         //
         row(&[ch('q'), code(Code::Esc)], "q", Stop, Act::Quit, "", "quit"),
         //

@@ -173,6 +173,8 @@ pub struct Welcome {
     pub problem: Option<String>,
     /// The name is still the one that was proposed: the first letter replaces it.
     pub proposed: bool,
+    /// The program began with it, rather than a server that forgot us.
+    pub first: bool,
 }
 
 /// The connection, as the title shows it.
@@ -232,6 +234,7 @@ impl Welcome {
             chosen: None,
             problem: None,
             proposed: true,
+            first: true,
         }
     }
 }
@@ -364,6 +367,11 @@ impl Model {
         self.chats.unread(&self.contacts)
     }
 
+    /// Whether the microphone is open without a call.
+    pub fn hears_itself(&self) -> bool {
+        self.popups.iter().any(|popup| matches!(popup, Popup::Settings(open) if open.hears))
+    }
+
     /// Nothing of what we say is sent: muted, or nobody presses to talk.
     pub fn is_silent(&self) -> bool {
         self.sound.muted || self.sound.talk.keeps_silent()
@@ -394,6 +402,7 @@ impl Model {
         }
         match self.popups.last() {
             Some(Popup::Help(_)) => return &[Place::Help, Place::Edit, Place::Anywhere],
+            Some(Popup::Settings(open)) if open.first => return &[Place::FirstSound, Place::Anywhere],
             Some(Popup::Settings(_)) => return &[Place::Settings, Place::Anywhere],
             Some(Popup::Palette(_)) => return &[Place::Palette, Place::Edit, Place::Anywhere],
             Some(Popup::Add(_)) => return &[Place::Add, Place::Edit, Place::Anywhere],

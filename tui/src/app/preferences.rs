@@ -32,6 +32,14 @@ pub struct Ears {
     pub speaker: Option<String>,
 }
 
+impl Ears {
+    /// Whether the sound is a card's, so that one half of it can be exchanged.
+    pub fn is_card(&self) -> bool {
+        let device = self.device.trim();
+        !matches!(device, "null" | "tone" | "loopback") && !device.starts_with("wav:")
+    }
+}
+
 impl Default for Ears {
     fn default() -> Self {
         Self { device: "default".to_owned(), microphone: None, speaker: None }

@@ -8,9 +8,10 @@ use proto::media::{DelayMode, DeviceList, HalfState};
 
 mod outside;
 
-use super::call::Meter;
+use super::call::{Meter, Phase};
+use super::keymap::{Act, Place};
 use super::look::Glyphs;
-use super::model::{Model, Sound};
+use super::model::Model;
 
 /// A page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,14 @@ pub struct Settings {
     pub level: Meter,
     /// The echo test.
     pub test: Test,
+    /// The microphone and the speaker that are listened to and played on, outside of a call.
+    pub halves: (HalfState, HalfState),
+    /// The microphone was heard: it is open, without a call.
+    pub hears: bool,
+    /// The echo test was asked for since a row was chosen: it is what is to be seen.
+    pub below: bool,
+    /// This is the first look at the sound, after the name was taken: the devices and nothing else.
+    pub first: bool,
 }
 
 /// A device being chosen.
@@ -133,6 +142,8 @@ pub struct Picker {
 /// What is heard outside of a call, and how the test goes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Heard {
+    /// The microphone and the speaker that were opened.
+    Opened(HalfState, HalfState),
     /// The microphone's peak, in dBFS.
     Level(f32),
     /// It is being recorded: speak.
@@ -186,7 +197,59 @@ pub struct Outcome {
 impl Settings {
     /// At this page.
     pub fn new(page: Page) -> Self {
-        Self { page, row: 0, picker: None, devices: None, level: Meter::default(), test: Test::None }
+        Self {
+            page,
+            row: 0,
+            picker: None,
+            devices: None,
+            level: Meter::default(),
+            test: Test::None,
+            halves: (HalfState::Closed, HalfState::Closed),
+            hears: false,
+            below: false,
+            first: false,
+        }
+    }
+
+    /// Of the first run.
+    pub fn first() -> Self {
+        Self { first: true, ..Self::new(Page::Audio) }
+    }
+
+    /// The rows of the open page.
+    pub fn items(&self, model: &Model) -> Vec<Item> {
+        match self.page {
+            Page::Audio if self.first => devices(model, self),
+            Page::Audio => audio(model, self),
+            Page::Calls => calls(model),
+            Page::Notify => outside::notify(model),
+            Page::Look => look(model),
+            Page::Keys => keys(model),
+            Page::Privacy => privacy(model),
+            Page::Account => account(model),
+        }
+    }
+
+    /// Whether the microphone is open, in words: whoever sees a level must know it.
+    pub fn microphone_words(&self, model: &Model) -> String {
+        let key =
+            || model.settings.keys.key(Act::Mute, &[Place::Anywhere]).unwrap_or_else(|| "^P mute".to_owned());
+        match model.call.as_ref().map(|call| &call.phase) {
+            Some(Phase::Incoming(_)) => return "closed until you answer".to_owned(),
+            Some(_) if model.sound.muted => return "closed: you are muted".to_owned(),
+            Some(_) if model.is_silent() => return "closed until you press to talk".to_owned(),
+            Some(_) => return "open: this is the call".to_owned(),
+            None => {}
+        }
+        if model.sound.muted {
+            format!("closed: you are muted, {} opens it", key())
+        } else if self.hears {
+            "OPEN while you look; not sent, not kept".to_owned()
+        } else if matches!(self.test, Test::Failed(_)) {
+            "closed".to_owned()
+        } else {
+            "being opened".to_owned()
+        }
     }
 
     /// The names of the picker: the system's own choice first.
@@ -198,20 +261,7 @@ impl Settings {
 
     /// What Enter changes.
     pub fn chosen(&self, model: &Model) -> Option<Setting> {
-        items(model, self.page).into_iter().filter_map(|item| item.setting).nth(self.row)
-    }
-}
-
-/// The rows of a page.
-pub fn items(model: &Model, page: Page) -> Vec<Item> {
-    match page {
-        Page::Audio => audio(model),
-        Page::Calls => calls(model),
-        Page::Notify => outside::notify(model),
-        Page::Look => look(model),
-        Page::Keys => keys(model),
-        Page::Privacy => privacy(model),
-        Page::Account => account(model),
+        self.items(model).into_iter().filter_map(|item| item.setting).nth(self.row)
     }
 }
 
@@ -219,18 +269,35 @@ fn item(label: &'static str, value: impl Into<String>, setting: Option<Setting>)
     Item { label, value: value.into(), note: String::new(), setting }
 }
 
-fn audio(model: &Model) -> Vec<Item> {
-    let Sound { microphone, speaker, processing, .. } = &model.sound;
-    let preferences = &model.settings.preferences;
-    let ears = &preferences.ears;
+/// The microphone and the speaker, of the call or else as they are tried here.
+fn devices(model: &Model, open: &Settings) -> Vec<Item> {
+    let of_call = (&model.sound.microphone, &model.sound.speaker);
+    let (microphone, speaker) = if model.call.is_some() { of_call } else { (&open.halves.0, &open.halves.1) };
+    let ears = &model.settings.preferences.ears;
     let named = |half: &Option<String>| half.clone().unwrap_or_else(|| ears.device.clone());
-    let mut rows = vec![
-        Item {
-            note: state(microphone),
-            ..item("Microphone", named(&ears.microphone), Some(Setting::Microphone))
-        },
-        Item { note: state(speaker), ..item("Speaker", named(&ears.speaker), Some(Setting::Speaker)) },
-    ];
+    let row = |label, setting, half: &HalfState, wanted: &Option<String>| {
+        let (value, note) = match half {
+            // Whoever sees it for the first time asks which device it is, not how that was chosen.
+            HalfState::Open { name, wanted, .. } if open.first => {
+                let missing = wanted.as_ref().map(|wanted| format!("{wanted} is not there"));
+                (name.to_string(), missing.unwrap_or_default())
+            }
+            HalfState::Closed
+            | HalfState::Absent { .. }
+            | HalfState::Open { .. }
+            | HalfState::Failed { .. } => (named(wanted), state(half)),
+        };
+        Item { note, ..item(label, value, Some(setting)) }
+    };
+    vec![
+        row("Microphone", Setting::Microphone, microphone, &ears.microphone),
+        row("Speaker", Setting::Speaker, speaker, &ears.speaker),
+    ]
+}
+
+fn audio(model: &Model, open: &Settings) -> Vec<Item> {
+    let mut rows = devices(model, open);
+    let (preferences, processing) = (&model.settings.preferences, model.sound.processing);
     for (label, part) in
         [("Echo cancelling", Part::Echo), ("Noise suppression", Part::Noise), ("Gain control", Part::Gain)]
     {
@@ -246,7 +313,10 @@ fn audio(model: &Model) -> Vec<Item> {
 fn state(half: &HalfState) -> String {
     match half {
         HalfState::Closed => String::new(),
-        HalfState::Open { name, .. } => format!("in use: {name}"),
+        HalfState::Open { name, wanted: None, .. } => format!("in use: {name}"),
+        HalfState::Open { name, wanted: Some(_), .. } => format!("not there; in use: {name}"),
+        HalfState::Absent { instead: Some(name), .. } => format!("not there; a call would use {name}"),
+        HalfState::Absent { instead: None, .. } => "not there, and no other is".to_owned(),
         HalfState::Failed { why } => why.to_string(),
     }
 }

@@ -136,7 +136,7 @@ pub(crate) fn contact(who: &str, standing: Standing, presence: Presence) -> Cont
 }
 
 pub(crate) fn open(device: &str) -> HalfState {
-    HalfState::Open { name: Safe::line(device), opened_in: Duration::from_millis(12) }
+    HalfState::Open { name: Safe::line(device), opened_in: Duration::from_millis(12), wanted: None }
 }
 
 /// Somebody on a plain door.

@@ -21,11 +21,11 @@ pub struct Away {
 #[derive(Clone, Debug, Group)]
 pub struct Pipes {
     /// What is said: a WAV file, or - for standard input (16-bit signed little-endian, 48 kHz, mono; WAV, too)
-    #[arg(long = "in", value_name = "FILE|-", conflicts_with = "device")]
+    #[arg(long = "in", value_name = "FILE|-", conflicts_with_all = ["device", "microphone", "speaker"])]
     pub input: Option<String>,
 
     /// What is heard: into a WAV file, or - for standard output (16-bit signed little-endian, 48 kHz, mono)
-    #[arg(long = "out", value_name = "FILE|-", conflicts_with = "device")]
+    #[arg(long = "out", value_name = "FILE|-", conflicts_with_all = ["device", "microphone", "speaker"])]
     pub output: Option<String>,
 }
 
@@ -78,6 +78,9 @@ impl Args {
 pub(super) const AFTER: &str = "\
 With --in or --out no sound card is touched: a half that is not named is silent. What is said is held back until \
 somebody in the call can hear it; when it ends, the call does. Status lines go to standard error. Ctrl-C hangs up.
+
+With transmit = \"ptt\" in the configuration, the microphone of a sound card is shut until you press: Enter opens it and \
+shuts it, and so does tincan ptt from elsewhere. What --in names is said all the same.
 
 Examples:
   tincan call bob

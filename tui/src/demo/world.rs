@@ -108,7 +108,7 @@ impl World {
     }
 
     fn device(&self) -> HalfState {
-        HalfState::Open { name: Safe::line(self.spoken(DEVICE)), opened_in: Duration::ZERO }
+        HalfState::Open { name: Safe::line(self.spoken(DEVICE)), opened_in: Duration::ZERO, wanted: None }
     }
 
     fn safe(&self, text: &str) -> Safe {

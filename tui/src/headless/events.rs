@@ -9,7 +9,8 @@ use proto::wire::record::{Presence, Standing, Why};
 use proto::{Safe, Time};
 use serde_json::{Value, json};
 
-use super::call::{Call, LIVE, micros};
+use super::call::{Call, LIVE};
+use super::devices::{amiss, half};
 use super::trust;
 use super::voice::Voice;
 use super::words::{presence_name, reason_name, why_name};
@@ -268,12 +269,12 @@ impl Reporter {
     fn sound(&mut self, event: &SoundEvent) -> Option<Value> {
         match event {
             SoundEvent::Microphone(state) => {
-                let told = failure("microphone", state);
+                let told = amiss("microphone", state);
                 self.microphone = Some(state.clone());
                 told
             }
             SoundEvent::Speaker(state) => {
-                let told = failure("speaker", state);
+                let told = amiss("speaker", state);
                 self.speaker = Some(state.clone());
                 told
             }
@@ -297,6 +298,7 @@ impl Reporter {
                 let (microphones, speakers) = (names(&list.microphones), names(&list.speakers));
                 Some(json!({ "event": "devices", "microphones": microphones, "speakers": speakers }))
             }
+            SoundEvent::Refused(why) => Some(error("device", why.as_str())),
             SoundEvent::Levels(_) => None,
         }
     }
@@ -393,23 +395,6 @@ fn contact(info: &ContactInfo) -> Value {
         "key": key, "blocked": info.blocked, "differs": info.differs,
         "verified_ms": info.verified.map(|when| when.0), "replaced_by": info.replaced_by.as_ref().map(trust::shown),
     })
-}
-
-fn failure(half: &str, state: &HalfState) -> Option<Value> {
-    match state {
-        HalfState::Failed { why } => Some(error(half, why.as_str())),
-        HalfState::Closed | HalfState::Open { .. } => None,
-    }
-}
-
-fn half(state: Option<&HalfState>) -> Value {
-    match state {
-        None | Some(HalfState::Closed) => json!({ "state": "closed" }),
-        Some(HalfState::Open { name, opened_in }) => {
-            json!({ "state": "open", "device": name.as_str(), "opened_in_us": micros(*opened_in) })
-        }
-        Some(HalfState::Failed { why }) => json!({ "state": "failed", "why": why.as_str() }),
-    }
 }
 
 fn list(names: &[Name]) -> Vec<&str> {
@@ -548,6 +533,10 @@ mod tests {
         let failed = SoundEvent::Microphone(HalfState::Failed { why: Safe::line("unplugged") });
         assert_eq!(reporter.report(&Told::Sound(failed))[0]["code"], "microphone");
         assert_eq!(reporter.status()["microphone"]["state"], "failed");
+        let refused = SoundEvent::Refused(Safe::line("no card's"));
+        let told = reporter.report(&Told::Sound(refused));
+        assert_eq!((&told[0]["event"], &told[0]["code"]), (&json!("error"), &json!("device")));
+        assert_eq!(reporter.status()["microphone"]["state"], "failed", "a refusal changes nothing");
     }
 
     #[test]

@@ -485,6 +485,12 @@ fn device(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String
             return Err("There is no device of that number. /devices lists them.".to_owned());
         }
         (_, None, None, [only]) if rest != "default" => only.to_string(),
+        (_, None, None, [_, _, ..]) if rest != "default" => {
+            return Err(format!(
+                "Several devices have {} in their names. /devices lists them.",
+                Safe::line(rest)
+            ));
+        }
         (_, None, None, _) => rest.to_owned(),
     };
     let ears = &mut prose.model.settings.preferences.ears;

@@ -84,8 +84,13 @@ impl Prose {
     /// A client that says nothing yet; `named` is the name to take without asking; `known` when the server has seen
     /// us before.
     pub fn new(settings: Settings, known: bool, named: Option<Name>, now: Now) -> Self {
+        let mut model = Model::new(settings, known, now);
+        if let Stage::Welcome(welcome) = &mut model.stage {
+            // A level is nothing that lines can show, so there is no look at the sound, and no microphone opens.
+            welcome.first = false;
+        }
         Self {
-            model: Model::new(settings, known, now),
+            model,
             to: None,
             question: None,
             named,

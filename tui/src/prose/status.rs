@@ -103,7 +103,10 @@ pub(super) fn status(prose: &mut Prose) {
     for (what, half) in [("microphone", &model.sound.microphone), ("speaker", &model.sound.speaker)] {
         match half {
             HalfState::Closed => {}
-            HalfState::Open { name, .. } => lines.push(format!("The {what} is {name}.")),
+            HalfState::Open { wanted: None, name, .. } => lines.push(format!("The {what} is {name}.")),
+            HalfState::Open { wanted: Some(_), .. } | HalfState::Absent { .. } => {
+                lines.extend(call::stand_in(what, half).map(|words| format!("{words}.")));
+            }
             HalfState::Failed { why } => lines.push(format!("There is no {what}: {why}.")),
         }
     }

@@ -294,13 +294,47 @@ fn nothing_is_said_twice_and_nothing_by_itself() {
     assert_eq!(story.tell(Event::LoggedIn(name("alice"))), "The server is back.");
     let online = || contact("bob", Standing::Mutual, Presence::InCall);
     assert_eq!(story.tell(Event::Contact(online())), "");
-    let open = || HalfState::Open { name: Safe::line("USB"), opened_in: Duration::ZERO };
+    let open = || HalfState::Open { name: Safe::line("USB"), opened_in: Duration::ZERO, wanted: None };
     assert_eq!(story.hear(SoundEvent::Speaker(open())), "The speaker is USB.");
     assert_eq!(story.hear(SoundEvent::Speaker(open())), "");
     story.live();
     assert_eq!(story.prose.deadline(), None, "a call wakes nobody");
     story.now.mono += Duration::from_secs(600);
     assert_eq!(story.event(Msg::Tick), "");
+}
+
+#[test]
+fn a_device_that_is_not_there_is_said_each_time_it_is_chosen() {
+    let mut story = Story::friends();
+    let half = || {
+        let (name, wanted) = (Safe::line("Built-in"), Some(Safe::line("Typo")));
+        SoundEvent::Microphone(HalfState::Open { name, opened_in: Duration::ZERO, wanted })
+    };
+    for _ in 0..2 {
+        assert_eq!(story.hear(half()), "The microphone Typo is not there: Built-in is used instead.");
+    }
+    assert!(story.typed("/status").contains("The microphone Typo is not there: Built-in is used instead."));
+    let refused = SoundEvent::Refused(Safe::line("the sound is tone"));
+    assert_eq!(story.hear(refused), "That cannot be: the sound is tone.");
+}
+
+#[test]
+fn the_first_run_opens_no_microphone_where_no_level_can_be_shown() {
+    let mut story = Story::new(false, Some("alice"));
+    story.tell(Event::Link(LinkState::Online));
+    story.tell(Event::NameWanted);
+    story.tell(Event::LoggedIn(name("alice")));
+    assert!(!story.effects.iter().any(|effect| matches!(effect, Effect::Listen(_))), "{:?}", story.effects);
+}
+
+#[test]
+fn a_part_of_a_name_that_several_devices_have_is_none() {
+    let mut story = Story::friends();
+    let names = ["USB Headset", "USB Webcam"].map(Safe::line);
+    story.hear(SoundEvent::Devices(DeviceList { microphones: names.to_vec(), speakers: Vec::new() }));
+    assert!(story.typed("/microphone usb").contains("Several devices have usb in their names"));
+    story.typed("/microphone webcam");
+    assert!(story.effects.contains(&Effect::Sound(SoundCommand::Microphone("USB Webcam".into()))));
 }
 
 /// Every event there is, with a hostile text wherever there is a text.

@@ -234,6 +234,7 @@ pub(super) fn sound(prose: &mut Prose, event: &SoundEvent) {
             }
         }
         SoundEvent::Tool(event) => tool(prose, event),
+        SoundEvent::Refused(why) => prose.say(format!("That cannot be: {why}.")),
         SoundEvent::Levels(_) | SoundEvent::Processing(_) => {}
     }
 }
@@ -243,10 +244,14 @@ fn device(prose: &mut Prose, what: &str, half: &HalfState) {
     let said = if what == "microphone" { &mut prose.said.microphone } else { &mut prose.said.speaker };
     match half {
         HalfState::Closed => {}
-        HalfState::Open { name, .. } => {
+        HalfState::Open { wanted: None, name, .. } => {
             if said.replace(name.clone()).as_ref() != Some(name) {
                 prose.say(format!("The {what} is {name}."));
             }
+        }
+        HalfState::Open { wanted: Some(_), .. } | HalfState::Absent { .. } => {
+            *said = call::device(half).cloned();
+            call::stand_in(what, half).into_iter().for_each(|words| prose.say(format!("{words}.")));
         }
         HalfState::Failed { why } => {
             *said = None;

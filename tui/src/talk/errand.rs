@@ -10,18 +10,22 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use proto::Time;
-use proto::client::{Command, EndReason, Event};
+use proto::client::{Command, EndReason, Event, LinkState};
 use proto::earliest;
 use proto::id::Name;
-use proto::media::{HalfState, SoundCommand, SoundEvent, ToolCommand, ToolEvent};
+use proto::media::SoundCommand;
 use proto::wire::record::Why;
 
 use crate::app::call::{Whom, among, ended, parted};
+use crate::app::talk::Talk;
+use crate::app::transmit::{TalkKey, Transmit};
 use crate::arrival::Arrival;
 use crate::exit::Exit;
 use crate::session::Told;
 
 mod asked;
+mod ptt;
+mod sound;
 
 /// The contact list is waited for so long after the login before the call is placed: a server that tells none has
 /// nobody to be called, and says so.
@@ -102,10 +106,17 @@ pub(super) struct Errand {
     /// It is not encrypted.
     plain: bool,
     muted: bool,
+    /// Push-to-talk, where the microphone is a device's.
+    talk: Talk,
+    /// Lines are read from a terminal, which press to talk.
+    keyboard: bool,
+    /// What the agent was told last: muted, by whatever of the two.
+    silent: bool,
     steps: VecDeque<Step>,
 }
 
 impl Errand {
+    /// `input` when the microphone is a file or a pipe, `devices` when both halves are a card's.
     pub(super) fn new(wish: Wish, name: Option<Name>, input: bool, devices: bool) -> Self {
         Self {
             wish,
@@ -122,8 +133,22 @@ impl Errand {
             with: Vec::new(),
             plain: false,
             muted: false,
+            talk: Talk::default(),
+            keyboard: false,
+            silent: false,
             steps: VecDeque::new(),
         }
+    }
+
+    /// Push-to-talk counts for a microphone, and not for a file or a pipe, which holds what is meant to be said. With a
+    /// `keyboard`, lines are read that press.
+    pub(super) fn transmit(mut self, transmit: Transmit, keyboard: bool) -> Self {
+        if self.devices {
+            self.talk = Talk::new(transmit, TalkKey::Latch);
+            self.keyboard = keyboard;
+            self.microphone();
+        }
+        self
     }
 
     pub(super) fn poll(&mut self) -> Option<Step> {
@@ -131,16 +156,21 @@ impl Errand {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        let phase = match self.phase {
+        earliest(self.due(), self.talk.deadline())
+    }
+
+    /// When this phase has something to do.
+    fn due(&self) -> Option<Time> {
+        match self.phase {
             Phase::Arriving | Phase::Waiting | Phase::Placing => None,
             Phase::Listing(at) | Phase::Draining(at) | Phase::Leaving(at) => Some(at),
             Phase::Live(since) => (self.input && !self.begun).then_some(since + BEGIN_AFTER),
-        };
-        earliest(phase, None)
+        }
     }
 
     pub(super) fn on_time(&mut self, now: Time) {
-        if self.deadline().is_none_or(|at| now < at) {
+        self.let_go(now);
+        if self.due().is_none_or(|at| now < at) {
             return;
         }
         match self.phase {
@@ -214,6 +244,8 @@ impl Errand {
                 self.say(parted(who.as_str(), *reason));
             }
             Event::Ended { with, reason } => self.ended(with, *reason, now),
+            // Nobody knows what is heard until the connection is back.
+            Event::Link(state) if *state != LinkState::Online => self.shut(),
             Event::Link(_)
             | Event::ServerKeyUnknown(_)
             | Event::LoggedIn(_)
@@ -275,6 +307,7 @@ impl Errand {
             self.with.push(who.clone());
         }
         self.say(format!("{who} is in the call{}", if plain { ", NOT ENCRYPTED" } else { "" }));
+        self.say_how_to_talk();
     }
 
     fn refused(&mut self, why: Why, text: &str) {
@@ -351,81 +384,6 @@ impl Errand {
         self.over(exit);
     }
 
-    fn sound(&mut self, event: &SoundEvent, now: Time) {
-        match event {
-            SoundEvent::Microphone(half) => {
-                self.broken.0 = self.half("microphone", half);
-                self.check_devices(now);
-            }
-            SoundEvent::Speaker(half) => {
-                self.broken.1 = self.half("speaker", half);
-                self.check_devices(now);
-            }
-            SoundEvent::Statistics(figures) if figures.round_trip.is_some() => self.begin(),
-            SoundEvent::Tool(event) => self.tool(event, now),
-            SoundEvent::Statistics(_)
-            | SoundEvent::Devices(_)
-            | SoundEvent::Levels(_)
-            | SoundEvent::Member(_)
-            | SoundEvent::Processing(_) => {}
-        }
-    }
-
-    fn half(&mut self, what: &str, state: &HalfState) -> bool {
-        match state {
-            HalfState::Failed { why } => {
-                self.say(format!("{what}: {why}"));
-                true
-            }
-            HalfState::Open { name, .. } => {
-                if self.devices {
-                    self.say(format!("{what}: {name}"));
-                }
-                false
-            }
-            HalfState::Closed => false,
-        }
-    }
-
-    fn check_devices(&mut self, now: Time) {
-        if self.devices && self.broken == (true, true) {
-            self.leave(Exit::NoDevice, now);
-        }
-    }
-
-    fn begin(&mut self) {
-        if matches!(self.phase, Phase::Live(_)) && !self.begun {
-            self.begun = true;
-            self.steps.push_back(Step::Sound(SoundCommand::Tool(ToolCommand::Begin)));
-        }
-    }
-
-    fn tool(&mut self, event: &ToolEvent, now: Time) {
-        match event {
-            ToolEvent::InputEnded => {
-                if matches!(self.phase, Phase::Live(_)) {
-                    self.phase = Phase::Draining(now + DRAIN);
-                }
-            }
-            ToolEvent::SayingAgain(_) | ToolEvent::Recording(_) => {}
-            ToolEvent::InputFailed(why) => {
-                self.say(why.to_string());
-                self.leave(Exit::Failed, now);
-            }
-            ToolEvent::OutputBehind(samples) => {
-                let seconds = *samples as f64 / 48_000.0;
-                self.say(format!("what is heard is read too slowly: {seconds:.1} s were dropped so far"));
-            }
-            ToolEvent::OutputFailed { closed, why } => {
-                self.say(format!("{why}; the call ends"));
-                // Nobody wants to hear more, which is how a reader such as head(1) ends a pipe.
-                let exit = if *closed { Exit::Ok } else { Exit::Failed };
-                self.exit = Some(exit);
-                self.leave(exit, now);
-            }
-        }
-    }
-
     /// Hangs up; `exit` is what comes of it, unless something worse was decided already.
     fn leave(&mut self, exit: Exit, now: Time) {
         if matches!(self.phase, Phase::Leaving(_)) {
@@ -440,6 +398,7 @@ impl Errand {
 
     /// A call is over. Whoever answers more than one waits for the next.
     fn over(&mut self, exit: Exit) {
+        self.shut();
         let again = matches!(self.wish, Wish::Answer { once: false, .. }) && self.exit.is_none();
         if again {
             (self.phase, self.was_live) = (Phase::Waiting, false);

@@ -1,6 +1,6 @@
 //! What only the operating system can do to the terminal's descriptors. The `unsafe` of this crate lives here, each
 //! block with its reason; everything else goes through the standard library.
-#![expect(unsafe_code, reason = "four system calls that the standard library does not wrap")]
+#![expect(unsafe_code, reason = "system calls that the standard library does not wrap")]
 
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
@@ -21,6 +21,12 @@ pub(super) fn terminal_path(fd: RawFd) -> Option<PathBuf> {
     // SAFETY: the call above succeeded, so `name` holds a NUL-terminated string.
     let path = unsafe { CStr::from_ptr(name.as_ptr()) };
     Some(PathBuf::from(OsStr::from_bytes(path.to_bytes())))
+}
+
+/// Whether we are the ones who may read the terminal behind `fd`.
+pub(super) fn is_foreground(fd: RawFd) -> bool {
+    // SAFETY: both take and give numbers only; a descriptor that is no terminal is answered with -1, which is no group.
+    unsafe { libc::tcgetpgrp(fd) == libc::getpgrp() }
 }
 
 /// Makes standard error write to `file`; gives the old one for [`restore_stderr`].

@@ -217,7 +217,9 @@ fn own_level(model: &Model, call: &Call, width: u16, theme: Theme) -> Level {
         (HalfState::Failed { .. }, _) => Level::word("no microphone", theme.bad()),
         (_, true) if model.sound.muted => Level::word("muted", theme.warn()),
         (_, true) => Level::word(&to_talk(model), theme.warn()),
-        (HalfState::Open { .. } | HalfState::Closed, false) => Level::meter(model, call.you, width, theme),
+        (HalfState::Open { .. } | HalfState::Absent { .. } | HalfState::Closed, false) => {
+            Level::meter(model, call.you, width, theme)
+        }
     }
 }
 
@@ -233,8 +235,12 @@ fn to_talk(model: &Model) -> String {
 fn their_level(model: &Model, party: &Party, width: u16, theme: Theme) -> Level {
     match &model.sound.speaker {
         HalfState::Failed { .. } => Level::word("no speaker", theme.bad()),
-        HalfState::Open { .. } | HalfState::Closed if party.muted => Level::word("muted", theme.warn()),
-        HalfState::Open { .. } | HalfState::Closed => Level::meter(model, party.level, width, theme),
+        HalfState::Open { .. } | HalfState::Absent { .. } | HalfState::Closed if party.muted => {
+            Level::word("muted", theme.warn())
+        }
+        HalfState::Open { .. } | HalfState::Absent { .. } | HalfState::Closed => {
+            Level::meter(model, party.level, width, theme)
+        }
     }
 }
 

@@ -13,19 +13,39 @@ use crate::app::keymap::{Act, Hint, Place};
 use crate::app::model::Stage;
 use crate::app::popup::{Popup, Wanted};
 
-use super::text;
 use super::theme::Theme;
+use super::{text, title};
 
 /// From this height on there is a row for what happened above the keys of a window.
 const ROOMY: u16 = 20;
 
-/// What happened, in the row above the last one, where a window is open that needs the last one for its keys.
+/// What happened, in the row above the last one, where a window is open that needs the last one for its keys. A call
+/// that rings behind it is told there whatever the height: it takes no keys, and must not be missed.
 pub(super) fn above(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme) {
+    if let Some(words) = rings_behind(model) {
+        let row = text::row(screen, screen.height - 2);
+        text::rule(buf, row, " ", Style::reset());
+        let words = text::fit(&words, row.width.saturating_sub(2), theme.glyphs.more);
+        text::left(buf, row, 1, &words, theme.warn());
+        return;
+    }
     if let Some(notice) = model.notice.as_ref().filter(|_| stands_above(model, screen.height)) {
         let row = text::row(screen, screen.height - 2);
         text::rule(buf, row, " ", Style::reset());
         tell(&notice.text, row, buf, theme);
     }
+}
+
+/// Who calls, and what to do about it, while a window covers the call.
+fn rings_behind(model: &Model) -> Option<String> {
+    let (_, incoming) = model.incoming()?;
+    if incoming.window.is_some() || model.popups.is_empty() || !matches!(model.stage, Stage::Main) {
+        return None;
+    }
+    let keys = &model.settings.keys;
+    let key = |act, does: &str| keys.key(act, &[Place::Anywhere]).map(|key| format!("  {key} {does}"));
+    let keys = [key(Act::CallView, "shows it"), key(Act::HangUp, "declines")].into_iter().flatten();
+    Some(title::state(model)? + &keys.collect::<String>())
 }
 
 /// A code for cameras needs every row, and has one key.
@@ -82,6 +102,13 @@ fn fitting(model: &Model, hint: Hint) -> Option<Hint> {
         || hint.act == Act::Talk && !model.sound.talk.is_on()
         || hint.act == Act::OwnLink && model.settings.plain_server.is_some();
     let answering = model.consent().is_some_and(|asked| asked.wanted == Wanted::Answer);
-    let words = if hint.act == Act::Consent && answering { "answer anyway" } else { hint.words };
+    let choosing =
+        |popup: &Popup| matches!(popup, Popup::Settings(open) if open.first && open.picker.is_some());
+    let taking = hint.act == Act::Go && model.popups.last().is_some_and(choosing);
+    let words = match (hint.act == Act::Consent && answering, taking) {
+        (true, _) => "answer anyway",
+        (false, true) => "take it",
+        (false, false) => hint.words,
+    };
     (!idle).then_some(Hint { words, ..hint })
 }

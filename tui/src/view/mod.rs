@@ -18,6 +18,7 @@ mod meter;
 mod popup;
 mod qr;
 mod settings;
+mod sound;
 mod text;
 mod theme;
 mod title;

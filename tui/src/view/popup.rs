@@ -21,6 +21,10 @@ pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) 
     for popup in &model.popups {
         cursor = Some(match popup {
             Popup::Help(wanted) => help::help(model, wanted, area, buf, theme),
+            Popup::Settings(open) if open.first => {
+                settings::first(model, open, area, buf, theme);
+                None
+            }
             Popup::Settings(open) => {
                 settings::settings(model, open, area, buf, theme);
                 None

@@ -1,29 +1,58 @@
-//! The settings: the pages left, the rows of one right; below the devices the level and the echo test.
-
-use core::time::Duration;
+//! The settings: the pages left, the rows of one right; below the devices the level and the echo test. The first run
+//! shows the devices' part of it in a window of its own.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::Model;
-use crate::app::call::Meter;
-use crate::app::settings::{Item, Outcome, Page, Picker, Settings, Test, items};
+use crate::app::settings::{Item, Page, Picker, Settings};
 
+use super::popup::window;
 use super::theme::Theme;
-use super::{meter, text};
+use super::{sound, text};
 
 /// Columns of the pages, where there is room for them beside the rows.
 const PAGES: u16 = 16;
 /// From this width on there is.
 const BESIDE: u16 = 60;
-/// Columns of the labels.
+/// Columns of the labels, and on a narrow screen those of the first run.
 const LABELS: u16 = 19;
-/// Columns of the level.
-const LEVEL: u16 = 24;
+const LABELS_NARROW: u16 = 17;
 
 /// A row as it is drawn: where it begins, what it says and how.
-type Row = Vec<(u16, String, Style)>;
+pub(super) type Row = Vec<(u16, String, Style)>;
+
+/// What rows have to keep to.
+#[derive(Clone, Copy)]
+pub(super) struct Sheet {
+    /// Columns in all.
+    pub(super) width: u16,
+    /// Columns of the labels.
+    pub(super) labels: u16,
+    pub(super) theme: Theme,
+}
+
+impl Sheet {
+    /// Where the values begin.
+    pub(super) fn value_at(self) -> u16 {
+        self.labels + 1
+    }
+
+    /// Columns of the values.
+    pub(super) fn room(self) -> u16 {
+        self.width.saturating_sub(self.labels + 2)
+    }
+
+    /// A value of as many rows as it needs, behind its label.
+    pub(super) fn told(self, label: &str, words: &str, style: Style) -> Vec<Row> {
+        let row = |(at, words): (usize, String)| {
+            let label = if at == 0 { label } else { "" };
+            vec![(2, label.to_owned(), self.theme.plain()), (self.value_at(), words, style)]
+        };
+        text::wrap(words, self.room()).into_iter().enumerate().map(row).collect()
+    }
+}
 
 pub(super) fn settings(model: &Model, open: &Settings, area: Rect, buf: &mut Buffer, theme: Theme) {
     for y in 0..area.height {
@@ -39,14 +68,67 @@ pub(super) fn settings(model: &Model, open: &Settings, area: Rect, buf: &mut Buf
         }
         Rect { x: area.x + PAGES + 2, width: area.width - PAGES - 3, ..area }
     };
-    let (rows, chosen) = rows(model, open, body.width, theme);
-    // On a low screen the chosen row is the first: all below it can be reached.
-    let top = chosen.min(rows.len().saturating_sub(usize::from(body.height)));
-    for (y, row) in (0..body.height).zip(&rows[top..]) {
+    let sheet = Sheet { width: body.width, labels: LABELS, theme };
+    let rows = whole(model, open, sheet);
+    if rows.len() <= usize::from(body.height) {
+        draw(&rows, body, buf);
+    } else {
+        draw(&low(model, open, body.height, sheet), body, buf);
+    }
+}
+
+/// The first look at the sound: the devices, whether they are heard, and how to go on.
+pub(super) fn first(model: &Model, open: &Settings, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let width = area.width.saturating_sub(2).min(74);
+    let sheet = Sheet { width: width.saturating_sub(5), labels: LABELS, theme };
+    let mut rows = sound::introduction(model, open, sheet);
+    rows.extend(whole(model, open, sheet));
+    rows.extend(sound::end(model, sheet));
+    let fits = |rows: &[Row]| rows.len() + 3 <= usize::from(area.height);
+    if !fits(&rows) {
+        let labels = if area.width < BESIDE { LABELS_NARROW } else { LABELS };
+        rows = low(model, open, area.height.saturating_sub(2), Sheet { labels, ..sheet });
+    }
+    let height = u16::try_from(rows.len() + if fits(&rows) { 3 } else { 2 }).unwrap_or(u16::MAX);
+    let inside = window(area, width, height, "Welcome to tincan (2 of 2): your sound", buf, theme);
+    draw(&rows, inside, buf);
+}
+
+fn draw(rows: &[Row], body: Rect, buf: &mut Buffer) {
+    for (y, row) in (0..body.height).zip(rows) {
         for (x, words, style) in row {
             text::left(buf, text::row(body, y), *x, words, *style);
         }
     }
+}
+
+/// All rows of the page, with blank ones between its parts.
+fn whole(model: &Model, open: &Settings, sheet: Sheet) -> Vec<Row> {
+    let mut rows = vec![Row::new()];
+    rows.extend(items(model, open, sheet).0);
+    if open.page == Page::Audio {
+        rows.push(Row::new());
+        rows.extend(sound::level(model, open, sheet));
+        rows.push(Row::new());
+        rows.extend(sound::test(model, open, sheet));
+    }
+    rows
+}
+
+/// As many rows as a low screen has: whether the microphone is open stays in sight, the rest follows what is chosen, or
+/// the echo test.
+fn low(model: &Model, open: &Settings, height: u16, sheet: Sheet) -> Vec<Row> {
+    let (mut rows, chosen) = items(model, open, sheet);
+    let mut kept = Vec::new();
+    if open.page == Page::Audio {
+        kept.push(sound::level_in_one(model, open, sheet));
+        rows.extend(sound::test(model, open, sheet));
+    }
+    let room = usize::from(height).saturating_sub(kept.len());
+    let last = rows.len().saturating_sub(room);
+    let top = if open.below { last } else { chosen.min(last) };
+    kept.extend(rows.into_iter().skip(top).take(room));
+    kept
 }
 
 /// The pages side by side, as many as fit around the open one.
@@ -79,111 +161,60 @@ fn down(open: Page, area: Rect, buf: &mut Buffer, theme: Theme) {
     }
 }
 
-/// All rows of the page, and which of them is the chosen one.
-fn rows(model: &Model, open: &Settings, width: u16, theme: Theme) -> (Vec<Row>, usize) {
-    let (mut rows, mut chosen, mut at) = (vec![Row::new()], 0, 0);
-    for item in items(model, open.page) {
+/// The rows that can be chosen or are told, and where the chosen one is.
+fn items(model: &Model, open: &Settings, sheet: Sheet) -> (Vec<Row>, usize) {
+    let (mut rows, mut chosen, mut at) = (Vec::new(), 0, 0);
+    for item in open.items(model) {
         let changes = item.setting.is_some();
         let here = changes && at == open.row;
         at += usize::from(changes);
         if here {
-            chosen = rows.len() - usize::from(rows.len() == 1);
+            chosen = rows.len();
         }
-        rows.extend(self::item(&item, here, width, theme));
+        rows.extend(self::item(&item, here, sheet));
         if let Some(picker) = open.picker.as_ref().filter(|_| here) {
-            rows.extend(picked(open, picker, theme));
+            // Of a long list the device that is chosen, and the ones after it.
+            chosen = rows.len() + picker.row;
+            rows.extend(picked(open, picker, sheet));
         }
-    }
-    if open.page == Page::Audio {
-        rows.extend(sound(model, open, width, theme));
     }
     (rows, chosen)
 }
 
-fn item(item: &Item, chosen: bool, width: u16, theme: Theme) -> Vec<Row> {
+fn item(item: &Item, chosen: bool, sheet: Sheet) -> Vec<Row> {
+    let theme = sheet.theme;
     let style = if chosen { theme.cursor() } else { theme.plain() };
     let mark = if chosen { theme.glyphs.chosen } else { " " };
-    let room = width.saturating_sub(LABELS + 2);
     let label = format!("{mark} {}", item.label);
     let mut rows = Vec::new();
-    for (y, words) in text::wrap(&item.value, room).into_iter().enumerate() {
-        let first = (0, format!("{label:<width$}", width = usize::from(LABELS)), style);
+    for (y, words) in text::wrap(&item.value, sheet.room()).into_iter().enumerate() {
+        let first = (0, format!("{label:<width$}", width = usize::from(sheet.labels)), style);
         let mut row: Row = if y == 0 { vec![first] } else { Row::new() };
         // What can be changed is as bright as the keys; what is only told is plain.
         let value = if item.setting.is_some() { theme.accent() } else { theme.plain() };
-        row.push((LABELS + 1, words, if chosen { style } else { value }));
+        row.push((sheet.value_at(), words, if chosen { style } else { value }));
         rows.push(row);
     }
     let used = rows.last().and_then(|row| row.last()).map_or(0, |(x, words, _)| x + text::columns(words) + 2);
-    if used + text::columns(&item.note) <= width {
+    if used + text::columns(&item.note) <= sheet.width {
         rows.iter_mut().last().into_iter().for_each(|row| row.push((used, item.note.clone(), theme.dim())));
     } else {
-        let noted = text::wrap(&item.note, room).into_iter();
-        rows.extend(noted.map(|words| vec![(LABELS + 1, words, theme.dim())]));
+        let noted = text::wrap(&item.note, sheet.room()).into_iter();
+        rows.extend(noted.map(|words| vec![(sheet.value_at(), words, theme.dim())]));
     }
     rows
 }
 
 /// The devices to choose from.
-fn picked(open: &Settings, picker: &Picker, theme: Theme) -> Vec<Row> {
+fn picked(open: &Settings, picker: &Picker, sheet: Sheet) -> Vec<Row> {
+    let theme = sheet.theme;
     let names = open.names(picker).into_iter().enumerate().map(|(at, name)| {
         let chosen = at == picker.row;
         let mark = if chosen { theme.glyphs.chosen } else { " " };
         let style = if chosen { theme.cursor() } else { theme.plain() };
-        vec![(LABELS + 1, format!("{mark} {name}"), style)]
+        let name = text::fit(name.as_str(), sheet.room().saturating_sub(2), theme.glyphs.more);
+        vec![(sheet.value_at(), format!("{mark} {name}"), style)]
     });
-    let looking =
-        open.devices.is_none().then(|| vec![(LABELS + 3, "looking for devices".to_owned(), theme.dim())]);
-    names.chain(looking).collect()
-}
-
-fn sound(model: &Model, open: &Settings, width: u16, theme: Theme) -> Vec<Row> {
-    let told = |label: &str, words: String, style| {
-        vec![(2, label.to_owned(), theme.plain()), (LABELS + 1, words, style)]
-    };
-    let level = model.call.as_ref().map_or(open.level, |call| call.you);
-    let bar = meter::bar(level, LEVEL.min(width.saturating_sub(LABELS + 2)), theme);
-    let bar = if level == Meter::default() { "silent".to_owned() } else { bar };
-    let mut rows = vec![Row::new(), told("Input level", bar, theme.good()), Row::new()];
-    let tell = |words: &str| {
-        let wrapped = text::wrap(words, width.saturating_sub(LABELS + 2)).into_iter().enumerate();
-        let row = |(at, words)| told(if at == 0 { "Echo test" } else { "" }, words, theme.strong());
-        wrapped.map(row).collect::<Vec<Row>>()
-    };
-    let key =
-        model.settings.keys.key(crate::app::keymap::Act::EchoTest, &[crate::app::keymap::Place::Settings]);
-    let key = key.unwrap_or_else(|| "^P echo test".to_owned());
-    rows.extend(match &open.test {
-        Test::None => tell(&format!("press {key}, speak for 3 s, hear yourself")),
-        Test::Asked => tell("opening the devices"),
-        Test::Speak => tell("speak now, for 3 s"),
-        Test::Playing => tell("this is what was heard"),
-        Test::Failed(why) => tell(why.as_str()),
-        Test::Done(outcome) => {
-            let said = outcome.problem.unwrap_or("ready for calls");
-            tell(said)
-                .into_iter()
-                .chain(results(outcome).map(|(label, words)| told(label, words, theme.plain())))
-                .collect()
-        }
-    });
-    rows
-}
-
-fn results(outcome: &Outcome) -> impl Iterator<Item = (&'static str, String)> {
-    let ms = |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1_000.0);
-    let block = |block: Option<Duration>| block.map_or_else(|| "none: no hardware".to_owned(), ms);
-    let echo = match outcome.echo {
-        Some((delay, db)) => format!("{db:.0} dB, after {}", ms(delay)),
-        None => "none is heard".to_owned(),
-    };
-    let lost = (outcome.lost > 0).then(|| ("Lost", format!("{} samples", outcome.lost)));
-    [
-        ("Your voice", format!("{:.0} dBFS at most", outcome.peak_db)),
-        ("Capture delay", block(outcome.capture)),
-        ("Playback delay", block(outcome.playback)),
-        ("Echo return", echo),
-    ]
-    .into_iter()
-    .chain(lost)
+    let looking = vec![(sheet.value_at() + 2, "looking for devices".to_owned(), theme.dim())];
+    names.chain(open.devices.is_none().then_some(looking)).collect()
 }

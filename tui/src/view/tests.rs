@@ -21,6 +21,7 @@ use crate::terminal::Painter;
 
 mod calls;
 mod finding;
+mod first;
 mod outside;
 mod people;
 mod scripts;
@@ -141,8 +142,12 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     story.tell(Event::LoginRefused { why: Why::NameTaken, text });
     page("name_taken", story);
 
+    list.extend(first::pages(look));
+    let mut page = |name, story: Story| list.push((name, story));
+
     let mut story = Story::new(None, look);
     story.tell(Event::LoggedIn(name("alice")));
+    story.keys("Enter");
     page("nobody_yet", story);
 
     page("main", Story::morning(look));
@@ -469,8 +474,11 @@ fn no_word_of_a_stranger_reaches_the_terminal_as_anything_but_text() {
             let text = safe.clone();
             story.tell(Event::Said { from: name("bob"), id: MsgId([2; 16]), sent: START, text });
             story.hear(SoundEvent::Microphone(HalfState::Failed { why: safe.clone() }));
-            story
-                .hear(SoundEvent::Speaker(HalfState::Open { name: safe.clone(), opened_in: Duration::ZERO }));
+            story.hear(SoundEvent::Speaker(HalfState::Open {
+                name: safe.clone(),
+                opened_in: Duration::ZERO,
+                wanted: Some(safe.clone()),
+            }));
             story.tell(Event::Refused { why: Why::Other, text: safe.clone() });
             story.paste(words);
         }

@@ -77,6 +77,9 @@ fn microphone(model: &Model) -> Option<String> {
     if model.call.is_some() && model.sound.talk.is_on() {
         return Some(if model.is_silent() { "mic: silent" } else { "mic: LIVE" }.to_owned());
     }
+    if model.hears_itself() {
+        return Some("mic: OPEN".to_owned());
+    }
     if matches!(model.sound.microphone, proto::media::HalfState::Failed { .. }) {
         return Some("mic: none".to_owned());
     }

@@ -28,7 +28,7 @@ pub(super) fn welcome(
     let mut about = about(model.settings.account, room);
     let rows = 9 + about.len() + server.len() + problem.len();
     let height = u16::try_from(rows).unwrap_or(u16::MAX);
-    let inside = window(area, width, height, "Welcome to tincan", buf, theme);
+    let inside = window(area, width, height, "Welcome to tincan (1 of 2)", buf, theme);
     // On a low screen what can be read later goes first: the blank rows, and the words about the key.
     let gap = u16::from(height <= area.height);
     if gap == 0 {

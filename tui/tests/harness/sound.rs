@@ -106,6 +106,16 @@ impl World {
         self.pactl(&["list", "short", "source-outputs"]).lines().count()
     }
 
+    /// Waits until so many programs read microphones: no more than that are open anywhere.
+    pub(crate) fn until_read_by(&self, programs: usize) {
+        wait_for(&format!("{programs} open microphones"), || {
+            let readers = self.pactl(&["list", "short", "source-outputs"]);
+            // What makes a microphone of a part of the air reads that, and is no program.
+            let programs_now = readers.lines().filter(|line| !line.contains("module-")).count();
+            (programs_now == programs).then_some(())
+        });
+    }
+
     fn pactl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("pactl");
         let ours = |key: &str| key == "PULSE_SERVER" || key == "PULSE_COOKIE";

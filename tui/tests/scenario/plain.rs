@@ -141,6 +141,9 @@ fn the_screen_says_not_encrypted_from_the_first_name_to_the_last_word() {
         let mut terminal = Terminal::start(name, tincan(), &place, &[]);
         terminal.see("Nothing is encrypted here");
         terminal.press(&format!("\x15{name}\r"));
+        terminal.see("(2 of 2)");
+        terminal.press("\r");
+        terminal.see_no("(2 of 2)");
         terminal.see("CONTACTS");
         terminal.see("NOT ENCRYPTED");
         terminal

@@ -4,7 +4,7 @@ use std::sync::MutexGuard;
 use std::time::Duration;
 
 use crate::harness::chord::{chord, seconds_most_like};
-use crate::harness::process::{Server, tincan};
+use crate::harness::process::{Headless, Server, tincan};
 use crate::harness::signal::{self, RATE, level_db, silences};
 use crate::harness::sound::{Lane, Recording, World};
 use crate::harness::terminal::Terminal;
@@ -65,7 +65,7 @@ impl Call {
     }
 }
 
-/// The first run: a name, and Enter.
+/// The first run: a name, a look at the sound, and Enter for each.
 pub(crate) fn join(scratch: &Scratch, server: &Server, world: &World, name: &str) -> Terminal {
     let profile = scratch.join(name);
     let profile = profile.to_str().expect("the scratch directory has a plain name");
@@ -73,6 +73,9 @@ pub(crate) fn join(scratch: &Scratch, server: &Server, world: &World, name: &str
         Terminal::start(name, tincan(), &["--profile", profile, &server.invite], &world.endpoint(name));
     terminal.see("Welcome");
     terminal.press(&format!("\x15{name}\r"));
+    terminal.see("(2 of 2)");
+    terminal.press("\r");
+    terminal.see_no("(2 of 2)");
     terminal.see("CONTACTS");
     terminal
 }
@@ -137,6 +140,50 @@ fn a_killed_server_costs_a_call_two_seconds_after_its_return_at_most() {
         let again = seconds_most_like(theirs, &heard[killed + end..][..2 * RATE]);
         assert!(again >= MOST_OF_TWO, "{lane:?}: {again} s of 2 were heard after the gap");
     }
+}
+
+/// At the source: the sound server is asked who reads a microphone.
+#[test]
+fn the_microphone_is_read_while_its_page_is_seen_and_not_before_or_after() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("page");
+    let Some(world) = World::start(scratch.path()) else { return };
+    let server = Server::start(&scratch);
+    let (profile, environment) = (scratch.join("alice"), world.endpoint("alice"));
+    let profile = profile.to_str().expect("the scratch directory has a plain name");
+    let mut alice = Terminal::start("alice", tincan(), &["--profile", profile, &server.invite], &environment);
+    alice.see("(1 of 2)");
+    world.until_read_by(0);
+    alice.press("\x15alice\r");
+    alice.see("Mic");
+    alice.see("OPEN");
+    world.until_read_by(1);
+    for (leave, come_back) in [("\r", "d"), ("\x1b", "d"), ("\x14", "\x14"), ("\t", "\x1b[D")] {
+        alice.press(leave);
+        alice.see_no("OPEN");
+        world.until_read_by(0);
+        alice.press(come_back);
+        alice.see("OPEN");
+        world.until_read_by(1);
+    }
+    // Whoever calls does not hear what the page listens to.
+    let mut bob = Headless::start(&scratch, "bob", &server, "null", &[]);
+    alice.press("\x1b");
+    alice.see_no("OPEN");
+    alice.press("abob\r");
+    bob.expect("request");
+    bob.say("accept alice");
+    alice.see("● bob");
+    alice.press("d");
+    alice.see("OPEN");
+    bob.say("call alice");
+    alice.see("bob is calling");
+    world.until_read_by(0);
+    alice.press("\x18");
+    alice.see("OPEN");
+    // The terminal is gone, and the program with it.
+    drop(alice);
+    world.until_read_by(0);
 }
 
 /// Spoken by espeak-ng, at the level of a person near a microphone.

@@ -7,9 +7,9 @@ use proto::{Safe, Time};
 
 use super::Instruments;
 use crate::agent::lines::{MicrophoneLine, SpeakerLine};
-use crate::device::DeviceError;
 use crate::device::opener::{Ask, Told};
 use crate::device::pace::Pace;
+use crate::device::{DeviceError, Half};
 
 impl Instruments {
     pub(super) fn open_device(&mut self, now: Time) {
@@ -20,7 +20,7 @@ impl Instruments {
             self.tell_software(now, None, None);
         } else if !self.software_asked {
             self.software_asked = !self.choice.is_card();
-            self.opener.ask(Ask::Open(self.choice.clone()));
+            self.opener.ask(Ask::Open { choice: self.choice.clone(), asked: None });
         }
     }
 
@@ -46,7 +46,18 @@ impl Instruments {
                     self.tell_software(now, microphone, speaker);
                 }
             }
-            Told::Microphone(_) | Told::Speaker(_) if self.open.is_none() => {}
+            Told::Looked(half, absent) => self.looked(half, absent),
+            Told::Microphone(_) | Told::Speaker(_) | Told::Kept(..) if self.open.is_none() => {}
+            Told::Kept(Half::Microphone, wanted) => {
+                if let Some(line) = &mut self.microphone {
+                    line.kept(wanted);
+                }
+            }
+            Told::Kept(Half::Speaker, wanted) => {
+                if let Some(line) = &mut self.speaker {
+                    line.kept(wanted);
+                }
+            }
             Told::Microphone(Ok(line)) => self.microphone = Some(MicrophoneLine::new(line)),
             Told::Microphone(Err(error)) => {
                 self.microphone = None;
@@ -64,11 +75,25 @@ impl Instruments {
         }
     }
 
+    /// What was chosen outside of a call is there, or is not.
+    fn looked(&mut self, half: Half, absent: Option<(Safe, Option<Safe>)>) {
+        // A call that began meanwhile tells of the devices it opened.
+        if self.open.is_some() {
+            return;
+        }
+        let state =
+            absent.map_or(HalfState::Closed, |(wanted, instead)| HalfState::Absent { wanted, instead });
+        self.tell(match half {
+            Half::Microphone => SoundEvent::Microphone(state),
+            Half::Speaker => SoundEvent::Speaker(state),
+        });
+    }
+
     fn tell_software(&mut self, now: Time, microphone: Option<DeviceError>, speaker: Option<DeviceError>) {
         let opened_in = self.open.map_or(Duration::ZERO, |since| now - since);
         let name = Safe::line(&self.choice.to_string());
         let state = |error: Option<DeviceError>| match error {
-            None => HalfState::Open { name: name.clone(), opened_in },
+            None => HalfState::Open { name: name.clone(), opened_in, wanted: None },
             Some(error) => failed(&error),
         };
         let (microphone, speaker) = (state(microphone), state(speaker));

@@ -123,7 +123,23 @@ pub fn parted_word(reason: EndReason) -> &'static str {
 pub fn trouble(what: &str, half: &HalfState) -> Option<String> {
     match half {
         HalfState::Failed { why } => Some(format!("no {what}: {why}")),
-        HalfState::Open { .. } | HalfState::Closed => None,
+        HalfState::Open { .. } | HalfState::Absent { .. } | HalfState::Closed => None,
+    }
+}
+
+/// Which device is used in the place of the chosen one, in a sentence without its end; none when the chosen one is.
+pub fn stand_in(what: &str, half: &HalfState) -> Option<String> {
+    match half {
+        HalfState::Open { wanted: Some(wanted), name, .. } => {
+            Some(format!("The {what} {wanted} is not there: {name} is used instead"))
+        }
+        HalfState::Absent { wanted, instead: Some(instead) } => {
+            Some(format!("The {what} {wanted} is not there: a call would use {instead}"))
+        }
+        HalfState::Absent { wanted, instead: None } => {
+            Some(format!("The {what} {wanted} is not there, and no other is"))
+        }
+        HalfState::Open { wanted: None, .. } | HalfState::Closed | HalfState::Failed { .. } => None,
     }
 }
 
@@ -142,6 +158,22 @@ pub fn clock(time: Duration) -> String {
 mod tests {
     use super::*;
     use crate::testing::END_REASONS;
+
+    #[test]
+    fn a_device_in_the_place_of_another_is_named_with_it() {
+        let name = proto::Safe::line;
+        let open = |wanted| HalfState::Open { name: name("Built-in"), opened_in: Duration::ZERO, wanted };
+        let absent = |instead| HalfState::Absent { wanted: name("USB"), instead };
+        for (half, words) in [
+            (open(None), None),
+            (open(Some(name("USB"))), Some("The speaker USB is not there: Built-in is used instead")),
+            (absent(Some(name("Built-in"))), Some("The speaker USB is not there: a call would use Built-in")),
+            (absent(None), Some("The speaker USB is not there, and no other is")),
+            (HalfState::Closed, None),
+        ] {
+            assert_eq!(stand_in("speaker", &half).as_deref(), words);
+        }
+    }
 
     const BOB: Whom<'_> = Whom { names: "bob", many: false, texts: true };
     const BOTH: Whom<'_> = Whom { names: "bob and carol", many: true, texts: true };

@@ -30,7 +30,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::ServerKeyUnknown(key) => welcome(model).unknown_key = Some(key),
         Event::ServerKeyChanged { pinned, shown } => model.stage = Stage::Stop { pinned, shown },
         Event::NameWanted => name_wanted(model, effects),
-        Event::LoggedIn(name) => logged_in(model, name),
+        Event::LoggedIn(name) => logged_in(model, name, effects),
         Event::LoginRefused { text, .. } => login_refused(model, &text),
         Event::Contacts(list) => {
             list.iter().for_each(|contact| people::meet(model, contact));
@@ -108,6 +108,7 @@ pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
         SoundEvent::Tool(event) => tools::told(model, event),
         SoundEvent::Devices(list) => settings::devices(model, list),
         SoundEvent::Member(state) => calls::member(model, state),
+        SoundEvent::Refused(why) => notice(model, format!("That cannot be: {why}.")),
         SoundEvent::Processing(processing) => {
             model.sound.processing = Some(processing);
             model.dirty = true;
@@ -149,6 +150,8 @@ fn capital(words: &str) -> String {
 fn say_trouble(model: &mut Model, what: &str, half: &HalfState) {
     if let Some(words) = call::trouble(what, half) {
         notice(model, format!("{words}. The call goes on with the other half."));
+    } else if let Some(words) = call::stand_in(what, half) {
+        notice(model, format!("{words}."));
     }
 }
 
@@ -172,7 +175,7 @@ pub(super) fn trouble(model: &mut Model, why: Safe) {
 fn welcome(model: &mut Model) -> &mut Welcome {
     if !matches!(model.stage, Stage::Welcome(_)) {
         let known = model.name.as_ref().map_or(model.settings.proposed.as_str(), Name::as_str);
-        model.stage = Stage::Welcome(Welcome::new(known));
+        model.stage = Stage::Welcome(Welcome { first: false, ..Welcome::new(known) });
     }
     let Stage::Welcome(welcome) = &mut model.stage else { unreachable!("it was set above") };
     welcome
@@ -186,16 +189,14 @@ fn name_wanted(model: &mut Model, effects: &mut Vec<Effect>) {
     }
 }
 
-fn logged_in(model: &mut Model, name: Name) {
+fn logged_in(model: &mut Model, name: Name, effects: &mut Vec<Effect>) {
     model.link = Link::Online;
-    if matches!(model.stage, Stage::Welcome(_)) {
-        notice(
-            model,
-            format!("Welcome, {name}. c calls the selected contact, a adds one, ? shows the keys."),
-        );
-    }
-    model.stage = Stage::Main;
     model.name = Some(name);
+    match core::mem::replace(&mut model.stage, Stage::Main) {
+        Stage::Welcome(welcome) if welcome.first => settings::first(model, effects),
+        Stage::Welcome(_) => settings::welcome(model),
+        Stage::Main | Stage::Stop { .. } => {}
+    }
     if model.trouble.take().is_some() {
         notice(model, "The server is back.");
     }

@@ -112,11 +112,12 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Reset => settings::reset(model, effects),
         Act::EchoTest => settings::echo_test(model, effects),
         Act::OtherPane => other_pane(model),
-        Act::Back => back(model),
+        Act::Back => back(model, effects),
         Act::Redraw => effects.push(Effect::Redraw),
         Act::Suspend => {
             model.sound.talk.shut();
             ptt::microphone(model, effects);
+            settings::rest(model, effects);
             effects.push(Effect::Suspend);
         }
         Act::Talk => ptt::toggled(model),
@@ -181,8 +182,8 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
     }
 }
 
-fn back(model: &mut Model) {
-    if settings::back(model) {
+fn back(model: &mut Model, effects: &mut Vec<Effect>) {
+    if settings::back(model, effects) {
         return;
     }
     if model.popups.pop().is_none() && model.find.take().is_none() {
@@ -307,16 +308,10 @@ fn go(model: &mut Model, effects: &mut Vec<Effect>) {
         (Stage::Main, None) if model.find.is_some() => people::found(model),
         (Stage::Main, None) => say(model, effects),
         (Stage::Main, Some(Popup::Palette(_))) => palette::run(model, effects),
+        (Stage::Main, Some(Popup::Settings(_))) => settings::go_on(model, effects),
         (
             Stage::Main,
-            Some(
-                Popup::Help(_)
-                | Popup::Settings(_)
-                | Popup::Consent(_)
-                | Popup::Verify(_)
-                | Popup::Blocked(_)
-                | Popup::Qr(_),
-            ),
+            Some(Popup::Help(_) | Popup::Consent(_) | Popup::Verify(_) | Popup::Blocked(_) | Popup::Qr(_)),
         )
         | (Stage::Stop { .. }, _) => {}
     }

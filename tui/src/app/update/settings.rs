@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use proto::media::processing::{Part, Wish};
-use proto::media::{DelayMode, DeviceList, SoundCommand};
+use proto::media::{DelayMode, DeviceList, HalfState, SoundCommand};
 
 use super::super::contacts::Step;
 use super::super::look::{Glyphs, Theme};
@@ -11,7 +11,7 @@ use super::super::model::{Model, Stage};
 use super::super::msg::Effect;
 use super::super::popup::Popup;
 use super::super::preferences::{Change, Ears, Value};
-use super::super::settings::{self, Heard, Page, Picker, Setting, Settings, Test};
+use super::super::settings::{Heard, Page, Picker, Setting, Settings, Test};
 use super::{meters, notice};
 
 mod outside;
@@ -26,12 +26,37 @@ pub(super) fn open(model: &mut Model, page: Page, effects: &mut Vec<Effect>) {
     if !matches!(model.stage, Stage::Main) {
         return;
     }
-    if let Some(Popup::Settings(_)) = model.popups.last() {
+    if let Some(Popup::Settings(settings)) = model.popups.last() {
+        if settings.first {
+            return go_on(model, effects);
+        }
         model.popups.pop();
         return;
     }
     model.popups.push(Popup::Settings(Box::new(Settings::new(page))));
     effects.push(Effect::Sound(SoundCommand::ListDevices));
+}
+
+/// The first look at the sound, over the page that follows it.
+pub(super) fn first(model: &mut Model, effects: &mut Vec<Effect>) {
+    model.popups.push(Popup::Settings(Box::new(Settings::first())));
+    effects.push(Effect::Sound(SoundCommand::ListDevices));
+}
+
+/// Enter in it: takes the device that is chosen from the list, or else ends it.
+pub(super) fn go_on(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(settings) = shown(model).filter(|settings| settings.first) else { return };
+    if settings.picker.is_some() {
+        return change(model, effects);
+    }
+    model.popups.pop();
+    welcome(model);
+}
+
+/// The first run is over.
+pub(super) fn welcome(model: &mut Model) {
+    let Some(name) = model.name.clone() else { return };
+    notice(model, format!("Welcome, {name}. c calls the selected contact, a adds one, ? shows the keys."));
 }
 
 fn shown(model: &mut Model) -> Option<&mut Settings> {
@@ -42,13 +67,21 @@ fn shown(model: &mut Model) -> Option<&mut Settings> {
 }
 
 /// Esc: closes the picker, or else the settings.
-pub(super) fn back(model: &mut Model) -> bool {
-    shown(model).is_some_and(|settings| settings.picker.take().is_some())
+pub(super) fn back(model: &mut Model, effects: &mut Vec<Effect>) -> bool {
+    let Some(settings) = shown(model) else { return false };
+    if settings.picker.take().is_some() {
+        return true;
+    }
+    let first = settings.first;
+    if first {
+        go_on(model, effects);
+    }
+    first
 }
 
 /// Another page.
 pub(super) fn turn(model: &mut Model, next: bool) {
-    let Some(settings) = shown(model) else { return };
+    let Some(settings) = shown(model).filter(|settings| !settings.first) else { return };
     let count = Page::ALL.len();
     let at = Page::ALL.iter().position(|page| *page == settings.page).unwrap_or(0);
     let to = (at + if next { 1 } else { count - 1 }) % count;
@@ -60,10 +93,11 @@ pub(super) fn step(model: &mut Model, step: Step) {
     let Some(Popup::Settings(settings)) = model.popups.last() else { return };
     let rows = match &settings.picker {
         Some(picker) => settings.names(picker).len(),
-        None => settings::items(model, settings.page).iter().filter(|item| item.setting.is_some()).count(),
+        None => settings.items(model).iter().filter(|item| item.setting.is_some()).count(),
     };
     let last = rows.saturating_sub(1);
     let Some(settings) = shown(model) else { return };
+    settings.below = false;
     let row = match &mut settings.picker {
         Some(picker) => &mut picker.row,
         None => &mut settings.row,
@@ -104,6 +138,9 @@ pub(super) fn reset(model: &mut Model, effects: &mut Vec<Effect>) {
 }
 
 fn pick(model: &mut Model, microphone: bool) {
+    if !is_card(model) {
+        return;
+    }
     let ears = &model.settings.preferences.ears;
     let now = if microphone { ears.microphone.clone() } else { ears.speaker.clone() };
     let Some(settings) = shown(model) else { return };
@@ -113,9 +150,19 @@ fn pick(model: &mut Model, microphone: bool) {
     settings.picker = Some(picker);
 }
 
+/// Whether the sound is a card's; if not, its halves cannot be exchanged, and that is said.
+fn is_card(model: &mut Model) -> bool {
+    let ears = &model.settings.preferences.ears;
+    let (is_card, device) = (ears.is_card(), ears.device.clone());
+    if !is_card {
+        notice(model, format!("The sound is {device}, no card's: start tincan without --device to choose."));
+    }
+    is_card
+}
+
 /// Takes another microphone or speaker, in the middle of a call, too.
 fn take_device(model: &mut Model, microphone: bool, name: Option<String>, effects: &mut Vec<Effect>) {
-    let Some(name) = name else { return };
+    let Some(name) = name.filter(|_| is_card(model)) else { return };
     let ears = &mut model.settings.preferences.ears;
     let half = if microphone { &mut ears.microphone } else { &mut ears.speaker };
     *half = Some(name.clone());
@@ -205,11 +252,14 @@ pub(super) fn echo_test(model: &mut Model, effects: &mut Vec<Effect>) {
     if model.call.is_some() {
         return notice(model, "The echo test waits for the end of the call: you would hear yourself in it.");
     }
+    if model.sound.muted {
+        return notice(model, "You are muted: unmute yourself for the echo test.");
+    }
     let Some(settings) = shown(model) else { return };
     if settings.page != Page::Audio || matches!(settings.test, Test::Asked | Test::Speak | Test::Playing) {
         return;
     }
-    settings.test = Test::Asked;
+    (settings.test, settings.below) = (Test::Asked, true);
     effects.push(Effect::EchoTest);
 }
 
@@ -227,31 +277,52 @@ pub(super) fn devices(model: &mut Model, list: DeviceList) {
 pub(super) fn heard(model: &mut Model, heard: Heard) {
     let Some(settings) = shown(model) else { return };
     let test = match heard {
+        Heard::Opened(microphone, speaker) => {
+            settings.halves = (microphone, speaker);
+            model.dirty = true;
+            return;
+        }
         Heard::Level(db) => {
             let moved = settings.level.take(db);
+            model.dirty |= !core::mem::replace(&mut settings.hears, true);
             model.moved |= moved;
             return;
         }
         Heard::Speak => Test::Speak,
         Heard::Playing => Test::Playing,
         Heard::Tested(outcome) => Test::Done(outcome),
-        Heard::Failed(why) => Test::Failed(why),
+        Heard::Failed(why) => {
+            (settings.hears, settings.halves.0) = (false, HalfState::Closed);
+            settings.level.take(f32::NEG_INFINITY);
+            Test::Failed(why)
+        }
     };
     settings.test = test;
     model.dirty = true;
 }
 
-/// Whom to listen to: the chosen devices while the page about them is open and no call has them.
+/// Whom to listen to: the chosen devices while the page about them is open, no call has them and nobody is muted.
 pub(super) fn listen(model: &mut Model, effects: &mut Vec<Effect>) {
     let open = |popup: &Popup| matches!(popup, Popup::Settings(settings) if settings.page == Page::Audio);
-    let wanted = model.popups.last().is_some_and(open) && model.call.is_none();
-    let ears: Option<Ears> = wanted.then(|| model.settings.preferences.ears.clone());
+    let wanted = model.popups.last().is_some_and(open) && model.call.is_none() && !model.sound.muted;
+    hear(model, wanted.then(|| model.settings.preferences.ears.clone()), effects);
+}
+
+/// Nobody is listened to while the program stands still: the microphone closes before that.
+pub(super) fn rest(model: &mut Model, effects: &mut Vec<Effect>) {
+    hear(model, None, effects);
+}
+
+fn hear(model: &mut Model, ears: Option<Ears>, effects: &mut Vec<Effect>) {
     if ears == model.listening {
         return;
     }
-    if let Some(settings) = shown(model) {
+    model.dirty = true;
+    for popup in &mut model.popups {
+        let Popup::Settings(settings) = popup else { continue };
         settings.level.take(f32::NEG_INFINITY);
-        if matches!(settings.test, Test::Asked | Test::Speak | Test::Playing) {
+        (settings.hears, settings.halves) = (false, (HalfState::Closed, HalfState::Closed));
+        if matches!(settings.test, Test::Asked | Test::Speak | Test::Playing | Test::Failed(_)) {
             settings.test = Test::None;
         }
     }

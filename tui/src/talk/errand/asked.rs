@@ -1,9 +1,8 @@
 //! What other programs of the user may ask of a call from the shell, over the control socket.
 
 use proto::Time;
-use proto::media::SoundCommand;
 
-use super::{Errand, Phase, Step};
+use super::{Errand, Phase};
 use crate::control::{CallStatus, Reply, Request, Status, refused};
 use crate::exit::Exit;
 
@@ -13,7 +12,7 @@ impl Errand {
         match request {
             Request::Mute(to) => {
                 self.muted = to.from(self.muted);
-                self.steps.push_back(Step::Sound(SoundCommand::Mute(self.muted)));
+                self.microphone();
                 Reply::Done(if self.muted { "muted" } else { "not muted" }.to_owned())
             }
             Request::HangUp => match self.phase {
@@ -28,7 +27,7 @@ impl Errand {
             Request::Answer => {
                 refused("no_call", "this tincan is a call from the shell: it answers by itself")
             }
-            Request::Talk(_) => refused("no_ptt", "this tincan is a call from the shell: mute it instead"),
+            Request::Talk(to) => self.press(to, now),
             Request::Status => Reply::Status(Box::new(self.status(now))),
             // The session answers it.
             Request::Invite => refused("unknown", "a link is made by the session"),
@@ -53,7 +52,8 @@ impl Errand {
         Status {
             connection: if self.arrival.logged_in { "online" } else { "connecting" },
             name: self.name.as_ref().map(ToString::to_string),
-            live: state == Some("live") && !self.muted,
+            live: state == Some("live") && !self.is_silent(),
+            ptt: self.talk.is_on(),
             call,
             muted: self.muted,
             ..Status::default()

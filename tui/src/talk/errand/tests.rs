@@ -1,9 +1,10 @@
 //! Calls from the shell as stories: what happens, and what is done about it.
 
 use super::*;
+use crate::control::{Press, Reply, Request, Switch};
 use proto::client::LinkState;
 use proto::id::Ssrc;
-use proto::media::Statistics;
+use proto::media::{HalfState, SoundEvent, Statistics, ToolCommand, ToolEvent};
 use proto::{Safe, Wall};
 
 fn name(text: &str) -> Name {
@@ -204,4 +205,82 @@ fn news_of_others_change_nothing() {
     };
     assert!(story.tell(said).is_empty());
     assert_eq!(story.errand.deadline(), None);
+}
+
+/// A call by the sound card, where one presses to talk.
+fn pressing(keyboard: bool) -> Story {
+    let errand =
+        Errand::new(Wish::Call(vec![name("bob")]), None, false, true).transmit(Transmit::Ptt, keyboard);
+    let mut story = Story { errand, now: Time::secs(1) };
+    assert_eq!(story.steps(), [mute(true)], "shut before anything is open");
+    story.tell(Event::LoggedIn(name("alice")));
+    story.tell(Event::Contacts(Vec::new()));
+    story
+}
+
+fn mute(wanted: bool) -> Step {
+    Step::Sound(SoundCommand::Mute(wanted))
+}
+
+/// The newest line for people.
+fn said(story: &mut Story) -> String {
+    let lines = std::iter::from_fn(|| story.errand.poll());
+    let said = lines.filter_map(|step| if let Step::Say(line) = step { Some(line) } else { None });
+    said.last().unwrap_or_default()
+}
+
+#[test]
+fn where_one_presses_to_talk_nobody_is_heard_before_enter_and_after_the_call() {
+    let mut story = pressing(true);
+    story
+        .errand
+        .handle(&Told::Client(Event::Joined { who: name("bob"), ssrc: Ssrc(7), plain: false }), story.now);
+    assert_eq!(said(&mut story), "push-to-talk: nobody hears you; Enter opens the microphone and shuts it");
+    for shuts in [false, true] {
+        story.errand.typed(story.now);
+        assert_eq!(story.steps(), [mute(shuts)]);
+    }
+    story.errand.typed(story.now);
+    assert_eq!(story.steps(), [mute(false)]);
+    assert!(story.end(EndReason::TheyHungUp).contains(&mute(true)));
+}
+
+#[test]
+fn other_programs_press_and_who_holds_without_a_word_is_let_go() {
+    let mut story = pressing(false);
+    let press = |story: &mut Story, to| story.errand.asked(Request::Talk(to), story.now);
+    story.live();
+    assert_eq!(press(&mut story, Press::Down), Reply::Done("live".into()));
+    assert_eq!(story.steps(), [mute(false)]);
+    let Reply::Status(status) = story.errand.asked(Request::Status, story.now) else { panic!("a status") };
+    assert!(status.ptt && status.live && !status.muted);
+    assert_eq!(story.pass(Duration::from_secs(60)), [mute(true)]);
+    press(&mut story, Press::Toggle);
+    story.steps();
+    story.tell(Event::Link(LinkState::Away { retry_in: Duration::from_secs(1) }));
+    assert!(story.errand.is_silent(), "nobody knows what is heard");
+    story.errand.asked(Request::Mute(Switch::On), story.now);
+    assert!(story.steps().is_empty(), "it is shut already");
+    let Reply::Refused { code: "muted", .. } = press(&mut story, Press::Down) else {
+        panic!("muted stays muted")
+    };
+}
+
+#[test]
+fn what_is_piped_in_is_said_without_pressing() {
+    let wish = || Wish::Call(vec![name("bob")]);
+    let mut errand = Errand::new(wish(), None, true, false).transmit(Transmit::Ptt, false);
+    assert!(errand.poll().is_none() && !errand.is_silent());
+    let Reply::Refused { code: "no_ptt", .. } = errand.asked(Request::Talk(Press::Down), Time::ZERO) else {
+        panic!("nothing to press")
+    };
+}
+
+#[test]
+fn a_device_in_the_place_of_another_is_said() {
+    let mut story = Story::call(false);
+    let (name, wanted) = (Safe::line("Built-in"), Some(Safe::line("USB Headset")));
+    let half = HalfState::Open { name, opened_in: Duration::ZERO, wanted };
+    story.errand.handle(&Told::Sound(SoundEvent::Microphone(half)), story.now);
+    assert_eq!(said(&mut story), "microphone: Built-in (USB Headset is not there)");
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::app::look::{Glyphs, Theme};
 use crate::app::preferences::{Change, Ears, Value};
 use crate::app::settings::{Heard, Outcome, Page, Settings, Test};
+use crate::app::story::open;
 use proto::media::processing::{Part, Wish};
 use proto::media::{DelayMode, DeviceList, SoundCommand};
 
@@ -185,6 +186,139 @@ fn the_microphone_is_open_only_while_its_page_is() {
     story.effects.clear();
     story.keys("^g d");
     assert_eq!(listens(&mut story), (None, None), "a call has the microphone, and its level is told");
+}
+
+impl Story {
+    /// Whom is to be listened to, as it was asked since the last look.
+    fn listens(&mut self) -> Vec<Option<Ears>> {
+        let effects = core::mem::take(&mut self.effects).into_iter();
+        effects
+            .filter_map(|effect| if let Effect::Listen(ears) = effect { Some(ears) } else { None })
+            .collect()
+    }
+
+    /// The devices are open and something is heard.
+    fn hears_itself(&mut self) {
+        self.event(Msg::Heard(Heard::Opened(open("Built-in"), open("Built-in"))));
+        self.event(Msg::Heard(Heard::Level(-10.0)));
+    }
+}
+
+#[test]
+fn whoever_calls_or_mutes_closes_the_microphone_of_the_page() {
+    let mut story = Story::friends();
+    story.keys("d");
+    story.hears_itself();
+    let words = |story: &Story| story.settings().microphone_words(&story.model);
+    assert_eq!(words(&story), "OPEN while you look; not sent, not kept");
+    story.effects.clear();
+    story.keys("^t");
+    assert_eq!(story.listens(), [None], "muted");
+    assert_eq!(words(&story), "closed: you are muted, ^T opens it");
+    assert_eq!(story.settings().level.step(), 0);
+    story.keys("^t");
+    assert_eq!(story.listens(), [Some(Ears::default())]);
+    assert_eq!(words(&story), "being opened");
+    story.hears_itself();
+    let (from, others, guests) = (name("bob"), Vec::new(), Vec::new());
+    story.tell(Event::Incoming { from, others, guests, plain: false });
+    assert_eq!(story.listens(), [None], "a call rings");
+    assert_eq!(words(&story), "closed until you answer");
+    assert_eq!(story.settings().halves, (HalfState::Closed, HalfState::Closed));
+}
+
+#[test]
+fn a_program_that_is_stopped_has_closed_the_microphone_before() {
+    let mut story = Story::friends();
+    story.keys("d");
+    story.effects.clear();
+    story.keys("^z");
+    let again = Effect::Listen(Some(Ears::default()));
+    assert_eq!(story.asked(), [Effect::Listen(None), Effect::Suspend, again], "and opens it afterwards");
+}
+
+#[test]
+fn a_device_that_is_not_there_is_said_with_what_is_taken() {
+    let mut story = Story::friends();
+    story.keys("d");
+    let wanted = Some(Safe::line("USB Headset"));
+    let (name, opened_in) = (Safe::line("Built-in"), Duration::ZERO);
+    let half = HalfState::Open { name, opened_in, wanted };
+    story.event(Msg::Heard(Heard::Opened(half.clone(), open("Built-in"))));
+    let notes = story.settings().items(&story.model);
+    assert_eq!((&*notes[0].note, &*notes[1].note), ("not there; in use: Built-in", "in use: Built-in"));
+    story.hear(SoundEvent::Microphone(half));
+    assert_eq!(story.notice(), "The microphone USB Headset is not there: Built-in is used instead.");
+}
+
+#[test]
+fn sound_that_is_no_cards_has_no_half_to_choose() {
+    let mut story = Story::friends();
+    story.model.settings.preferences.ears.device = "tone".to_owned();
+    story.keys("d");
+    story.effects.clear();
+    for key in ["Enter", "r"] {
+        story.model.notice = None;
+        story.keys(key);
+        assert!(story.notice().starts_with("The sound is tone, no card's"), "{key}: {}", story.notice());
+        assert!(story.settings().picker.is_none() && story.asked().is_empty(), "{key}");
+    }
+    assert_eq!(story.model.settings.preferences.ears.microphone, None);
+}
+
+impl Story {
+    /// The first run, up to the name that is taken.
+    fn named() -> Self {
+        let mut story = Self::new(None, UNICODE);
+        story.tell(Event::Link(LinkState::Online));
+        story.tell(Event::NameWanted);
+        story.keys("Enter");
+        story.tell(Event::LoggedIn(name("alice")));
+        story
+    }
+}
+
+#[test]
+fn the_first_run_ends_with_a_look_at_the_sound_that_one_key_leaves() {
+    for key in ["Enter", "Esc"] {
+        let mut story = Story::named();
+        assert!(story.settings().first);
+        assert!(story.effects.contains(&Effect::Sound(SoundCommand::ListDevices)));
+        assert_eq!(story.listens(), [Some(Ears::default())]);
+        story.hears_itself();
+        story.keys("e");
+        assert_eq!(story.asked(), [Effect::EchoTest]);
+        story.keys(key);
+        assert_eq!(story.asked(), [Effect::Listen(None)], "{key}");
+        assert!(story.model.popups.is_empty());
+        assert!(story.notice().starts_with("Welcome, alice."), "{}", story.notice());
+    }
+}
+
+#[test]
+fn another_device_can_be_taken_in_the_first_run() {
+    let mut story = Story::named();
+    let names = |names: &[&str]| names.iter().map(|name| Safe::line(name)).collect();
+    let (microphones, speakers) = (names(&["Built-in"]), names(&["Built-in", "USB Headset"]));
+    story.hear(SoundEvent::Devices(DeviceList { microphones, speakers }));
+    story.keys("j d j j Esc d j j");
+    story.effects.clear();
+    story.keys("Enter");
+    let taken = Effect::Sound(SoundCommand::Speaker("USB Headset".into()));
+    assert!(story.effects.contains(&taken), "{:?}", story.effects);
+    assert!(story.settings().first && story.settings().picker.is_none(), "still there, to be heard");
+    story.keys("Enter");
+    assert!(story.model.popups.is_empty());
+}
+
+#[test]
+fn a_server_that_forgot_us_asks_for_a_name_and_no_more() {
+    let mut story = Story::friends();
+    story.tell(Event::NameWanted);
+    assert!(matches!(story.model.stage, Stage::Welcome(_)));
+    story.keys("Enter");
+    story.tell(Event::LoggedIn(name("alice")));
+    assert!(story.model.popups.is_empty() && story.notice().starts_with("Welcome, alice."));
 }
 
 #[test]
