@@ -67,7 +67,11 @@ fn ring(speaker: Option<String>, tune: Tune, stop: &AtomicBool) -> io::Result<()
             match told {
                 // Another one after it was unplugged, or none any more.
                 Told::Speaker(told) => mouth = told.ok().map(Mouth::new),
-                Told::Software { .. } | Told::Microphone(_) | Told::Devices(_) => {}
+                Told::Software { .. }
+                | Told::Microphone(_)
+                | Told::Kept(..)
+                | Told::Looked(..)
+                | Told::Devices(_) => {}
             }
         }
         if let Some(mouth) = &mut mouth {
@@ -130,7 +134,8 @@ mod tests {
     fn a_speaker_finds_the_tune_ready_and_little_more() {
         for rate in [48_000, 44_100] {
             let (ring, mut device) = pcm(rate as usize);
-            let line = Line { ring, rate, name: Safe::line("speaker"), pulse: Arc::new(Pulse::default()) };
+            let (name, pulse) = (Safe::line("speaker"), Arc::new(Pulse::default()));
+            let line = Line { ring, rate, name, wanted: None, pulse };
             let (mut mouth, mut bell) = (Mouth::new(line), Bell::new(Tune::Incoming));
             let (mut heard, mut block) = (Vec::new(), vec![0.0; rate as usize / 100]);
             for _ in 0..100 {

@@ -230,6 +230,18 @@ impl Settings {
         }
     }
 
+    /// The same in very few words, where it is not open for this page.
+    pub fn microphone_word(&self, model: &Model) -> &'static str {
+        match model.call.as_ref().map(|call| &call.phase) {
+            Some(Phase::Incoming(_)) => "closed, it rings",
+            Some(_) | None if model.sound.muted => "closed, muted",
+            Some(_) if model.is_silent() => "closed, silent",
+            Some(_) => "open in the call",
+            None if matches!(self.test, Test::Failed(_)) => "closed",
+            None => "being opened",
+        }
+    }
+
     /// Whether the microphone is open, in words: whoever sees a level must know it.
     pub fn microphone_words(&self, model: &Model) -> String {
         let key =

@@ -7,8 +7,22 @@ use serde_json::{Value, json};
 use super::call::micros;
 use super::events::error;
 
+/// What is to be told of a half that was as `before` and is so now.
+pub(super) fn news(half: &str, before: Option<&HalfState>, now: &HalfState) -> Option<Value> {
+    let was_amiss = before.and_then(|before| amiss(half, before)).is_some();
+    let back = || match now {
+        HalfState::Open { name, .. } if was_amiss => {
+            Some(json!({ "event": "device_back", "half": half, "device": name.as_str() }))
+        }
+        HalfState::Open { .. } | HalfState::Absent { .. } | HalfState::Closed | HalfState::Failed { .. } => {
+            None
+        }
+    };
+    amiss(half, now).or_else(back)
+}
+
 /// A half that fails, or is another device than the one that was chosen.
-pub(super) fn amiss(half: &str, state: &HalfState) -> Option<Value> {
+fn amiss(half: &str, state: &HalfState) -> Option<Value> {
     let absent = |wanted: &Safe, instead: Option<&Safe>| {
         let instead = instead.map(Safe::as_str);
         json!({ "event": "device_absent", "half": half, "wanted": wanted.as_str(), "instead": instead })
@@ -55,5 +69,8 @@ mod tests {
         let absent = HalfState::Absent { wanted, instead: None };
         assert_eq!(amiss("speaker", &absent), Some(told(None)));
         assert_eq!(half(Some(&absent))["state"], "absent");
+        let back = json!({ "event": "device_back", "half": "speaker", "device": "Built-in" });
+        assert_eq!(news("speaker", Some(&absent), &open(None)), Some(back));
+        assert_eq!(news("speaker", Some(&open(None)), &open(None)), None);
     }
 }

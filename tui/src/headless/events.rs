@@ -10,7 +10,7 @@ use proto::{Safe, Time};
 use serde_json::{Value, json};
 
 use super::call::{Call, LIVE};
-use super::devices::{amiss, half};
+use super::devices::{half, news};
 use super::trust;
 use super::voice::Voice;
 use super::words::{presence_name, reason_name, why_name};
@@ -269,14 +269,12 @@ impl Reporter {
     fn sound(&mut self, event: &SoundEvent) -> Option<Value> {
         match event {
             SoundEvent::Microphone(state) => {
-                let told = amiss("microphone", state);
-                self.microphone = Some(state.clone());
-                told
+                let before = self.microphone.replace(state.clone());
+                news("microphone", before.as_ref(), state)
             }
             SoundEvent::Speaker(state) => {
-                let told = amiss("speaker", state);
-                self.speaker = Some(state.clone());
-                told
+                let before = self.speaker.replace(state.clone());
+                news("speaker", before.as_ref(), state)
             }
             SoundEvent::Statistics(statistics) => {
                 let call = self.call.as_mut()?;

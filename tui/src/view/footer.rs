@@ -66,7 +66,10 @@ fn tell(words: &str, row: Rect, buf: &mut Buffer, theme: Theme) {
 
 pub(super) fn footer(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme) {
     let area = text::row(screen, screen.height - 1);
-    let elsewhere = asked(model) || stands_above(model, screen.height);
+    // Who is here for the first time needs the keys more than the news.
+    let first = |popup: &Popup| matches!(popup, Popup::Settings(open) if open.first);
+    let elsewhere =
+        asked(model) || stands_above(model, screen.height) || model.popups.last().is_some_and(first);
     if let Some(notice) = model.notice.as_ref().filter(|_| !elsewhere) {
         return tell(&notice.text, area, buf, theme);
     }

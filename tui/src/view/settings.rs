@@ -90,7 +90,12 @@ pub(super) fn first(model: &Model, open: &Settings, area: Rect, buf: &mut Buffer
         rows = low(model, open, area.height.saturating_sub(2), Sheet { labels, ..sheet });
     }
     let height = u16::try_from(rows.len() + if fits(&rows) { 3 } else { 2 }).unwrap_or(u16::MAX);
-    let inside = window(area, width, height, "Welcome to tincan (2 of 2): your sound", buf, theme);
+    let name = if area.width < BESIDE {
+        "Welcome (2 of 2): your sound"
+    } else {
+        "Welcome to tincan (2 of 2): your sound"
+    };
+    let inside = window(area, width, height, name, buf, theme);
     draw(&rows, inside, buf);
 }
 
@@ -119,14 +124,14 @@ fn whole(model: &Model, open: &Settings, sheet: Sheet) -> Vec<Row> {
 /// the echo test.
 fn low(model: &Model, open: &Settings, height: u16, sheet: Sheet) -> Vec<Row> {
     let (mut rows, chosen) = items(model, open, sheet);
-    let mut kept = Vec::new();
+    let (mut kept, tried) = (Vec::new(), rows.len());
     if open.page == Page::Audio {
         kept.push(sound::level_in_one(model, open, sheet));
         rows.extend(sound::test(model, open, sheet));
     }
     let room = usize::from(height).saturating_sub(kept.len());
     let last = rows.len().saturating_sub(room);
-    let top = if open.below { last } else { chosen.min(last) };
+    let top = if open.below { tried } else { chosen }.min(last);
     kept.extend(rows.into_iter().skip(top).take(room));
     kept
 }

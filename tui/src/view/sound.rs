@@ -66,7 +66,7 @@ pub(super) fn level_in_one(model: &Model, open: &Settings, sheet: Sheet) -> Row 
     let value = match (bar(model, open, sheet), open.hears) {
         (Some(bar), _) => bar,
         (None, true) => "silent".to_owned(),
-        (None, false) => text::fit(&open.microphone_words(model), sheet.room(), theme.glyphs.more),
+        (None, false) => open.microphone_word(model).to_owned(),
     };
     vec![(2, label.to_owned(), style), (sheet.value_at(), value, theme.good())]
 }

@@ -26,6 +26,10 @@ pub(super) fn welcome(
     let problem = first.problem.as_deref().map(|words| text::wrap(words, room)).unwrap_or_default();
     let server = server_words(model, first, room.saturating_sub(VALUE_AT));
     let mut about = about(model.settings.account, room);
+    // On a very low screen only what Enter does is left: whose key is trusted, and which name is taken.
+    if 6 + server.len() + problem.len() > usize::from(area.height) {
+        return low(model, first, area, buf, theme);
+    }
     let rows = 9 + about.len() + server.len() + problem.len();
     let height = u16::try_from(rows).unwrap_or(u16::MAX);
     let inside = window(area, width, height, "Welcome to tincan (1 of 2)", buf, theme);
@@ -71,6 +75,47 @@ pub(super) fn welcome(
     cursor
 }
 
+/// The same where there is room for nothing else.
+fn low(model: &Model, first: &Welcome, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
+    let width = area.width.saturating_sub(2).min(74);
+    let inside = window(area, width, area.height, "Welcome (1 of 2)", buf, theme);
+    let room = inside.width.saturating_sub(1);
+    let mut rows = Vec::new();
+    if let Some(problem) = &first.problem {
+        rows.extend(text::wrap(problem, room).into_iter().map(|words| (words, theme.bad())));
+    } else {
+        let server = format!("{}, {}", model.settings.server, reached(model));
+        rows.push((text::fit(&server, room, theme.glyphs.more), theme.plain()));
+    }
+    if let Some(key) = first.unknown_key {
+        rows.extend(text::wrap(&key.openssh(), room).into_iter().map(|words| (words, theme.accent())));
+        rows.push(("Enter trusts this key (as ssh).".to_owned(), theme.plain()));
+    }
+    // The name stays in sight, whatever else has to be said.
+    rows.truncate(usize::from(inside.height.saturating_sub(1)));
+    let mut y = 0;
+    for (words, style) in &rows {
+        text::left(buf, text::row(inside, y), 1, words, *style);
+        y += 1;
+    }
+    let row = text::row(inside, y);
+    text::left(buf, row, 1, "name", theme.dim());
+    let field = Rect { x: inside.x + 7, width: inside.width.saturating_sub(7), ..row };
+    let cursor = line::line(&first.name, field, buf, theme);
+    if y + 1 < inside.height {
+        text::left(buf, text::row(inside, y + 1), 1, "Enter takes it. Type to change it.", theme.strong());
+    }
+    cursor
+}
+
+fn reached(model: &Model) -> &'static str {
+    match model.link {
+        Link::Online => "reached",
+        Link::Connecting => "connecting",
+        Link::Away { .. } => "not reached yet, trying again",
+    }
+}
+
 /// What one has to know before one chooses a name.
 fn about(account: Option<Fingerprint>, room: u16) -> Vec<String> {
     let Some(account) = account else {
@@ -86,12 +131,7 @@ fn about(account: Option<Fingerprint>, room: u16) -> Vec<String> {
 }
 
 fn server_words(model: &Model, first: &Welcome, room: u16) -> Vec<String> {
-    let state = match model.link {
-        Link::Online => "reached",
-        Link::Connecting => "connecting",
-        Link::Away { .. } => "not reached yet, trying again",
-    };
-    let mut words = text::wrap(&format!("{}, {state}", model.settings.server), room);
+    let mut words = text::wrap(&format!("{}, {}", model.settings.server, reached(model)), room);
     let about_key = match (first.unknown_key, model.settings.expected) {
         (Some(key), _) => Some((key, "Enter trusts this key from now on, as ssh does.")),
         (None, Some(key)) => Some((key, "the key the invite names; another one is refused")),

@@ -96,13 +96,13 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
 pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
     match event {
         SoundEvent::Microphone(half) => {
-            say_trouble(model, "microphone", &half);
-            model.sound.microphone = half;
+            let before = core::mem::replace(&mut model.sound.microphone, half.clone());
+            say_trouble(model, "microphone", &before, &half);
             model.dirty = true;
         }
         SoundEvent::Speaker(half) => {
-            say_trouble(model, "speaker", &half);
-            model.sound.speaker = half;
+            let before = core::mem::replace(&mut model.sound.speaker, half.clone());
+            say_trouble(model, "speaker", &before, &half);
             model.dirty = true;
         }
         SoundEvent::Tool(event) => tools::told(model, event),
@@ -147,11 +147,15 @@ fn capital(words: &str) -> String {
     first.map_or_else(|| format!("{words}."), |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
 }
 
-fn say_trouble(model: &mut Model, what: &str, half: &HalfState) {
+/// What is wrong with a half of the sound, and that it is not any more: neither may stand there longer than it is true.
+fn say_trouble(model: &mut Model, what: &str, before: &HalfState, half: &HalfState) {
+    let amiss = |half| call::trouble(what, half).or_else(|| call::stand_in(what, half));
     if let Some(words) = call::trouble(what, half) {
         notice(model, format!("{words}. The call goes on with the other half."));
     } else if let Some(words) = call::stand_in(what, half) {
         notice(model, format!("{words}."));
+    } else if let (Some(_), Some(name)) = (amiss(before), call::device(half)) {
+        notice(model, format!("The {what} is {name} again."));
     }
 }
 

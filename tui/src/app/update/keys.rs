@@ -115,8 +115,7 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Back => back(model, effects),
         Act::Redraw => effects.push(Effect::Redraw),
         Act::Suspend => {
-            model.sound.talk.shut();
-            ptt::microphone(model, effects);
+            ptt::rest(model, effects);
             settings::rest(model, effects);
             effects.push(Effect::Suspend);
         }

@@ -77,6 +77,17 @@ pub(super) fn on_time(model: &mut Model) {
     }
 }
 
+/// The program is going to stand still: nobody presses, and a call hears that we are muted rather than nothing at all.
+/// [`microphone`] takes that back once it goes on.
+pub(super) fn rest(model: &mut Model, effects: &mut Vec<Effect>) {
+    model.sound.talk.shut();
+    microphone(model, effects);
+    let talks = model.call.is_some() && model.incoming().is_none();
+    if talks && !core::mem::replace(&mut model.sound.silent, true) {
+        effects.push(Effect::Sound(SoundCommand::Mute(true)));
+    }
+}
+
 /// Mutes or opens the microphone, if that is not what it is already. Without a call that one can talk in nothing stays
 /// open: what was pressed for a call that never came must not open the next one.
 pub(super) fn microphone(model: &mut Model, effects: &mut Vec<Effect>) {

@@ -71,6 +71,9 @@ fn head(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
     }
 }
 
+/// From this height on there is a rule above the devices.
+const RULED: u16 = 7;
+
 /// A call of two: both meters, and the figures in full.
 fn pair(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
     // On low screens the empty rows between go first.
@@ -96,13 +99,22 @@ fn pair(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
             text::left(buf, row, who + 5 + meter + 2, "speaking", theme.dim());
         }
         if let Some(volume) = volume {
-            text::left(buf, row, who + 5 + meter + 13, &format!("vol {volume}%"), theme.dim());
+            let (at, words) = (who + 5 + meter + 13, format!("vol {volume}%"));
+            if at + text::columns(&words) <= area.width {
+                text::left(buf, row, at, &words, theme.dim());
+            } else {
+                text::right(buf, row, 1, &format!("{volume}%"), theme.dim());
+            }
         }
         y += 1 + gap;
     }
-    let bottom = 2;
+    // Lower still, the rule: who is to blame may take two rows.
+    let ruled = area.height >= RULED;
+    let bottom = 1 + u16::from(ruled);
     let rows = Rect { y: area.y + y, height: area.height.saturating_sub(y + bottom + gap), ..area };
     figures::figures(model, call, rows, buf, theme, true);
-    text::rule(buf, text::row(area, area.height - 2), theme.glyphs.horizontal, theme.dim());
+    if ruled {
+        text::rule(buf, text::row(area, area.height - 2), theme.glyphs.horizontal, theme.dim());
+    }
     figures::devices(model, text::row(area, area.height - 1), buf, theme);
 }

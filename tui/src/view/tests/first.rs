@@ -53,3 +53,25 @@ pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
     list.push(("first_sound_none", story));
     list
 }
+
+/// Which name Enter takes, and whose key it trusts, is in sight at every size there is a page for.
+#[test]
+fn what_enter_does_in_the_first_run_is_in_sight_on_the_lowest_screen() {
+    let mut story = Story::new(None, UNICODE);
+    story.tell(Event::Link(LinkState::Online));
+    story.tell(Event::ServerKeyUnknown(Fingerprint([0x33; 32])));
+    for (width, height) in [(40, 10), (50, 12), (80, 24)] {
+        let (buffer, cursor) = story.buffer(width, height);
+        let drawn = picture(&buffer);
+        let key = Fingerprint([0x33; 32]).openssh();
+        for words in ["alice", "trusts this key", &key[key.len() - 8..]] {
+            assert!(drawn.contains(words), "{width}x{height}, {words}:\n{drawn}");
+        }
+        assert!(cursor.is_some(), "{width}x{height}");
+    }
+    let mut story = named(UNICODE);
+    story.event(Msg::Heard(Heard::Level(-18.0)));
+    story.tell(Event::Accepted(name("bob")));
+    let drawn = picture(&story.buffer(40, 10).0);
+    assert!(drawn.contains("Mic is OPEN") && drawn.contains("Enter go on"), "{drawn}");
+}

@@ -40,6 +40,22 @@ impl Story {
 }
 
 #[test]
+fn a_call_that_is_stopped_is_muted_before_and_goes_on_as_it_was() {
+    let mute = |wanted| Effect::Sound(SoundCommand::Mute(wanted));
+    let mut story = Story::friends();
+    story.keys("^z");
+    assert_eq!(story.asked(), [Effect::Suspend], "nobody hears us anyway");
+    story.live();
+    story.effects.clear();
+    story.keys("^z");
+    assert_eq!(story.asked(), [mute(true), Effect::Suspend, mute(false)]);
+    story.keys("^t");
+    story.effects.clear();
+    story.keys("^z");
+    assert_eq!(story.asked(), [Effect::Suspend], "muted stays muted");
+}
+
+#[test]
 fn space_is_held_where_the_terminal_tells_releases() {
     let mut story = Story::walkie_talkie();
     story.event(Msg::Input(Input::TellsReleases));

@@ -249,6 +249,8 @@ fn a_device_that_is_not_there_is_said_with_what_is_taken() {
     assert_eq!((&*notes[0].note, &*notes[1].note), ("not there; in use: Built-in", "in use: Built-in"));
     story.hear(SoundEvent::Microphone(half));
     assert_eq!(story.notice(), "The microphone USB Headset is not there: Built-in is used instead.");
+    story.hear(SoundEvent::Microphone(open("USB Headset")));
+    assert_eq!(story.notice(), "The microphone is USB Headset again.");
 }
 
 #[test]
