@@ -185,6 +185,7 @@ fn in_tmux_it_is_the_same() {
     command.args(["-u", "-f", "/dev/null", "-S"]);
     command.arg(&socket);
     command.args(["new-session", program(), "--demo", "--demo-clock", "14:32"]);
+    let _server = Tmux(tmux, socket);
     let mut screen = Screen::spawn(command, 80, 24);
     screen.listen();
     an_evening(&mut screen);
@@ -192,7 +193,16 @@ fn in_tmux_it_is_the_same() {
     screen.see("mouth-ear");
     leave(&mut screen);
     screen.wait_exit();
-    let _ = Command::new(tmux).arg("-S").arg(socket).arg("kill-server").stderr(Stdio::null()).status();
+}
+
+/// A server of tmux that ends with its test: the program, and the socket.
+pub(crate) struct Tmux(pub(crate) PathBuf, pub(crate) PathBuf);
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        let mut kill = Command::new(&self.0);
+        let _ = kill.arg("-S").arg(&self.1).arg("kill-server").stderr(Stdio::null()).status();
+    }
 }
 
 #[test]

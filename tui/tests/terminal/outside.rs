@@ -2,10 +2,9 @@
 //! of the window, the bell and notifications, also through tmux.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::far::{Scratch, tool};
+use super::far::{Scratch, Tmux, tool};
 use super::screen::{Screen, at_home, demo, program};
 
 /// Keys told apart (1), repeats and releases (2), the key's place in the US layout (4).
@@ -223,13 +222,12 @@ fn a_notification_gets_through_tmux() {
     command.arg(&socket);
     command.args(["new-session", program(), "--demo", "--demo-clock", "14:32", "--config"]);
     command.arg(&path);
+    let _server = Tmux(tmux, socket);
     let mut screen = Screen::spawn(command, 80, 24);
     screen.listen();
     tells_when_nobody_looks(&mut screen, "\x1b]777;notify;tincan;bob wrote to you\x07");
     screen.press(b"\x03\x03");
     screen.wait_exit();
-    screen.pause(Duration::from_millis(1));
-    let _ = Command::new(tmux).arg("-S").arg(socket).arg("kill-server").stderr(Stdio::null()).status();
 }
 
 /// The demonstration's bob has sent an address. A terminal that is known to open links gets it once, and nothing of it
