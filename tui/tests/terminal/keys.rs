@@ -41,6 +41,8 @@ fn way(place: Place) -> Option<Steps> {
         "Settings" => &[(b",", "SETTINGS")],
         // The first run needs a server, or one that is silent.
         "Welcome" => &[],
+        // It follows a login, in the scenario that asks the sound server who reads the microphone meanwhile.
+        "FirstSound" => return None,
         // A server or a friend with a changed key is played in the stories of the model.
         "Stop" | "Changed" => return None,
         new => panic!("say how one gets to {new}"),
