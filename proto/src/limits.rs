@@ -11,6 +11,13 @@ pub const NAME_CHARS_MAX: usize = 32;
 pub const TEXT_BYTES_MAX: usize = 3_600;
 /// Bytes of a short text from the other side (software names, reasons).
 pub const PHRASE_BYTES_MAX: usize = 256;
+/// Characters (Unicode scalar values) of the message that goes with a contact request: room for who one is, not for a
+/// conversation.
+pub const GREETING_CHARS_MAX: usize = 140;
+/// The same in bytes of UTF-8.
+pub const GREETING_BYTES_MAX: usize = 4 * GREETING_CHARS_MAX;
+/// The largest envelope, padded, with such a message in it, bytes.
+pub const GREETING_ENVELOPE_BYTES_MAX: usize = 1_024;
 /// Combining marks kept on one base character: more is an attack on the line above.
 pub const MARKS_PER_GRAPHEME_MAX: usize = 4;
 /// Bytes one terminal cell may hold.

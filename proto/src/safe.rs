@@ -20,6 +20,11 @@ impl Safe {
         Self(clean(text, PHRASE_BYTES_MAX, false).into())
     }
 
+    /// One line of at most `bytes_max` bytes: what somebody says of themselves with a contact request.
+    pub fn words(text: &str, bytes_max: usize) -> Self {
+        Self(clean(text, bytes_max, false).into())
+    }
+
     /// Text of at most `bytes_max` bytes whose line feeds are kept: messages.
     pub fn text(text: &str, bytes_max: usize) -> Self {
         Self(clean(text, bytes_max, true).into())

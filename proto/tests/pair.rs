@@ -10,6 +10,8 @@ use proto::limits::{RECONNECT_MAX_IN_CALL, RING_TIME_MAX, TICKET_LIFE};
 use proto::media::{CallCommand, CallEvent};
 use proto::wire::record::{Presence, Standing, Why};
 
+#[path = "pair/greetings.rs"]
+mod greetings;
 #[path = "pair/guests.rs"]
 mod guests;
 #[path = "pair/many.rs"]

@@ -201,6 +201,7 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
         payload_max: 65_536,
         invite_only: true,
     };
+    let greeting = Envelope { body: Body::Greeting("we met".into()), ..envelope };
     let refused = Refused { re: 3, why: Why::NoSuchUser, text: "nobody here is called bob".into() };
     let state = CallState { call: CALL, name: name("bob"), state: MemberState::Ringing, device: None };
     let (here, there) = (envelope.from, envelope.to);
@@ -227,6 +228,7 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
         ("device entry", minicbor::to_vec(&entry).unwrap()),
         ("claim", minicbor::to_vec(Claim { server: Fingerprint([0x77; 32]), name: name("alice") }).unwrap()),
         ("envelope", envelope.encode().unwrap().to_vec()),
+        ("greeting", greeting.encode().unwrap().to_vec()),
         ("ticket", ticket.to_vec()),
         ("BIND", bind(mac::relay_id(CALL)).encode(|b| mac::bind_mac(&ticket, b)).to_vec()),
         ("question", stun::Question { id: *b"tincan asks." }.encode().to_vec()),
@@ -291,6 +293,7 @@ fn every_limit_in_the_document_is_the_one_in_the_code() {
     row("payload before login", format!("{} bytes", limits::FRAME_PAYLOAD_STRANGER_MAX));
     row("payload after login", format!("{} bytes", limits::FRAME_PAYLOAD_MAX));
     row("text", format!("{} bytes", limits::TEXT_BYTES_MAX));
+    row("message with a request", format!("{} characters", limits::GREETING_CHARS_MAX));
     row("name", format!("{} characters", limits::NAME_CHARS_MAX));
     row("login", format!("{} s", limits::LOGIN_TIME_MAX.as_secs()));
     row("ringing", format!("{} s", limits::RING_TIME_MAX.as_secs()));

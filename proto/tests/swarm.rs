@@ -39,12 +39,13 @@ fn run(seed: u64) -> World {
 
 #[test]
 fn a_swarm_of_seeds_keeps_every_promise() {
-    let (mut texts, mut frames) = (0, 0);
+    let (mut texts, mut frames, mut greetings) = (0, 0, 0);
     let (mut logins, mut contacts, mut calls) = (0, 0, 0);
     for seed in 0..number("TINCAN_SEEDS", 64) {
         let ended = std::panic::catch_unwind(|| run(seed));
         let world = ended.unwrap_or_else(|_| panic!("seed {seed} failed: replay with TINCAN_SEED={seed}"));
         texts += world.oracle.texts_shown;
+        greetings += world.oracle.greetings_shown;
         frames += world.oracle.frames_heard;
         let past = world.guests_past();
         (logins, contacts, calls) = (logins + past.logins, contacts + past.contacts, calls + past.calls);
@@ -53,6 +54,7 @@ fn a_swarm_of_seeds_keeps_every_promise() {
     }
     // A swarm in which nothing happens keeps every promise too.
     assert!(texts > 500 && frames > 50_000, "only {texts} texts and {frames} frames in the whole swarm");
+    assert!(greetings > 50, "only {greetings} messages with requests in the whole swarm");
     assert!(
         logins > 200 && contacts > 200 && calls > 50,
         "only {logins} logins, {contacts} words of contacts and {calls} of calls of all plain guests"

@@ -15,11 +15,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use minicbor::bytes::{ByteArray, ByteVec};
 use proto::Wall;
-use proto::hub::{Account, Store, Token};
-use proto::id::{DeviceId, Fingerprint, Name};
+use proto::hub::{Account, Greeting, Store, Token};
+use proto::id::{DeviceId, Fingerprint, MsgId, Name};
 use proto::limits::TOKEN_LIFE;
-use proto::wire::record::{Prekey, Prekeys, Signed, Standing};
+use proto::wire::record::{Prekey, Prekeys, Sealed, Signed, Standing};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Params, Row, params};
+
+use schema::MIGRATIONS;
 
 /// The store.
 #[derive(Debug)]
@@ -250,18 +252,19 @@ impl Store for Sqlite {
     }
 
     fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
-        let sql = "SELECT place, key, signature FROM prekey WHERE device = ? AND NOT taken \
+        let sql = "SELECT key, signature, place FROM prekey WHERE device = ? AND NOT taken \
                    ORDER BY place DESC LIMIT 1";
-        let (place, prekey) = self.one(sql, [device.0], |row| {
-            let (key, signature): ([u8; 32], [u8; 64]) = (row.get(1)?, row.get(2)?);
-            let prekey = Prekey { key: ByteArray::from(key), signature: ByteArray::from(signature) };
-            Ok((row.get::<_, i64>(0)?, prekey))
-        })?;
+        let (place, prekey) = self.one(sql, [device.0], |row| Ok((row.get::<_, i64>(2)?, prekey(row)?)))?;
         if place != FALLBACK {
             let sql = "UPDATE prekey SET taken = 1 WHERE device = ? AND place = ?";
             self.write(sql, params![device.0, place]);
         }
         Some(prekey)
+    }
+
+    fn fallback_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
+        let sql = "SELECT key, signature FROM prekey WHERE device = ? AND place = ?";
+        self.one(sql, params![device.0, FALLBACK], prekey)
     }
 
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)> {
@@ -275,6 +278,10 @@ impl Store for Sqlite {
     }
 
     fn set_standing(&mut self, account: &Fingerprint, other: &Fingerprint, standing: Standing) {
+        if standing != Standing::Asking {
+            let sql = "DELETE FROM greeting WHERE account = ? AND sender = ?";
+            self.write(sql, [account.0, other.0]);
+        }
         if standing == Standing::None {
             let sql = "DELETE FROM contact WHERE account = ? AND other = ?";
             return self.write(sql, [account.0, other.0]);
@@ -284,6 +291,43 @@ impl Store for Sqlite {
              ON CONFLICT (account, other) DO UPDATE SET standing = excluded.standing",
             params![account.0, other.0, standing_number(standing)],
         );
+    }
+
+    fn add_greeting(&mut self, account: &Fingerprint, greeting: &Greeting) -> bool {
+        let sql = "SELECT 1 FROM greeting WHERE account = ? AND sender = ? AND device = ?";
+        let place = params![account.0, greeting.from.0, greeting.device.0];
+        if self.one(sql, place, |_| Ok(())).is_some() {
+            return false;
+        }
+        self.write(
+            "INSERT INTO greeting (account, sender, device, sender_device, id, kind, bytes) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            params![
+                account.0,
+                greeting.from.0,
+                greeting.device.0,
+                greeting.from_device.0,
+                greeting.id.0,
+                greeting.sealed.kind,
+                greeting.sealed.bytes.as_slice()
+            ],
+        );
+        true
+    }
+
+    fn greetings(&mut self, account: &Fingerprint, device: &DeviceId) -> Vec<Greeting> {
+        let sql = "SELECT sender, sender_device, id, kind, bytes FROM greeting \
+                   WHERE account = ? AND device = ? ORDER BY sender";
+        self.all(sql, params![account.0, device.0], |row| {
+            let bytes: Vec<u8> = row.get(4)?;
+            Ok(Greeting {
+                from: Fingerprint(row.get(0)?),
+                from_device: DeviceId(row.get(1)?),
+                device: *device,
+                id: MsgId(row.get(2)?),
+                sealed: Sealed { kind: row.get(3)?, bytes: ByteVec::from(bytes) },
+            })
+        })
     }
 
     fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 16]> {
@@ -346,6 +390,12 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     Ok(Account { fingerprint: Fingerprint(row.get(0)?), name, guest: row.get(2)? })
 }
 
+/// Of a row that begins with key and signature.
+fn prekey(row: &Row<'_>) -> rusqlite::Result<Prekey> {
+    let (key, signature): ([u8; 32], [u8; 64]) = (row.get(0)?, row.get(1)?);
+    Ok(Prekey { key: ByteArray::from(key), signature: ByteArray::from(signature) })
+}
+
 fn standing(row: &Row<'_>, column: usize) -> rusqlite::Result<Standing> {
     let number: i64 = row.get(column)?;
     [Standing::Asked, Standing::Asking, Standing::Mutual]
@@ -387,49 +437,7 @@ const FALLBACK: i64 = 0;
 const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 32;
 
-/// Each step brings the file one version further; none is ever edited.
-const MIGRATIONS: &[&str] = &[
-    "
-    CREATE TABLE account (
-        fingerprint BLOB PRIMARY KEY,
-        name TEXT NOT NULL,
-        folded TEXT NOT NULL UNIQUE
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE entry (
-        account BLOB NOT NULL,
-        place INTEGER NOT NULL,
-        bytes BLOB NOT NULL,
-        sshsig BLOB NOT NULL,
-        PRIMARY KEY (account, place)
-    ) STRICT;
-    CREATE TABLE prekey (
-        device BLOB NOT NULL,
-        place INTEGER NOT NULL,
-        key BLOB NOT NULL,
-        signature BLOB NOT NULL,
-        taken INTEGER NOT NULL,
-        PRIMARY KEY (device, place)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE contact (
-        account BLOB NOT NULL,
-        other BLOB NOT NULL,
-        standing INTEGER NOT NULL,
-        via BLOB,
-        PRIMARY KEY (account, other)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE token (
-        hash BLOB PRIMARY KEY,
-        owner BLOB,
-        expiry_ms INTEGER
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX token_owner ON token (owner);
-",
-    "
-    ALTER TABLE account ADD COLUMN guest INTEGER NOT NULL DEFAULT 0;
-    CREATE INDEX contact_other ON contact (other);
-",
-];
-
 pub(crate) mod rows;
+mod schema;
 #[cfg(test)]
 mod tests;

@@ -451,6 +451,7 @@ impl Session {
             | Event::Contact(_)
             | Event::Gone(_)
             | Event::Request(_)
+            | Event::Greeting { .. }
             | Event::Requested(_)
             | Event::Accepted(_)
             | Event::Rejected(_)

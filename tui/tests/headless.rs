@@ -63,6 +63,39 @@ fn texts_and_contacts_survive_both_ends_dying() {
     });
 }
 
+/// How many messages with requests the server keeps.
+fn kept(server: &Server) -> i64 {
+    let db = rusqlite::Connection::open(server.data().join("server.db")).expect("the server's store");
+    db.query_row("SELECT count(*) FROM greeting", [], |row| row.get(0)).expect("it has a table for them")
+}
+
+#[test]
+fn a_message_with_a_request_is_read_after_both_ends_died_and_never_by_the_server() {
+    let scratch = Scratch::new("headless-greeting");
+    let mut server = Server::start(&scratch);
+    let (mut alice, bob) = (client(&scratch, &server, "alice"), client(&scratch, &server, "bob"));
+    drop(bob);
+    alice.say("add bob the rhubarb is mine");
+    wait_for("the server keeps it", || (kept(&server) == 1).then_some(()));
+    drop(alice);
+    server.kill();
+    for file in std::fs::read_dir(server.data()).expect("the server's data") {
+        let bytes = std::fs::read(file.expect("an entry").path()).unwrap_or_default();
+        assert!(!bytes.windows(7).any(|part| part == b"rhubarb"), "the server can read it");
+    }
+    server.restart();
+    let mut bob = client(&scratch, &server, "bob");
+    bob.expect_where("request", |event| event["from"] == "alice");
+    bob.expect_where("greeting", |event| event["from"] == "alice" && event["text"] == "the rhubarb is mine");
+    bob.say("contacts");
+    bob.expect_where("contacts", |event| {
+        let mut list = event["list"].as_array().into_iter().flatten();
+        list.any(|one| one["name"] == "alice" && one["greeting"] == "the rhubarb is mine")
+    });
+    bob.say("accept alice");
+    wait_for("the server has forgotten it", || (kept(&server) == 0).then_some(()));
+}
+
 #[test]
 fn a_call_is_placed_answered_and_left() {
     let scratch = Scratch::new("headless-call");
@@ -179,7 +212,7 @@ fn what_cannot_be_done_is_said_and_nothing_else_happens() {
     let mut alice = client(&scratch, &server, "alice");
     for (line, code) in [
         ("dance", "usage"),
-        ("add bob carol", "usage"),
+        ("add", "usage"),
         ("volume bob 201", "usage"),
         ("volume bob 100", "no_call"),
         ("add nobody-here", "no_such_user"),
@@ -196,7 +229,9 @@ fn what_cannot_be_done_is_said_and_nothing_else_happens() {
     let commands: Vec<&str> =
         help["commands"].as_array().into_iter().flatten().filter_map(|row| row["command"].as_str()).collect();
     assert!(
-        ["add NAME", "figures on|off", "record on|off", "quit"].iter().all(|usage| commands.contains(usage)),
+        ["add NAME [MESSAGE]", "figures on|off", "record on|off", "quit"]
+            .iter()
+            .all(|usage| commands.contains(usage)),
         "{help}"
     );
     assert!(alice.stays_quiet_about("error", Duration::from_millis(300)));

@@ -37,7 +37,11 @@ impl Call {
             Body::Taken(call) => self.over(by, call, EndReason::Taken),
             Body::HangUp(call) => self.over(by, call, EndReason::TheyHungUp),
             // Routed elsewhere; a text has no business in a call message.
-            Body::Text(_) | Body::Receipt(_) | Body::Promise { .. } | Body::Nonce { .. } => {
+            Body::Text(_)
+            | Body::Receipt(_)
+            | Body::Greeting(_)
+            | Body::Promise { .. }
+            | Body::Nonce { .. } => {
                 self.drop(Drop::Malformed);
             }
         }

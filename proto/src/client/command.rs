@@ -12,6 +12,13 @@ pub enum Command {
     TrustServer,
     /// Ask somebody to be a contact.
     Add(Name),
+    /// Ask somebody to be a contact, and say something with it: sealed for their devices, and read with the request.
+    Greet {
+        /// Whom.
+        to: Name,
+        /// At most [`crate::limits::GREETING_CHARS_MAX`] characters; nothing at all makes this [`Command::Add`].
+        text: String,
+    },
     /// Accept their request.
     Accept(Name),
     /// Dismiss it.

@@ -35,6 +35,7 @@ impl Client {
             Body::Nonce { nonce, .. } => Act::Shown { call, peer, nonce: *nonce },
             Body::Text(_)
             | Body::Receipt(_)
+            | Body::Greeting(_)
             | Body::Offer(_)
             | Body::Ringing(_)
             | Body::Accept { .. }

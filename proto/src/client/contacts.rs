@@ -22,10 +22,12 @@ use crate::limits::{
 use crate::time::Wall;
 use crate::wire::record::{Contact, Presence, Standing};
 
+mod greeting;
 mod parting;
 mod trust;
 mod yes;
 
+use greeting::Asking;
 use parting::Former;
 use trust::{Ban, Trust};
 
@@ -40,6 +42,8 @@ pub(crate) enum Effect {
     Reachable(Fingerprint, bool),
     /// It is no contact any more: forget what was kept for it.
     Part(Fingerprint),
+    /// Something is to be sealed for this account, which we ask, with this newest device entry.
+    Greet(Fingerprint, [u8; 32]),
     /// Say to the server that this is no contact.
     Unfriend(Name),
     /// Say to the server once more that the user wants them no longer.
@@ -69,6 +73,9 @@ struct Friend {
     /// Which one; `standing` is about that one then.
     #[n(5)]
     replaced_by: Option<Principal>,
+    /// While they ask: what they say with it. While we do: what we say, until the server has it.
+    #[n(6)]
+    greeting: Option<String>,
     #[cbor(skip)]
     here: Here,
 }
@@ -118,7 +125,9 @@ pub(crate) struct Contacts {
     /// Whose dismissal the last 352 showed; 204 says the word.
     dismissed: Option<Name>,
     /// Whom we asked since the start, the oldest first: what the server says we asked proves nothing.
-    asked: VecDeque<String>,
+    asked: VecDeque<Asking>,
+    /// Accounts that we ask, and for which what we say with it is not sealed yet on this connection.
+    to_greet: BTreeSet<Fingerprint>,
     /// What people said about keys after they compared, whether these are contacts or not.
     trust: BTreeMap<Fingerprint, Trust>,
     /// Whom we do not want to hear of.
@@ -140,6 +149,7 @@ impl Contacts {
             differs,
             replaced_by: friend.replaced_by.clone(),
             blocked: friend.blocked || differs,
+            greeting: self.greeting(friend),
             ..ContactInfo::new(
                 friend.name.clone(),
                 friend.principal.clone(),
@@ -256,16 +266,12 @@ impl Contacts {
     /// We ask for this contact: their yes needs no other word from us. Kept in memory only, since there is no
     /// principal to write down yet; a crash before the server's answer costs one more question.
     pub(crate) fn ask(&mut self, name: &Name) {
-        self.unask(name);
-        if self.asked.len() >= REQUESTS_PENDING_MAX {
-            self.asked.pop_front();
-        }
-        self.asked.push_back(name.folded());
+        self.ask_with(name, None);
     }
 
     /// What we asked is taken back.
     pub(crate) fn unask(&mut self, name: &Name) {
-        self.asked.retain(|asked| *asked != name.folded());
+        self.asked.retain(|asked| asked.name != name.folded());
     }
 
     /// Accepts what the server made mutual by itself; true when nothing needs to be sent.
@@ -358,6 +364,7 @@ impl Contacts {
         for friend in self.friends.values_mut() {
             friend.here.presence = None;
         }
+        self.to_greet.clear();
         let accounts: Vec<_> = self.names.keys().copied().collect();
         self.out.extend(accounts.into_iter().map(|fp| Effect::Reachable(fp, false)));
     }
@@ -425,6 +432,7 @@ impl Contacts {
             wanted: false,
             blocked: false,
             replaced_by: None,
+            greeting: None,
             here: Here::default(),
         };
         if let Principal::Key(fp) = &friend.principal {
@@ -452,8 +460,9 @@ impl Contacts {
         friend.here.presence = (told.standing == Standing::Mutual).then_some(told.presence);
         // They removed us and ask anew: what we wanted then does not answer it.
         friend.wanted &= !(before.standing == Standing::Mutual && told.standing == Standing::Asking);
-        let asked = self.asked.contains(&told.name.folded());
-        let asked = asked && matches!(told.standing, Standing::Asked | Standing::Mutual);
+        let asking = self.asked.iter().find(|asking| asking.name == told.name.folded());
+        let asked = asking.is_some() && matches!(told.standing, Standing::Asked | Standing::Mutual);
+        let words = asking.and_then(|asking| asking.greeting.clone());
         let taken_in = self.open_house && told.standing == Standing::Mutual;
         friend.wanted |= asked || by_invite || taken_in;
         if told.standing == Standing::Mutual && !friend.wanted && (all_welcome || one_welcome) {
@@ -461,6 +470,9 @@ impl Contacts {
             if !all_welcome {
                 self.one_welcome_until = 0;
             }
+        }
+        if before.standing() != friend.standing() {
+            friend.greeting = words.filter(|_| friend.standing() == Standing::Asked);
         }
         let after = friend.clone();
         if after.wanted {
@@ -479,6 +491,7 @@ impl Contacts {
             }
             self.announce(before.standing(), &after);
         }
+        self.greet(&after, told.list_head.as_ref().map(|head| **head));
         self.meet(&told.name, told.list_head.as_ref().map(|head| **head));
     }
 
@@ -492,7 +505,9 @@ impl Contacts {
                 if let Some(friend) = self.friends.get_mut(&name.folded()) {
                     friend.here.request_told = true;
                 }
-                Event::Request(name)
+                self.out.push_back(Effect::Tell(Event::Request(name.clone())));
+                let Some(text) = self.greeting(after) else { return };
+                Event::Greeting { from: name, text }
             }
             (_, Standing::None | Standing::Asked | Standing::Asking | Standing::Mutual) => return,
         };
@@ -522,6 +537,7 @@ impl Contacts {
         self.forbid_plain(name);
         if let Principal::Key(fp) = friend.principal {
             self.names.remove(&fp);
+            self.to_greet.remove(&fp);
             self.out.push_back(Effect::Part(fp));
         }
         self.out.push_back(Effect::Tell(Event::Gone(friend.name)));
@@ -545,6 +561,7 @@ impl Contacts {
             || self.plain_yes.len() > CONTACTS_MAX
             || self.tokens.len() > TOKENS_PER_ACCOUNT_MAX
             || self.asked.len() > REQUESTS_PENDING_MAX
+            || self.to_greet.len() > CONTACTS_MAX
             || self.trust.len() > CONTACTS_MAX
             || self.former.len() > CONTACTS_MAX
             || self.bans.len() > BANNED_MAX

@@ -45,6 +45,14 @@ pub enum Event {
     Gone(Name),
     /// Somebody asks to be a contact. Their [`Event::Contact`] came before.
     Request(Name),
+    /// What they say with it, opened here. After their [`Event::Request`], each time that was told; or after our yes,
+    /// which overtook it.
+    Greeting {
+        /// Who asks.
+        from: Name,
+        /// One line, at most [`crate::limits::GREETING_BYTES_MAX`] bytes.
+        text: Safe,
+    },
     /// One's request reached them.
     Requested(Name),
     /// They accepted, or an invite made the contact.
@@ -192,6 +200,8 @@ pub struct ContactInfo {
     pub differs: bool,
     /// When people compared and it matched, of this very key.
     pub verified: Option<Wall>,
+    /// What they say with their request, while it waits: one line.
+    pub greeting: Option<Safe>,
 }
 
 impl ContactInfo {
@@ -206,6 +216,7 @@ impl ContactInfo {
             replaced_by: None,
             differs: false,
             verified: None,
+            greeting: None,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! back, [`routes`] who hears what.
 
 use core::net::SocketAddr;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use minicbor::bytes::ByteVec;
 
@@ -20,20 +20,24 @@ use crate::compare::Compare;
 use crate::crypto::envelope::End;
 use crate::crypto::ratchet::{Ratchet, device_id};
 use crate::drop::Drop;
-use crate::id::{DeviceId, Fingerprint, Name};
+use crate::id::{DeviceId, Fingerprint, MsgId, Name};
 use crate::inbox::Inbox;
-use crate::limits::{ASKED_MAX, CALL_MAIL_SEEN_MAX, HELD_MAIL_MAX, MEMBERS_MAX};
+use crate::limits::{
+    ASKED_MAX, CALL_MAIL_SEEN_MAX, HELD_MAIL_MAX, MEMBERS_MAX, REQUESTS_PENDING_MAX, REQUESTS_WAITING_MAX,
+};
 use crate::link::{self, Link};
 use crate::login::{self, Login};
 use crate::media::{CallCommand, CallEvent};
 use crate::outbox::{self, Outbox};
 use crate::time::{Now, Time, earliest};
 use crate::wire::Splitter;
+use crate::wire::record::MailFrom;
 
 pub mod command;
 mod comparing;
 mod contacts;
 pub mod event;
+mod greeting;
 mod peers;
 mod routes;
 mod sealed;
@@ -137,8 +141,10 @@ enum Asked {
     /// The hash of the token.
     Invite([u8; 32]),
     Redeem,
-    Text(crate::id::MsgId),
+    Text(MsgId),
     Peer(peers::Want),
+    /// What goes with a request to this account.
+    Greeting(Fingerprint),
     /// Nothing to be done about it.
     Quiet,
 }
@@ -176,6 +182,10 @@ pub struct Client {
     connection: Connection,
     /// Came before their sender's device list.
     held: VecDeque<Held>,
+    /// What came with requests, before the device list of whoever asks.
+    held_greetings: BTreeMap<Fingerprint, MailFrom>,
+    /// What we said with requests on this connection, by its id.
+    greetings_said: BTreeMap<MsgId, Fingerprint>,
     /// Devices with which the call wants a session.
     unsealed: Vec<Unsealed>,
     /// Call messages as sealed, to be sent again as they are: the latest for each device.
@@ -244,6 +254,8 @@ impl Client {
             compare: Compare::new(own),
             connection: Connection::new(None),
             held: VecDeque::new(),
+            held_greetings: BTreeMap::new(),
+            greetings_said: BTreeMap::new(),
             unsealed: Vec::new(),
             kept: Vec::new(),
             call_mail_seen: VecDeque::new(),
@@ -313,6 +325,8 @@ impl Client {
         self.compare.check_invariants()?;
         let tables = [
             ("held mail", self.held.len(), HELD_MAIL_MAX),
+            ("held greetings", self.held_greetings.len(), REQUESTS_WAITING_MAX),
+            ("greetings said", self.greetings_said.len(), REQUESTS_PENDING_MAX),
             ("devices without a session", self.unsealed.len(), MEMBERS_MAX),
             ("kept call messages", self.kept.len(), MEMBERS_MAX),
             ("call messages seen", self.call_mail_seen.len(), CALL_MAIL_SEEN_MAX),

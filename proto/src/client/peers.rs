@@ -10,6 +10,7 @@
 //!
 //! A server can hold answers back, which costs a session; it cannot add a device, take an entry back or swap a key.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::client::state::{Kind, Save};
@@ -84,8 +85,8 @@ struct Asked {
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     known: BTreeMap<Fingerprint, Known>,
-    /// 304s that wait or are under way.
-    lists_asked: std::collections::BTreeSet<Fingerprint>,
+    /// 304s that wait or are under way, and whether keys are wanted afterwards.
+    lists_asked: BTreeMap<Fingerprint, bool>,
     keys_asked: BTreeMap<DeviceId, Asked>,
     renewed: BTreeMap<DeviceId, Time>,
     /// What is not said yet.
@@ -136,7 +137,7 @@ impl Peers {
     /// Whether there is no answer yet.
     fn is_wanted(&self, want: Want) -> bool {
         match want {
-            Want::List(account) => self.lists_asked.contains(&account),
+            Want::List(account) => self.lists_asked.contains_key(&account),
             Want::Key(_, device) => self.keys_asked.get(&device).is_some_and(|a| a.again_at.is_none()),
         }
     }
@@ -159,7 +160,9 @@ impl Peers {
             return self.waiting.push_front(want);
         }
         match want {
-            Want::List(account) => drop(self.lists_asked.remove(&account)),
+            Want::List(account) => {
+                self.lists_asked.remove(&account);
+            }
             Want::Key(_, device) => drop(self.keys_asked.remove(&device)),
         }
     }
@@ -194,9 +197,23 @@ impl Peers {
 
     /// Asks for the list of an account one of whose devices we do not know.
     pub(crate) fn ask_list(&mut self, account: Fingerprint) {
-        if self.lists_asked.insert(account) {
+        self.look_up(account);
+        self.lists_asked.insert(account, true);
+    }
+
+    /// The same, without wanting to write to it.
+    pub(crate) fn look_up(&mut self, account: Fingerprint) {
+        if let Entry::Vacant(place) = self.lists_asked.entry(account) {
+            place.insert(false);
             self.waiting.push_back(Want::List(account));
         }
+    }
+
+    /// Whether nothing more is to come: its devices are known, and each has a session or gives no key.
+    pub(crate) fn is_settled(&self, account: &Fingerprint) -> bool {
+        self.known.contains_key(account)
+            && !self.lists_asked.contains_key(account)
+            && self.keys_asked.values().all(|asked| asked.account != *account)
     }
 
     /// Asks for a key of each device without a session.
@@ -233,9 +250,9 @@ impl Peers {
     /// 353.
     pub(crate) fn listed(&mut self, told: Devices, ratchet: &mut dyn Ratchet) {
         let Principal::Key(account) = told.principal else { return self.drop(Drop::Malformed) };
-        if !self.lists_asked.remove(&account) {
+        let Some(keys_wanted) = self.lists_asked.remove(&account) else {
             return self.drop(Drop::OutOfTurn);
-        }
+        };
         match self.known.get(&account) {
             // A list never loses an entry: a server that shows another past, or less of it, is not believed.
             Some(known) if !told.entries.starts_with(&known.entries) => return self.drop(Drop::Forged),
@@ -251,7 +268,9 @@ impl Peers {
         let key = account.0.into();
         self.out.push_back(Effect::Save(Save { kind: Kind::Devices, key, value: Some(value) }));
         self.known.insert(account, Known { list, entries: told.entries });
-        self.key_all(account, ratchet);
+        if keys_wanted {
+            self.key_all(account, ratchet);
+        }
         self.out.push_back(Effect::Listed(account));
     }
 

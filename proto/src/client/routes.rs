@@ -77,6 +77,7 @@ impl Client {
                 self.save_ratchet();
             }
             Reply::Mail(mail) => self.mail(mail, now),
+            Reply::MailResult(result) => self.mail_result(&result),
             Reply::CallMail(mail) => self.call_mail(mail, now),
             Reply::Grant(grant) => self.granted(*grant, now.mono),
             Reply::CallRequest(party) => {
@@ -91,12 +92,11 @@ impl Client {
                 self.call.handle(call::Act::Member { call, name, state, device }, now.mono);
             }
             Reply::Invite(parts) => self.invited(parts),
-            // 352 says more than 203, 205 and 207; the receipt more than 356; 359 and the sealed words more than 208
+            // 352 says more than 203, 205 and 207; 359 and the sealed words more than 208
             // and 210; and 200 and 363 are signs of life.
             Reply::RequestAccepted(_)
             | Reply::RequestSent(_)
             | Reply::RequestFrom(_)
-            | Reply::MailResult(_)
             | Reply::CallTaken
             | Reply::CallJoined(_)
             | Reply::Welcome(_)
@@ -167,7 +167,11 @@ impl Client {
             Asked::Redeem if why == Why::Already => {}
             Asked::Redeem => self.refuse(why, &format!("cannot use the invite: {text}")),
             Asked::Text(id) => self.text_refused(id, why, now),
-            Asked::Peer(want) => self.peers.refused(want, why, now.mono),
+            Asked::Peer(want) => {
+                self.peers.refused(want, why, now.mono);
+                self.look_up_refused(want, why);
+            }
+            Asked::Greeting(account) => self.greeting_refused(&account, why),
             Asked::Quiet => {}
         }
     }
@@ -203,6 +207,8 @@ impl Client {
                 self.call_effect(effect, now);
             } else if let Some(effect) = self.compare.poll() {
                 self.compare_effect(effect, now);
+            } else if let Some(account) = self.greeting_due() {
+                self.seal_greeting(account, now);
             } else {
                 break;
             }
@@ -298,6 +304,7 @@ impl Client {
         self.peers.away();
         self.call.handle(call::Act::Offline, now.mono);
         self.forget_held(None);
+        self.greetings_said.clear();
         self.connection.asked.clear();
         if !self.invites.is_empty() {
             self.invites.clear();
@@ -315,6 +322,10 @@ impl Client {
                 if self.outbox.waits_for(&account) {
                     self.peers.hurry(&account);
                 }
+            }
+            contacts::Effect::Greet(account, head) => {
+                self.peers.meet(account, head, self.ratchet.as_ref());
+                self.peers.hurry(&account);
             }
             contacts::Effect::Reachable(account, here) => {
                 self.outbox.handle(outbox::Act::Reachable(account, here), now.mono);

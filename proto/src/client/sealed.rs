@@ -51,7 +51,7 @@ impl Client {
     // --- out ---
 
     /// Seals for one device; none without a session. The ratchet's new state is saved before the bytes are used.
-    fn seal(&mut self, to: End, msg: MsgId, seq: u64, sent: Wall, body: Body) -> Option<Sealed> {
+    pub(super) fn seal(&mut self, to: End, msg: MsgId, seq: u64, sent: Wall, body: Body) -> Option<Sealed> {
         let own_head = self.login.profile.list_head.map_or([0; 32], Into::into);
         let heads = Heads { from: ByteArray::from(own_head), to: self.peers.head(&to.account).into() };
         let from = End { account: self.account, device: self.device };
@@ -201,6 +201,11 @@ impl Client {
 
     /// 355.
     pub(super) fn mail(&mut self, mail: MailFrom, now: Now) {
+        if let Principal::Key(account) = &mail.from
+            && self.contacts.asks(account)
+        {
+            return self.greeting(*account, mail, now);
+        }
         let Some(account) = self.sender(&mail.from) else { return };
         let end = End { account, device: mail.device };
         if self.peers.keys(&account, mail.device).is_none() {
@@ -217,6 +222,7 @@ impl Client {
         }
         match envelope.body {
             Body::Text(text) => self.said(end, mail.id, envelope.sent, &text, now),
+            Body::Greeting(text) => self.greeted_late(account, mail.id, &text),
             Body::Receipt(ids) => {
                 for id in ids {
                     self.outbox.handle(outbox::Act::Received(account, id), now.mono);
@@ -305,11 +311,14 @@ impl Client {
     }
 
     /// Opens, and holds all four identities against the session and the signed list.
-    fn open(&mut self, from: End, sealed: &Sealed, now: Now) -> Option<Envelope> {
+    pub(super) fn open(&mut self, from: End, sealed: &Sealed, now: Now) -> Option<Envelope> {
         let keys = self.peers.keys(&from.account, from.device)?;
         let Ok(plain) = self.ratchet.open(from.device, keys, sealed) else {
             self.drop(Drop::Forged);
-            self.peers.renew(from.account, from.device, now.mono);
+            // For whoever only asks there is nothing more to come.
+            if !self.contacts.asks(&from.account) {
+                self.peers.renew(from.account, from.device, now.mono);
+            }
             return None;
         };
         self.save_ratchet();
@@ -340,6 +349,7 @@ impl Client {
 
     /// Their device list is here. What is from none of its devices is from nobody.
     pub(super) fn release(&mut self, account: Fingerprint, now: Now) {
+        self.release_greeting(account, now);
         let (theirs, others): (Vec<_>, Vec<_>) =
             core::mem::take(&mut self.held).into_iter().partition(|held| held.from == account);
         self.held = others.into();
@@ -361,6 +371,7 @@ impl Client {
 
     pub(super) fn forget_held(&mut self, account: Option<&Fingerprint>) {
         self.held.retain(|held| account.is_some_and(|a| held.from != *a));
+        self.held_greetings.retain(|from, _| account.is_some_and(|a| from != a));
     }
 
     /// The ratchet moved: that must reach the disk before anything that depends on it is said.

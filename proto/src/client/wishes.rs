@@ -4,7 +4,7 @@ use crate::call::{self, Callee};
 use crate::client::{Asked, CANNOT_INVITE, Client, Command, Event, Kind, Save};
 use crate::id::{MsgId, Name, Principal};
 use crate::invite::{Invite, token_hash};
-use crate::limits::{MEMBERS_MAX, TEXT_BYTES_MAX, TOKEN_LIFE};
+use crate::limits::{GREETING_CHARS_MAX, MEMBERS_MAX, TEXT_BYTES_MAX, TOKEN_LIFE};
 use crate::link;
 use crate::login;
 use crate::outbox;
@@ -19,6 +19,7 @@ impl Client {
             Command::Join(name) => self.login_act(login::Act::Join(name), now),
             Command::TrustServer => self.login_act(login::Act::Trust, now),
             Command::Add(name) => self.add(name),
+            Command::Greet { to, text } => self.add_with(to, text),
             Command::Accept(name) => self.accept(name),
             Command::Reject(name) => {
                 let request = Request::Reject(name.clone());
@@ -76,6 +77,25 @@ impl Client {
         }
         if self.login.is_in() {
             self.contacts.ask(&name);
+        }
+        self.wish(&name.clone(), "add", Request::Add(name));
+    }
+
+    /// As [`Self::add`]. Who asks us already is answered by a yes, with no other word.
+    fn add_with(&mut self, name: Name, text: String) {
+        if text.is_empty() || self.contacts.is_asking(&name) {
+            return self.add(name);
+        }
+        let chars = text.chars().count();
+        if chars > GREETING_CHARS_MAX {
+            let what = format!(
+                "{name} was not asked: a message with a request has at most {GREETING_CHARS_MAX} characters, this one \
+                 {chars}"
+            );
+            return self.refuse(Why::BadRequest, &what);
+        }
+        if self.login.is_in() {
+            self.contacts.ask_with(&name, Some(text));
         }
         self.wish(&name.clone(), "add", Request::Add(name));
     }

@@ -13,7 +13,9 @@ use zeroize::Zeroizing;
 
 use crate::crypto::cbor::is_strict_map;
 use crate::id::{CallId, DeviceId, Fingerprint, MsgId};
-use crate::limits::{ENVELOPE_BYTES_MAX, LIST_ITEMS_MAX, PADDING_BUCKETS, TEXT_BYTES_MAX};
+use crate::limits::{
+    ENVELOPE_BYTES_MAX, GREETING_CHARS_MAX, LIST_ITEMS_MAX, PADDING_BUCKETS, TEXT_BYTES_MAX,
+};
 use crate::time::Wall;
 
 /// One sealed message, opened. Some bodies hold keys: neither stored nor logged.
@@ -66,6 +68,8 @@ pub enum Body {
     Text(String),
     /// These messages are saved at the receiver's device.
     Receipt(Vec<MsgId>),
+    /// What goes with a contact request, 1 to [`GREETING_CHARS_MAX`] characters. Not yet `Safe`.
+    Greeting(String),
     /// A call, with no key in it.
     Offer(Offer),
     /// The offer arrived and somebody is being told.
@@ -212,6 +216,7 @@ impl Body {
         match self {
             Self::Text(_) => 0,
             Self::Receipt(_) => 1,
+            Self::Greeting(_) => 2,
             Self::Offer(_) => 16,
             Self::Ringing(_) => 17,
             Self::Accept { .. } => 18,
@@ -226,7 +231,7 @@ impl Body {
     /// The call it is about, for all that are about one.
     pub fn call(&self) -> Option<CallId> {
         match self {
-            Self::Text(_) | Self::Receipt(_) => None,
+            Self::Text(_) | Self::Receipt(_) | Self::Greeting(_) => None,
             Self::Offer(offer) => Some(offer.call),
             Self::Ringing(call) | Self::Taken(call) | Self::HangUp(call) => Some(*call),
             Self::Accept { call, .. }
@@ -239,7 +244,7 @@ impl Body {
     fn encode(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
         self.check()?;
         Ok(match self {
-            Self::Text(text) => to_cbor(&TextRecord { text: text.clone() }),
+            Self::Text(text) | Self::Greeting(text) => to_cbor(&TextRecord { text: text.clone() }),
             Self::Receipt(ids) => to_cbor(&ReceiptRecord { ids: ids.clone() }),
             Self::Offer(offer) => to_cbor(offer),
             Self::Ringing(call) | Self::Taken(call) | Self::HangUp(call) => {
@@ -268,6 +273,7 @@ impl Body {
         let body = match kind {
             0 => Self::Text(from_cbor::<TextRecord>(cbor, "text")?.text),
             1 => Self::Receipt(from_cbor::<ReceiptRecord>(cbor, "receipt")?.ids),
+            2 => Self::Greeting(from_cbor::<TextRecord>(cbor, "greeting")?.text),
             16 => Self::Offer(from_cbor(cbor, "offer")?),
             17 => Self::Ringing(call()?),
             18 => {
@@ -303,6 +309,7 @@ impl Body {
             Self::Text(text) if text.len() > TEXT_BYTES_MAX => return Err(EnvelopeError::TooLong),
             Self::Text(text) => !text.is_empty(),
             Self::Receipt(ids) => (1..=LIST_ITEMS_MAX).contains(&ids.len()),
+            Self::Greeting(text) => (1..=GREETING_CHARS_MAX).contains(&text.chars().count()),
             Self::Offer(offer) => {
                 let listed = |list: &[u8]| (1..=OFFERED_MAX).contains(&list.len());
                 listed(&offer.codecs) && listed(&offer.frames_ms)
@@ -326,6 +333,7 @@ impl core::fmt::Debug for Body {
         match self {
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
             Self::Receipt(ids) => write!(f, "Receipt({ids:?})"),
+            Self::Greeting(text) => write!(f, "Greeting({} bytes)", text.len()),
             Self::Offer(offer) => write!(f, "{offer:?}"),
             Self::Ringing(call) => write!(f, "Ringing({call:?})"),
             Self::Accept { call, .. } => write!(f, "Accept({call:?})"),
@@ -507,6 +515,7 @@ const _: () = assert!(PADDING_BUCKETS[PADDING_BUCKETS.len() - 1] == ENVELOPE_BYT
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::GREETING_ENVELOPE_BYTES_MAX;
     use proptest::prelude::*;
 
     fn envelope(body: Body) -> Envelope {
@@ -522,6 +531,7 @@ mod tests {
         let offer = (call(), some(), some(), any::<[u8; 32]>());
         prop_oneof![
             "(?s).{1,300}".prop_map(Body::Text),
+            "(?s).{1,140}".prop_map(Body::Greeting),
             prop::collection::vec(any::<[u8; 16]>().prop_map(MsgId), 1..40).prop_map(Body::Receipt),
             offer.prop_map(|(call, codecs, frames_ms, roster)| {
                 Body::Offer(Offer { call, codecs, frames_ms, roster: roster.into() })
@@ -584,6 +594,15 @@ mod tests {
     }
 
     #[test]
+    fn a_greeting_has_a_length_of_its_own() {
+        let greeting = |chars| envelope(Body::Greeting("\u{1f44b}".repeat(chars)));
+        let padded = greeting(GREETING_CHARS_MAX).encode().unwrap();
+        assert_eq!(padded.len(), GREETING_ENVELOPE_BYTES_MAX, "the largest, of characters of four bytes");
+        assert_eq!(greeting(GREETING_CHARS_MAX + 1).encode(), Err(EnvelopeError::Malformed("body")));
+        assert!(greeting(0).encode().is_err());
+    }
+
+    #[test]
     fn short_and_shorter_texts_look_the_same() {
         let size = |text: &str| envelope(Body::Text(text.into())).encode().unwrap().len();
         assert_eq!(size("no"), size("yes, of course"));
@@ -623,6 +642,7 @@ mod tests {
         let key = Body::Key { call: CallId([1; 16]), generation: 0, step: 0, base_key };
         assert!(!format!("{key:?}").contains("171"));
         assert!(!format!("{:?}", Body::Text("marker".into())).contains("marker"));
+        assert!(!format!("{:?}", Body::Greeting("marker".into())).contains("marker"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! 304 to 308: device lists, session keys, and sealed messages passed on to those who are connected. Nothing is
-//! stored: to somebody away it is gone, and the sender's outbox keeps it.
+//! stored: to somebody away it is gone, and the sender's outbox keeps it. What goes with a contact request is another
+//! matter: [`super::greeting`].
 
 use std::collections::BTreeSet;
 
@@ -12,12 +13,14 @@ use crate::id::{ConnId, DeviceId, Fingerprint, Principal};
 use crate::limits::{DEVICES_MAX, ENVELOPE_BYTES_MAX};
 use crate::wire::Reply;
 use crate::wire::record::{
-    CallMail, CallMailFrom, DeviceAct, DeviceEntry, Devices, Mail, MailFate, MailFrom, MailResult, PrekeyFor,
-    Sealed, Signed, Standing, WantDevices, WantPrekey, Why,
+    CallMail, CallMailFrom, DeviceAct, DeviceEntry, Devices, Mail, MailFate, MailFrom, MailResult, Prekey,
+    PrekeyFor, Sealed, Signed, Standing, WantDevices, WantPrekey, Why,
 };
 
 /// Bytes of a sealed message: the largest envelope, and what Olm adds to it.
-const SEALED_BYTES_MAX: usize = ENVELOPE_BYTES_MAX + 512;
+const SEALED_BYTES_MAX: usize = ENVELOPE_BYTES_MAX + OLM_BYTES_MAX;
+/// What Olm adds to an envelope at most, bytes.
+pub(super) const OLM_BYTES_MAX: usize = 512;
 
 impl Hub {
     /// 304
@@ -28,7 +31,7 @@ impl Hub {
         want: &WantDevices,
         turn: &mut Turn<'_, S>,
     ) -> Done {
-        let account = self.may_reach(me, &want.principal, turn)?;
+        let account = self.may_look_up(me, &want.principal, turn)?;
         let entries = turn.store.entries(&account);
         self.say(conn, &Reply::Devices(Devices { principal: want.principal.clone(), entries }));
         Ok(())
@@ -42,9 +45,13 @@ impl Hub {
         want: &WantPrekey,
         turn: &mut Turn<'_, S>,
     ) -> Done {
-        let account = self.may_reach(me, &want.principal, turn)?;
+        let (account, key) = match self.asked_by(me, &want.principal, turn) {
+            // Whoever only asks could use up all one-time keys.
+            Some(account) => (account, S::fallback_prekey as fn(&mut S, &DeviceId) -> Option<Prekey>),
+            None => (self.may_reach(me, &want.principal, turn)?, S::take_prekey as _),
+        };
         let entries = turn.store.entries(&account);
-        let prekey = if lists(&entries, want.device) { turn.store.take_prekey(&want.device) } else { None };
+        let prekey = if lists(&entries, want.device) { key(turn.store, &want.device) } else { None };
         let principal = want.principal.clone();
         self.say(conn, &Reply::Prekey(PrekeyFor { principal, device: want.device, prekey }));
         Ok(())
@@ -58,20 +65,14 @@ impl Hub {
         mail: Mail,
         turn: &mut Turn<'_, S>,
     ) -> Done {
+        if let Some(account) = self.asked_by(me, &mail.to, turn) {
+            return self.greet(conn, me, account, mail, turn);
+        }
         let account = self.may_reach(me, &mail.to, turn)?;
         if account == me.device.account {
             return Err(Refusal::new(Why::Oneself, "that is yourself; name somebody else"));
         }
-        let devices: BTreeSet<_> = mail.copies.iter().map(|copy| copy.device).collect();
-        if devices.len() != mail.copies.len() || devices.len() > DEVICES_MAX {
-            let text = format!("a message has one copy for each device, and at most {DEVICES_MAX}");
-            return Err(Refusal::new(Why::BadRequest, text));
-        }
-        mail.copies.iter().try_for_each(|copy| fits(&copy.sealed))?;
-        let is_free = self.is_house(me.device.account);
-        if !is_free && !self.mail.take(me.device.account, turn.now.mono) {
-            return Err(Refusal::too_fast());
-        }
+        self.may_mail(me, &mail, SEALED_BYTES_MAX, turn)?;
         for copy in mail.copies {
             let to = Device { account, id: copy.device };
             let (id, from) = (mail.id, Principal::Key(me.device.account));
@@ -85,7 +86,7 @@ impl Hub {
 
     /// 308
     pub(super) fn call_mail(&mut self, me: &User, mail: CallMail) -> Done {
-        fits(&mail.sealed)?;
+        fits(&mail.sealed, SEALED_BYTES_MAX)?;
         let no_call = || Refusal::new(Why::NoCall, "that device has no part in this call; it may be over");
         let Principal::Key(account) = mail.to else { return Err(no_call()) };
         let to = Device { account, id: mail.device };
@@ -99,6 +100,47 @@ impl Hub {
             return Ok(());
         }
         Err(Refusal::new(Why::NoCall, "that device is not connected just now"))
+    }
+
+    /// Whether the message is within its limits, and comes slowly enough.
+    pub(super) fn may_mail<S: Store>(
+        &mut self,
+        me: &User,
+        mail: &Mail,
+        bytes_max: usize,
+        turn: &Turn<'_, S>,
+    ) -> Done {
+        let devices: BTreeSet<_> = mail.copies.iter().map(|copy| copy.device).collect();
+        if devices.len() != mail.copies.len() || devices.len() > DEVICES_MAX {
+            let text = format!("a message has one copy for each device, and at most {DEVICES_MAX}");
+            return Err(Refusal::new(Why::BadRequest, text));
+        }
+        mail.copies.iter().try_for_each(|copy| fits(&copy.sealed, bytes_max))?;
+        let is_free = self.is_house(me.device.account);
+        if is_free || self.mail.take(me.device.account, turn.now.mono) {
+            return Ok(());
+        }
+        Err(Refusal::too_fast())
+    }
+
+    /// Whether one may see somebody's device list: as [`Self::may_reach`], and while one of the two waits for the
+    /// other's answer, since what goes with a request is sealed for devices and by one.
+    fn may_look_up<S: Store>(
+        &self,
+        me: &User,
+        principal: &Principal,
+        turn: &mut Turn<'_, S>,
+    ) -> Result<Fingerprint, Refusal> {
+        if let Principal::Key(account) = principal
+            && turn.store.standing(&me.device.account, account) == Standing::Asking
+            && turn.store.account(account).is_some_and(|account| !account.guest)
+        {
+            return Ok(*account);
+        }
+        match self.asked_by(me, principal, turn) {
+            Some(account) => Ok(account),
+            None => self.may_reach(me, principal, turn),
+        }
     }
 
     /// Whether one may ask about somebody's devices and write to them: oneself, a mutual contact, or somebody in the
@@ -127,7 +169,7 @@ impl Hub {
 }
 
 /// Whether the device speaks for the account with these entries, whose signatures were checked when they were stored.
-fn lists(entries: &[Signed], device: DeviceId) -> bool {
+pub(super) fn lists(entries: &[Signed], device: DeviceId) -> bool {
     let act_on = |entry: &Signed| {
         let entry = minicbor::decode::<DeviceEntry>(&entry.bytes).ok()?;
         let keys = DeviceKeys { ed25519: *entry.ed25519, curve25519: *entry.curve25519 };
@@ -136,9 +178,9 @@ fn lists(entries: &[Signed], device: DeviceId) -> bool {
     entries.iter().rev().find_map(act_on) == Some(DeviceAct::Add)
 }
 
-fn fits(sealed: &Sealed) -> Done {
-    if sealed.bytes.len() <= SEALED_BYTES_MAX {
+fn fits(sealed: &Sealed, bytes_max: usize) -> Done {
+    if sealed.bytes.len() <= bytes_max {
         return Ok(());
     }
-    Err(Refusal::new(Why::Limit, format!("a sealed message has at most {SEALED_BYTES_MAX} bytes")))
+    Err(Refusal::new(Why::Limit, format!("this sealed message may have at most {bytes_max} bytes")))
 }

@@ -24,6 +24,7 @@ mod calls;
 mod check;
 mod contacts;
 mod door;
+mod greeting;
 mod guest;
 mod login;
 mod mail;
@@ -53,7 +54,7 @@ use timers::Timers;
 
 pub use rate::{Admission, Doorway, Entry};
 pub use settings::{Limits, Settings};
-pub use store::{Account, Mem, Store, Token, guest_fingerprint};
+pub use store::{Account, Greeting, Mem, Store, Token, guest_fingerprint};
 
 /// Which language a door speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

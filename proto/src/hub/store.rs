@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::identity::sha256;
-use crate::id::{DeviceId, Fingerprint, Name, Principal};
+use crate::id::{DeviceId, Fingerprint, MsgId, Name, Principal};
 use crate::time::Wall;
-use crate::wire::record::{Prekey, Prekeys, Signed, Standing};
+use crate::wire::record::{Prekey, Prekeys, Sealed, Signed, Standing};
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,21 @@ pub struct Token {
     pub expiry: Option<Wall>,
 }
 
+/// What was sealed with a contact request for one device of whoever is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// Who asks.
+    pub from: Fingerprint,
+    /// With which device.
+    pub from_device: DeviceId,
+    /// Who can open it.
+    pub device: DeviceId,
+    /// The sender's id of it.
+    pub id: MsgId,
+    /// The message.
+    pub sealed: Sealed,
+}
+
 /// Accounts, devices, keys, contacts, tokens.
 pub trait Store {
     /// The account with this key.
@@ -80,12 +95,21 @@ pub trait Store {
     /// Takes a one-time key, or copies the fallback key; none when nothing was published.
     fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey>;
 
+    /// Copies the fallback key, which others may be given, too; none when nothing was published.
+    fn fallback_prekey(&mut self, device: &DeviceId) -> Option<Prekey>;
+
     /// Everybody this account has a standing with, seen from it.
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)>;
     /// How `account` stands with `other`.
     fn standing(&mut self, account: &Fingerprint, other: &Fingerprint) -> Standing;
-    /// Sets it; [`Standing::None`] forgets it, and the token with it.
+    /// Sets it; [`Standing::None`] forgets it, and the token with it. Anything but [`Standing::Asking`] forgets what
+    /// `other` said with a request.
     fn set_standing(&mut self, account: &Fingerprint, other: &Fingerprint, standing: Standing);
+    /// Keeps what was said with a request of `greeting.from` to `account`, who stands as [`Standing::Asking`] to them.
+    /// False when there is one from them for that device already: a request has one message.
+    fn add_greeting(&mut self, account: &Fingerprint, greeting: &Greeting) -> bool;
+    /// What is kept for this device of the account, by who asks.
+    fn greetings(&mut self, account: &Fingerprint, device: &DeviceId) -> Vec<Greeting>;
     /// The token of `account` that made `other` its contact, as `other` presented it.
     fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 16]>;
     /// Sets it. There is a standing already.
@@ -115,6 +139,8 @@ pub struct Mem {
     prekeys: BTreeMap<DeviceId, Published>,
     standings: BTreeMap<(Fingerprint, Fingerprint), Standing>,
     via: BTreeMap<(Fingerprint, Fingerprint), [u8; 16]>,
+    /// By who is asked, who asks, and for which device.
+    greetings: BTreeMap<(Fingerprint, Fingerprint, DeviceId), Greeting>,
     tokens: BTreeMap<[u8; 32], Token>,
 }
 
@@ -183,6 +209,10 @@ impl Store for Mem {
         Some(prekey)
     }
 
+    fn fallback_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
+        self.prekeys.get(device).map(|published| published.keys.fallback.clone())
+    }
+
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)> {
         let mine = (*account, Fingerprint([0; 32]))..=(*account, Fingerprint([0xff; 32]));
         self.standings.range(mine).map(|((_, other), standing)| (*other, *standing)).collect()
@@ -193,12 +223,29 @@ impl Store for Mem {
     }
 
     fn set_standing(&mut self, account: &Fingerprint, other: &Fingerprint, standing: Standing) {
+        if standing != Standing::Asking {
+            self.greetings.retain(|(to, from, _), _| (to, from) != (account, other));
+        }
         if standing == Standing::None {
             self.standings.remove(&(*account, *other));
             self.via.remove(&(*account, *other));
         } else {
             self.standings.insert((*account, *other), standing);
         }
+    }
+
+    fn add_greeting(&mut self, account: &Fingerprint, greeting: &Greeting) -> bool {
+        let key = (*account, greeting.from, greeting.device);
+        let free = !self.greetings.contains_key(&key);
+        if free {
+            self.greetings.insert(key, greeting.clone());
+        }
+        free
+    }
+
+    fn greetings(&mut self, account: &Fingerprint, device: &DeviceId) -> Vec<Greeting> {
+        let theirs = |(to, _, at): &(Fingerprint, Fingerprint, DeviceId)| to == account && at == device;
+        self.greetings.iter().filter(|(key, _)| theirs(key)).map(|(_, greeting)| greeting.clone()).collect()
     }
 
     fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 16]> {

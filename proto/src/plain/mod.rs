@@ -217,6 +217,15 @@ impl PlainClient {
                 return;
             }
             Command::Add(name) => Wish::Add(name),
+            Command::Greet { to, text } => {
+                if !text.is_empty() {
+                    let what = format!(
+                        "your message does not go to {to}: this server's protocol has none with requests"
+                    );
+                    base.refuse(Why::Unsupported, &what);
+                }
+                Wish::Add(to)
+            }
             Command::Accept(name) => Wish::Accept(name),
             Command::Reject(name) => Wish::Reject(name),
             Command::Remove(name) => Wish::Remove(name),

@@ -365,7 +365,12 @@ impl Pair {
 
     /// Carries everything until nobody says anything more.
     pub(crate) fn settle(&mut self) {
-        while self.drain_hub() | self.drain_people() {}
+        while self.step() {}
+    }
+
+    /// Carries what the server says, then what people say; false when nobody said anything.
+    pub(crate) fn step(&mut self) -> bool {
+        self.drain_hub() | self.drain_people()
     }
 
     fn drain_hub(&mut self) -> bool {

@@ -24,7 +24,7 @@ pub mod villain;
 use net::{Pipe, Weather, address, chance, server_address};
 use oracle::Oracle;
 use plain::Guest;
-use user::{Chair, User, Want};
+use user::{Chair, User, Want, greeting};
 use villain::Villain;
 
 const EPOCH: Wall = Wall(1_800_000_000_000);
@@ -748,7 +748,7 @@ impl World {
             (60..=61, _, Some(friend)) => Some(Command::Remove(friend)),
             (62..=64, _, _) => pick(&mut user.whim, &requests).map(Command::Reject),
             (65..=79, _, _) => pick(&mut user.whim, &requests).map(Command::Accept),
-            (80..=94, _, _) => Some(Command::Add(other)),
+            (80..=94, _, _) => Some(Command::Greet { to: other, text: greeting(&self.users[i].name) }),
             _ => None,
         };
         if let Some(command) = command {

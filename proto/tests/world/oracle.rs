@@ -21,6 +21,8 @@ pub struct Oracle {
     before: BTreeMap<(usize, usize), u64>,
     /// Frames heard, in all.
     pub frames_heard: u64,
+    /// Messages with requests shown, in all.
+    pub greetings_shown: u64,
     /// Texts shown, in all.
     pub texts_shown: u64,
     /// Sealed voice and report packets sent, in all.
@@ -139,6 +141,7 @@ impl Oracle {
                 self.all_arrived(from, to);
             }
         }
+        self.greetings_shown = users.iter().map(|u| u.greetings).sum();
         self.texts_shown = users.iter().map(|u| u.shown.len() as u64).sum();
     }
 

@@ -51,6 +51,8 @@ pub struct User {
     server_key: Fingerprint,
     token: [u8; 16],
     seeds: Rng,
+    /// What came with requests.
+    pub greetings: u64,
     /// Draws what the person does.
     pub whim: Rng,
     /// Running, or crashed until then.
@@ -144,6 +146,7 @@ impl User {
             said: BTreeMap::new(),
             delivered: Vec::new(),
             shown: Vec::new(),
+            greetings: 0,
             echo: 0,
             loud: std::env::var_os("TINCAN_LOUD").is_some(),
             next_whim: Time::ms(500),
@@ -316,6 +319,10 @@ impl User {
                 m.requests.retain(|n| *n != name);
                 m.requests.push(name);
             }
+            Event::Greeting { from, text } => {
+                assert_eq!(text.as_str(), greeting(&from), "{} was told what another said", self.name);
+                self.greetings += 1;
+            }
             Event::Waiting { to, echo, id } => {
                 m.echoes.remove(&echo);
                 let text = marker(self.index, echo);
@@ -409,6 +416,11 @@ fn mutual(c: &client::ContactInfo) -> bool {
 /// A text that is found wherever it leaks: the oracle looks for it in every byte that others see.
 pub fn marker(user: usize, n: u64) -> String {
     format!("SECRET-TEXT from {user} number {n}")
+}
+
+/// What goes with a request of somebody. The oracle looks for it too.
+pub fn greeting(of: &Name) -> String {
+    format!("SECRET-GREETING of {of}")
 }
 
 /// A made-up Opus frame that says who spoke it and when. The oracle looks for it too.

@@ -314,6 +314,7 @@ impl Device {
             | Event::Contacts(_)
             | Event::Contact(_)
             | Event::Gone(_)
+            | Event::Greeting { .. }
             | Event::Requested(_)
             | Event::Accepted(_)
             | Event::Rejected(_)

@@ -19,6 +19,12 @@ fn signed(n: u8) -> Signed {
     Signed { bytes: vec![n, 1].into(), sshsig: vec![n, 2].into() }
 }
 
+fn greeting(from: u8, device: u8) -> Greeting {
+    let sealed = Sealed { kind: 0, bytes: vec![from, device].into() };
+    let (from_device, device) = (DeviceId([from; 16]), DeviceId([device; 16]));
+    Greeting { from: fp(from), from_device, device, id: MsgId([from; 16]), sealed }
+}
+
 fn open(scratch: &Scratch) -> Sqlite {
     Sqlite::open(&scratch.path().join("s.db")).unwrap()
 }
@@ -32,6 +38,8 @@ enum Act {
     Take(u8),
     Standing(u8, u8, Standing),
     Via(u8, u8),
+    Greet(u8, u8, u8),
+    Fallback(u8),
     Token(u8, Option<u8>, Option<u64>),
     Commit,
     Reopen,
@@ -52,6 +60,8 @@ fn act() -> impl Strategy<Value = Act> {
         (0..3u8).prop_map(Act::Take),
         (0..4u8, 0..4u8, standing).prop_map(|(a, b, s)| Act::Standing(a, b, s)),
         (0..4u8, 0..4u8).prop_map(|(a, b)| Act::Via(a, b)),
+        (0..4u8, 0..4u8, 0..2u8).prop_map(|(a, b, d)| Act::Greet(a, b, d)),
+        (0..3u8).prop_map(Act::Fallback),
         (0..6u8, prop::option::of(0..3u8), prop::option::of(0..20u64))
             .prop_map(|(h, o, e)| Act::Token(h, o, e)),
         Just(Act::Commit),
@@ -79,6 +89,12 @@ fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
                 store.set_via_token(&fp(*a), &fp(*b), &[*b; 16]);
             }
         }
+        Act::Greet(a, b, d) => {
+            if store.standing(&fp(*a), &fp(*b)) == Standing::Asking {
+                store.add_greeting(&fp(*a), &greeting(*b, *d));
+            }
+        }
+        Act::Fallback(d) => return store.fallback_prekey(&DeviceId([*d; 16])),
         Act::Token(h, owner, expiry) => {
             store.add_token(&Token { hash: [*h; 32], owner: owner.map(fp), expiry: expiry.map(Wall) });
         }
@@ -101,6 +117,10 @@ fn assert_same(a: &mut impl Store, b: &mut impl Store) {
         assert_eq!(a.contacts(&fp(n)), b.contacts(&fp(n)));
         assert_eq!(a.token(&[n; 32]), b.token(&[n; 32]));
         assert_eq!(a.tokens_of(&fp(n), Wall(10)), b.tokens_of(&fp(n), Wall(10)));
+        for device in 0..2 {
+            let device = DeviceId([device; 16]);
+            assert_eq!(a.greetings(&fp(n), &device), b.greetings(&fp(n), &device));
+        }
         for other in 0..6 {
             assert_eq!(a.standing(&fp(n), &fp(other)), b.standing(&fp(n), &fp(other)));
             assert_eq!(a.via_token(&fp(n), &fp(other)), b.via_token(&fp(n), &fp(other)));
@@ -193,6 +213,30 @@ fn a_file_of_the_first_version_is_brought_on_with_everybody_in_it() {
     assert_eq!(store.account_named(&alice.name), Some(alice));
     assert_eq!(store.standing(&fp(1), &fp(2)), Standing::Mutual);
     assert_eq!((store.account_count(), store.guest_count()), (1, 0));
+}
+
+#[test]
+fn what_goes_with_a_request_is_in_a_file_that_had_no_place_for_it() {
+    let scratch = Scratch::new();
+    let db = Connection::open(scratch.path().join("s.db")).unwrap();
+    db.execute_batch(&MIGRATIONS[..2].concat()).unwrap();
+    db.execute("INSERT INTO contact VALUES (?, ?, 2, NULL)", [[1; 32], [2; 32]]).unwrap();
+    db.pragma_update(None, "user_version", 2).unwrap();
+    drop(db);
+    let mut store = open(&scratch);
+    assert!(store.add_greeting(&fp(1), &greeting(2, 7)));
+    assert!(!store.add_greeting(&fp(1), &greeting(2, 7)), "one for each device");
+    assert!(store.add_greeting(&fp(1), &greeting(2, 8)));
+    store.commit().unwrap();
+    drop(store);
+    let mut store = open(&scratch);
+    assert_eq!(store.greetings(&fp(1), &DeviceId([7; 16])), [greeting(2, 7)]);
+    for answer in [Standing::Mutual, Standing::None] {
+        store.set_standing(&fp(1), &fp(2), answer);
+        assert_eq!(store.greetings(&fp(1), &DeviceId([7; 16])), [], "it goes with the request");
+        store.set_standing(&fp(1), &fp(2), Standing::Asking);
+        assert!(store.add_greeting(&fp(1), &greeting(2, 7)));
+    }
 }
 
 #[test]

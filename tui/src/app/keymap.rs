@@ -330,9 +330,17 @@ pub const TABLE: &[Row] = &{
         row(&[ch('n'), code(Code::Esc)], "n or Esc", Consent, Act::Back, "no", "no"),
         //
         row(&[code(Code::Enter)], "Enter", Add, Act::Go, "", "ask"),
+        row(
+            &[code(Code::Tab), code(Code::Down), code(Code::Up)],
+            "Tab",
+            Add,
+            Act::OtherLine,
+            "message with the request",
+            "message",
+        ),
+        row(&[code(Code::Esc)], "Esc", Add, Act::Back, "", "close"),
         row(&[Key::ctrl('o')], "^O", Add, Act::OwnLink, "", "own link"),
         row(&[Key::ctrl('r')], "^R", Add, Act::Code, "", "as a code"),
-        row(&[code(Code::Esc)], "Esc", Add, Act::Back, "", "close"),
         //
         row(&[code(Code::Enter)], "Enter", Rename, Act::Go, "", "rename"),
         row(&[code(Code::Esc)], "Esc", Rename, Act::Back, "", "close"),

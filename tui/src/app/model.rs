@@ -450,7 +450,7 @@ impl Model {
                     | Popup::Qr(_),
                 ),
             ) => None,
-            (Stage::Main, Some(Popup::Add(add))) => Some(&mut add.who),
+            (Stage::Main, Some(Popup::Add(add))) => Some(add.line()),
             (Stage::Main, Some(Popup::Rename(rename))) => Some(&mut rename.alias),
             (Stage::Main, Some(Popup::Changed(changed))) => Some(&mut changed.typed),
             (Stage::Main, None) if self.focus == Focus::List => {

@@ -136,6 +136,7 @@ fn sensible(model: &Model, act: Act) -> bool {
         | Act::Code
         | Act::Invert
         | Act::Unblock
+        | Act::OtherLine
         | Act::OwnLink => false,
     }
 }

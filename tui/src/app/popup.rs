@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proto::Time;
 use proto::id::Name;
+use proto::limits::{GREETING_BYTES_MAX, GREETING_CHARS_MAX};
 
 use super::help::Help;
 use super::input::Editor;
@@ -54,15 +55,37 @@ pub struct Rename {
 pub struct Add {
     /// A name, or a link.
     pub who: Editor,
+    /// What goes with the request; nothing, if empty.
+    pub message: Editor,
+    /// Whether keys write the message, rather than the name.
+    pub in_message: bool,
     /// What is wrong with it.
     pub problem: Option<String>,
     /// A link of one's own is being made.
     pub link_wanted: bool,
 }
 
+impl Add {
+    /// The line that keys write.
+    pub fn line(&mut self) -> &mut Editor {
+        if self.in_message { &mut self.message } else { &mut self.who }
+    }
+
+    /// Characters that the message may still have; none when it is too long already.
+    pub fn room(&self) -> usize {
+        GREETING_CHARS_MAX.saturating_sub(self.message.text().chars().count())
+    }
+}
+
 impl Default for Add {
     fn default() -> Self {
-        Self { who: Editor::new(ADD_BYTES_MAX), problem: None, link_wanted: false }
+        Self {
+            who: Editor::new(ADD_BYTES_MAX),
+            message: Editor::new(GREETING_BYTES_MAX),
+            in_message: false,
+            problem: None,
+            link_wanted: false,
+        }
     }
 }
 

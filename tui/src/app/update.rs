@@ -15,6 +15,7 @@ use super::popup::Notice;
 use super::ring;
 use crate::limits::COPY_BYTES_MAX;
 
+mod adding;
 mod alert;
 mod asked;
 mod calling;

@@ -17,6 +17,9 @@ pub(super) struct Person {
     answers: &'static [&'static str],
 }
 
+/// What whoever asks says with it.
+pub(super) const GREETING: &str = "it is Grace from the harbour office, Bob gave me your name";
+
 /// Everybody.
 const CAST: [Person; 7] = [
     Person {

@@ -126,9 +126,13 @@ impl World {
         self.later(now + ms(1_200), Step::Text(carol.clone(), "are you coming to the harbour tonight?"));
         self.later(now + ms(2_600), Step::Text(carol.clone(), "we have cake"));
         let grace = name(STRANGER);
-        let asking = cast::info(&grace, Standing::Asking, Presence::Offline);
-        self.later(now + ms(7_000), Step::Tell(Event::Contact(asking)));
-        self.later(now + ms(7_000), Step::Tell(Event::Request(grace)));
+        let mut asking = cast::info(&grace, Standing::Asking, Presence::Offline);
+        self.later(now + ms(7_000), Step::Tell(Event::Contact(asking.clone())));
+        self.later(now + ms(7_000), Step::Tell(Event::Request(grace.clone())));
+        let text = Safe::line(cast::GREETING);
+        asking.greeting = Some(text.clone());
+        self.later(now + ms(7_200), Step::Tell(Event::Contact(asking)));
+        self.later(now + ms(7_200), Step::Tell(Event::Greeting { from: grace, text }));
         self.later(now + ms(15_000), Step::Calls(carol));
     }
 
@@ -211,7 +215,7 @@ impl World {
             Command::Answer => self.answered(now),
             Command::Decline => self.over(EndReason::HungUp),
             Command::HangUp => self.over(EndReason::HungUp),
-            Command::Add(who) => self.asked(&who, now),
+            Command::Add(who) | Command::Greet { to: who, .. } => self.asked(&who, now),
             Command::Accept(who) => self.befriend(&who),
             Command::Reject(who) | Command::Remove(who) => {
                 self.contacts.remove(&who);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proto::client::Command;
 use proto::id::{Fingerprint, Name, Principal};
-use proto::limits::{MEMBERS_MAX, TEXT_BYTES_MAX};
+use proto::limits::{GREETING_CHARS_MAX, MEMBERS_MAX, TEXT_BYTES_MAX};
 use proto::media::processing::{Part, Wish as How};
 use proto::media::{DelayMode, SoundCommand};
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ pub(super) enum Record {
 
 /// Every command with its arguments, and what it does.
 const TABLE: &[(&str, &str)] = &[
-    ("add NAME", "ask somebody to be a contact"),
+    ("add NAME [MESSAGE]", "ask somebody to be a contact; they read the message with the request"),
     ("accept NAME", "accept their request"),
     ("reject NAME", "dismiss their request"),
     ("remove NAME", "remove a contact, or take a request back"),
@@ -97,7 +97,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
     let bare = |wish: Wish| if rest.is_empty() { Ok(Some(wish)) } else { Err(usage_of(word)) };
     match word {
         "" => Ok(None),
-        "add" => name(word, rest).map(|name| Some(Wish::Do(Command::Add(name)))),
+        "add" => add(word, rest).map(|command| Some(Wish::Do(command))),
         "accept" => name(word, rest).map(|name| Some(Wish::Do(Command::Accept(name)))),
         "reject" => name(word, rest).map(|name| Some(Wish::Do(Command::Reject(name)))),
         "remove" => name(word, rest).map(|name| Some(Wish::Do(Command::Remove(name)))),
@@ -139,6 +139,18 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "process" => process(word, rest).map(Some),
         "say" => say(rest).map(Some),
         _ => Err(format!("there is no command {}; help lists them", proto::Safe::line(word))),
+    }
+}
+
+fn add(word: &str, rest: &str) -> Result<Command, String> {
+    let (who, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (to, text) = (name(word, who)?, text.trim());
+    match text.chars().count() {
+        0 => Ok(Command::Add(to)),
+        1..=GREETING_CHARS_MAX => Ok(Command::Greet { to, text: text.to_owned() }),
+        chars => {
+            Err(format!("a message with a request has at most {GREETING_CHARS_MAX} characters, not {chars}"))
+        }
     }
 }
 
@@ -308,6 +320,16 @@ mod tests {
     }
 
     #[test]
+    fn a_message_goes_with_a_request_when_there_is_one() {
+        let to = Name::parse("bob").unwrap();
+        let greet = |text: &str| Ok(Some(Wish::Do(Command::Greet { to: to.clone(), text: text.into() })));
+        assert_eq!(parse("add bob"), Ok(Some(Wish::Do(Command::Add(to.clone())))));
+        assert_eq!(parse("add bob  it is alice "), greet("it is alice"));
+        let longest = "\u{e9}".repeat(140);
+        assert_eq!(parse(&format!("add bob {longest}")), greet(&longest));
+    }
+
+    #[test]
     fn a_text_keeps_its_spaces() {
         let to = Name::parse("bob").unwrap();
         let wish = parse("say bob  two  spaces\r\n").unwrap();
@@ -317,7 +339,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_in_a_sentence() {
-        assert_eq!(parse("add bob carol").unwrap_err(), "say: add NAME");
+        assert_eq!(parse("add").unwrap_err(), "say: add NAME [MESSAGE]");
+        assert!(parse(&format!("add bob {}", "x".repeat(141))).unwrap_err().contains("140"));
         assert_eq!(parse("volume bob 201").unwrap_err(), "say: volume NAME PERCENT");
         assert_eq!(parse("process echo").unwrap_err(), "say: process echo|noise|gain auto|on|off");
         assert!(parse("process hiss on").is_err() && parse("process gain maybe").is_err());

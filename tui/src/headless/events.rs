@@ -131,6 +131,9 @@ impl Reporter {
             }
             Event::Contact(info) => return self.presence(info),
             Event::Request(from) => json!({ "event": "request", "from": from.as_str() }),
+            Event::Greeting { from, text } => {
+                json!({ "event": "greeting", "from": from.as_str(), "text": text.as_str() })
+            }
             Event::Accepted(name) => json!({ "event": "accepted", "name": name.as_str() }),
             Event::Rejected(name) => json!({ "event": "rejected", "name": name.as_str() }),
             Event::Waiting { to, id, .. } => message_state(to, &id.hex(), "waiting", None),
@@ -231,6 +234,7 @@ impl Reporter {
             | Event::PlainUnconfirmed(_)
             | Event::LoginRefused { .. }
             | Event::Request(_)
+            | Event::Greeting { .. }
             | Event::Requested(_)
             | Event::Accepted(_)
             | Event::Rejected(_)
@@ -392,6 +396,7 @@ fn contact(info: &ContactInfo) -> Value {
         "name": info.name.as_str(), "standing": standing, "presence": presence_name(info.presence),
         "key": key, "blocked": info.blocked, "differs": info.differs,
         "verified_ms": info.verified.map(|when| when.0), "replaced_by": info.replaced_by.as_ref().map(trust::shown),
+        "greeting": info.greeting.as_ref().map(proto::Safe::as_str),
     })
 }
 
@@ -428,6 +433,10 @@ mod tests {
         for (event, text) in [
             (Event::LoggedIn(bob()), r#"{"event":"login","name":"bob"}"#),
             (Event::Request(bob()), r#"{"event":"request","from":"bob"}"#),
+            (
+                Event::Greeting { from: bob(), text: Safe::line("we met") },
+                r#"{"event":"greeting","from":"bob","text":"we met"}"#,
+            ),
             (Event::Accepted(bob()), r#"{"event":"accepted","name":"bob"}"#),
             (Event::Rejected(bob()), r#"{"event":"rejected","name":"bob"}"#),
             (
@@ -490,16 +499,8 @@ mod tests {
 
     #[test]
     fn who_joins_a_recorded_call_and_cannot_see_that_is_told() {
-        let guest = ContactInfo {
-            name: carol(),
-            principal: Principal::Guest(carol()),
-            standing: Standing::Mutual,
-            presence: Presence::Online,
-            blocked: false,
-            replaced_by: None,
-            differs: false,
-            verified: None,
-        };
+        let principal = Principal::Guest(carol());
+        let guest = ContactInfo::new(carol(), principal, Standing::Mutual, Presence::Online);
         for (plain, records, told) in [(true, true, 2), (true, false, 1), (false, true, 1)] {
             let mut reporter = Reporter { server: Some(Fingerprint([1; 32])), ..Reporter::default() };
             let joined = |who, ssrc| Told::Client(Event::Joined { who, ssrc: Ssrc(ssrc), plain });

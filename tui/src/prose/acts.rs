@@ -4,7 +4,7 @@
 use proto::Safe;
 use proto::client::Command;
 use proto::id::Name;
-use proto::limits::{MEMBERS_MAX, TEXT_BYTES_MAX};
+use proto::limits::{GREETING_CHARS_MAX, MEMBERS_MAX, TEXT_BYTES_MAX};
 use proto::media::SoundCommand;
 use proto::wire::record::Standing;
 
@@ -51,6 +51,10 @@ fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
         Do::Unblock => people::unblock(prose, rest),
         Do::Verify => people::verify(prose, rest),
         Do::Add => add(prose, rest),
+        Do::Requests => {
+            status::requests(prose);
+            Ok(Vec::new())
+        }
         Do::Again => again(prose),
         Do::Answer => answer(prose, rest),
         Do::Call => call(prose, rest),
@@ -344,9 +348,19 @@ fn add(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
     if rest.is_empty() {
         return Err(commands::usage(Do::Add));
     }
+    let (who, message) = rest.split_once(' ').map_or((rest, ""), |(who, message)| (who, message.trim()));
+    if !message.is_empty() && prose.model.settings.plain_server.is_some() {
+        return Err("This server's protocol has no messages with requests: /add NAME asks.".to_owned());
+    }
     let mut effects = prose.update(Msg::Act(Act::Add));
-    let fits = prose.model.editor().is_some_and(|editor| editor.insert(rest));
+    let mut fits = prose.model.editor().is_some_and(|editor| editor.insert(who));
     let mut problem = (!fits).then(|| "That is too long for a name or a link.".to_owned());
+    if let Some(Popup::Add(add)) = prose.model.popups.last_mut().filter(|_| fits)
+        && !add.message.insert(message)
+    {
+        fits = false;
+        problem = Some(format!("A message with a request has at most {GREETING_CHARS_MAX} characters."));
+    }
     if fits {
         prose.model.notice = None;
         effects.extend(prose.update(Msg::Act(Act::Go)));

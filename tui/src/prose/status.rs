@@ -31,6 +31,20 @@ pub(super) fn contacts(prose: &mut Prose, list: &[ContactInfo]) {
     }
 }
 
+/// Who asks and what they say, one a line.
+pub(super) fn requests(prose: &mut Prose) {
+    let one = |contact: &&ContactInfo| {
+        let (shown, name) = (prose.model.shown(&contact.name), &contact.name);
+        let says = contact.greeting.as_ref().map(|text| format!(" They say: {text}")).unwrap_or_default();
+        format!("{shown} asks to be your contact: type /accept {name}, or /reject {name}.{says}")
+    };
+    let lines: Vec<String> = prose.model.contacts.requests().iter().map(one).collect();
+    if lines.is_empty() {
+        prose.say("Nobody asks to be your contact.");
+    }
+    lines.into_iter().for_each(|line| prose.say(line));
+}
+
 /// Everybody, one a line.
 pub(super) fn everybody(prose: &mut Prose) {
     let one = |contact: &&ContactInfo| {

@@ -239,7 +239,12 @@ fn contacts_are_asked_accepted_and_removed_with_a_way_back() {
     let mut story = Story::friends();
     assert_eq!(story.typed("/add dave"), "dave is asked to be your contact.");
     assert_eq!(story.asked(), send(Command::Add(name("dave"))));
-    assert!(story.typed("/add d d").starts_with("That is no name"));
+    assert!(story.typed("/add d!").starts_with("That is no name"));
+    assert_eq!(story.typed("/add dave it is alice"), "dave is asked to be your contact, with your message.");
+    assert_eq!(story.asked(), send(Command::Greet { to: name("dave"), text: "it is alice".into() }));
+    assert!(story.typed(&format!("/add dave {}", "x".repeat(141))).contains("140"));
+    assert!(story.typed(&format!("/add dave {}", "x".repeat(600))).contains("140"));
+    assert_eq!(story.asked(), []);
     assert!(story.typed("/add tincan://x").starts_with("That link cannot be read"));
     assert_eq!(story.typed("/accept"), "grace is your contact now: /call grace calls them.");
     assert_eq!(story.asked(), send(Command::Accept(name("grace"))));
@@ -337,6 +342,22 @@ fn a_part_of_a_name_that_several_devices_have_is_none() {
     assert!(story.effects.contains(&Effect::Sound(SoundCommand::Microphone("USB Webcam".into()))));
 }
 
+#[test]
+fn a_request_says_what_came_with_it() {
+    let mut story = Story::friends();
+    let ask = "grace asks to be your contact: type /accept grace, or /reject grace.";
+    assert_eq!(story.typed("/requests"), ask);
+    let greeting = Some(Safe::line("we met at the harbour"));
+    let asking = ContactInfo { greeting, ..contact("grace", Standing::Asking, Presence::Online) };
+    story.tell(Event::Contact(asking));
+    let from = name("grace");
+    let told = story.tell(Event::Greeting { from, text: Safe::line("we met at the harbour") });
+    assert_eq!(told, "grace says with the request: we met at the harbour");
+    assert_eq!(story.typed("/requests"), format!("{ask} They say: we met at the harbour"));
+    story.tell(Event::Contact(contact("grace", Standing::Mutual, Presence::Online)));
+    assert_eq!(story.typed("/requests"), "Nobody asks to be your contact.");
+}
+
 /// Every event there is, with a hostile text wherever there is a text.
 fn events(evil: &str) -> Vec<Event> {
     let (bob, text) = (|| name("bob"), || Safe::line(evil));
@@ -351,6 +372,7 @@ fn events(evil: &str) -> Vec<Event> {
         Event::Refused { why: Why::Other, text: text() },
         Event::Contact(info),
         Event::Request(bob()),
+        Event::Greeting { from: bob(), text: text() },
         Event::Requested(bob()),
         Event::Accepted(bob()),
         Event::Rejected(bob()),

@@ -57,6 +57,7 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
                 shown(name)
             ));
         }
+        Event::Greeting { from, text } => prose.say(format!("{} says with the request: {text}", shown(from))),
         Event::Requested(name) => prose.say(format!("{} has your request.", shown(name))),
         Event::Accepted(name) => {
             let next = format!("/call {name} calls, /to {name} writes");

@@ -253,6 +253,7 @@ impl Errand {
             | Event::Contact(_)
             | Event::Gone(_)
             | Event::Request(_)
+            | Event::Greeting { .. }
             | Event::Requested(_)
             | Event::Accepted(_)
             | Event::Rejected(_)

@@ -17,7 +17,7 @@ use crate::app::model::{Focus, Glyphs};
 use super::links::{Link, lay};
 use super::text;
 use super::theme::Theme;
-use super::{bidi, call, line, title};
+use super::{bidi, call, line, request, title};
 
 /// Columns of the time before a line: a space, `14:32`, a space.
 const TIME_COLUMNS: u16 = 7;
@@ -39,11 +39,7 @@ pub(super) fn pane(
     match contact {
         None => paragraph(NOBODY, lines, buf, theme),
         Some(contact) if contact.standing == Standing::Asking => {
-            let words = format!(
-                "{} asks to be your contact. Enter or A accepts, D rejects.",
-                model.shown(&contact.name)
-            );
-            paragraph(&words, lines, buf, theme);
+            request::whole(model, contact, lines, buf, theme);
         }
         Some(contact) => match model.chats.get(&contact.name).filter(|chat| chat.lines().next().is_some()) {
             Some(chat) => links.extend(history(model, contact, chat, lines, buf, theme)),

@@ -17,6 +17,9 @@ use super::{line, text};
 /// Rows that requests take at most, with their heading, before they scroll with the list.
 const REQUEST_ROWS_MAX: u16 = 5;
 
+/// Rows below which only the chosen one is shown: what they say with their request has the rest.
+const WHOLE_ROWS_MIN: u16 = 4;
+
 /// Draws the pane; gives the cursor's place while somebody is looked for.
 pub(super) fn pane(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
     match &model.find {
@@ -65,6 +68,11 @@ fn fits(model: &Model, found: &Found, area: Rect, buf: &mut Buffer, theme: Theme
 }
 
 fn whole(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
+    if area.height < WHOLE_ROWS_MIN
+        && let Some(chosen) = model.contacts.selected()
+    {
+        return rows(model, &[chosen], area, buf, theme);
+    }
     let head = text::row(area, 0);
     let x = text::left(buf, head, 1, "CONTACTS", theme.strong());
     let (count, style) = match model.contacts.marked().len() {

@@ -103,15 +103,17 @@ fn fitting(model: &Model, hint: Hint) -> Option<Hint> {
     let guest = |contact: &ContactInfo| is_guest(contact) && contact.standing != Standing::Asking;
     let idle = hint.act == Act::Open && model.contacts.selected().is_some_and(guest)
         || hint.act == Act::Talk && !model.sound.talk.is_on()
-        || hint.act == Act::OwnLink && model.settings.plain_server.is_some();
+        || matches!(hint.act, Act::OwnLink | Act::OtherLine) && model.settings.plain_server.is_some();
     let answering = model.consent().is_some_and(|asked| asked.wanted == Wanted::Answer);
     let choosing =
         |popup: &Popup| matches!(popup, Popup::Settings(open) if open.first && open.picker.is_some());
     let taking = hint.act == Act::Go && model.popups.last().is_some_and(choosing);
-    let words = match (hint.act == Act::Consent && answering, taking) {
-        (true, _) => "answer anyway",
-        (false, true) => "take it",
-        (false, false) => hint.words,
+    let asks = model.contacts.selected().is_some_and(|contact| contact.standing == Standing::Asking);
+    let words = match (hint.act == Act::Consent && answering, taking, hint.act == Act::Open && asks) {
+        (true, _, _) => "answer anyway",
+        (false, true, _) => "take it",
+        (false, false, true) => "accept",
+        (false, false, false) => hint.words,
     };
     (!idle).then_some(Hint { words, ..hint })
 }

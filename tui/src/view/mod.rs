@@ -17,6 +17,7 @@ mod links;
 mod meter;
 mod popup;
 mod qr;
+mod request;
 mod settings;
 mod sound;
 mod text;
@@ -104,12 +105,15 @@ fn main_page(
     finding.or(cursor)
 }
 
-/// Where there is room for one pane only, a call keeps two rows below the list.
+/// Where there is room for one pane only, a call keeps two rows below the list, and so does what the chosen one says
+/// with a request: Enter accepts it, and the chat is not seen before.
 fn narrow_list(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Rect {
     let bar = if model.call.is_some() { 2 } else { 0 };
     let below = Rect { y: area.y + area.height - bar, height: bar, ..area };
     call::bar(model, below, buf, theme);
-    Rect { height: area.height - bar, ..area }
+    let above = Rect { height: area.height - bar, ..area };
+    let said = request::below(model, above, buf, theme);
+    Rect { height: above.height - said, ..above }
 }
 
 fn divide(area: Rect, x: u16, buf: &mut Buffer, theme: Theme) {

@@ -5,11 +5,12 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use crate::app::Model;
-use crate::app::popup::{Add, Popup};
+use crate::app::popup::Popup;
 
 use super::theme::Theme;
-use super::{help, line, qr, settings, text};
+use super::{help, qr, settings, text};
 
+mod add;
 mod call;
 mod palette;
 mod people;
@@ -30,7 +31,7 @@ pub(super) fn popups(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) 
                 None
             }
             Popup::Palette(wanted) => palette::palette(model, wanted, area, buf, theme),
-            Popup::Add(add) => add_contact(model, add, area, buf, theme),
+            Popup::Add(add) => add::add(model, add, area, buf, theme),
             Popup::Rename(rename) => people::rename(rename, area, buf, theme),
             Popup::Verify(verify) => {
                 trust::verify(model, verify, area, buf, theme);
@@ -89,58 +90,4 @@ pub(super) fn window(
     let name = text::fit(name, width.saturating_sub(6), theme.glyphs.more);
     text::left(buf, text::row(frame, 0), 2, &format!(" {name} "), theme.strong());
     Rect { x: frame.x + 2, y: frame.y + 1, width: width.saturating_sub(4), height: height.saturating_sub(2) }
-}
-
-fn add_contact(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
-    let width = area.width.saturating_sub(4).min(72);
-    let own = own_link(model, add, width.saturating_sub(8));
-    let problem = add.problem.as_deref().unwrap_or_default();
-    let problem = text::wrap(problem, width.saturating_sub(8));
-    let links = model.settings.plain_server.is_none();
-    let hints: &[&str] = match (links, model.own_link.is_some()) {
-        (true, true) => &[],
-        (true, false) => &HINTS,
-        (false, _) => &HINTS[..1],
-    };
-    let height = 6 + u16::try_from(own.len() + problem.len() + hints.len()).unwrap_or(0);
-    let inside = window(area, width, height, "Add a contact", buf, theme);
-    let row = |y| text::row(inside, y);
-    let x = text::left(buf, row(1), 1, if links { "name or link  " } else { "name  " }, theme.dim());
-    let field = Rect { x: inside.x + x, width: inside.width.saturating_sub(x), ..row(1) };
-    let cursor = line::line(&add.who, field, buf, theme);
-    let mut y = 2;
-    for words in &problem {
-        text::left(buf, row(y), 1, words, theme.bad());
-        y += 1;
-    }
-    for words in hints {
-        text::left(buf, row(y), 1, &text::fit(words, inside.width - 1, theme.glyphs.more), theme.dim());
-        y += 1;
-    }
-    y += 1;
-    for words in own {
-        text::left(buf, row(y), 1, &words, theme.plain());
-        y += 1;
-    }
-    cursor
-}
-
-const HINTS: [&str; 2] = [
-    "They are asked; you see each other once they accept.",
-    "A link (tincan://..) makes you contacts at once.",
-];
-
-fn own_link(model: &Model, add: &Add, room: u16) -> Vec<String> {
-    if model.settings.plain_server.is_some() {
-        return Vec::new();
-    }
-    match (&model.own_link, add.link_wanted) {
-        (Some(link), _) => {
-            let mut rows = vec!["Your link, for one person. ^O copies it:".to_owned()];
-            rows.extend(text::wrap(link, room));
-            rows
-        }
-        (None, true) => vec!["Your own link is being made.".to_owned()],
-        (None, false) => vec!["^O makes a link of your own, to hand out.".to_owned()],
-    }
 }

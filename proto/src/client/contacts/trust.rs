@@ -193,6 +193,7 @@ impl Contacts {
             wanted: standing == Standing::Mutual,
             blocked: false,
             replaced_by: None,
+            greeting: None,
             here: Here { listed: true, request_told: true, ..Here::default() },
             ..friend.clone()
         };

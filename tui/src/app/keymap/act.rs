@@ -53,6 +53,8 @@ pub enum Act {
     Unmark,
     /// Open the window to add a contact.
     Add,
+    /// From the name to the message that goes with the request, and back.
+    OtherLine,
     /// Accept the selected request.
     Accept,
     /// Remove the selected contact or reject the selected request.
@@ -178,6 +180,7 @@ impl Act {
             Self::Mark => "mark",
             Self::Unmark => "unmark",
             Self::Add => "add",
+            Self::OtherLine => "other-line",
             Self::Accept => "accept",
             Self::Remove => "remove",
             Self::Favourite => "favourite",

@@ -1,9 +1,10 @@
 //! What the client machine and the agent tell, in the words of the screen.
 
 use proto::Safe;
-use proto::client::{Command, Event, MessageState};
+use proto::client::{Command, ContactInfo, Event, MessageState};
 use proto::id::Name;
 use proto::media::{HalfState, SoundEvent, Statistics};
+use proto::wire::record::Standing;
 
 use super::super::call::{self, Call, Phase};
 use super::super::chat::{From, Line};
@@ -38,6 +39,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         }
         Event::Contact(contact) => {
             people::meet(model, &contact);
+            keep_greeting(model, &contact);
             let asked = model.asked.take_if(|name| *name == contact.name);
             model.contacts.set(contact);
             if let Some(name) = asked.filter(|_| model.focus == Focus::List) {
@@ -48,6 +50,12 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::Request(name) => {
             notice(model, format!("{} asks to be your contact: A accepts, D rejects.", model.shown(&name)));
             alert(model, What::Request, &name, None, effects);
+        }
+        Event::Greeting { from, text } => {
+            // While they wait for an answer their request shows it.
+            if model.contacts.get(&from).is_some_and(|contact| contact.standing == Standing::Mutual) {
+                note_greeting(model, &from, &text);
+            }
         }
         Event::Requested(name) => notice(model, format!("{} has your request.", model.shown(&name))),
         Event::Accepted(name) => {
@@ -228,6 +236,21 @@ fn refused(model: &mut Model, text: &Safe) {
 pub(super) fn note(model: &mut Model, name: &Name, text: String) {
     let line = Line { id: None, when: model.now.wall, from: From::Note, text: Safe::line(&text) };
     model.chats.of(name, &model.contacts).push(line);
+}
+
+/// What somebody said with their request opens the chat with them.
+fn keep_greeting(model: &mut Model, contact: &ContactInfo) {
+    let before = model.contacts.get(&contact.name).and_then(|before| before.greeting.as_ref());
+    if let Some(text) = before.filter(|_| contact.standing == Standing::Mutual).cloned() {
+        note_greeting(model, &contact.name, &text);
+    }
+}
+
+fn note_greeting(model: &mut Model, from: &Name, text: &Safe) {
+    let words = format!("with the request: {text}");
+    let text = Safe::words(&words, words.len());
+    let line = Line { id: None, when: model.now.wall, from: From::Note, text };
+    model.chats.of(from, &model.contacts).push(line);
 }
 
 fn said(model: &mut Model, from: Name, line: Line, effects: &mut Vec<Effect>) {

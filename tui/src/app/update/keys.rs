@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use proto::Safe;
 use proto::client::{Command, MessageState};
-use proto::id::{Fingerprint, Name};
-use proto::invite::Invite;
-use proto::limits::TEXT_BYTES_MAX;
+use proto::id::Name;
+use proto::limits::{GREETING_CHARS_MAX, TEXT_BYTES_MAX};
 use proto::wire::record::Standing;
 
 use super::super::chat::{From, Line, Sent};
@@ -18,9 +17,8 @@ use super::super::popup::{Add, Popup};
 use super::super::settings::Page;
 use super::super::talk::Tier;
 use super::calls::show_incoming;
-use super::{alert, calling, copy, notice, palette, people, ptt, removal, settings, tools, trust};
+use super::{adding, alert, calling, notice, palette, people, ptt, removal, settings, tools, trust};
 use crate::keys::{Input, Key, Kind};
-use crate::limits::ADD_BYTES_MAX;
 
 /// How long the second ^C or q may take.
 const QUIT_TIME: Duration = Duration::from_secs(2);
@@ -81,7 +79,7 @@ fn write(model: &mut Model, text: &str) {
     }
     let Some(editor) = model.editor() else { return };
     if !editor.insert(text) {
-        notice(model, format!("That is too long: a message has at most {TEXT_BYTES_MAX} bytes."));
+        notice(model, too_long(model));
     }
     match model.popups.last_mut() {
         Some(Popup::Add(add)) => add.problem = None,
@@ -100,6 +98,15 @@ fn write(model: &mut Model, text: &str) {
     }
     palette::typed(model);
     model.dirty = true;
+}
+
+fn too_long(model: &Model) -> String {
+    match model.popups.last() {
+        Some(Popup::Add(add)) if add.in_message => {
+            format!("That is too long: a message with a request has at most {GREETING_CHARS_MAX} characters.")
+        }
+        Some(_) | None => format!("That is too long: a message has at most {TEXT_BYTES_MAX} bytes."),
+    }
 }
 
 pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
@@ -160,7 +167,8 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Blocked => trust::show_blocked(model, effects),
         Act::Unblock => trust::unblock(model, effects),
         Act::Add => model.popups.push(Popup::Add(Add::default())),
-        Act::OwnLink => own_link(model, effects),
+        Act::OwnLink => adding::own_link(model, effects),
+        Act::OtherLine => adding::other_line(model),
         Act::Go => go(model, effects),
         Act::NewLine => write(model, "\n"),
         Act::Call => calling::call(model, effects),
@@ -284,24 +292,10 @@ fn undo(model: &mut Model) {
     }
 }
 
-fn own_link(model: &mut Model, effects: &mut Vec<Effect>) {
-    if model.settings.plain_server.is_some() {
-        return notice(model, "This server's protocol has no links.");
-    }
-    if let Some(link) = model.own_link.as_deref().map(|link| Safe::text(link, ADD_BYTES_MAX)) {
-        return copy(model, "Your link", link, effects);
-    }
-    let Some(Popup::Add(add)) = model.popups.last_mut() else { return };
-    if !add.link_wanted {
-        add.link_wanted = true;
-        effects.push(Effect::Send(Command::Invite));
-    }
-}
-
 fn go(model: &mut Model, effects: &mut Vec<Effect>) {
     match (&model.stage, model.popups.last()) {
         (Stage::Welcome(_), _) => join(model, effects),
-        (Stage::Main, Some(Popup::Add(_))) => add(model, effects),
+        (Stage::Main, Some(Popup::Add(_))) => adding::ask(model, effects),
         (Stage::Main, Some(Popup::Rename(_))) => people::rename(model, effects),
         (Stage::Main, Some(Popup::Changed(_))) => trust::accept_key(model, effects),
         (Stage::Main, None) if model.find.is_some() => people::found(model),
@@ -332,43 +326,6 @@ fn join(model: &mut Model, effects: &mut Vec<Effect>) {
             }
             welcome.chosen = Some(name);
         }
-    }
-}
-
-fn add(model: &mut Model, effects: &mut Vec<Effect>) {
-    let Some(Popup::Add(add)) = model.popups.last_mut() else { return };
-    let typed = add.who.text().trim().to_owned();
-    let command = if typed.starts_with("tincan://") {
-        redeem(&typed, model.server_key)
-    } else {
-        let name = Name::parse(&typed).map_err(|wrong| format!("That is no name: {wrong}."));
-        name.map(|name| (format!("{name} is asked to be your contact."), Command::Add(name)))
-    };
-    match command {
-        Err(problem) => add.problem = Some(problem),
-        Ok((words, command)) => {
-            if let Command::Add(name) = &command {
-                model.asked = Some(name.clone());
-            }
-            effects.push(Effect::Send(command));
-            model.popups.pop();
-            notice(model, words);
-        }
-    }
-}
-
-/// What to do with a friend's link, or what is wrong with it.
-fn redeem(link: &str, server: Option<Fingerprint>) -> Result<(String, Command), String> {
-    let invite = Invite::parse(link).map_err(|wrong| format!("That link cannot be read: {wrong}."))?;
-    if server.is_some_and(|server| server != invite.server) {
-        let host = invite.host;
-        return Err(format!(
-            "That link is for another server, {host}: start tincan with it, in another profile."
-        ));
-    }
-    match (invite.token, invite.name) {
-        (Some(token), Some(name)) => Ok((format!("{name}'s link is being used."), Command::Redeem(token))),
-        (Some(_) | None, _) => Err("That link is the server's own and names nobody.".to_owned()),
     }
 }
 

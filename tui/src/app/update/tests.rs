@@ -14,6 +14,7 @@ use crate::app::model::{Focus, Stage};
 use crate::app::popup::Popup;
 use crate::app::story::{START, Story, UNICODE, contact, name};
 
+mod adding;
 mod alert;
 mod asked;
 mod calls;

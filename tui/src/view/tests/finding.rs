@@ -50,6 +50,18 @@ fn adding_somebody_is_found() {
 }
 
 #[test]
+fn a_message_with_a_request_is_found() {
+    let mut story = Story::newcomer();
+    story.read("a to add a", "a");
+    story.type_in("bob");
+    story.read("Tab message", "Tab");
+    story.type_in("we met at the harbour");
+    story.read("Enter ask", "Enter");
+    let greet = Command::Greet { to: name("bob"), text: "we met at the harbour".into() };
+    assert_eq!(*story.wish(), greet);
+}
+
+#[test]
 fn calling_muting_and_hanging_up_are_found() {
     let mut story = Story::morning(UNICODE);
     story.read("c call", "c");

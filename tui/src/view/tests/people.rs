@@ -1,7 +1,7 @@
 //! Pages about people: who comes first, what we call them.
 
 use super::*;
-use proto::client::{Banned, Compared};
+use proto::client::{Banned, Compared, ContactInfo};
 use proto::id::Principal;
 
 use crate::app::Msg;
@@ -28,8 +28,81 @@ pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
     story.type_in("ra");
     page("find", story);
 
+    list.extend(request_pages(look));
     list.extend(trust_pages(look));
     list
+}
+
+/// What goes with a request, at both ends.
+fn request_pages(look: Look) -> Vec<(&'static str, Story)> {
+    let mut list = Vec::new();
+    let mut page = |name, story: Story| list.push((name, story));
+
+    let mut story = Story::morning(look);
+    story.keys("a heidi Tab");
+    story.type_in("it is alice from the allotments, we spoke about the greenhouse");
+    page("add_message", story);
+
+    let mut story = Story::morning(look);
+    story.keys("a heidi Tab");
+    story.paste(&"日本語も大丈夫?".repeat(17));
+    page("add_message_long", story);
+
+    let mut story = Story::morning(look);
+    story.ask("it is Grace from the harbour office, Bob gave me your name. 日本語も大丈夫? (and wide)");
+    page("request_message", story);
+
+    let mut story = Story::morning(look);
+    story.ask("שלום, זו גרייס מהנמל. בוב נתן לי את השם שלך, אני מחכה לתשובה ממך");
+    page("request_message_leftward", story);
+    list
+}
+
+impl Story {
+    /// Grace, who asks, says this with it, and is chosen.
+    fn ask(&mut self, text: &str) {
+        let text = Safe::words(text, proto::limits::GREETING_BYTES_MAX);
+        let asking = contact("grace", Standing::Asking, Presence::Online);
+        self.tell(Event::Contact(ContactInfo { greeting: Some(text), ..asking }));
+        self.keys("G");
+    }
+}
+
+/// The longest there is can be read where there is least room, and how to answer with it.
+#[test]
+fn the_longest_message_with_a_request_is_read_in_the_smallest_window() {
+    let words: Vec<String> = (10..).map(|n| format!("word{n}")).take(20).collect();
+    let text = words.join(" ");
+    assert!((130..=140).contains(&text.chars().count()));
+    let mut story = Story::morning(UNICODE);
+    story.ask(&text);
+    let shown = picture(&story.buffer(40, 10).0);
+    let seen = words.iter().filter(|word| shown.contains(word.as_str())).count();
+    assert_eq!(seen, words.len(), "{shown}");
+    assert!(shown.contains("? grace") && shown.contains("(Enter)"), "{shown}");
+    // Twice as wide: as much as fits, who asks, and that there is more.
+    story.ask(&"語".repeat(140));
+    let shown = picture(&story.buffer(40, 10).0);
+    assert!(shown.contains("? grace"), "{shown}");
+    assert!(shown.chars().filter(|c| *c == '語').count() > 120 && shown.contains('…'), "{shown}");
+}
+
+/// Both lines of the window, and what is wrong, are there in the smallest window, too.
+#[test]
+fn a_message_is_written_in_the_smallest_window() {
+    let mut story = Story::morning(UNICODE);
+    story.keys("a heidi Tab");
+    story.type_in("hello there");
+    for (width, height) in [(40, 10), (50, 12), (80, 24)] {
+        let (buffer, cursor) = story.buffer(width, height);
+        let shown = picture(&buffer);
+        assert!(shown.contains("heidi") && shown.contains("message       hello there"), "{shown}");
+        let line = shown.lines().position(|line| line.contains("hello there")).unwrap();
+        assert_eq!(cursor.map(|place| usize::from(place.y)), Some(line), "{shown}");
+    }
+    story.keys("Tab ! Enter");
+    let shown = picture(&story.buffer(40, 10).0);
+    assert!(shown.contains("That is no name"), "{shown}");
 }
 
 /// Keys compared, changed and blocked.

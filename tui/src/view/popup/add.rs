@@ -1,0 +1,92 @@
+//! The window to add a contact: whom, what goes with the request, and a link of one's own.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use crate::app::Model;
+use crate::app::popup::Add;
+
+use super::super::theme::Theme;
+use super::super::{line, text};
+use super::window;
+
+/// Draws it; gives the cursor's place.
+pub(super) fn add(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
+    let width = area.width.saturating_sub(4).min(72);
+    let room = width.saturating_sub(6);
+    let links = model.settings.plain_server.is_none();
+    let own = own_link(model, add, room.saturating_sub(2));
+    let problem = add.problem.as_deref().map(|words| text::wrap(words, room)).unwrap_or_default();
+    let fields = if links { 2 } else { 1 };
+    // The frame, a row above, and one before the link.
+    let rows = |parts: &[usize]| u16::try_from(4 + parts.iter().sum::<usize>()).unwrap_or(u16::MAX);
+    let mut hints = hints(model, add, room);
+    if rows(&[fields, problem.len(), hints.len(), own.len()]) > area.height {
+        // What is wrong, and the link, matter more.
+        hints.clear();
+    }
+    let height = rows(&[fields, problem.len(), hints.len(), own.len()]);
+    let inside = window(area, width, height, "Add a contact", buf, theme);
+    let row = |y| text::row(inside, y);
+    let mut field = |y, label: &str, editor| {
+        let x = 1 + text::columns(label);
+        text::left(buf, row(y), 1, label, theme.dim());
+        line::line(
+            editor,
+            Rect { x: inside.x + x, width: inside.width.saturating_sub(x), ..row(y) },
+            buf,
+            theme,
+        )
+    };
+    let who = field(1, if links { "name or link  " } else { "name  " }, &add.who);
+    let message = if links { field(2, "message       ", &add.message) } else { None };
+    let below = problem.iter().map(|words| (words, theme.bad()));
+    let below = below.chain(hints.iter().map(|words| (words, theme.dim())));
+    let mut y = if links { 3 } else { 2 };
+    for (words, style) in below {
+        text::left(buf, row(y), 1, words, style);
+        y += 1;
+    }
+    y += 1;
+    for words in own {
+        text::left(buf, row(y), 1, &words, theme.plain());
+        y += 1;
+    }
+    if add.in_message { message } else { who }
+}
+
+const ASKED: &str = "They are asked; you see each other once they accept.";
+const LINK: &str = "A link (tincan://..) makes you contacts at once.";
+const MESSAGE: &str = "The message says who you are: one, sealed for them.";
+/// Characters that are left when they begin to be counted.
+const COUNTED: usize = 40;
+
+/// What helps with the line that has the keys.
+fn hints(model: &Model, add: &Add, room: u16) -> Vec<String> {
+    let words: Vec<String> = match (model.settings.plain_server.is_some(), model.own_link.is_some()) {
+        _ if add.in_message => {
+            let left = add.room();
+            let count = (left <= COUNTED).then(|| format!("{left} characters are left."));
+            core::iter::once(MESSAGE.to_owned()).chain(count).collect()
+        }
+        (false, true) => Vec::new(),
+        (false, false) => vec![ASKED.to_owned(), LINK.to_owned()],
+        (true, _) => vec![ASKED.to_owned()],
+    };
+    words.iter().flat_map(|words| text::wrap(words, room)).collect()
+}
+
+fn own_link(model: &Model, add: &Add, room: u16) -> Vec<String> {
+    if model.settings.plain_server.is_some() {
+        return Vec::new();
+    }
+    match (&model.own_link, add.link_wanted) {
+        (Some(link), _) => {
+            let mut rows = vec!["Your link, for one person. ^O copies it:".to_owned()];
+            rows.extend(text::wrap(link, room));
+            rows
+        }
+        (None, true) => vec!["Your own link is being made.".to_owned()],
+        (None, false) => vec!["^O makes a link of your own, to hand out.".to_owned()],
+    }
+}
