@@ -14,23 +14,11 @@ mod report;
 mod server;
 mod terminal;
 
+use crate::limits::{
+    CLIPPED_MAX, CODEC_MAX, DEVICE_ROUND_TRIP_MAX, ECHO_SECONDS, LISTEN_SECONDS, LOST_MAX, QUIET_DB,
+};
 use report::Report;
 pub use server::Server;
-
-/// Seconds of the microphone that are listened to.
-const LISTEN_SECONDS: usize = 2;
-/// Seconds that `tincan echo` records.
-const ECHO_SECONDS: usize = 3;
-/// A microphone that is never louder than this is as good as none, dBFS.
-const QUIET_DB: f32 = crate::limits::QUIET_DB;
-/// Share of samples as large as samples get above which a voice is torn.
-const CLIPPED_MAX: f32 = crate::limits::CLIPPED_MAX;
-/// Share of samples that may be lost while the devices are only looked at.
-const LOST_MAX: f32 = 0.01;
-/// Share of a core above which encoding and decoding together leave too little for a call.
-const CODEC_MAX: f32 = 0.3;
-/// Milliseconds from speaker to microphone above which people begin to talk into each other.
-const ROUND_TRIP_MAX_MS: u128 = 200;
 
 /// What to look at.
 #[derive(Clone, Debug)]
@@ -196,7 +184,7 @@ fn level<W: io::Write>(of: &Loudness, report: &mut Report<W>) -> anyhow::Result<
 
 fn trip<W: io::Write>(sweeps: &[f32], played: &Exchanged, report: &mut Report<W>) -> anyhow::Result<()> {
     match round_trip(sweeps, &played.heard) {
-        Some(delay) if delay.as_millis() > ROUND_TRIP_MAX_MS => {
+        Some(delay) if delay > DEVICE_ROUND_TRIP_MAX => {
             let fix = "Bluetooth is the usual reason: a headset with a cable, or another device, is sooner";
             report.fail("round trip", &in_words(delay), fix, Exit::Failed)
         }

@@ -72,6 +72,8 @@ pub const VOLUME_PERCENT_MAX: u16 = 200;
 pub const PORTS_TRIED_MAX: usize = 16;
 /// Bytes of one line of the linear mode: the longest text of others, with who wrote it.
 pub const LINE_BYTES_MAX: usize = proto::limits::TEXT_BYTES_MAX + 128;
+/// Things that lines asked for and that are not answered yet.
+pub const ANSWERS_AWAITED_MAX: usize = 256;
 /// How long what a script said may take to arrive after its end.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long the second ^C of the linear mode may take.
@@ -82,6 +84,32 @@ pub const QUIET_DB: f32 = -60.0;
 pub const CLIPPED_MAX: f32 = 0.001;
 /// Bytes of an address that a terminal may be told is a link (VTE takes 2083), and as many are written with it.
 pub const LINK_BYTES_MAX: usize = 2_000;
+/// How long a terminal may take to say what its keyboard can.
+pub const TERMINAL_ANSWER_TIME_MAX: Duration = Duration::from_millis(1_000);
+/// Seconds of the microphone that `tincan doctor` listens to.
+pub const LISTEN_SECONDS: usize = 2;
+/// Seconds that `tincan echo` records.
+pub const ECHO_SECONDS: usize = 3;
+/// Share of samples that may be lost while the devices are only looked at.
+pub const LOST_MAX: f32 = 0.01;
+/// Share of a core above which encoding and decoding together leave too little for a call.
+pub const CODEC_MAX: f32 = 0.3;
+/// From speaker to microphone; above it people begin to talk into each other.
+pub const DEVICE_ROUND_TRIP_MAX: Duration = Duration::from_millis(200);
+/// A name that takes longer to look up holds up every start.
+pub const LOOK_UP_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long the doctor waits for one address of the server.
+pub const TCP_TIME_MAX: Duration = Duration::from_secs(4);
+/// How long an answer by UDP may take, and how often it is asked for.
+pub const UDP_TIME_MAX: Duration = Duration::from_millis(700);
+/// See [`UDP_TIME_MAX`].
+pub const UDP_TRIES: usize = 3;
+/// To the server; above it people begin to talk into each other.
+pub const ROUND_TRIP_MAX: Duration = Duration::from_millis(300);
+/// A clock that is further off misdates what is written.
+pub const CLOCK_OFF_NOTED: Duration = Duration::from_secs(5);
+/// One that is further off than this makes mail and certificates of other programs fail, too.
+pub const CLOCK_OFF_MAX: Duration = Duration::from_secs(120);
 /// Bytes of a configuration that is written back.
 pub const CONFIG_BYTES_MAX: usize = 1 << 20;
 

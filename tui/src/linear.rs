@@ -131,7 +131,7 @@ impl Linear {
             }
         }
         // A script waits for its login; a person may always say /quit.
-        while (self.person || self.prose.takes_line())
+        while (self.person || (self.prose.takes_line() && self.ended.is_none()))
             && let Ok(line) = lines.try_recv()
         {
             // What came of one line is said before the next is read.
@@ -143,7 +143,8 @@ impl Linear {
             }
         }
         let over = self.ended.is_some_and(|until| now.mono >= until || !self.prose.is_waiting());
-        Ok(over.then_some(Exit::Ok))
+        // Somebody at a terminal may leave whenever they like, and saw what came.
+        Ok(over.then(|| if self.person { Exit::Ok } else { self.prose.outcome() }))
     }
 
     fn take(&mut self, line: &Line) -> anyhow::Result<Option<Exit>> {
@@ -227,7 +228,9 @@ impl Linear {
                 Effect::Bell | Effect::Redraw | Effect::Suspend | Effect::Copy(_) => {}
                 // Of the settings, which the lines have not.
                 Effect::Prefer(_) | Effect::Listen(_) | Effect::EchoTest => {}
-                Effect::Quit => return Ok(Some(Exit::Ok)),
+                Effect::Quit if self.person => return Ok(Some(Exit::Ok)),
+                // The last line of a script ends it as the end of its input does.
+                Effect::Quit => self.ended = Some(self.session.now().mono + DRAIN_TIME_MAX),
             }
         }
         Ok(None)

@@ -2,7 +2,7 @@
 //! anything, a file that no poll takes or a terminal that is stopped with ^S: each has a thread, so that neither can
 //! keep the loop from the network.
 
-use std::io::{self, BufRead as _, Write as _};
+use std::io::{self, BufRead as _};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::time::Duration;
@@ -91,10 +91,13 @@ impl Writer {
     /// # Errors
     /// When the thread cannot be made.
     pub fn start() -> anyhow::Result<Self> {
+        Self::on(io::stdout())
+    }
+
+    fn on(mut out: impl io::Write + Send + 'static) -> anyhow::Result<Self> {
         let (lines, waiting) = sync_channel::<String>(LINES_UNWRITTEN_MAX);
         let (tell, done) = channel();
         let write = move || {
-            let mut out = io::stdout().lock();
             while let Ok(text) = waiting.recv() {
                 // Nobody is left to be told when this fails; the loop learns it from the channel.
                 if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
@@ -109,13 +112,14 @@ impl Writer {
 
     /// Writes this when it can be. False when nobody reads any more.
     pub fn write(&mut self, text: String) -> bool {
+        let own = text.lines().count();
         let text = match self.left_out {
             0 => text,
             count => format!("({count} lines were left out: the terminal did not take them.)\n{text}"),
         };
         match self.lines.try_send(text) {
             Ok(()) => self.left_out = 0,
-            Err(TrySendError::Full(_)) => self.left_out += 1,
+            Err(TrySendError::Full(_)) => self.left_out += own,
             Err(TrySendError::Disconnected(_)) => return false,
         }
         true
@@ -133,6 +137,53 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Takes what it is given only when it is let.
+    struct Stopped {
+        came: SyncSender<()>,
+        go: Receiver<()>,
+        taken: Arc<std::sync::Mutex<String>>,
+    }
+
+    impl io::Write for Stopped {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.came.send(());
+            // Let for ever, once nobody can say so any more.
+            let _ = self.go.recv();
+            self.taken.lock().unwrap().push_str(core::str::from_utf8(bytes).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_stopped_terminal_does_not_take_is_counted_in_lines() {
+        let ((came, arrived), (go, wait)) = (sync_channel(2 * LINES_UNWRITTEN_MAX), channel());
+        let taken = Arc::default();
+        let out = Stopped { came, go: wait, taken: Arc::clone(&taken) };
+        let mut writer = Writer::on(out).unwrap();
+        assert!(writer.write("first\n".into()));
+        arrived.recv().unwrap();
+        for n in 0..LINES_UNWRITTEN_MAX {
+            assert!(writer.write(format!("{n}\n")));
+        }
+        for _ in 0..2 {
+            assert!(writer.write("lost\nlost\nlost\n".into()));
+        }
+        drop(go);
+        (0..LINES_UNWRITTEN_MAX).for_each(|_| arrived.recv().unwrap());
+        assert!(writer.write("last\n".into()));
+        arrived.recv().unwrap();
+        writer.finish();
+        let taken = taken.lock().unwrap().clone();
+        let last = LINES_UNWRITTEN_MAX - 1;
+        let end = format!("{last}\n(6 lines were left out: the terminal did not take them.)\nlast\n");
+        assert!(taken.starts_with("first\n0\n1\n") && taken.ends_with(&end), "{taken}");
+        assert!(!taken.contains("lost"));
+    }
 
     #[test]
     fn lines_are_read_one_by_one_and_long_ones_passed_over() {

@@ -191,6 +191,60 @@ fn a_script_ends_with_its_input_when_what_it_said_has_arrived() {
     bob.expect_where("message", |event| event["text"] == "from a script");
 }
 
+/// The last line is answered although the input ended right after it, and so is one before `/quit`.
+#[test]
+fn a_script_waits_for_the_answer_to_its_last_line() {
+    let scratch = Scratch::new("linear-answers");
+    let server = Server::start(&scratch);
+    let script = |name: &str, lines: &str| {
+        let mut person = Person::start(&scratch, name, &server, "null");
+        person.types(lines);
+        let (status, text) = person.ends();
+        (status.code(), text)
+    };
+    let (exit, text) = script("alice", "/link");
+    assert_eq!(exit, Some(0), "{text}");
+    assert!(text.contains("Your link, to hand out: tincan://"), "{text}");
+    let (exit, text) = script("alice", "/devices");
+    assert_eq!(exit, Some(0), "{text}");
+    assert!(text.contains("There is no microphone to choose."), "{text}");
+    for end in ["", "\n/quit\nnothing after it is looked at"] {
+        let (exit, text) = script("alice", &format!("/add nobody{end}"));
+        assert_eq!(exit, Some(0), "{text}");
+        assert!(text.contains("It was refused: cannot add nobody: nobody is called nobody here"), "{text}");
+        assert!(!text.contains("To whom?"), "{text}");
+    }
+    let mut bob = Headless::start(&scratch, "bob", &server, "null", &[]);
+    let (exit, text) = script("alice", "/add bob");
+    assert_eq!(exit, Some(0), "{text}");
+    assert!(text.contains("bob has your request."), "{text}");
+    bob.expect_where("request", |event| event["from"] == "alice");
+}
+
+#[test]
+fn a_script_that_is_not_let_in_does_not_end_well() {
+    let scratch = Scratch::new("linear-nameless");
+    let server = Server::start(&scratch);
+    let run = |words: &[&str]| {
+        let output = Command::new(tincan())
+            .args(["--plain", "--device", "null", "--profile"])
+            .arg(scratch.join("x"))
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .expect("tincan starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (exit, said) = run(&["--name", "alice", &server.address.to_string()]);
+    assert_eq!(exit, Some(4), "{said}");
+    assert!(said.contains("Nobody said yes to the server's key"), "{said}");
+    let (exit, said) = run(&[&server.invite]);
+    assert_eq!(exit, Some(2), "{said}");
+    assert!(said.contains("No name was given"), "{said}");
+    let (exit, said) = run(&["--name", "alice", &server.invite]);
+    assert_eq!(exit, Some(0), "{said}");
+}
+
 /// A text of somebody else is theirs line by line, whatever is in it; a dumb terminal gets not one escape byte, and
 /// keeps its own way to edit a line.
 #[test]

@@ -27,5 +27,7 @@ mod tap;
 mod told;
 #[path = "scenario/transcript.rs"]
 mod transcript;
+#[path = "scenario/trust.rs"]
+mod trust;
 #[path = "scenario/wire.rs"]
 mod wire;

@@ -16,7 +16,10 @@ use super::report::Report;
 use crate::clock::{Clock, wait_for};
 use crate::exit::Exit;
 use crate::identity::draw;
-use crate::limits::CONNECT_TIME_MAX;
+use crate::limits::{
+    CLOCK_OFF_MAX, CLOCK_OFF_NOTED, CONNECT_TIME_MAX, LOOK_UP_TIME_MAX, ROUND_TRIP_MAX, TCP_TIME_MAX,
+    UDP_TIME_MAX, UDP_TRIES,
+};
 use crate::server_link::{LinkEvent, ServerLink};
 use crate::target::Address;
 
@@ -28,20 +31,6 @@ pub struct Server {
     /// The key that it must have: pinned at the first login, or by an invite.
     pub pinned: Option<Fingerprint>,
 }
-
-/// A name that takes longer to look up holds up every start.
-const LOOK_UP_TIME_MAX: Duration = Duration::from_secs(5);
-/// For one address.
-const TCP_TIME_MAX: Duration = Duration::from_secs(4);
-/// How long an answer by UDP may take, and how often it is asked for.
-const UDP_TIME_MAX: Duration = Duration::from_millis(700);
-const UDP_TRIES: usize = 3;
-/// Above this round trip people begin to talk into each other.
-const ROUND_TRIP_MAX: Duration = Duration::from_millis(300);
-/// A clock that is further off misdates what is written.
-const CLOCK_OFF_NOTED: Duration = Duration::from_secs(5);
-/// One that is further off than this makes mail and certificates of other programs fail, too.
-const CLOCK_OFF_MAX: Duration = Duration::from_secs(120);
 
 /// Looks at everything on the way to the server.
 pub(super) fn examine<W: io::Write>(server: &Server, report: &mut Report<W>) -> anyhow::Result<()> {

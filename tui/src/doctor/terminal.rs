@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use mio::unix::SourceFd;
@@ -14,10 +14,7 @@ use mio::{Events, Interest, Poll, Token};
 use super::report::Report;
 use crate::app::emulator::{Between, Emulator};
 use crate::app::{Glyphs, Look};
-use crate::limits::REPLY_BYTES_MAX;
-
-/// How long a terminal may take to say what its keyboard can.
-const ANSWER_TIME_MAX: Duration = Duration::from_millis(1_000);
+use crate::limits::{REPLY_BYTES_MAX, TERMINAL_ANSWER_TIME_MAX};
 
 /// What keys the terminal can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +39,13 @@ pub(super) fn examine<W: io::Write>(report: &mut Report<W>) -> anyhow::Result<()
     if !asked {
         return report.note("keyboard", "not asked: there is no terminal that would understand the question");
     }
-    let found = ask().unwrap_or(Keyboard::Mute);
+    let found = match ask() {
+        Ok(found) => found,
+        Err(why) => {
+            let why = proto::Safe::line(&format!("{why:#}"));
+            return report.note("keyboard", &format!("could not be asked: {why}; taken as basic"));
+        }
+    };
     let words = match found {
         Keyboard::Kitty => "kitty protocol: Space can be held to talk, in any layout",
         Keyboard::Modified => "modifyOtherKeys: Space to talk repeats, or latches",
@@ -137,7 +140,7 @@ fn answers(tty: &mut File) -> anyhow::Result<Vec<u8>> {
     let mut poll = Poll::new().context("making the poll")?;
     poll.registry().register(&mut SourceFd(&tty.as_raw_fd()), Token(0), Interest::READABLE)?;
     let (mut events, mut said, began) = (Events::with_capacity(2), Vec::new(), Instant::now());
-    while let Some(left) = ANSWER_TIME_MAX.checked_sub(began.elapsed()) {
+    while let Some(left) = TERMINAL_ANSWER_TIME_MAX.checked_sub(began.elapsed()) {
         match poll.poll(&mut events, Some(left)) {
             Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
             outcome => outcome.context("waiting for the terminal")?,

@@ -390,7 +390,6 @@ fn accept(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
         return Err(format!("{name} does not ask to be your contact."));
     }
     prose.model.contacts.select(&name);
-    prose.say(format!("{} is your contact now: /call {name} calls them.", prose.model.shown(&name)));
     Ok(prose.update(Msg::Act(Act::Accept)))
 }
 

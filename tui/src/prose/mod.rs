@@ -19,9 +19,12 @@ use proto::{Now, Safe, Time};
 
 use crate::app::model::{Stage, Welcome};
 use crate::app::{Effect, Model, Msg, Settings, update};
+use crate::exit::Exit;
 use crate::limits::LINE_BYTES_MAX;
+use crate::prose::awaited::Awaited;
 
 mod acts;
+mod awaited;
 mod commands;
 mod ending;
 mod people;
@@ -53,6 +56,8 @@ pub struct Prose {
     history: Option<(Name, usize)>,
     /// Whose key was said last: an answer to it is about that key.
     key_said: Option<(Name, Fingerprint)>,
+    /// What was asked for and is not answered yet.
+    awaited: Awaited,
     /// The server's key was not trusted, or is not the pinned one.
     refused: bool,
 }
@@ -99,6 +104,7 @@ impl Prose {
             devices: DeviceList::default(),
             history: None,
             key_said: None,
+            awaited: Awaited::default(),
             refused: false,
         }
     }
@@ -132,6 +138,7 @@ impl Prose {
         );
         let mut effects = self.foretell(&msg);
         effects.extend(self.update(msg));
+        self.awaited.expect(&effects);
         // The bell of the screen rings on and on; here it goes with its line.
         effects.retain(|effect| rings || *effect != Effect::Bell);
         effects
@@ -180,14 +187,36 @@ impl Prose {
         self.model.contacts.leaving().map(|leaving| leaving.until)
     }
 
-    /// Whether a line that was typed would be taken now: a script waits for its login.
+    /// Whether a line that was typed would be taken now: a script waits for its login, and for the contacts that its
+    /// lines name.
     pub fn takes_line(&self) -> bool {
-        self.question.is_some() || self.model.name.is_some()
+        self.question.is_some() || (self.model.name.is_some() && self.said.contacts)
     }
 
-    /// Whether something of ours is still on its way to somebody who is there.
+    /// Whether something of ours is still on its way to somebody who is there, or an answer to us.
     pub fn is_waiting(&self) -> bool {
-        status::is_waiting(&self.model)
+        !self.awaited.is_empty() || status::is_waiting(&self.model)
+    }
+
+    /// How it went with a script whose input has ended, and all that it said has arrived or taken too long; says what
+    /// is wrong.
+    pub fn outcome(&mut self) -> Exit {
+        let (exit, wrong) = match self.question {
+            _ if self.is_refused() => return Exit::Refused,
+            Some(Question::Trust(_)) => (
+                Exit::Refused,
+                "Nobody said yes to the server's key: nothing was sent there. A link or --pin vouches for it.",
+            ),
+            Some(Question::Name) => {
+                (Exit::Usage, "No name was given, so nobody is logged in: start with --name NAME.")
+            }
+            Some(Question::Unencrypted) | None if self.awaited.is_empty() => return Exit::Ok,
+            Some(Question::Unencrypted) | None => {
+                (Exit::Failed, "Not everything that was asked for was answered in time.")
+            }
+        };
+        self.say(wrong);
+        exit
     }
 
     /// Whether the server showed another key than the pinned one, or one that was not trusted.
@@ -216,6 +245,7 @@ impl Prose {
             Some(_) | None => acts::typed(self, line),
         });
         effects.retain(|effect| *effect != Effect::Bell);
+        self.awaited.expect(&effects);
         effects
     }
 

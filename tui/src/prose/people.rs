@@ -1,11 +1,12 @@
 //! Lines about people in the list: who comes first, what we call them, whether they are who they seem.
 
-use proto::client::{Banned, Command, Compared};
+use proto::client::{Banned, Command, Compared, ContactInfo};
 use proto::crypto::safety;
 use proto::id::{Fingerprint, Name, Principal};
 
 use super::Prose;
 use super::acts::{contact, exactly};
+use super::awaited::Answer;
 use super::commands::{self, Do};
 use crate::app::input::Edit;
 use crate::app::keymap::Act;
@@ -88,12 +89,18 @@ pub(super) fn judge(prose: &mut Prose, matches: bool, rest: &str) -> Result<Vec<
             "{name} comes with another key: /verify {name} says both. First /accept-key or /remove."
         ));
     }
-    if matches {
-        prose.say(format!("{name} is verified: this key is theirs."));
-    } else {
-        prose.say(format!("{name} is not who they seem: nothing goes to them or comes from them."));
-    }
     Ok(vec![Effect::Send(Command::Verify { name, key, matches })])
+}
+
+/// What a human said of a key counts now.
+pub(super) fn judged(prose: &mut Prose, new: &ContactInfo) {
+    let Some(old) = prose.model.contacts.get(&new.name) else { return };
+    let (name, was) = (&new.name, (old.verified, old.differs));
+    if new.differs && !was.1 {
+        prose.say(format!("{name} is not who they seem: nothing goes to them or comes from them."));
+    } else if new.verified.is_some() && new.verified != was.0 {
+        prose.say(format!("{name} is verified: this key is theirs."));
+    }
 }
 
 pub(super) fn accept_key(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
@@ -110,8 +117,6 @@ fn key_said(prose: &Prose, name: &Name) -> Result<Fingerprint, String> {
 
 pub(super) fn block(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
     let name = exactly(prose, Do::Block, rest)?;
-    prose.to.take_if(|to| *to == name);
-    prose.say(format!("{name} is blocked: no requests, texts or calls. /unblock {name} lets them in again."));
     Ok(vec![Effect::Send(Command::Ban(name))])
 }
 
@@ -136,10 +141,28 @@ pub(super) fn compared(prose: &mut Prose, who: &Name, compared: Compared) {
     });
 }
 
-pub(super) fn banned(prose: &mut Prose, list: &[Banned]) {
-    if list.is_empty() {
-        return prose.say("Nobody is blocked.");
+/// Who is blocked, as far as that was asked.
+pub(super) fn banned(prose: &mut Prose, list: &[Banned], answered: Option<Answer>) {
+    match answered {
+        Some(Answer::Bans) if list.is_empty() => prose.say("Nobody is blocked."),
+        Some(Answer::Bans) => say_banned(prose, list),
+        Some(Answer::Ban(name)) if list.iter().any(|ban| ban.name == name) => {
+            prose.to.take_if(|to| *to == name);
+            prose.say(format!(
+                "{name} is blocked: no requests, texts or calls. /unblock {name} lets them in again."
+            ));
+        }
+        Some(Answer::Unban(who)) if !list.iter().any(|ban| ban.principal == who) => {
+            let name = prose.model.banned.iter().find(|ban| ban.principal == who).map(|ban| ban.name.clone());
+            if let Some(name) = name {
+                prose.say(format!("{name} is blocked no longer. They are no contact until one of you asks."));
+            }
+        }
+        Some(_) | None => {}
     }
+}
+
+fn say_banned(prose: &mut Prose, list: &[Banned]) {
     for ban in list {
         prose.say(format!("Blocked: {}, {}.", ban.name, shown(&ban.principal)));
     }

@@ -18,6 +18,7 @@ use crate::app::tools::who_is_told;
 pub(super) const NAMES_SAID: usize = 5;
 
 pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
+    let answered = prose.awaited.answered(event);
     let shown = |name: &Name| prose.model.shown(name);
     match event {
         Event::Link(state) => link(prose, *state),
@@ -45,7 +46,10 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
             return name_wanted(prose);
         }
         Event::Contacts(list) => contacts(prose, list),
-        Event::Contact(contact) => presence(prose, contact),
+        Event::Contact(contact) => {
+            people::judged(prose, contact);
+            presence(prose, contact);
+        }
         Event::Gone(name) => {
             if prose.model.contacts.get(name).is_some_and(|contact| contact.standing == Standing::Mutual) {
                 prose.say(format!("{} is no contact of yours any more.", shown(name)));
@@ -96,7 +100,7 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
             prose.say(format!("The new key is {name}'s now. It is not verified: /verify {name} compares."));
         }
         Event::Compared { who, compared } => people::compared(prose, who, *compared),
-        Event::Banned(list) => people::banned(prose, list),
+        Event::Banned(list) => people::banned(prose, list, answered),
     }
     Vec::new()
 }
@@ -144,8 +148,14 @@ fn presence(prose: &mut Prose, new: &ContactInfo) {
     }
     let offline = |contact: &ContactInfo| contact.presence == Presence::Offline;
     let before = prose.model.contacts.get(&new.name).filter(|old| old.standing == Standing::Mutual);
-    let Some(before) = before.map(offline) else { return };
     let name = prose.model.shown(&new.name);
+    let Some(before) = before.map(offline) else {
+        let asked = prose.model.contacts.get(&new.name).is_some_and(|old| old.standing == Standing::Asking);
+        if asked {
+            prose.say(format!("{name} is your contact now: /call {} calls them.", new.name));
+        }
+        return;
+    };
     match (before, offline(new)) {
         (true, false) => prose.say(format!("{name} is online.")),
         (false, true) => prose.say(format!("{name} is offline.")),
@@ -219,7 +229,10 @@ pub(super) fn sound(prose: &mut Prose, event: &SoundEvent) {
     match event {
         SoundEvent::Microphone(half) => device(prose, "microphone", half),
         SoundEvent::Speaker(half) => device(prose, "speaker", half),
-        SoundEvent::Devices(list) => devices(prose, list),
+        SoundEvent::Devices(list) => {
+            prose.awaited.devices_came();
+            devices(prose, list);
+        }
         SoundEvent::Statistics(figures) => echoes(prose, figures),
         SoundEvent::Member(state) => {
             let Some(party) = prose.model.call.as_ref().and_then(|call| call.speaker(state.ssrc)) else {

@@ -40,6 +40,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::Contact(contact) => {
             people::meet(model, &contact);
             keep_greeting(model, &contact);
+            trust::judged(model, &contact);
             let asked = model.asked.take_if(|name| *name == contact.name);
             model.contacts.set(contact);
             if let Some(name) = asked.filter(|_| model.focus == Focus::List) {
@@ -61,9 +62,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::Accepted(name) => {
             let shown = model.shown(&name);
             note(model, &name, format!("{shown} and you are contacts now"));
-            // Keys act on the selection, which must not move under somebody's finger: say what they would do.
-            let chosen = model.contacts.selected().is_some_and(|contact| contact.name == name);
-            let next = if chosen { model.next_keys(&name) } else { "choose them with j and k." };
+            let next = next(model, &name);
             notice(model, format!("{shown} and you are contacts now: {next}"));
         }
         Event::Rejected(name) => notice(model, format!("{} dismissed your request.", model.shown(&name))),
@@ -231,6 +230,12 @@ fn refused(model: &mut Model, text: &Safe) {
     let wanted = |call: &mut Call| matches!(call.phase, Phase::Placing { wanted: true, .. });
     model.call.take_if(wanted);
     notice(model, text.as_str());
+}
+
+/// What the keys would do now. They act on the selection, which must not move under somebody's finger.
+pub(super) fn next(model: &Model, name: &Name) -> &'static str {
+    let chosen = model.contacts.selected().is_some_and(|contact| contact.name == *name);
+    if chosen { model.next_keys(name) } else { "choose them with j and k." }
 }
 
 pub(super) fn note(model: &mut Model, name: &Name, text: String) {

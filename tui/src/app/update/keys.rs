@@ -271,8 +271,6 @@ fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
     match chosen.or(only).map(|contact| contact.name.clone()) {
         Some(name) => {
             model.contacts.select(&name);
-            let next = model.next_keys(&name);
-            notice(model, format!("{} is your contact now: {next}", model.shown(&name)));
             effects.push(Effect::Send(Command::Accept(name)));
         }
         None => notice(model, "Nobody selected asks to be a contact: move to a request first."),

@@ -488,6 +488,8 @@ fn the_next_key_that_is_named_reaches_the_contact_that_is_named() {
     // The only request is accepted from anywhere in the list, and is then what the keys act on.
     story.keys("A");
     assert_eq!(story.selected(), "alice2");
+    assert!(!story.notice().contains("alice2"), "said when it is so: {}", story.notice());
+    story.tell(Event::Contact(contact("alice2", Standing::Mutual, Presence::Offline)));
     assert_eq!(story.notice(), "alice2 is your contact now: c calls, Enter writes.");
 }
 

@@ -1,7 +1,8 @@
 //! What the keys do that verify, block and decide about changed keys; and what the client machine tells of these.
 
-use proto::client::{Banned, Command, Compared};
+use proto::client::{Banned, Command, Compared, ContactInfo};
 use proto::id::{Name, Principal};
+use proto::wire::record::Standing;
 
 use super::super::call::Phase;
 use super::super::contacts::is_guest;
@@ -53,16 +54,24 @@ pub(super) fn judge(model: &mut Model, matches: bool, effects: &mut Vec<Effect>)
     let Some(Popup::Verify(window)) = model.popups.last() else { return };
     let (name, key) = (window.who.clone(), window.theirs);
     model.popups.pop();
-    let shown = model.in_full(&name);
-    if matches {
-        notice(model, format!("{shown} is verified: this key is theirs."));
-    } else {
+    effects.push(Effect::Send(Command::Verify { name, key, matches }));
+}
+
+/// What a human said of a key counts now, or a request was accepted: `new` is about to be taken into the list.
+pub(super) fn judged(model: &mut Model, new: &ContactInfo) {
+    let Some(old) = model.contacts.get(&new.name).cloned() else { return };
+    let shown = model.in_full(&new.name);
+    if new.differs && !old.differs {
         let words =
             format!("{shown} is not who they seem: nothing goes to them or comes from them. s looks again.");
-        events::note(model, &name, words.clone());
+        events::note(model, &new.name, words.clone());
         notice(model, words);
+    } else if new.verified.is_some() && new.verified != old.verified {
+        notice(model, format!("{shown} is verified: this key is theirs."));
+    } else if (old.standing, new.standing) == (Standing::Asking, Standing::Mutual) {
+        let next = events::next(model, &new.name);
+        notice(model, format!("{shown} is your contact now: {next}"));
     }
-    effects.push(Effect::Send(Command::Verify { name, key, matches }));
 }
 
 /// Words, or why there are none. Who did not ask for them is told that the other did.
@@ -148,7 +157,6 @@ pub(super) fn accept_key(model: &mut Model, effects: &mut Vec<Effect>) {
         return;
     }
     model.popups.pop();
-    notice(model, format!("The new key is {name}'s now. It is not verified: s compares numbers."));
     effects.push(Effect::Send(Command::AcceptIdentity { name, key }));
 }
 
@@ -158,6 +166,7 @@ pub(super) fn accepted(model: &mut Model, name: &Name, old: &Principal, new: Pri
     if let Some(chat) = model.chats.get_mut(name) {
         chat.with = Some(new);
     }
+    notice(model, format!("The new key is {name}'s now. It is not verified: s compares numbers."));
     events::note(model, name, format!("you accepted another key of {name}"));
 }
 

@@ -41,8 +41,21 @@ fn what_matches_is_said_of_the_contact() {
     story.keys("y");
     assert_eq!(story.asked(), [send(Command::Verify { name: name("bob"), key, matches: true })]);
     assert!(story.model.popups.is_empty());
+    assert_eq!(story.model.notice, None, "said when it counts, which the machine decides");
+    let bob = story.bob();
+    story.tell(Event::Contact(ContactInfo { verified: Some(proto::Wall(9)), ..bob.clone() }));
+    assert_eq!(story.notice(), "bob is verified: this key is theirs.");
     story.keys("s n");
     assert_eq!(story.asked(), [send(Command::Verify { name: name("bob"), key, matches: false })]);
+    let texts = |story: &Story| story.model.chats[&name("bob")].lines().count();
+    let before = texts(&story);
+    for _ in 0..2 {
+        story.tell(Event::Contact(ContactInfo { differs: true, blocked: true, ..bob.clone() }));
+        assert!(story.notice().starts_with("bob is not who they seem"), "{}", story.notice());
+        assert_eq!(texts(&story), before + 1, "a note of it, once");
+    }
+    story.tell(Event::Contact(bob));
+    story.model.notice = None;
     story.keys("s Esc");
     assert!(story.asked().is_empty() && story.model.popups.is_empty(), "later is no answer");
 }
