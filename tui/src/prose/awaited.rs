@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use proto::client::{Command, Event};
+use proto::client::{Command, ContactInfo, Event};
 use proto::id::{Name, Principal};
 use proto::media::SoundCommand;
 
@@ -71,13 +71,14 @@ impl Answer {
             Self::Redeemed => matches!(event, Event::Contacts(_)),
             Self::Words(name) => matches!(event, Event::Compared { who, .. } if who == name),
             Self::Bans | Self::Ban(_) | Self::Unban(_) => matches!(event, Event::Banned(_)),
-            Self::Contact(name) => match event {
-                Event::Contact(info) => info.name == *name,
-                Event::Requested(who) | Event::Accepted(who) | Event::Rejected(who) | Event::Gone(who) => {
-                    who == name
-                }
-                _ => false,
-            },
+            Self::Contact(name) => matches!(
+                event,
+                Event::Contact(ContactInfo { name: who, .. })
+                    | Event::Requested(who)
+                    | Event::Accepted(who)
+                    | Event::Rejected(who)
+                    | Event::Gone(who) if who == name
+            ),
             Self::Devices => false,
         }
     }
