@@ -40,6 +40,7 @@ impl Answer {
         Some(match command.clone() {
             Command::Invite => Self::Link,
             Command::Add(name)
+            | Command::Greet { to: name, .. }
             | Command::Accept(name)
             | Command::Reject(name)
             | Command::Remove(name)
