@@ -4,7 +4,10 @@
 //! to do as with a person.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use audio::codec::{Decode as _, Decoder, Encoder, EncoderSettings};
+use audio::frame::{FRAME_SAMPLES_MAX, OpusFrame};
 
 use super::harness::Scratch;
 use super::harness::process::{Headless, Server};
@@ -38,6 +41,8 @@ pub(crate) fn rows(table: &mut Table, studio: &Studio, takes: u64) {
         table.row(what, Aim::AtMost(most), &shares, " % of a core", 2);
         turns = costs.iter().map(|cost| cost.1).collect();
     }
+    let alone: Vec<f64> = (0..takes).map(|_| codec_alone(studio)).collect();
+    table.tell("of either, the codec alone at the same pace", &alone, " % of a core", 2);
     table.row("one turn of the voice thread, p99", Aim::AtMost(1.0), &turns, " ms", 3);
 }
 
@@ -73,4 +78,32 @@ fn watch(studio: &Studio, arguments: &[&str]) -> (f64, f64) {
     let turn = status["statistics"]["turn_us"].as_f64().unwrap_or(f64::NAN) / 1_000.0;
     let _ = (alice.quit(), bob.quit());
     (100.0 * used / WATCHED.as_secs_f64(), turn)
+}
+
+/// Percent of a core that one encoder and one decoder take when they are given a frame whenever it is due, as in a call.
+/// A processor that sleeps between two frames does them slower than one that does them in a row; no call costs less.
+fn codec_alone(studio: &Studio) -> f64 {
+    let first = studio.material.sentences.first().map_or(0, |sentence| sentence.span.from);
+    let mut encoder = Encoder::new(EncoderSettings::default()).expect("there is an encoder");
+    let mut decoder = Decoder::new().expect("there is a decoder");
+    let (mut packet, mut out) = (OpusFrame::EMPTY, [0.0; FRAME_SAMPLES_MAX]);
+    let frame = encoder.frame();
+    let (began, before, mut due) = (Instant::now(), thread_seconds(), Duration::ZERO);
+    for samples in studio.material.samples[first..].chunks_exact(frame.samples()).cycle() {
+        encoder.encode(samples, &mut packet).expect("a whole frame can be encoded");
+        decoder.decode(packet.bytes(), &mut out).expect("our own packet can be decoded");
+        due += Duration::from_millis(u64::from(frame.ms()));
+        sleep(due.saturating_sub(began.elapsed()));
+        if due >= WATCHED {
+            break;
+        }
+    }
+    100.0 * (thread_seconds() - before) / began.elapsed().as_secs_f64()
+}
+
+/// Processor time of this thread until now.
+fn thread_seconds() -> f64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = told.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
+    nanos.map_or(f64::NAN, |nanos| nanos / 1e9)
 }

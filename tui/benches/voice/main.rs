@@ -28,7 +28,9 @@ mod echo;
 #[expect(dead_code, reason = "the scenarios use the rest")]
 #[path = "../../tests/harness/mod.rs"]
 mod harness;
+mod leak;
 mod material;
+mod mumble;
 mod peers;
 mod table;
 mod take;
@@ -110,6 +112,9 @@ fn main() {
     }
     if asked.wants("echo") {
         echo::rows(&mut table, &studio.material);
+    }
+    if asked.wants("leak") {
+        leak::rows(&mut table, &studio, asked.takes);
     }
     if asked.wants("costs") {
         costs::rows(&mut table, &studio, asked.takes);

@@ -1,8 +1,6 @@
-//! What others make of the same speech in the same room: Debian's baresip, as it comes, two of them calling each other over
-//! loopback. Our latency is told as a share of theirs, which a busy or slow machine changes less than either.
-//!
-//! Mumble has no client without a screen and no command line that chooses devices and joins with a certificate, so it is
-//! left out here.
+//! What others make of the same speech in the same room, each two of them calling each other over loopback: Debian's
+//! baresip, as it comes, and Mumble (`mumble.rs`). Our latency is told as a share of theirs, which a busy or slow machine
+//! changes less than either.
 
 use std::fmt::Write as _;
 use std::net::UdpSocket;
@@ -16,7 +14,8 @@ use super::take::{Studio, Take};
 
 /// Seconds from the start of the programs until they surely hear each other.
 const SETTLE_SECONDS: f64 = 8.0;
-const SHARE_MAX: f64 = 0.15;
+/// What our latency may be of theirs.
+const SHARES_MAX: [f64; 2] = [0.15, 0.35];
 
 /// One baresip; ends with its handle.
 struct Phone(Child);
@@ -87,18 +86,32 @@ fn modules() -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("opus.so").exists())
 }
 
+/// A program: its name, what of it is not installed, and how a take of it is made.
+type Peer = (&'static str, Option<&'static str>, fn(&Studio) -> Take);
+
 pub(crate) fn rows(table: &mut Table, studio: &Studio, ours: &[Take], takes: u64) {
-    let what = "mouth to ear, clean, as a share of baresip's";
-    if Command::new("baresip").arg("-h").output().is_err() {
-        return table.without(what, "no baresip; scripts/install-deps peers brings it");
+    let here = Command::new("baresip").arg("-h").output().is_ok();
+    let peers: [Peer; 2] = [
+        ("baresip", (!here).then_some("baresip"), baresip),
+        ("Mumble", super::mumble::missing(), super::mumble::take),
+    ];
+    for ((name, missing, take), share_max) in peers.into_iter().zip(SHARES_MAX) {
+        let what = format!("mouth to ear, clean, as a share of {name}'s");
+        if let Some(program) = missing {
+            table.without(&what, &format!("no {program}; scripts/install-deps peers brings it"));
+            continue;
+        }
+        let theirs: Vec<Take> = (0..takes).map(|_| take(studio)).collect();
+        super::tell(name, &theirs);
+        let delays: Vec<f64> = theirs.iter().map(|take| take.delay(50)).collect();
+        let median = super::table::median(&delays);
+        if median.is_nan() {
+            table.without(&what, &format!("{name} was not heard"));
+            continue;
+        }
+        let shares: Vec<f64> = ours.iter().map(|take| take.delay(50) / median).collect();
+        table.row(&format!("{what} ({median:.0} ms)"), Aim::AtMost(share_max), &shares, "", 3);
     }
-    let theirs: Vec<f64> = (0..takes).map(|_| baresip(studio).delay(50)).collect();
-    let theirs = super::table::median(&theirs);
-    let shares: Vec<f64> = ours.iter().map(|take| take.delay(50) / theirs).collect();
-    if theirs.is_nan() {
-        return table.without(what, "baresip was not heard");
-    }
-    table.row(&format!("{what} ({theirs:.0} ms)"), Aim::AtMost(SHARE_MAX), &shares, "", 3);
 }
 
 fn baresip(studio: &Studio) -> Take {

@@ -43,14 +43,18 @@ impl Table {
     pub(crate) fn row(&mut self, what: &str, aim: Aim, values: &[f64], unit: &str, digits: usize) {
         let median = median(values);
         let reached = aim.reached(median);
-        let each: Vec<String> = values.iter().map(|value| format!("{value:.digits$}")).collect();
-        let each = if values.len() > 1 { format!(" ({})", each.join(", ")) } else { String::new() };
+        let each = each(values, digits);
         let word = if reached { "ok" } else { "MISSED" };
         println!("| {what} | {} | {median:.digits$}{unit}{each} | {word} |", aim.text(unit, digits));
         self.rows += 1;
         if !reached {
             self.missed.push(what.to_owned());
         }
+    }
+
+    /// What explains the row before it and has no aim: the median, and each of the values.
+    pub(crate) fn tell(&self, what: &str, values: &[f64], unit: &str, digits: usize) {
+        println!("| {what} | | {:.digits$}{unit}{} | |", median(values), each(values, digits));
     }
 
     /// A row that could not be measured here, and why.
@@ -64,6 +68,12 @@ impl Table {
         let which = if missed.is_empty() { String::new() } else { format!(": {}", missed.join("; ")) };
         println!("\n{} of {rows} rows reached, {} missed{which}", rows - missed.len(), missed.len());
     }
+}
+
+/// Each of several values in brackets; a single one is its own median.
+fn each(values: &[f64], digits: usize) -> String {
+    let each: Vec<String> = values.iter().map(|value| format!("{value:.digits$}")).collect();
+    if values.len() > 1 { format!(" ({})", each.join(", ")) } else { String::new() }
 }
 
 /// Not a number when nothing was measured, which reaches no aim.

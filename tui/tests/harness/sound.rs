@@ -19,6 +19,9 @@ pub(crate) enum Lane {
 
 const LANES: usize = 4;
 
+/// A part of the sound world that can be taken out again.
+pub(crate) struct Module(u32);
+
 pub(crate) struct World {
     folder: PathBuf,
     environment: Vec<(String, String)>,
@@ -92,13 +95,26 @@ impl World {
 
     /// From now on a person's microphone hears their speaker, some 12 dB quieter, as on a table.
     pub(crate) fn leak(&self, name: &str) {
+        self.leak_after(name, 30);
+    }
+
+    /// The same after about so many milliseconds, until the answer is unloaded. Its rate is not adjusted: all of the
+    /// world has one clock.
+    pub(crate) fn leak_after(&self, name: &str, milliseconds: u32) -> Module {
         let (source, sink) = (format!("source={name}_spk.monitor"), format!("sink={name}_mic_in"));
-        let loaded = self.pactl(&["load-module", "module-loopback", &source, &sink, "latency_msec=30"]);
-        assert!(loaded.trim().parse::<u32>().is_ok(), "module-loopback: {loaded}");
+        let late = format!("latency_msec={milliseconds}");
+        let loaded = self.pactl(&["load-module", "module-loopback", &source, &sink, &late, "adjust_time=0"]);
+        let module = loaded.trim().parse().unwrap_or_else(|_| panic!("module-loopback: {loaded}"));
         let inputs = self.pactl(&["list", "short", "sink-inputs"]);
         let loopback = inputs.lines().find(|line| line.contains("module-loopback"));
         let index = loopback.and_then(|line| line.split('\t').next()).expect("the leak plays");
         self.pactl(&["set-sink-input-volume", index, "-12dB"]);
+        Module(module)
+    }
+
+    /// Takes a leak away.
+    pub(crate) fn unload(&self, module: Module) {
+        self.pactl(&["unload-module", &module.0.to_string()]);
     }
 
     /// How many programs listen to a microphone, or to anything else.
