@@ -171,3 +171,18 @@ fn the_same_show_twice_is_the_same() {
     };
     assert_eq!(played(), played());
 }
+
+#[test]
+fn the_settings_show_a_level_as_long_as_one_looks() {
+    let mut show = Show::new();
+    show.wait(ms(3_000));
+    show.type_in(",");
+    show.wait(ms(400));
+    let open = |show: &Show| show.model.hears_itself();
+    assert!(open(&show), "the simulated microphone is open");
+    let busy = |show: &Show| show.world.deadline().is_some_and(|due| due < show.now.mono + ms(500));
+    assert!(busy(&show), "it moves");
+    show.type_in("q");
+    show.wait(ms(400));
+    assert!(!open(&show) && !busy(&show));
+}

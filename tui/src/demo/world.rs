@@ -40,6 +40,8 @@ pub struct World {
     call: Option<Call>,
     calls: u32,
     muted: bool,
+    /// Somebody looks at the level outside of a call.
+    listens: bool,
     /// How often meters are told; zero for never.
     meters: Duration,
     /// Said instead of everything that others would say, write or call their things.
@@ -74,6 +76,7 @@ enum Step {
     Joins(usize),
     Meters,
     Figures,
+    Listen,
 }
 
 impl World {
@@ -93,6 +96,7 @@ impl World {
             call: None,
             calls: 0,
             muted: false,
+            listens: false,
             meters,
             words,
             allowed: false,
@@ -154,8 +158,13 @@ impl World {
                 let why = Safe::line("there is no sound in a demonstration");
                 self.told.push_back(Msg::Heard(Heard::Failed(why)));
             }
+            Effect::Listen(ears) => {
+                self.listens = ears.is_some();
+                if !self.plan.values().any(|(_, step)| matches!(step, Step::Listen)) {
+                    self.listen(now.mono);
+                }
+            }
             Effect::Prefer(_)
-            | Effect::Listen(_)
             | Effect::Keep(..)
             | Effect::Volume { .. }
             | Effect::Alert(_)
@@ -290,6 +299,7 @@ impl World {
             Step::Calls(who) => self.rings(who, now.mono),
             Step::Joins(at) => self.joins(at, now.mono),
             Step::Meters => self.meters(now.mono),
+            Step::Listen => self.listen(now.mono),
             Step::Figures => self.figures(now.mono),
         }
     }
@@ -430,6 +440,17 @@ impl World {
         let levels = sound::levels(self.muted, &streams, now);
         self.told.push_back(Msg::Sound(SoundEvent::Levels(levels)));
         self.in_call(now + self.meters, Step::Meters);
+    }
+
+    /// The level outside of a call, as long as somebody looks at it.
+    fn listen(&mut self, now: Time) {
+        if !self.listens {
+            return;
+        }
+        self.told.push_back(Msg::Heard(Heard::Level(sound::levels(self.muted, &[], now).microphone)));
+        if !self.meters.is_zero() {
+            self.later(now + self.meters, Step::Listen);
+        }
     }
 
     fn figures(&mut self, now: Time) {

@@ -8,8 +8,8 @@ use crate::app::Model;
 use crate::app::call::figures::Steady;
 use crate::app::call::{Call, Party, Phase, trouble};
 
+use super::super::text;
 use super::super::theme::Theme;
-use super::super::{TWO_PANES_WIDTH, text};
 use super::{being, figures, own_level, page, speaks, their_level};
 
 /// From this height on there are headings, empty rows and the devices.
@@ -33,18 +33,22 @@ const FIGURES: [(&str, u16, bool); 6] = [
     ("LOSS", 6, true),
     ("BUF", 5, false),
     ("  PATH", 8, false),
-    ("  KEY", 5, false),
+    ("  KEY", 8, false),
     ("VOL", 6, true),
 ];
 
 impl Columns {
     fn new(model: &Model, call: &Call, width: u16) -> Self {
-        let wide = width >= TWO_PANES_WIDTH;
-        let (longest, meter, gap) = if wide { (16, 14, 2) } else { (12, 8, 2) };
         let names = call.parties.iter().map(|party| text::columns(&model.shown(&party.name)));
-        let name = names.max().unwrap_or(0).clamp(4, longest);
-        let level = 4 + name + gap;
-        Self { name, level, meter, figures: level + meter, wide }
+        let longest = names.max().unwrap_or(0);
+        let with = |wide, name_max, meter| {
+            let name = longest.clamp(4, name_max);
+            let level = 4 + name + 2;
+            Self { name, level, meter, figures: level + meter, wide }
+        };
+        let roomy = with(true, 16, 14);
+        let all: u16 = FIGURES.iter().map(|(_, columns, _)| columns).sum();
+        if roomy.figures + all <= width { roomy } else { with(false, 12, 8) }
     }
 
     /// Writes one row of figures, each to the right of its column but words, which are padded already.
