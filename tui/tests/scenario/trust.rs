@@ -13,6 +13,9 @@ fn join(scratch: &Scratch, server: &Server, profile: &str, name: &str) -> Termin
     let mut terminal = start(scratch, server, profile);
     terminal.see("Welcome");
     terminal.press(&format!("\x15{name}\r"));
+    terminal.see("(2 of 2)");
+    terminal.press("\r");
+    terminal.see_no("(2 of 2)");
     terminal.see("CONTACTS");
     terminal
 }
