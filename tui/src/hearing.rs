@@ -17,14 +17,12 @@ use proto::media::HalfState;
 
 use crate::app::preferences::Ears;
 use crate::app::settings::{Heard, Outcome};
-use crate::limits::{CLIPPED_MAX, QUIET_DB};
+use crate::limits::{CLIPPED_MAX, MICROPHONE_CLOSE_TIME_MAX, QUIET_DB};
 
 /// What is listened to at once, in samples of 48 kHz: a level ten times a second.
 const PIECE: usize = SAMPLE_RATE as usize / 10;
 /// How long one speaks in the test.
 const SPEAK_SECONDS: usize = 3;
-/// How long the microphone may take to close when that is waited for.
-const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 /// What is told and not yet taken.
 const TOLD_MAX: usize = 64;
 
@@ -40,9 +38,14 @@ pub struct Hearing {
 pub struct Closing(Receiver<()>);
 
 impl Closing {
+    /// Of a microphone that is closed when `settled` disconnects.
+    pub fn when(settled: Receiver<()>) -> Self {
+        Self(settled)
+    }
+
     /// Waits until it is, but not for a sound server that hangs.
     pub fn wait(self) {
-        let _ = self.0.recv_timeout(CLOSE_TIME_MAX);
+        let _ = self.0.recv_timeout(MICROPHONE_CLOSE_TIME_MAX);
     }
 }
 

@@ -10,6 +10,10 @@ pub const COMMANDS_AHEAD_MAX: usize = 64;
 pub const LINES_UNWRITTEN_MAX: usize = 256;
 /// Bytes taken from the server's socket in one turn, so that one loud peer does not starve the keyboard.
 pub const READ_PER_TURN_MAX: usize = 256 << 10;
+/// How long a microphone may take to close when that is waited for.
+pub const MICROPHONE_CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
+/// Links that are followed to a configuration that is not there yet.
+pub const CONFIG_LINKS_MAX: usize = 8;
 /// From the start of a connection to one address until the handshake is done.
 pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(8);
 /// Addresses of one host name that are tried.

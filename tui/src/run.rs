@@ -5,8 +5,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use mio::Token;
@@ -91,10 +89,6 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     Ok(if refused { Exit::Refused } else { exit })
 }
 
-/// What the voice thread and the device thread need at most to close the microphone and tell the others of it: each is
-/// woken at once, and nobody waits for either otherwise.
-const MUTE_TIME: Duration = Duration::from_millis(150);
-
 const TERMINAL: Token = Token(Session::FOREIGN);
 const SIGNALS: Token = Token(Session::FOREIGN + 1);
 
@@ -173,7 +167,7 @@ impl Run {
                 // A program that stands still would keep the microphone open, in the state of this moment.
                 self.closing.take().into_iter().for_each(Closing::wait);
                 if muted {
-                    thread::sleep(MUTE_TIME);
+                    self.session.settled().wait();
                 }
             }
             match self.screen.obey(effect).context("taking the terminal again")? {

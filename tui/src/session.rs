@@ -25,6 +25,7 @@ use proto::{Now, Time, earliest};
 
 use crate::clock::{Clock, wait_for};
 use crate::control::{Reply, Request, Visitor};
+use crate::hearing::Closing;
 use crate::identity::{Profile, draw};
 use crate::limits::{FAREWELL_TIME_MAX, HISTORY_LINES_MAX, UNSAVED_TEXTS_MAX};
 use crate::peers::{PeerEvent, Peers};
@@ -286,6 +287,11 @@ impl Session {
         let tone = earcons::of_command(&command);
         self.tell_agent(AgentCommand::Sound(command));
         self.play(tone);
+    }
+
+    /// Ends once all that was wanted of the sound is done, also at the devices.
+    pub fn settled(&self) -> Closing {
+        Closing::when(self.agent.settled())
     }
 
     /// Keeps the call with these in a file from now on; none ends that.

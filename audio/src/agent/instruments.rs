@@ -5,6 +5,7 @@
 //! and may.
 
 use std::collections::VecDeque;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use proto::limits::MEMBERS_MAX;
@@ -269,6 +270,11 @@ impl Instruments {
         self.chain.forget();
         while self.frames.1.pop().is_some() {}
         self.opener.ask(Ask::Mute(muted));
+    }
+
+    /// Passes on what ends when the device thread has done all that it was asked before.
+    pub(super) fn settle(&self, token: SyncSender<()>) {
+        self.opener.ask(Ask::Settle(token));
     }
 
     /// Takes another device, at once if a call is open.

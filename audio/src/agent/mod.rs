@@ -89,10 +89,17 @@ impl Agent {
 
 /// The owner's end. Dropping it ends the call without a goodbye, completes a recording and ends the threads.
 pub struct AgentHandle {
-    commands: Option<SyncSender<AgentCommand>>,
+    commands: Option<SyncSender<Order>>,
     events: Receiver<AgentEvent>,
     waker: Arc<Waker>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What comes down to the voice thread.
+pub(crate) enum Order {
+    Command(AgentCommand),
+    /// Dropped by the device thread, the last of both that has to do with what was ordered before.
+    Settle(SyncSender<()>),
 }
 
 /// The agent cannot take the command.
@@ -118,8 +125,21 @@ impl std::error::Error for SendError {}
 impl AgentHandle {
     /// Sends a command down. Never waits.
     pub fn send(&self, command: AgentCommand) -> Result<(), SendError> {
+        self.order(Order::Command(command))
+    }
+
+    /// Disconnects once all that was sent before is done, by the voice thread and at the devices: for who has to know
+    /// that a microphone is closed. At once, when there is nobody to do it.
+    pub fn settled(&self) -> Receiver<()> {
+        let (token, settled) = sync_channel(0);
+        // Refused, it is dropped here.
+        let _ = self.order(Order::Settle(token));
+        settled
+    }
+
+    fn order(&self, order: Order) -> Result<(), SendError> {
         let Some(commands) = &self.commands else { return Err(SendError::Ended) };
-        commands.try_send(command).map_err(|error| match error {
+        commands.try_send(order).map_err(|error| match error {
             TrySendError::Full(_) => SendError::Full,
             TrySendError::Disconnected(_) => SendError::Ended,
         })?;

@@ -3,22 +3,28 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use proto::Time;
 use proto::id::Ssrc;
 use proto::media::processing::Wishes;
-use proto::media::{EncoderPlan, HalfState, SoundEvent, Tape, TapeState, ToolCommand, ToolEvent};
+use proto::media::{
+    AgentCommand, EncoderPlan, HalfState, SoundCommand, SoundEvent, Tape, TapeState, ToolCommand, ToolEvent,
+};
 
 use super::instruments::Instruments;
+use super::{Agent, Settings};
 use crate::codec::{Encoder, EncoderSettings};
-use crate::device::opener::Opener;
+use crate::device::opener::{Ask, Opener, Told};
 use crate::device::testing::Scratch;
 use crate::device::wav::{WavIn, WavOut};
 use crate::device::{Choice, Half};
 use crate::frame::{FrameDuration, OpusFrame};
 
 const PEER: Ssrc = Ssrc(7);
+/// Other threads answer within so long, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Instruments and what wakes them.
 struct Side {
@@ -239,6 +245,22 @@ fn nothing_said_in_one_call_is_heard_in_the_next() {
     assert!(alice.instruments.next_frame().is_none(), "5 ms of this call are not a frame yet");
     alice.instruments.turn(Time::ms(110));
     assert!(alice.instruments.next_frame().is_some());
+}
+
+#[test]
+fn what_is_settled_is_done_also_at_the_devices() {
+    let poll = mio::Poll::new().unwrap();
+    let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+    let opener = Opener::start(waker).unwrap();
+    let (token, settled) = sync_channel(0);
+    opener.ask(Ask::List);
+    opener.ask(Ask::Settle(token));
+    assert_eq!(settled.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
+    assert!(matches!(opener.answer(), Some(Told::Devices(_))), "it came before");
+
+    let agent = Agent::start(Settings::for_device("null").unwrap(), [7; 32], || {}).unwrap();
+    agent.send(AgentCommand::Sound(SoundCommand::Mute(true))).unwrap();
+    assert_eq!(agent.settled().recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
 }
 
 /// Frames of a loud tone, `ms` long.

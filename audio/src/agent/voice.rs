@@ -27,7 +27,7 @@ use super::instruments::Instruments;
 use super::socket::{Buffer, CallSocket, DATAGRAM_MAX};
 use super::teller::Teller;
 use super::turns::Turns;
-use super::{SOCKET, Settings};
+use super::{Order, SOCKET, Settings};
 use crate::clock::Clock;
 use crate::device::opener::Opener;
 use crate::device::{Choice, Half};
@@ -53,7 +53,7 @@ pub(super) struct Voice {
     teller: Teller,
     socket: CallSocket,
     buffer: Box<Buffer>,
-    commanded: Receiver<AgentCommand>,
+    commanded: Receiver<Order>,
     tell: SyncSender<AgentEvent>,
     notify: Box<dyn Fn() + Send>,
     backlog: VecDeque<AgentEvent>,
@@ -72,7 +72,7 @@ impl Voice {
         waker: Arc<Waker>,
         settings: Settings,
         seed: [u8; 32],
-        commanded: Receiver<AgentCommand>,
+        commanded: Receiver<Order>,
         tell: SyncSender<AgentEvent>,
         notify: Box<dyn Fn() + Send>,
     ) -> io::Result<Self> {
@@ -229,8 +229,9 @@ impl Voice {
     fn commands(&mut self, now: Time) {
         loop {
             match self.commanded.try_recv() {
-                Ok(AgentCommand::Call(command)) => self.call(command, now),
-                Ok(AgentCommand::Sound(command)) => self.instrument(command, now),
+                Ok(Order::Command(AgentCommand::Call(command))) => self.call(command, now),
+                Ok(Order::Command(AgentCommand::Sound(command))) => self.instrument(command, now),
+                Ok(Order::Settle(token)) => self.instruments.settle(token),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {
                     self.ended = true;

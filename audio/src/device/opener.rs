@@ -47,6 +47,8 @@ pub(crate) enum Ask {
     Mute(bool),
     /// Name the devices there are.
     List,
+    /// Drop this: all that was asked before is done.
+    Settle(SyncSender<()>),
 }
 
 /// One half of a sound card, as the voice thread holds it.
@@ -177,6 +179,7 @@ fn run(asked: &Receiver<Ask>, answers: &Answers) {
             Ok(Ask::Look(choice)) => hardware.look(&Wanted::of(&choice), answers),
             Ok(Ask::Close) => hardware.close(),
             Ok(Ask::Mute(muted)) => hardware.mute(muted),
+            Ok(Ask::Settle(token)) => drop(token),
             Ok(Ask::List) => answers.tell(Told::Devices(hardware.list())),
             Err(RecvTimeoutError::Timeout) => hardware.watch(answers),
             Err(RecvTimeoutError::Disconnected) => return,

@@ -140,9 +140,6 @@ fn table_after(document: &DocumentMut, table: &str) -> Option<String> {
     later.next().map(|(name, _)| name.to_owned())
 }
 
-/// Links that are followed to a file that is not there yet.
-const LINKS_MAX: usize = 8;
-
 /// What the path leads to. A link to nothing leads to what is to be made.
 fn target(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
@@ -150,7 +147,7 @@ fn target(path: &Path) -> io::Result<PathBuf> {
         found => return found,
     }
     let mut path = path.to_owned();
-    for _ in 0..LINKS_MAX {
+    for _ in 0..crate::limits::CONFIG_LINKS_MAX {
         let Ok(to) = fs::read_link(&path) else { return Ok(path) };
         path = path.parent().unwrap_or(Path::new("")).join(to);
     }
