@@ -56,12 +56,7 @@ fn screen(scratch: &Scratch, server: &Server, name: &str) -> Terminal {
     let profile = profile.to_str().expect("the scratch directory has a plain name");
     let args = ["--device", "null", "--profile", profile, &server.invite];
     let mut terminal = Terminal::start(name, tincan(), &args, &runtime(scratch));
-    terminal.see("Welcome");
-    terminal.press(&format!("\x15{name}\r"));
-    terminal.see("(2 of 2)");
-    terminal.press("\r");
-    terminal.see_no("(2 of 2)");
-    terminal.see("CONTACTS");
+    terminal.first_run(name);
     terminal
 }
 

@@ -40,11 +40,7 @@ impl Pair {
         };
         let (mut alice, mut bob) = (start("alice", &said[0]), start("bob", &said[1]));
         alice.befriend(&mut bob);
-        alice.say("call bob");
-        bob.expect("incoming_call");
-        bob.say("answer");
-        alice.expect("call_live");
-        bob.expect("call_live");
+        alice.call(&mut bob);
         Self { scratch, _server: server, alice, bob, said }
     }
 

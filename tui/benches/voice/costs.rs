@@ -63,11 +63,7 @@ fn watch(studio: &Studio, arguments: &[&str]) -> (f64, f64) {
     };
     let (mut alice, mut bob) = (start("alice"), start("bob"));
     alice.befriend(&mut bob);
-    alice.say("call bob");
-    bob.expect("incoming_call");
-    bob.say("answer");
-    alice.expect("call_live");
-    bob.expect("call_live");
+    alice.call(&mut bob);
     sleep(SETTLE);
     let before = processor_seconds(alice.pid());
     sleep(WATCHED);

@@ -56,11 +56,7 @@ fn enhancement(studio: &Studio, speech: &[f32], path: u32, his: &[&str]) -> [f64
     let leak = world.leak_after("bob", path);
     let (mut alice, mut bob) = (start("alice", &BARE), start("bob", his));
     alice.befriend(&mut bob);
-    alice.say("call bob");
-    bob.expect("incoming_call");
-    bob.say("answer");
-    alice.expect("call_live");
-    bob.expect("call_live");
+    alice.call(&mut bob);
     recording.pass(SETTLE_SECONDS);
     let from = recording.samples();
     let playing = world.play("alice", speech);

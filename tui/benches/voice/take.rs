@@ -72,11 +72,7 @@ impl Studio {
         let recording = self.world.record();
         let (mut alice, mut bob) = (start("alice", &server.invite), start("bob", &behind));
         alice.befriend(&mut bob);
-        alice.say("call bob");
-        bob.expect("incoming_call");
-        bob.say("answer");
-        alice.expect("call_live");
-        bob.expect("call_live");
+        alice.call(&mut bob);
         if let Some(word) = case.word {
             for person in [&mut alice, &mut bob] {
                 person.say("help");

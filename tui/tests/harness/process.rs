@@ -238,6 +238,16 @@ impl Headless {
         }
     }
 
+    /// Calls them, and they answer.
+    pub(crate) fn call(&mut self, other: &mut Self) {
+        let (me, you) = (self.name.clone(), other.name.clone());
+        self.say(&format!("call {you}"));
+        other.expect_where("incoming_call", |event| event["from"] == *me);
+        other.say("answer");
+        self.expect("call_live");
+        other.expect("call_live");
+    }
+
     /// Both are contacts of each other afterwards.
     pub(crate) fn befriend(&mut self, other: &mut Self) {
         let (me, you) = (self.name.clone(), other.name.clone());

@@ -74,6 +74,25 @@ impl Terminal {
         Self { name: name.into(), child, writer, output, started, _master: pair.master }
     }
 
+    /// The first run: takes this name, and leaves the look at the sound.
+    pub(crate) fn first_run(&mut self, name: &str) {
+        self.see("Welcome");
+        self.press(&format!("\x15{name}\r"));
+        self.see("(2 of 2)");
+        self.press("\r");
+        self.see_no("(2 of 2)");
+        self.see("CONTACTS");
+    }
+
+    /// These are alice and bob, and friends afterwards: each is the other's chosen one.
+    pub(crate) fn befriend(&mut self, bob: &mut Self) {
+        self.press("abob\r");
+        bob.see("? alice");
+        bob.press("GA");
+        self.see("▌ ● bob");
+        bob.see("▌ ● alice");
+    }
+
     /// Presses keys, as the bytes a terminal sends for them.
     pub(crate) fn press(&mut self, keys: &str) {
         self.writer

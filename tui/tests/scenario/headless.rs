@@ -162,11 +162,7 @@ fn friends_of_yesterday_call_and_write_today() {
     assert!(alice.quit().success() && bob.quit().success());
     let (mut alice, mut bob) = (start("alice"), start("bob"));
     alice.expect_where("presence", |event| event["name"] == "bob" && event["state"] == "online");
-    alice.say("call bob");
-    bob.expect_where("incoming_call", |event| event["from"] == "alice");
-    bob.say("answer");
-    alice.expect("call_live");
-    bob.expect("call_live");
+    alice.call(&mut bob);
     alice.say("say bob good morning");
     bob.expect_where("message", |event| event["text"] == "good morning");
 }

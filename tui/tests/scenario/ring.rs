@@ -29,10 +29,7 @@ fn a_call_rings_on_speakers_alone_until_it_is_answered() {
     let server = Server::start(&scratch);
     let mut alice = join(&scratch, &server, &world, "alice");
     let mut bob = join(&scratch, &server, &world, "bob");
-    alice.press("abob\r");
-    bob.see("? alice");
-    bob.press("GA");
-    alice.see("▌ ● bob");
+    alice.befriend(&mut bob);
     let ears = world.microphones();
 
     alice.press("c");

@@ -39,11 +39,7 @@ impl Call {
         let server = Server::start(&scratch);
         let mut alice = join(&scratch, &server, &world, "alice");
         let mut bob = join(&scratch, &server, &world, "bob");
-        alice.press("abob\r");
-        bob.see("? alice");
-        bob.press("GA");
-        // Whoever was asked is the chosen one once they are there.
-        alice.see("▌ ● bob");
+        alice.befriend(&mut bob);
         alice.press("c");
         bob.see("alice is calling");
         // The window ignores keys for its first half second, so that nobody answers by accident.
@@ -71,12 +67,7 @@ pub(crate) fn join(scratch: &Scratch, server: &Server, world: &World, name: &str
     let profile = profile.to_str().expect("the scratch directory has a plain name");
     let mut terminal =
         Terminal::start(name, tincan(), &["--profile", profile, &server.invite], &world.endpoint(name));
-    terminal.see("Welcome");
-    terminal.press(&format!("\x15{name}\r"));
-    terminal.see("(2 of 2)");
-    terminal.press("\r");
-    terminal.see_no("(2 of 2)");
-    terminal.see("CONTACTS");
+    terminal.first_run(name);
     terminal
 }
 

@@ -11,12 +11,7 @@ const WORDS: &str = "this call:";
 /// The first run at a terminal, without sound.
 fn join(scratch: &Scratch, server: &Server, profile: &str, name: &str) -> Terminal {
     let mut terminal = start(scratch, server, profile);
-    terminal.see("Welcome");
-    terminal.press(&format!("\x15{name}\r"));
-    terminal.see("(2 of 2)");
-    terminal.press("\r");
-    terminal.see_no("(2 of 2)");
-    terminal.see("CONTACTS");
+    terminal.first_run(name);
     terminal
 }
 
@@ -25,14 +20,6 @@ fn start(scratch: &Scratch, server: &Server, profile: &str) -> Terminal {
     let folder = folder.to_str().expect("the scratch directory has a plain name");
     let words = ["--device", "null", "--profile", folder, &server.invite];
     Terminal::start(profile, tincan(), &words, &[])
-}
-
-fn befriend(alice: &mut Terminal, bob: &mut Terminal) {
-    alice.press("abob\r");
-    bob.see("? alice");
-    bob.press("GA");
-    alice.see("▌ ● bob");
-    bob.see("▌ ● alice");
 }
 
 /// The four words of the window, once they came.
@@ -55,7 +42,7 @@ fn two_people_in_a_call_see_the_same_four_words_and_verify_each_other() {
     let server = Server::start(&scratch);
     let mut alice = join(&scratch, &server, "alice", "alice");
     let mut bob = join(&scratch, &server, "bob", "bob");
-    befriend(&mut alice, &mut bob);
+    alice.befriend(&mut bob);
     alice.press("c");
     bob.see("alice is calling");
     bob.press_until("y", "E2E");
@@ -96,7 +83,7 @@ fn a_key_that_changed_stops_everything_until_the_name_is_typed() {
     let mut server = Server::start_with(&scratch, &["--registration".to_owned(), "open".to_owned()]);
     let mut alice = join(&scratch, &server, "alice", "alice");
     let mut bob = join(&scratch, &server, "bob", "bob");
-    befriend(&mut alice, &mut bob);
+    alice.befriend(&mut bob);
     drop(bob);
     server.kill();
     for file in ["server.db", "server.db-wal", "server.db-shm"] {

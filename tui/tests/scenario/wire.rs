@@ -39,11 +39,7 @@ fn an_eavesdropper_at_the_relay_hears_nothing() {
     let (mut alice, mut bob) = (people.next().expect("two people"), people.next().expect("two people"));
     drop(people);
     alice.befriend(&mut bob);
-    alice.say("call bob");
-    bob.expect("incoming_call");
-    bob.say("answer");
-    alice.expect("call_live");
-    bob.expect("call_live");
+    alice.call(&mut bob);
     let packets = said[0].len() / FrameDuration::default().samples();
     let voices = wait_for("both to have spoken", || {
         let voices = tap.copied(voices);
