@@ -161,7 +161,7 @@ fn others_in_a_row(model: &Model, call: &Call) -> String {
 
 /// Whether something of them is heard right now.
 fn speaks(party: &Party) -> bool {
-    party.ssrc().is_some() && party.level.step() > 0
+    party.ssrc().is_some() && !party.muted && party.level.step() > 0
 }
 
 /// How far somebody is, in a word or two; nothing while they are simply there.

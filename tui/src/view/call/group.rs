@@ -160,7 +160,7 @@ fn person(
         text::left(buf, area, columns.figures + 2, being(call, party), theme.dim());
         return;
     }
-    if speaks(party) && !party.muted {
+    if speaks(party) {
         text::left(buf, area, 2, theme.glyphs.sound, theme.good());
     }
     let level = their_level(model, party, columns.meter, theme);

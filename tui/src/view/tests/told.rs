@@ -150,6 +150,9 @@ fn who_records_is_seen_wherever_the_call_is() {
                 let (buffer, _) = story.buffer(width, height);
                 let drawn = picture(&buffer);
                 assert!(drawn.contains("REC bob"), "{page} at {width}x{height}:\n{drawn}");
+                // What was heard before they muted themselves is over.
+                let speaks = drawn.lines().any(|line| line.contains("muted") && line.contains("speaking"));
+                assert!(!speaks, "{page} at {width}x{height}:\n{drawn}");
             }
         }
     }
