@@ -186,3 +186,22 @@ fn the_settings_show_a_level_as_long_as_one_looks() {
     show.wait(ms(400));
     assert!(!open(&show) && !busy(&show));
 }
+
+#[test]
+fn whoever_is_blocked_is_in_the_list_of_them_and_heard_no_more() {
+    let mut show = Show::new();
+    show.wait(ms(400));
+    while show.model.contacts.selected().is_some_and(|contact| contact.name.as_str() != "carol") {
+        show.type_in("j");
+    }
+    show.type_in("bb");
+    show.wait(ms(20_000));
+    assert!(show.model.call.is_none(), "carol would have called");
+    let cake = show.lines("carol").iter().any(|line| line == "we have cake");
+    assert!(!cake, "{:?}", show.lines("carol"));
+    show.type_in("B");
+    let banned = |show: &Show| show.model.banned.iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(banned(&show), ["carol"]);
+    show.type_in("u");
+    assert!(banned(&show).is_empty());
+}

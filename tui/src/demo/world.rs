@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use proto::client::{Command, Compared, ContactInfo, EndReason, Event, LinkState, MessageState};
+use proto::client::{Banned, Command, Compared, ContactInfo, EndReason, Event, LinkState, MessageState};
 use proto::id::{Fingerprint, MsgId, Name, Ssrc};
 use proto::limits::TEXT_BYTES_MAX;
 use proto::media::tools::{TapeState, ToolEvent};
@@ -34,6 +34,7 @@ pub struct World {
     order: u64,
     told: VecDeque<Msg>,
     contacts: BTreeMap<Name, ContactInfo>,
+    banned: Vec<Banned>,
     /// Texts that people answered so far.
     answers: BTreeMap<Name, usize>,
     texts: u64,
@@ -91,6 +92,7 @@ impl World {
             order: 0,
             told,
             contacts,
+            banned: Vec::new(),
             answers,
             texts: 0,
             call: None,
@@ -249,12 +251,18 @@ impl World {
                 self.tell(Event::Compared { who, compared });
             }
             Command::Ban(who) => {
-                self.contacts.remove(&who);
+                if let Some(ContactInfo { principal, .. }) = self.contacts.remove(&who) {
+                    self.banned.push(Banned { principal, name: who.clone(), since: at.wall });
+                }
                 self.tell(Event::Gone(who));
+                self.tell(Event::Banned(self.banned.clone()));
             }
-            Command::Bans => self.tell(Event::Banned(Vec::new())),
+            Command::Unban(who) => {
+                self.banned.retain(|banned| banned.principal != who);
+                self.tell(Event::Banned(self.banned.clone()));
+            }
+            Command::Bans => self.tell(Event::Banned(self.banned.clone())),
             Command::AcceptIdentity { .. }
-            | Command::Unban(_)
             | Command::Join(_)
             | Command::TrustServer
             | Command::WelcomeAll
@@ -292,6 +300,8 @@ impl World {
             Step::Tell(Event::Ended { reason, .. }) => self.over(reason),
             Step::Tell(event) => self.tell(event),
             Step::Hear(event) => self.told.push_back(Msg::Sound(event)),
+            // Whoever was removed or blocked is heard no more.
+            Step::Text(from, _) | Step::Calls(from) if !self.contacts.contains_key(&from) => {}
             Step::Text(from, text) => {
                 let (id, text) = (self.next_text(), self.safe(text));
                 self.tell(Event::Said { from, id, sent: now.wall, text });
