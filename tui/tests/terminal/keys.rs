@@ -1,6 +1,8 @@
-//! Every key of the keymap, pressed in its place in the real program: something is seen of it, and the program goes on.
+//! Every key of the keymap, pressed in its place in the real program: something is seen of it that is not to be seen in a
+//! twin of the program where it was not pressed, and the program goes on.
 
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use tincan_tui::app::keymap::{Act, Place, Row, TABLE};
 use tincan_tui::keys::{Code, Key};
@@ -76,29 +78,83 @@ fn bytes(key: Key) -> Vec<u8> {
     bytes
 }
 
+/// A difference that lasts so long is none of what comes a little later in the one than in the other.
+const LASTS: Duration = Duration::from_millis(400);
+
+/// Whether the two come to look different, within [`SEEN`].
+fn come_apart(pressed: &mut Screen, twin: &mut Screen) -> bool {
+    let end = Instant::now() + SEEN;
+    let mut since = None;
+    loop {
+        pressed.pause(LOOK);
+        twin.pause(LOOK);
+        let now = Instant::now();
+        if pressed.looks() == twin.looks() {
+            since = None;
+        } else if now - *since.get_or_insert(now) >= LASTS {
+            return true;
+        }
+        if now > end {
+            return false;
+        }
+    }
+}
+
+/// Between two looks at a screen.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// These paint all anew, and end as they began.
+fn paints_the_same(row: &Row) -> bool {
+    matches!(row.act, Act::Redraw | Act::Suspend)
+}
+
 /// Where the demonstration stands these show nothing: there is nothing further up, to take back, to cut or to end.
 fn may_be_seen_by_nothing(row: &Row) -> bool {
     let quiet = [Act::Unmark, Act::Scroll { up: false }, Act::Scroll { up: true }, Act::Back];
     quiet.contains(&row.act) || matches!(row.act, Act::Move(_) | Act::Edit(_) | Act::Go)
 }
 
-fn press(mut screen: Screen, place: Place, row: &Row, key: Key) {
+fn press(mut screen: Screen, mut twin: Screen, place: Place, row: &Row, key: Key) {
     for (keys, seen) in way(place).unwrap() {
-        screen.press(keys);
-        screen.see(seen);
+        for one in [&mut screen, &mut twin] {
+            one.press(keys);
+            one.see(seen);
+        }
     }
-    // Windows that open over the list take keys only once the keyboard has rested. Meters never rest.
+    // Windows that open over the list take keys only once the keyboard has rested.
+    twin.pause(QUIET / 2);
     screen.pause(QUIET);
     screen.press(&bytes(key));
     if row.act == Act::Quit && place != Place::Call {
         assert_eq!(screen.wait_exit().exit_code(), 0, "{key:?} in {place:?}");
         return;
     }
-    let seen = screen.answered(SEEN);
-    assert!(seen > 0 || may_be_seen_by_nothing(row), "{key:?} in {place:?} is not seen");
+    let seen = if paints_the_same(row) {
+        screen.answered(SEEN) > 0
+    } else {
+        may_be_seen_by_nothing(row) || come_apart(&mut screen, &mut twin)
+    };
+    assert!(seen, "{key:?} in {place:?} is not seen:\n{}", screen.contents());
     screen.press(b"\x0c");
     assert!(screen.answered(SEEN) > 0, "after {key:?} in {place:?} nothing is painted any more");
     assert!(screen.is_running(), "{key:?} in {place:?} ends the program");
+}
+
+/// A configuration in which no meter moves; it is gone with its handle.
+struct Still(PathBuf);
+
+impl Still {
+    fn new() -> Self {
+        let file = std::env::temp_dir().join(format!("tincan-still-{}.toml", std::process::id()));
+        std::fs::write(&file, "[ui]\nmeter_hz = 0\n").unwrap();
+        Self(file)
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// As many at a time wait for somebody to call, or for a window to take keys.
@@ -109,13 +165,18 @@ fn every_key_does_something_where_it_counts_and_the_program_goes_on() {
     let rows = TABLE.iter().filter(|row| way(row.place).is_some());
     let keys: Vec<(&Row, Key)> = rows.flat_map(|row| row.keys.iter().map(move |key| (row, *key))).collect();
     assert!(keys.len() >= 80, "{} keys", keys.len());
+    let still = Still::new();
+    let config = still.0.to_str().unwrap();
     for keys in keys.chunks(AT_ONCE) {
         std::thread::scope(|scope| {
             for (at, (row, key)) in keys.iter().enumerate() {
                 scope.spawn(move || {
                     let first = row.place == Place::Welcome;
-                    let screen = if first { Screen::start(&format!("key-{at}")) } else { Screen::demo(&[]) };
-                    press(screen, row.place, row, *key);
+                    let start = |who: &str| match first {
+                        true => Screen::start(&format!("key-{at}-{who}")),
+                        false => Screen::demo(&["--config", config]),
+                    };
+                    press(start("pressed"), start("twin"), row.place, row, *key);
                 });
             }
         });

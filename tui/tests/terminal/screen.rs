@@ -149,6 +149,20 @@ impl Screen {
         self.vt.screen().contents()
     }
 
+    /// What is to be seen: letters, colours and the cursor. Figures are all alike, so that two programs that stand at the
+    /// same place look the same.
+    pub(crate) fn looks(&self) -> Vec<String> {
+        let screen = self.vt.screen();
+        let (rows, cols) = screen.size();
+        let cells =
+            (0..rows.get()).flat_map(|row| (0..cols.get()).filter_map(move |col| screen.cell(row, col)));
+        let cells = cells.map(|cell| {
+            let letters = cell.contents().replace(|c: char| c.is_ascii_digit(), "0");
+            format!("{letters} {:?} {} {} {}", cell.fgcolor(), cell.bold(), cell.dim(), cell.inverse())
+        });
+        cells.chain([format!("{:?}", screen.cursor_position())]).collect()
+    }
+
     /// Bytes written until the program is quiet.
     pub(crate) fn settle(&mut self) -> usize {
         let before = self.raw.len();
