@@ -36,60 +36,25 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::crypto::mac;
 use crate::drop::Drop;
 use crate::id::{RelayId, Ssrc};
 use crate::limits::{
     BINDING_LIFE, Bucket, DATAGRAM_BYTES_MAX, DATAGRAMS_PER_MEMBER, DATAGRAMS_PER_STRANGER, FRAMES_PER_GUEST,
-    MEMBERS_MAX, PLAIN_OPUS_BYTES_MAX, PLAIN_VOICE_BYTES, PLAIN_VOICE_PORT, RELAY_ROOMS_MAX, REVOCATIONS_MAX,
+    MEMBERS_MAX, PLAIN_OPUS_BYTES_MAX, PLAIN_VOICE_BYTES, PLAIN_VOICE_PORT, RELAY_ROOMS_MAX,
 };
 use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
-use crate::wire::datagram::{
-    Bind, Bound, Control, Cookie, Inline, Kind, Mac, Payload, PlainVoice, RTP_BYTES, Rtp,
-};
+use crate::wire::datagram::{Control, Inline, Kind, Payload, PlainVoice, RTP_BYTES, Rtp};
 use crate::wire::stun::{Answer, Question};
 
+mod binding;
+mod change;
 mod seats;
 mod strangers;
 
-use seats::{Seat, Seats};
+pub use change::Change;
+use seats::Seats;
 use strangers::{Strangers, Tokens};
-
-/// What the hub tells the relay. Of members with tickets it tells removals only: a valid ticket alone admits, so that
-/// a restarted server needs no state. Guests of plain protocols have no tickets, so their places are told; a restart
-/// ends their connections, and with them their calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// This member is out, and its ticket no longer admits until it would have expired anyway.
-    Remove {
-        /// The room.
-        relay: RelayId,
-        /// The member.
-        ssrc: Ssrc,
-        /// When the ticket ends, seconds since 1970.
-        expiry: u32,
-    },
-    /// The room is over: everybody is out.
-    Close {
-        /// The room.
-        relay: RelayId,
-        /// When its last ticket ends, seconds since 1970.
-        expiry: u32,
-    },
-    /// A guest of a plain protocol has a place until `expiry`, or until it is removed. Said again it renews. An
-    /// address has one place, since such a guest is known by nothing else: a second one is refused.
-    Seat {
-        /// The room.
-        relay: RelayId,
-        /// The stream that its voice becomes.
-        ssrc: Ssrc,
-        /// Where its connection comes from: the proof that it can receive there.
-        address: IpAddr,
-        /// When the place ends, seconds since 1970.
-        expiry: u32,
-    },
-}
 
 /// What goes in.
 #[derive(Debug)]
@@ -356,68 +321,6 @@ impl Relay {
         Ok(())
     }
 
-    fn first(&mut self, from: SocketAddr, bytes: &[u8], now: Now) -> Result<Output, Drop> {
-        let (bind, signed) = Bind::decode(bytes).ok_or(Drop::Malformed)?;
-        self.check_ticket(from, &bind, signed, now)?;
-        let cookie = mac::cookie(&self.cookies, from, bind.relay, bind.ssrc, minute(now.mono));
-        Ok(Output::Reply { to: from, bytes: Cookie { nonce: bind.proof, cookie }.encode() })
-    }
-
-    fn second(&mut self, from: SocketAddr, bytes: &[u8], now: Now) -> Result<Output, Drop> {
-        let (bind, signed) = Bind::decode_second(bytes).ok_or(Drop::Malformed)?;
-        self.check_ticket(from, &bind, signed, now)?;
-        let this = minute(now.mono);
-        let returned = [this, this.saturating_sub(1)].iter().any(|&minute| {
-            mac::equal(&mac::cookie(&self.cookies, from, bind.relay, bind.ssrc, minute), &bind.proof)
-        });
-        if !returned {
-            // The ticket is right, so this is somebody's honest bind, played from another address or time.
-            return Err(Drop::Replay);
-        }
-        self.take_place(from, &bind, now)?;
-        Ok(Output::Reply { to: from, bytes: Bound { relay: bind.relay, ssrc: bind.ssrc }.encode() })
-    }
-
-    /// Cheapest first: budget, time, revocation, and only then the two MACs.
-    fn check_ticket(&mut self, from: SocketAddr, bind: &Bind, signed: Mac<'_>, now: Now) -> Result<(), Drop> {
-        if !self.charge(from, now) {
-            return Err(Drop::Flood);
-        }
-        if bind.expiry <= now.wall.as_secs_u32() {
-            return Err(Drop::Expired);
-        }
-        let back =
-            [Some(bind.ssrc), None].iter().filter_map(|who| self.revoked.get(&(bind.relay, *who))).max();
-        if back.is_some_and(|until| bind.expiry <= *until) {
-            return Err(Drop::Revoked);
-        }
-        let ticket = mac::ticket(&self.key, bind.relay, bind.ssrc, bind.expiry);
-        if mac::equal(&mac::bind_mac(&ticket, signed.over), signed.mac) { Ok(()) } else { Err(Drop::Forged) }
-    }
-
-    fn take_place(&mut self, from: SocketAddr, bind: &Bind, now: Now) -> Result<(), Drop> {
-        if self.address_of(bind.relay, bind.ssrc).is_none() && self.is_full(bind.relay) {
-            return Err(Drop::Full);
-        }
-        let tokens = self.members.get(&from).map(|member| member.tokens);
-        self.leave(from);
-        if let Some(old) = self.address_of(bind.relay, bind.ssrc) {
-            self.leave(old);
-        }
-        let left = Duration::from_secs(u64::from(bind.expiry.saturating_sub(now.wall.as_secs_u32())));
-        let member = Member {
-            relay: bind.relay,
-            ssrc: bind.ssrc,
-            ends: now.mono + left,
-            seen: now.mono,
-            tokens: tokens.unwrap_or_else(|| Tokens::full(self.limits.per_member, now.mono)),
-        };
-        self.sweep = earliest(self.sweep, Some(member.lapses()));
-        self.members.insert(from, member);
-        self.rooms.entry(bind.relay).or_default().bound.push((bind.ssrc, from));
-        Ok(())
-    }
-
     /// Whether there is no place for one more.
     fn is_full(&self, relay: RelayId) -> bool {
         match self.rooms.get(&relay) {
@@ -442,95 +345,6 @@ impl Relay {
         if room.len() == 0 {
             self.rooms.remove(&relay);
         }
-    }
-
-    fn change(&mut self, change: &Change, now: Now) -> Result<(), Drop> {
-        match *change {
-            Change::Remove { relay, ssrc, expiry } => {
-                self.revoke((relay, Some(ssrc)), expiry, now);
-                if let Some(address) = self.address_of(relay, ssrc) {
-                    self.leave(address);
-                }
-                if let Some(address) = self.seat_of(relay, ssrc) {
-                    self.unseat(address);
-                }
-            }
-            Change::Close { relay, expiry } => {
-                self.revoke((relay, None), expiry, now);
-                let room = self.rooms.remove(&relay).unwrap_or_default();
-                for (_, address) in room.bound {
-                    self.members.remove(&address);
-                }
-                for (_, address) in room.seated {
-                    self.seats.remove(address);
-                }
-            }
-            Change::Seat { relay, ssrc, address, expiry } => {
-                return self.seat(relay, ssrc, address.to_canonical(), expiry, now);
-            }
-        }
-        Ok(())
-    }
-
-    /// The hub bounds its calls by the same limits and gives no address two places, so a place that is refused here
-    /// is one it never gives.
-    fn seat(
-        &mut self,
-        relay: RelayId,
-        ssrc: Ssrc,
-        address: IpAddr,
-        expiry: u32,
-        now: Now,
-    ) -> Result<(), Drop> {
-        let left = expiry.saturating_sub(now.wall.as_secs_u32());
-        if left == 0 {
-            return Err(Drop::Expired);
-        }
-        let ends = now.mono + Duration::from_secs(u64::from(left));
-        if self.seats.renew(relay, ssrc, address, ends) {
-            self.sweep = earliest(self.sweep, Some(ends));
-            return Ok(());
-        }
-        if self.seats.of(address).is_some() {
-            // What the one says would be heard as the other's, in a room it is not in.
-            return Err(Drop::Impostor);
-        }
-        if let Some(old) = self.seat_of(relay, ssrc) {
-            self.unseat(old);
-        }
-        if self.is_full(relay) {
-            return Err(Drop::Full);
-        }
-        self.sweep = earliest(self.sweep, Some(ends));
-        let seat = Seat::new(relay, ssrc, ends, self.limits.per_guest, now.mono, &mut self.rng);
-        self.seats.take(address, seat);
-        self.rooms.entry(relay).or_default().seated.push((ssrc, address));
-        Ok(())
-    }
-
-    fn seat_of(&self, relay: RelayId, ssrc: Ssrc) -> Option<IpAddr> {
-        let room = self.rooms.get(&relay)?;
-        room.seated.iter().find(|(one, _)| *one == ssrc).map(|(_, address)| *address)
-    }
-
-    fn unseat(&mut self, address: IpAddr) {
-        let Some(relay) = self.seats.remove(address) else { return };
-        self.leave_room(relay, |room| room.seated.retain(|(_, one)| *one != address));
-    }
-
-    fn revoke(&mut self, what: (RelayId, Option<Ssrc>), expiry: u32, now: Now) {
-        if expiry <= now.wall.as_secs_u32() {
-            return;
-        }
-        if self.revoked.len() >= REVOCATIONS_MAX && !self.revoked.contains_key(&what) {
-            // The one that ends first is the least missed.
-            let first = self.revoked.iter().min_by_key(|(_, until)| **until).map(|(what, _)| *what);
-            first.map(|what| self.revoked.remove(&what));
-        }
-        let until = self.revoked.entry(what).or_default();
-        *until = expiry.max(*until);
-        let ends = now.mono + Duration::from_secs(u64::from(expiry - now.wall.as_secs_u32()));
-        self.sweep = earliest(self.sweep, Some(ends));
     }
 
     fn forget_lapsed(&mut self, now: Now) {
@@ -563,10 +377,6 @@ impl fmt::Debug for Relay {
 
 /// Room for what is made of either form.
 type Made = Inline<PLAIN_VOICE_BYTES>;
-
-fn minute(now: Time) -> u64 {
-    now.as_ms() / 60_000
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,11 @@
+//! Who gets a place at the relay and who does not, where voice goes, and when places end.
+
 use super::*;
+use crate::crypto::mac;
+use crate::limits::REVOCATIONS_MAX;
 use crate::rng::Rng;
 use crate::time::Wall;
-use crate::wire::datagram::Payload;
+use crate::wire::datagram::{Bind, Bound, Cookie, Payload};
 use proptest::prelude::*;
 
 mod seats;
