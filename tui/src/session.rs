@@ -10,15 +10,13 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use audio::{Agent, AgentHandle};
 use jiff::tz::TimeZone;
 use mio::{Events, Poll, Registry, Token, Waker};
-use proto::client::{Command, Event, MessageState};
+use proto::client::{Command, Event};
 use proto::id::{Fingerprint, Name};
-use proto::limits::PLAIN_GAP;
 use proto::media::{AgentCommand, AgentEvent, SoundCommand, SoundEvent, ToolCommand};
 use proto::plain::{PeerId, PeerInput, PeerOutput};
 use proto::{Now, Time, earliest};
@@ -27,23 +25,25 @@ use crate::clock::{Clock, wait_for};
 use crate::control::{Reply, Request, Visitor};
 use crate::hearing::Closing;
 use crate::identity::{Profile, draw};
-use crate::limits::{FAREWELL_TIME_MAX, HISTORY_LINES_MAX, UNSAVED_TEXTS_MAX};
+use crate::limits::{HISTORY_LINES_MAX, UNSAVED_TEXTS_MAX};
 use crate::peers::{PeerEvent, Peers};
 use crate::recordings::tape;
 use crate::server_link::LinkEvent;
 use crate::session::invites::Invites;
-use crate::session::mind::{Act, Mind};
+use crate::session::mind::Act;
 use crate::session::people::People;
 use crate::session::spoken::Spoken;
 use crate::session::volumes::Volumes;
-use crate::store::{ChatLine, Fate};
+use crate::store::ChatLine;
 use crate::target::{Address, Protocol, Target};
 use crate::visit::Door;
 
 mod earcons;
+mod farewell;
 mod front;
 mod invites;
 mod mind;
+mod notes;
 mod people;
 mod spoken;
 mod volumes;
@@ -411,131 +411,4 @@ impl Session {
             PeerOutput::Close => peers.close(id, registry),
         }
     }
-
-    /// Writes what people want to read again into the same transaction, and keeps the event for them.
-    fn note(&mut self, event: Event) -> anyhow::Result<()> {
-        self.meet(&event);
-        self.play(earcons::of_event(&event));
-        match &event {
-            Event::Waiting { to, echo, id } => {
-                if let Some(at) = self.unsaved.iter().position(|(unsaved, _)| unsaved == echo)
-                    && let Some((_, text)) = self.unsaved.remove(at)
-                {
-                    let line =
-                        ChatLine { id: *id, mine: true, sent: self.now.wall, text, fate: Fate::Waiting };
-                    self.spoken
-                        .store
-                        .add_line(&self.people.principal(to), &line)
-                        .context("saving the chat")?;
-                }
-            }
-            Event::Said { from, id, sent, text } => {
-                let text = text.as_str().to_owned();
-                let line = ChatLine { id: *id, mine: false, sent: *sent, text, fate: Fate::Delivered };
-                self.spoken.store.add_line(&self.people.principal(from), &line).context("saving the chat")?;
-            }
-            Event::MessageState { to, id, state } => {
-                let fate = match state {
-                    MessageState::Waiting => Fate::Waiting,
-                    MessageState::Delivered => Fate::Delivered,
-                    MessageState::Failed(_) => Fate::Failed,
-                };
-                self.spoken
-                    .store
-                    .set_fate(&self.people.principal(to), *id, fate)
-                    .context("saving the chat")?;
-            }
-            Event::LoggedIn(_) => self.remember_server(),
-            Event::Calling { .. } | Event::Incoming { .. } | Event::Joined { .. } => self.in_call = true,
-            Event::Ended { .. } => self.in_call = false,
-            Event::Link(_)
-            | Event::ServerKeyUnknown(_)
-            | Event::ServerKeyChanged { .. }
-            | Event::NameWanted
-            | Event::LoginRefused { .. }
-            | Event::Contacts(_)
-            | Event::Contact(_)
-            | Event::Gone(_)
-            | Event::Request(_)
-            | Event::Greeting { .. }
-            | Event::Requested(_)
-            | Event::Accepted(_)
-            | Event::Rejected(_)
-            | Event::Ringing(_)
-            | Event::Heard(_)
-            | Event::Parted { .. }
-            | Event::PlainUnconfirmed(_)
-            | Event::Invite(_)
-            | Event::Refused { .. }
-            | Event::IdentityChanged(_)
-            | Event::Compared { .. }
-            | Event::Banned(_) => {}
-            Event::IdentityAccepted { old, new, .. } => {
-                self.spoken.store.succeed(old, new).context("saving the chat")?;
-            }
-        }
-        self.volumes.notice(&event);
-        let joined = if let Event::Joined { who, .. } = &event { Some(who.clone()) } else { None };
-        self.hand_out(event);
-        // Told after the one it is about.
-        joined.map_or(Ok(()), |who| self.recall_volume(&who))
-    }
-
-    fn remember_server(&mut self) {
-        let (Some(key), Some(known)) = (self.server_key, &mut self.spoken.known) else { return };
-        // The store holds the pin; this file only says where we were last.
-        if let Err(why) = known.remember(&self.address, key) {
-            self.told.push_back(Told::Trouble(format!("cannot write the file of known servers: {why}")));
-        }
-    }
-
-    /// An invite, or why there is none, goes to whoever asked.
-    fn hand_out(&mut self, event: Event) {
-        let (answers, ours) = self.invites.answer(&event);
-        for (visitor, answer) in answers {
-            self.answer(visitor, &answer);
-        }
-        if ours {
-            self.told.push_back(Told::Client(event));
-        }
-    }
-
-    /// Leaves the call, says what is still to be said, closes the connection and completes recordings.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn close(mut self) -> anyhow::Result<()> {
-        let end = self.clock.now().mono + FAREWELL_TIME_MAX;
-        if self.in_call {
-            self.command(Command::HangUp)?;
-            self.say_farewell(end)?;
-        }
-        while !self.spoken.link.is_flushed() && self.clock.now().mono < end {
-            self.told.clear();
-            self.wait(Some(end))?;
-        }
-        self.spoken.link.disconnect(self.poll.registry());
-        if let Some(peers) = &mut self.spoken.peers {
-            peers.disconnect(self.poll.registry());
-        }
-        // The end of the program would reset what is not closed at both ends.
-        while !self.spoken.is_closed() && self.clock.now().mono < end {
-            self.told.clear();
-            self.wait(Some(end))?;
-        }
-        self.profile.announce(None).context("leaving the profile")
-    }
-
-    /// On a plain protocol the last word waits for its turn.
-    fn say_farewell(&mut self, end: Time) -> anyhow::Result<()> {
-        let end = end.min(self.clock.now().mono + PLAIN_FAREWELL);
-        while matches!(self.spoken.mind, Mind::Plain(_)) && self.clock.now().mono < end {
-            self.told.clear();
-            self.wait(Some(end))?;
-        }
-        Ok(())
-    }
 }
-
-/// Two gaps: for what was said just before, and for the last word.
-const PLAIN_FAREWELL: Duration = PLAIN_GAP.saturating_mul(2);
