@@ -1,3 +1,5 @@
+//! The store on disk against the one of the simulator, and what becomes of files that are old, damaged or of the future.
+
 use super::*;
 use crate::testing::Scratch;
 use proptest::prelude::*;

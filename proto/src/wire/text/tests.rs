@@ -1,3 +1,5 @@
+//! Packets against what the original programs sent and read, and against what nobody should send.
+
 use super::*;
 use crate::wire::arbitrary;
 use data_encoding::HEXLOWER;
