@@ -142,11 +142,11 @@ impl Instruments {
             return false;
         }
         if let Some(line) = &mut self.microphone {
-            line.drain(|said| self.chain.near(said, &mut self.capture, &mut self.frames.0));
+            line.drain(now, |said| self.chain.near(said, &mut self.capture, &mut self.frames.0));
         }
         self.chain.settle(&mut self.capture, &mut self.frames.0);
         if let Some(mut line) = self.speaker.take() {
-            line.fill(|block| self.render(block));
+            line.fill(now, |block| self.render(block));
             self.speaker = Some(line);
         }
         for _ in 0..BLOCKS_PER_ROUND {
@@ -269,6 +269,9 @@ impl Instruments {
         self.capture.set_muted(muted);
         self.chain.forget();
         while self.frames.1.pop().is_some() {}
+        if let Some(line) = &mut self.microphone {
+            line.rest();
+        }
         self.opener.ask(Ask::Mute(muted));
     }
 
@@ -406,10 +409,10 @@ impl Instruments {
         self.speakers.iter().map(|speaker| (speaker.ssrc, speaker.playout.stats()))
     }
 
-    /// Samples that the microphone and the speaker in use have lost.
-    pub(super) fn lost_samples(&self) -> (u64, u64) {
-        let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::overruns);
-        (microphone, self.speaker.as_ref().map_or(0, SpeakerLine::underruns))
+    /// Samples that the microphone and the speaker in use have lost, or came or were taken too late.
+    pub(super) fn missed_samples(&self) -> (u64, u64) {
+        let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::missed);
+        (microphone, self.speaker.as_ref().map_or(0, SpeakerLine::missed))
     }
 
     /// What is wrong with the samples of the last second; a device without hardware may be silent as it likes.
@@ -432,8 +435,8 @@ impl Instruments {
 
     /// Samples lost between callbacks and rings, both ways, and frames lost between the halves.
     pub(super) fn overruns(&self) -> u64 {
-        let (microphone, speaker) = self.lost_samples();
-        self.overruns + microphone + speaker
+        let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::overruns);
+        self.overruns + microphone + self.speaker.as_ref().map_or(0, SpeakerLine::underruns)
     }
 
     /// What the tools around the call are told.

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::Safe;
+use proto::{Safe, Time};
 
+use super::steady::Steady;
 use crate::device::callback::Pulse;
 use crate::device::opener::Line;
 use crate::device::pace::BLOCK;
@@ -50,6 +51,7 @@ pub(super) struct MicrophoneLine {
     resampler: Option<Resampler>,
     beginning: Beginning,
     stale: u64,
+    steady: Steady,
     extremes: Extremes,
 }
 
@@ -63,6 +65,7 @@ impl MicrophoneLine {
             resampler,
             beginning: Beginning { name, wanted, pulse, told: false },
             stale: 0,
+            steady: Steady::default(),
             extremes: Extremes::default(),
         }
     }
@@ -81,6 +84,16 @@ impl MicrophoneLine {
         self.ring.counters().dropped() + self.stale
     }
 
+    /// Samples that were lost, or came so late that they are missed.
+    pub(super) fn missed(&self) -> u64 {
+        self.overruns() + samples(self.steady.late())
+    }
+
+    /// It is muted, and may rest.
+    pub(super) fn rest(&mut self) {
+        self.steady.rest();
+    }
+
     /// What is wrong with its samples since the last time.
     pub(super) fn take_extremes(&mut self) -> Extremes {
         std::mem::take(&mut self.extremes)
@@ -92,7 +105,10 @@ impl MicrophoneLine {
     }
 
     /// Hands out what came, at 48 kHz.
-    pub(super) fn drain(&mut self, mut take: impl FnMut(&[f32])) {
+    pub(super) fn drain(&mut self, now: Time, mut take: impl FnMut(&[f32])) {
+        if !self.ring.is_empty() {
+            self.steady.visit(now);
+        }
         let limit = self.rate as usize / STALE;
         if self.ring.len() > limit {
             self.stale += self.ring.skip(self.ring.len() - limit / 4) as u64;
@@ -138,6 +154,7 @@ pub(super) struct SpeakerLine {
     beginning: Beginning,
     /// The largest callback of late, in device samples, slowly forgotten.
     largest: usize,
+    steady: Steady,
 }
 
 impl SpeakerLine {
@@ -145,7 +162,7 @@ impl SpeakerLine {
         let Line { ring, rate, name, wanted, pulse } = line;
         let resampler = (rate != SAMPLE_RATE).then(|| Resampler::new(SAMPLE_RATE, rate));
         let beginning = Beginning { name, wanted, pulse, told: false };
-        Self { ring, rate, resampler, beginning, largest: rate as usize / 100 }
+        Self { ring, rate, resampler, beginning, largest: rate as usize / 100, steady: Steady::default() }
     }
 
     /// The device's name, and which was wanted if it is another; once, when it first took sound.
@@ -167,13 +184,21 @@ impl SpeakerLine {
         self.ring.counters().starved()
     }
 
+    /// Samples that were missing when they were due, or taken so late that a hole was heard.
+    pub(super) fn missed(&self) -> u64 {
+        self.underruns() + samples(self.steady.late())
+    }
+
     /// Renders what is asked for, or until the next callback will find enough: as much as the largest of late, and a
     /// little.
-    pub(super) fn fill(&mut self, mut render: impl FnMut(&mut [f32])) {
+    pub(super) fn fill(&mut self, now: Time, mut render: impl FnMut(&mut [f32])) {
         if self.ring.counters().is_pulled() && self.resampler.is_none() {
-            return self.serve(render);
+            return self.serve(now, render);
         }
         let asked = self.ring.counters().take_largest() as usize;
+        if asked > 0 {
+            self.steady.visit(now);
+        }
         // An eightieth off per callback forgets a large one in about a second.
         self.largest = if asked == 0 { self.largest } else { asked.max(self.largest - self.largest / 80) };
         let wanted = (self.largest + self.rate as usize / 400).min(self.ring.len() + self.ring.room());
@@ -192,11 +217,12 @@ impl SpeakerLine {
     }
 
     /// Renders exactly what a device waits for: nothing lies in the ring between two requests.
-    fn serve(&mut self, mut render: impl FnMut(&mut [f32])) {
+    fn serve(&mut self, now: Time, mut render: impl FnMut(&mut [f32])) {
         let mut left = self.ring.counters().take_demand() as usize;
         if left == 0 {
             return;
         }
+        self.steady.visit(now);
         let mut block = [0.0; BLOCK];
         while left > 0 {
             let piece = &mut block[..left.min(BLOCK)];
@@ -206,6 +232,10 @@ impl SpeakerLine {
         }
         self.ring.counters().serve();
     }
+}
+
+fn samples(time: Duration) -> u64 {
+    (time.as_micros() as u64).saturating_mul(u64::from(SAMPLE_RATE)) / 1_000_000
 }
 
 fn time(samples: usize, rate: u32) -> Duration {

@@ -23,6 +23,7 @@ mod processing;
 #[cfg(test)]
 mod soak;
 mod socket;
+mod steady;
 mod taps;
 mod teller;
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::{Rng, Safe};
+use proto::{Rng, Safe, Time};
 
 use super::lines::SpeakerLine;
 use crate::codec::{CodecError, Decode, Encoder, EncoderSettings};
@@ -104,12 +104,14 @@ impl Speaker {
         let out = &mut out[..self.device.block];
         let line = &mut self.line;
         if self.device.pulled {
-            self.rx.demand(out.len(), Duration::ZERO, || line.fill(|block| playout.render(block)));
+            self.rx.demand(out.len(), Duration::ZERO, || {
+                line.fill(Time::secs(0), |block| playout.render(block))
+            });
         }
         self.rx.pop_or_silence(out);
         self.rx.counters().saw(out.len());
         if !self.device.pulled {
-            self.line.fill(|block| playout.render(block));
+            self.line.fill(Time::secs(0), |block| playout.render(block));
         }
     }
 }

@@ -360,7 +360,7 @@ impl Voice {
             let echo = self.instruments.returns(ssrc);
             self.media.handle(self.ears.tell(ssrc, &playout, echo), now);
         }
-        let (microphone, speaker) = self.instruments.lost_samples();
+        let (microphone, speaker) = self.instruments.missed_samples();
         self.devices.count(microphone, speaker, now);
         self.devices.hear(self.instruments.take_extremes(), now);
         self.tell_recording(now);
