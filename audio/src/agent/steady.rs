@@ -52,7 +52,7 @@ mod tests {
     fn late(pauses: impl IntoIterator<Item = u64>) -> Duration {
         let (mut steady, mut now) = (Steady::default(), Time::secs(1));
         for pause in pauses {
-            now = now + Duration::from_millis(pause);
+            now += Duration::from_millis(pause);
             steady.visit(now);
         }
         steady.late()
