@@ -1,6 +1,7 @@
 //! The command of `[notify]`: a program of the user's own, told of calls and texts. No shell is between: the words of
 //! others reach it as environment variables and are never read as a command. Nothing waits for it, it is reaped, and
-//! of those that hang there are never more than [`HOOKS_MAX`], each for at most [`HOOK_TIME_MAX`].
+//! of those that hang there are never more than [`HOOKS_MAX`], each for at most [`HOOK_TIME_MAX`]. What it started goes
+//! with it then.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
@@ -12,20 +13,30 @@ use std::time::{Duration, Instant};
 use crate::app::notify::Alert;
 use crate::limits::{HOOK_TIME_MAX, HOOKS_MAX};
 
+mod group;
+
 /// Between two looks whether a command has ended.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The command, and how many of it run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hook {
     command: Vec<String>,
     running: Arc<AtomicUsize>,
+    /// How long one may take.
+    patience: Duration,
+}
+
+impl Default for Hook {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Hook {
     /// Runs this program with these arguments; an empty list runs nothing.
     pub fn new(command: Vec<String>) -> Self {
-        Self { command, running: Arc::default() }
+        Self { command, running: Arc::default(), patience: HOOK_TIME_MAX }
     }
 
     /// Tells the command, unless too many still run. Returns at once: even starting a program can take long.
@@ -46,12 +57,12 @@ impl Hook {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // A group of its own: what is typed at our terminal is not for it.
+            // A group of its own: what is typed at our terminal is not for it, and it can be ended as a whole.
             .process_group(0);
-        let (running, name) = (Arc::clone(&self.running), program.clone());
+        let (running, name, patience) = (Arc::clone(&self.running), program.clone(), self.patience);
         let run = move || {
             match command.spawn() {
-                Ok(child) => wait(child, &name),
+                Ok(child) => wait(child, &name, patience),
                 Err(why) => tracing::warn!(program = name, %why, "the command of [notify] does not start"),
             }
             running.fetch_sub(1, Ordering::SeqCst);
@@ -68,8 +79,8 @@ impl Hook {
 }
 
 /// Waits for the end of a command, and makes it end in the end.
-fn wait(mut child: Child, name: &str) {
-    let until = Instant::now() + HOOK_TIME_MAX;
+fn wait(mut child: Child, name: &str, patience: Duration) {
+    let until = Instant::now() + patience;
     while Instant::now() < until {
         match child.try_wait() {
             Ok(None) => thread::sleep(LOOK),
@@ -77,7 +88,8 @@ fn wait(mut child: Child, name: &str) {
         }
     }
     tracing::warn!(program = name, "the command of [notify] does not end: killed");
-    let _ = child.kill();
+    // Before it is reaped: until then its number is nobody else's.
+    group::kill(child.id());
     let _ = child.wait();
 }
 
@@ -128,6 +140,31 @@ mod tests {
         std::fs::write(&go, "").unwrap();
         until("all to end", || hook.running() == 0);
         assert_eq!(count(), HOOKS_MAX, "none of the others was kept for later");
+    }
+
+    /// What it runs in the background and waits for would otherwise stay after every text that comes.
+    #[test]
+    fn what_a_hanging_command_started_ends_with_it() {
+        let scratch = Scratch::new("hook-group");
+        let file = scratch.path().join("pid");
+        let script = "sleep 1000 & echo $! > \"$0.new\"; mv \"$0.new\" \"$0\"; wait";
+        let words = ["sh", "-c", script, file.to_str().unwrap()];
+        let hook =
+            Hook { patience: Duration::from_millis(700), ..Hook::new(words.map(str::to_owned).to_vec()) };
+        let pid = || std::fs::read_to_string(&file).unwrap_or_default().trim().parse::<u32>().ok();
+        // A machine that is too busy to start both in time kills an empty group: once more then.
+        while pid().is_none() {
+            hook.tell(&alert("x"));
+            until("the command to be killed", || hook.running() == 0);
+        }
+        let stat = format!("/proc/{}/stat", pid().unwrap());
+        // Whoever adopts it may be slow to reap it: dead is enough.
+        let state = || {
+            std::fs::read_to_string(&stat).ok().and_then(|text| text.rsplit(')').next().map(str::to_owned))
+        };
+        until("the sleeper to be gone", || {
+            state().is_none_or(|rest| rest.trim_start().starts_with(['Z', 'X']))
+        });
     }
 
     #[test]

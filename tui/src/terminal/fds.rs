@@ -1,5 +1,5 @@
-//! What only the operating system can do to the terminal's descriptors. The `unsafe` of this crate lives here, each
-//! block with its reason; everything else goes through the standard library.
+//! What only the operating system can do to the terminal's descriptors. The `unsafe` of the terminal lives here,
+//! each block with its reason; everything else goes through the standard library.
 #![expect(unsafe_code, reason = "system calls that the standard library does not wrap")]
 
 use std::ffi::{CStr, OsStr};
