@@ -6,13 +6,15 @@
 //! - any split of the bytes gives the same events, as long as the pauses stay under the time limits below;
 //! - every control sequence that is not a key is consumed silently, and none can hold the keyboard for longer than
 //!   [`SEQUENCE_STALL`] or [`STRING_BYTES_MAX`] bytes;
+//! - a paste whose end never comes holds the keyboard no longer than [`PASTE_QUIET`] after its last byte, and keeps to
+//!   itself what is typed no longer than [`PASTE_TIME_MAX`];
 //! - memory is bounded whatever arrives.
 //!
 //! ```text
 //! Ground ─ESC─► Escape ─[─► Csi ─final─► Ground          Escape ─50 ms─► Esc key
 //!   │             ├─O─► Ss3 ─any─► Ground                ESC [ ─50 ms─► Alt-[
 //!   │             ├─] P X ^ _─► Text ─ST, BEL─► Ground
-//!   └─C2..F4─► Utf8 (in `partial`)                       Csi 200~ ─► Paste ─ESC[201~─► Ground
+//!   └─C2..F4─► Utf8 (in `partial`)                       Csi 200~ ─► Paste ─ESC[201~ or 5 s─► Ground
 //! ```
 
 use std::collections::VecDeque;
@@ -35,6 +37,14 @@ pub const ESCAPE_WAIT: Duration = Duration::from_millis(50);
 /// this would be typed; a keyboard that is dead for longer would be worse.
 pub const SEQUENCE_STALL: Duration = Duration::from_millis(500);
 
+/// How long a paste may be silent before its end is taken for lost. Long enough for a network that stalls: what comes
+/// after it would be keys, which nothing pasted may be.
+pub const PASTE_QUIET: Duration = Duration::from_secs(5);
+
+/// How long a paste is collected. What comes later is still pasted, but at once, so that whoever types into a paste
+/// that never ends sees it.
+pub const PASTE_TIME_MAX: Duration = Duration::from_secs(30);
+
 /// Bytes of a control sequence that are kept; longer ones are consumed without being understood.
 pub const SEQUENCE_BYTES_MAX: usize = 64;
 
@@ -52,6 +62,8 @@ pub struct Decoder {
     /// When the pending state ends by itself.
     deadline: Option<Time>,
     paste: Paste,
+    /// Since when a paste is being read.
+    pasting_since: Option<Time>,
     out: VecDeque<Input>,
 }
 
@@ -93,7 +105,17 @@ impl Decoder {
         for &byte in bytes {
             self.step(byte);
         }
+        self.pasting(now);
         self.deadline = self.wait().map(|wait| now + wait);
+    }
+
+    /// What a paste holds is given away in pieces when it takes too long.
+    fn pasting(&mut self, now: Time) {
+        if self.state != State::Paste {
+            self.pasting_since = None;
+        } else if now >= *self.pasting_since.get_or_insert(now) + PASTE_TIME_MAX {
+            self.out.extend(self.paste.so_far().map(Input::Paste));
+        }
     }
 
     /// The next event, in order.
@@ -108,7 +130,8 @@ impl Decoder {
 
     fn wait(&self) -> Option<Duration> {
         match self.state {
-            State::Ground | State::Utf8 | State::Paste => None,
+            State::Ground | State::Utf8 => None,
+            State::Paste => Some(PASTE_QUIET),
             State::Escape | State::EscapeUtf8 | State::Ss3 => Some(ESCAPE_WAIT),
             State::Csi | State::Text if self.length == 0 => Some(ESCAPE_WAIT),
             State::Csi | State::CsiLinux | State::Mouse(_) | State::Text | State::TextEscape => {
@@ -130,14 +153,18 @@ impl Decoder {
                 let introducer = self.partial.first().copied().unwrap_or(b']');
                 self.key(Code::Char(char::from(introducer)), Mods::ALT);
             }
+            State::Paste => {
+                self.pasting_since = None;
+                self.out.extend(self.paste.cut().map(Input::Paste));
+                self.out.push_back(Input::PasteUnended);
+            }
             State::Ground
             | State::Utf8
             | State::Csi
             | State::CsiLinux
             | State::Mouse(_)
             | State::Text
-            | State::TextEscape
-            | State::Paste => {}
+            | State::TextEscape => {}
         }
         self.enter(State::Ground);
     }

@@ -8,6 +8,8 @@ pub enum Input {
     Key(Key),
     /// A bracketed paste: line ends are `\n`, other control characters are gone, the length is bounded.
     Paste(String),
+    /// A paste ended without its end mark: what it held came as [`Input::Paste`], what comes next is typed.
+    PasteUnended,
     /// The terminal window gained (`true`) or lost the keyboard focus.
     Focus(bool),
     /// The terminal says that it tells when keys come up (its reply to a question of the kitty keyboard protocol).

@@ -34,6 +34,23 @@ impl Paste {
         None
     }
 
+    /// What can be given away before the end: whole characters. What may be the beginning of the end mark stays.
+    pub(super) fn so_far(&mut self) -> Option<String> {
+        let cut = match core::str::from_utf8(&self.bytes) {
+            Err(wrong) if wrong.error_len().is_none() => wrong.valid_up_to(),
+            Ok(_) | Err(_) => self.bytes.len(),
+        };
+        let rest = self.bytes.split_off(cut);
+        let text = text(&core::mem::replace(&mut self.bytes, rest));
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// What came, if anything, when there will be no end mark.
+    pub(super) fn cut(&mut self) -> Option<String> {
+        let text = self.finish();
+        (!text.is_empty()).then_some(text)
+    }
+
     fn keep(&mut self, bytes: &[u8]) {
         let room = PASTE_BYTES_MAX - self.bytes.len();
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -41,10 +58,13 @@ impl Paste {
 
     fn finish(&mut self) -> String {
         self.matched = 0;
-        let bytes = core::mem::take(&mut self.bytes);
-        let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
-        text.chars().filter_map(plain).collect()
+        text(&core::mem::take(&mut self.bytes))
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    text.chars().filter_map(plain).collect()
 }
 
 fn plain(c: char) -> Option<char> {

@@ -209,6 +209,48 @@ fn a_huge_paste_is_cut_and_still_ends() {
     assert_eq!(decoder.poll(), Some(plain(Code::Char('a'))));
 }
 
+/// A terminal (or a multiplexer that is killed) may never say where the paste ends: the keyboard comes back, and
+/// nothing of it was keys.
+#[test]
+fn a_paste_that_never_ends_gives_the_keyboard_back() {
+    let mut decoder = Decoder::new();
+    decoder.handle(b"\x1b[200~one\rD\x1b[20", Time::ZERO);
+    assert_eq!((decoder.poll(), decoder.deadline()), (None, Some(Time::ZERO + PASTE_QUIET)));
+    // Every byte begins the silence anew, and a deadline that is not reached ends nothing.
+    decoder.handle(b"x", Time::ms(4_000));
+    decoder.handle(b"", Time::ms(8_999));
+    assert_eq!(decoder.poll(), None);
+    decoder.handle(b"", Time::ms(9_000));
+    decoder.handle(b"a", Time::ms(9_001));
+    let events: Vec<_> = core::iter::from_fn(|| decoder.poll()).collect();
+    let typed = plain(Code::Char('a'));
+    assert_eq!(events, [Input::Paste("one\nD[20x".into()), Input::PasteUnended, typed]);
+    // Its end, should it come after all, types nothing.
+    decoder.handle(b"\x1b[201~", Time::ms(9_500));
+    assert_eq!((decoder.poll(), decoder.deadline()), (None, None));
+}
+
+/// Whoever goes on typing into it sees what is typed, as text: none of it is a command.
+#[test]
+fn what_is_typed_into_an_endless_paste_is_seen() {
+    let mut decoder = Decoder::new();
+    decoder.handle(b"\x1b[200~ab", Time::ZERO);
+    let steps = PASTE_TIME_MAX.as_secs() / 4;
+    let at = |n: u64| Time::ms(n * 4_000);
+    (1..=steps).for_each(|n| decoder.handle(b"q", at(n)));
+    assert_eq!(decoder.poll(), None, "until then it may be a slow network's");
+    decoder.handle(b"q\xe6", at(steps + 1));
+    let held = usize::try_from(steps + 1).unwrap();
+    assert_eq!(decoder.poll(), Some(Input::Paste(format!("ab{}", "q".repeat(held)))));
+    decoder.handle(b"\x9d\x8e\r", at(steps + 2));
+    assert_eq!(decoder.poll(), Some(Input::Paste("\u{674e}\n".into())));
+    decoder.handle(b"\x1b[201~", at(steps + 3));
+    assert_eq!((decoder.poll(), decoder.poll()), (Some(Input::Paste(String::new())), None));
+    // The next one is collected anew.
+    decoder.handle(b"\x1b[200~c", at(steps + 4));
+    assert_eq!(decoder.poll(), None);
+}
+
 proptest! {
     #[test]
     fn noise_never_panics_grows_or_types_a_control(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
@@ -223,7 +265,7 @@ proptest! {
                         if let Code::Char(c) = key.code { prop_assert!(!c.is_control()); }
                     }
                     Input::Paste(text) => prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control())),
-                    Input::Focus(_) | Input::TellsReleases => {}
+                    Input::PasteUnended | Input::Focus(_) | Input::TellsReleases => {}
                 }
             }
         }

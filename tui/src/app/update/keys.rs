@@ -36,6 +36,7 @@ pub(super) fn on_input(model: &mut Model, input: Input, effects: &mut Vec<Effect
             // Several lines become a draft of several lines; nothing pasted is ever sent by itself.
             write(model, Safe::text(&text, text.len()).as_str());
         }
+        Input::PasteUnended => notice(model, "The terminal never said where the paste ends: taken as it came."),
         Input::Focus(here) => ptt::keyboard(model, here),
         Input::TellsReleases => model.sound.talk.learn(Tier::Release),
     }
