@@ -1,6 +1,6 @@
 //! Comparing with somebody, and what people say came of it; new keys accepted; people blocked.
 
-use crate::client::{Asked, Client, Compared, Event};
+use crate::client::{Asked, Client, Compared, Event, Matter};
 use crate::compare::{Act, Effect};
 use crate::crypto::envelope::{Body, End};
 use crate::drop::Drop;
@@ -13,14 +13,12 @@ impl Client {
     /// A human wants words to compare.
     pub(super) fn begin_comparing(&mut self, name: &Name, now: Now) {
         let Some(account) = self.contacts.reachable_as(name) else {
-            return self.refuse(
-                Why::NotContact,
-                &format!("cannot compare words with {name}: they are no contact with a key"),
-            );
+            let what = format!("cannot compare words with {name}: they are no contact with a key");
+            return self.refuse(Matter::Words(name.clone()), Why::NotContact, &what);
         };
         let Some((call, device)) = self.call.end_of(&account) else {
             let what = format!("cannot compare words with {name}: they are not in a sealed call with you");
-            return self.refuse(Why::NoCall, &what);
+            return self.refuse(Matter::Words(name.clone()), Why::NoCall, &what);
         };
         let nonce = self.rng.bytes();
         self.compare.handle(Act::Begin { call, peer: End { account, device }, nonce }, now.mono);
@@ -72,7 +70,7 @@ impl Client {
         if !self.contacts.verify(name, key, matches, now.wall) {
             let what =
                 format!("cannot verify {name}: they are no contact with this key; look at their key again");
-            self.refuse(Why::NotContact, &what);
+            self.refuse(Matter::Contact(name.clone()), Why::NotContact, &what);
         }
     }
 
@@ -83,7 +81,8 @@ impl Client {
             Some(Standing::Asking) => self.accept(name),
             Some(Standing::None | Standing::Asked) => self.add(name),
             None => {
-                self.refuse(Why::Other, &format!("{name} does not come with this new key: look at it again"))
+                let what = format!("{name} does not come with this new key: look at it again");
+                self.refuse(Matter::Contact(name), Why::Other, &what);
             }
         }
     }
@@ -96,7 +95,10 @@ impl Client {
             Some(Standing::Mutual | Standing::Asked) => {
                 self.send(Request::Remove(name.clone()), Asked::Quiet)
             }
-            None => self.refuse(Why::Limit, &format!("cannot block {name}: nobody, or too many are")),
+            None => {
+                let what = format!("cannot block {name}: nobody, or too many are");
+                self.refuse(Matter::Ban(name.clone()), Why::Limit, &what);
+            }
         }
     }
 }

@@ -9,8 +9,31 @@ use crate::safe::Safe;
 use crate::time::Wall;
 use crate::wire::record::{Presence, Standing, Why};
 
-/// How the [`Event::Refused`] of a [`super::Command::Invite`] begins, so that whoever waits for a link knows theirs.
-pub const CANNOT_INVITE: &str = "cannot make an invite";
+/// What an [`Event::Refused`] refuses: several commands may wait for the server at once, and answers overtake each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Matter {
+    /// How one stands with them, or what is known of their key: [`super::Command::Add`], `Greet`, `Accept`, `Reject`,
+    /// `Remove`, `Verify` or `AcceptIdentity`.
+    Contact(Name),
+    /// What one says with a request; the request itself stands.
+    Greeting(Name),
+    /// [`super::Command::Ban`].
+    Ban(Name),
+    /// [`super::Command::Unban`].
+    Unban(Principal),
+    /// [`super::Command::Redeem`].
+    Redeem,
+    /// [`super::Command::Invite`].
+    Invite,
+    /// [`super::Command::Compare`].
+    Words(Name),
+    /// [`super::Command::Say`], to them.
+    Text(Name),
+    /// A call: [`super::Command::Call`], `Answer`, `Decline`, `HangUp` or `AllowPlain`; or one that was left out.
+    Call,
+    /// Anything else: who one is to the server.
+    Login,
+}
 
 /// One event, in the order things happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +164,8 @@ pub enum Event {
     Invite(String),
     /// A command could not be done.
     Refused {
+        /// What it was about.
+        of: Matter,
         /// For programs.
         why: Why,
         /// For people.

@@ -47,7 +47,7 @@ mod tests;
 mod wishes;
 
 pub use command::Command;
-pub use event::{Banned, CANNOT_INVITE, Compared, ContactInfo, EndReason, Event, LinkState, MessageState};
+pub use event::{Banned, Compared, ContactInfo, EndReason, Event, LinkState, Matter, MessageState};
 pub use state::{Kind, Row, Save, ratchet_states};
 
 /// What goes in.
@@ -134,8 +134,8 @@ pub struct Settings {
 enum Asked {
     Login(login::Asked),
     Call(crate::call::Asked),
-    /// A user's wish: what it was, as a sentence begins.
-    Wish(String),
+    /// A user's wish about a contact: who, and what it was, as a sentence begins.
+    Wish(Name, String),
     /// That somebody is a contact no longer: who, and what it was, as a sentence begins.
     Parting(Name, String),
     /// The hash of the token.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::call;
 use crate::client::contacts;
 use crate::client::peers;
-use crate::client::{Asked, CANNOT_INVITE, Client, Connection, Event, LinkUp, Output, Save};
+use crate::client::{Asked, Client, Connection, Event, LinkUp, Matter, Output, Save};
 use crate::crypto::envelope::End;
 use crate::drop::Drop;
 use crate::id::{MsgId, Principal};
@@ -129,7 +129,7 @@ impl Client {
             self.call.handle(call::Act::Shun(principal), now);
             let words =
                 format!("a call with {who} in it was left out: they are blocked, or their key is not theirs");
-            return self.refuse(Why::Other, &words);
+            return self.refuse(Matter::Call, Why::Other, &words);
         }
         if members.iter().enumerate().all(apart) {
             self.call.handle(call::Act::Granted(grant), now);
@@ -158,14 +158,14 @@ impl Client {
                 let text = format!("cannot call: {text}");
                 self.call.handle(call::Act::Refused(asked, why, text), now.mono);
             }
-            Asked::Wish(what) => self.refuse(why, &format!("{what}: {text}")),
+            Asked::Wish(name, what) => self.refuse(Matter::Contact(name), why, &format!("{what}: {text}")),
             Asked::Parting(name, what) => self.parting_refused(&name, &what, why, &text),
             Asked::Invite(hash) => {
                 self.uninvite(&hash);
-                self.refuse(why, &format!("{CANNOT_INVITE}: {text}"));
+                self.refuse_invite(why, &text);
             }
             Asked::Redeem if why == Why::Already => {}
-            Asked::Redeem => self.refuse(why, &format!("cannot use the invite: {text}")),
+            Asked::Redeem => self.refuse(Matter::Redeem, why, &format!("cannot use the invite: {text}")),
             Asked::Text(id) => self.text_refused(id, why, now),
             Asked::Peer(want) => {
                 self.peers.refused(want, why, now.mono);
@@ -243,7 +243,9 @@ impl Client {
             login::Tell::NameWanted => Event::NameWanted,
             login::Tell::LoggedIn(name) => Event::LoggedIn(name),
             login::Tell::Barred { why, text } => Event::LoginRefused { why, text: Safe::line(&text) },
-            login::Tell::Refused { why, text } => Event::Refused { why, text: Safe::line(&text) },
+            login::Tell::Refused { why, text } => {
+                Event::Refused { of: Matter::Login, why, text: Safe::line(&text) }
+            }
         });
     }
 
@@ -308,8 +310,7 @@ impl Client {
         self.connection.asked.clear();
         if !self.invites.is_empty() {
             self.invites.clear();
-            let text = format!("{CANNOT_INVITE}: the connection was lost; try again");
-            self.refuse(Why::NotLoggedIn, &text);
+            self.refuse_invite(Why::NotLoggedIn, "the connection was lost; try again");
         }
     }
 
@@ -376,7 +377,7 @@ impl Client {
             outbox::Effect::Tell { to, id, state } => self.tell(Event::MessageState { to, id, state }),
             outbox::Effect::Full(name) => {
                 let what = format!("the text was not sent: too many wait for {name} already");
-                self.refuse(Why::Limit, &what);
+                self.refuse(Matter::Text(name), Why::Limit, &what);
             }
         }
     }
@@ -413,7 +414,9 @@ impl Client {
             call::Tell::Heard(name) => Event::Heard(name),
             call::Tell::Parted { who, reason } => Event::Parted { who, reason },
             call::Tell::Ended { with, reason } => Event::Ended { with, reason },
-            call::Tell::Refused { why, text } => Event::Refused { why, text: Safe::line(&text) },
+            call::Tell::Refused { why, text } => {
+                Event::Refused { of: Matter::Call, why, text: Safe::line(&text) }
+            }
         });
     }
 

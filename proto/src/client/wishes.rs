@@ -1,7 +1,7 @@
 //! What the user wants, turned into what the machines do.
 
 use crate::call::{self, Callee};
-use crate::client::{Asked, CANNOT_INVITE, Client, Command, Event, Kind, Save};
+use crate::client::{Asked, Client, Command, Event, Kind, Matter, Save};
 use crate::id::{MsgId, Name, Principal};
 use crate::invite::{Invite, token_hash};
 use crate::limits::{GREETING_CHARS_MAX, MEMBERS_MAX, TEXT_BYTES_MAX, TOKEN_LIFE};
@@ -53,7 +53,7 @@ impl Client {
             Command::Ban(name) => self.ban(&name, now),
             Command::Unban(who) => {
                 if !self.contacts.unban(&who) {
-                    self.refuse(Why::Other, "they are not blocked");
+                    self.refuse(Matter::Unban(who), Why::Other, "they are not blocked");
                 }
             }
             Command::Bans => self.contacts.tell_bans(),
@@ -92,7 +92,7 @@ impl Client {
                 "{name} was not asked: a message with a request has at most {GREETING_CHARS_MAX} characters, this one \
                  {chars}"
             );
-            return self.refuse(Why::BadRequest, &what);
+            return self.refuse(Matter::Contact(name), Why::BadRequest, &what);
         }
         if self.login.is_in() {
             self.contacts.ask_with(&name, Some(text));
@@ -115,12 +115,13 @@ impl Client {
         } else if !self.login.is_in() {
             // Whoever shows the list may have taken them out already.
             self.contacts.tell(name);
-            self.refuse_offline(&what);
+            self.refuse_offline(name.clone(), &what);
         } else if let Some(request) = self.contacts.part(name) {
-            let asked = if undecided { Asked::Wish(what) } else { Asked::Parting(name.clone(), what) };
+            let asked =
+                if undecided { Asked::Wish(name.clone(), what) } else { Asked::Parting(name.clone(), what) };
             self.send(request, asked);
         } else {
-            self.send(unknown, Asked::Wish(what));
+            self.send(unknown, Asked::Wish(name.clone(), what));
         }
     }
 
@@ -135,7 +136,8 @@ impl Client {
     /// The server did not do it. If they are gone all the same, there is nothing to be said.
     pub(super) fn parting_refused(&mut self, name: &Name, what: &str, why: Why, text: &str) {
         if self.contacts.stay(name) {
-            self.refuse(why, &format!("{what}, so they stay in your list: {text}"));
+            let what = format!("{what}, so they stay in your list: {text}");
+            self.refuse(Matter::Contact(name.clone()), why, &what);
         }
     }
 
@@ -143,14 +145,14 @@ impl Client {
     fn wish(&mut self, name: &Name, verb: &str, request: Request) {
         let what = format!("cannot {verb} {name}");
         if self.login.is_in() {
-            return self.send(request, Asked::Wish(what));
+            return self.send(request, Asked::Wish(name.clone(), what));
         }
-        self.refuse_offline(&what);
+        self.refuse_offline(name.clone(), &what);
     }
 
-    fn refuse_offline(&mut self, what: &str) {
+    fn refuse_offline(&mut self, name: Name, what: &str) {
         let text = format!("{what}: there is no connection to the server; try again later");
-        self.refuse(Why::NotLoggedIn, &text);
+        self.refuse(Matter::Contact(name), Why::NotLoggedIn, &text);
     }
 
     // --- texts and calls ---
@@ -161,10 +163,10 @@ impl Client {
                 "the text was not sent: a text has 1 to {TEXT_BYTES_MAX} bytes, this one {}",
                 text.len()
             );
-            return self.refuse(Why::BadRequest, &what);
+            return self.refuse(Matter::Text(to), Why::BadRequest, &what);
         }
         let Some(account) = self.contacts.reachable_as(&to) else {
-            return self.refuse_unreachable("write to", &to);
+            return self.refuse_unreachable(Matter::Text(to.clone()), "write to", &to);
         };
         self.peers.hurry(&account);
         let id = MsgId(self.rng.bytes());
@@ -176,23 +178,23 @@ impl Client {
         let mut to: Vec<Callee> = Vec::new();
         for name in names {
             let Some(principal) = self.contacts.callable(&name) else {
-                return self.refuse_unreachable("call", &name);
+                return self.refuse_unreachable(Matter::Call, "call", &name);
             };
             if to.iter().all(|callee| callee.name != name) {
                 to.push(Callee { name, principal });
             }
         }
         let Some(first) = to.first().map(|callee| callee.name.clone()) else {
-            return self.refuse(Why::BadRequest, "name somebody to call");
+            return self.refuse(Matter::Call, Why::BadRequest, "name somebody to call");
         };
         if to.len() >= MEMBERS_MAX {
             let what =
                 format!("a call has at most {MEMBERS_MAX} members, this one would have {}", to.len() + 1);
-            return self.refuse(Why::Limit, &what);
+            return self.refuse(Matter::Call, Why::Limit, &what);
         }
         if !self.login.is_in() {
             let what = format!("cannot call {first}: there is no connection to the server; try again later");
-            return self.refuse(Why::NotLoggedIn, &what);
+            return self.refuse(Matter::Call, Why::NotLoggedIn, &what);
         }
         let is_guest = |callee: &&Callee| matches!(callee.principal, Principal::Guest(_));
         let guests = to.iter().filter(is_guest).map(|callee| callee.name.clone());
@@ -230,10 +232,10 @@ impl Client {
         let what = format!(
             "cannot allow unencrypted calls with {name}: only guests need that, once they are contacts"
         );
-        self.refuse(Why::NotContact, &what);
+        self.refuse(Matter::Call, Why::NotContact, &what);
     }
 
-    fn refuse_unreachable(&mut self, verb: &str, name: &Name) {
+    fn refuse_unreachable(&mut self, of: Matter, verb: &str, name: &Name) {
         let why = if self.contacts.callable(name).is_some() {
             "guests have no program for texts; call them"
         } else if self.contacts.is_blocked(name) {
@@ -241,7 +243,7 @@ impl Client {
         } else {
             "not a contact; add them first"
         };
-        self.refuse(Why::NotContact, &format!("cannot {verb} {name}: {why}"));
+        self.refuse(of, Why::NotContact, &format!("cannot {verb} {name}: {why}"));
     }
 
     // --- invites ---
@@ -249,14 +251,14 @@ impl Client {
     fn invite(&mut self, now: Now) {
         if !self.login.is_in() {
             let what = "there is no connection to the server; try again later";
-            return self.refuse(Why::NotLoggedIn, &format!("{CANNOT_INVITE}: {what}"));
+            return self.refuse_invite(Why::NotLoggedIn, what);
         }
         let token: [u8; 16] = self.rng.bytes();
         let life_ms = u64::try_from(TOKEN_LIFE.as_millis()).unwrap_or(u64::MAX);
         let hash = token_hash(&token);
         if !self.contacts.issue(hash, Wall(now.wall.0.saturating_add(life_ms)), now.wall) {
             let what = "too many are valid; use one of them, or wait until one ends";
-            return self.refuse(Why::Limit, &format!("{CANNOT_INVITE}: {what}"));
+            return self.refuse_invite(Why::Limit, what);
         }
         self.invites.push_back(token);
         let life_secs = u32::try_from(TOKEN_LIFE.as_secs()).unwrap_or(u32::MAX);
@@ -291,18 +293,23 @@ impl Client {
     pub(super) fn redeem(&mut self, token: [u8; 16]) {
         if !self.login.is_in() {
             let what = "cannot use the invite: there is no connection to the server; try again later";
-            return self.refuse(Why::NotLoggedIn, what);
+            return self.refuse(Matter::Redeem, Why::NotLoggedIn, what);
         }
         if self.contacts.issued(&token_hash(&token)) {
-            return self.refuse(Why::Oneself, "this invite is your own; give it to somebody else");
+            let what = "this invite is your own; give it to somebody else";
+            return self.refuse(Matter::Redeem, Why::Oneself, what);
         }
         self.contacts.welcome();
         self.send(Request::Redeem(Redeem { token: token.into() }), Asked::Redeem);
         self.ask_list();
     }
 
-    pub(super) fn refuse(&mut self, why: Why, text: &str) {
-        self.tell(Event::Refused { why, text: Safe::line(text) });
+    pub(super) fn refuse_invite(&mut self, why: Why, because: &str) {
+        self.refuse(Matter::Invite, why, &format!("cannot make an invite: {because}"));
+    }
+
+    pub(super) fn refuse(&mut self, of: Matter, why: Why, text: &str) {
+        self.tell(Event::Refused { of, why, text: Safe::line(text) });
     }
 
     pub(super) fn save_profile(&mut self) {

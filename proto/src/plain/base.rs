@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 
 use crate::Rng;
-use crate::client::{Event, Kind, Row, Save};
+use crate::client::{Event, Kind, Matter, Row, Save};
 use crate::drop::Drop;
 use crate::id::{CallId, Name};
 use crate::limits::PLAIN_NAME_TRIES_MAX;
@@ -89,8 +89,14 @@ impl Base {
         self.out.push_back(Output::Drop(why));
     }
 
-    pub(super) fn refuse(&mut self, why: Why, text: &str) {
-        self.tell(Event::Refused { why, text: Safe::line(text) });
+    pub(super) fn refuse(&mut self, of: Matter, why: Why, text: &str) {
+        self.tell(Event::Refused { of, why, text: Safe::line(text) });
+    }
+
+    /// Nothing here proves who somebody is.
+    pub(super) fn refuse_proof(&mut self, of: Matter) {
+        let text = "this server's protocol proves no names: there is nobody to verify or to block";
+        self.refuse(of, Why::Unsupported, text);
     }
 
     /// Queues a packet for the server.
@@ -112,10 +118,10 @@ impl Base {
     }
 
     /// True if the server can be asked; otherwise says that `what` cannot be done.
-    pub(super) fn can_ask(&mut self, what: &str) -> bool {
+    pub(super) fn can_ask(&mut self, of: Matter, what: &str) -> bool {
         if !self.is_in() {
             let text = format!("{what}: there is no connection to the server; try again later");
-            self.refuse(Why::NotLoggedIn, &text);
+            self.refuse(of, Why::NotLoggedIn, &text);
         }
         self.is_in()
     }
@@ -141,7 +147,7 @@ impl Base {
     pub(super) fn join(&mut self, name: Name, now: Time) -> Option<Name> {
         match self.login {
             Login::Asked | Login::In => {
-                self.refuse(Why::LoggedIn, "the server knows who you are already");
+                self.refuse(Matter::Login, Why::LoggedIn, "the server knows who you are already");
                 None
             }
             Login::Away | Login::Greeting => {

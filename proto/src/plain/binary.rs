@@ -6,7 +6,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::client::{EndReason, Event};
+use crate::client::{EndReason, Event, Matter};
 use crate::drop::Drop;
 use crate::id::Name;
 use crate::limits::{CONTACTS_MAX, NAME_CHARS_MAX, PLAIN_PAYLOAD_MAX, PLAIN_WISH_TIME_MAX};
@@ -123,12 +123,20 @@ impl Binary {
     fn add(&mut self, name: Name, base: &mut Base, now: Time) {
         let standing = base.contacts.standing(&name);
         if base.is_me(&name) {
-            base.refuse(Why::Oneself, "cannot add yourself: give the name of somebody else");
+            base.refuse(
+                Matter::Contact(name.clone()),
+                Why::Oneself,
+                "cannot add yourself: give the name of somebody else",
+            );
         } else if standing == Standing::Asking {
             self.accept(&name, base, now);
         } else if standing == Standing::Mutual {
-            base.refuse(Why::Already, &format!("cannot add {name}: you are contacts already"));
-        } else if base.can_ask(&format!("cannot add {name}")) {
+            base.refuse(
+                Matter::Contact(name.clone()),
+                Why::Already,
+                &format!("cannot add {name}: you are contacts already"),
+            );
+        } else if base.can_ask(Matter::Contact(name.clone()), &format!("cannot add {name}")) {
             self.ask(What::Add(name.clone()), &Request::Add(name), base, now);
         }
     }
@@ -136,8 +144,12 @@ impl Binary {
     fn accept(&mut self, name: &Name, base: &mut Base, now: Time) {
         let name = base.contacts.spelled(name);
         if base.contacts.standing(&name) != Standing::Asking {
-            base.refuse(Why::NoRequest, &format!("cannot accept {name}: there is no request of that name"));
-        } else if base.can_ask(&format!("cannot accept {name}")) {
+            base.refuse(
+                Matter::Contact(name.clone()),
+                Why::NoRequest,
+                &format!("cannot accept {name}: there is no request of that name"),
+            );
+        } else if base.can_ask(Matter::Contact(name.clone()), &format!("cannot accept {name}")) {
             // Nothing comes back when all is well.
             base.stand(&name, Standing::Mutual);
             self.ask(What::Accept(name.clone()), &Request::Accept(name), base, now);
@@ -148,8 +160,10 @@ impl Binary {
         let name = base.contacts.spelled(name);
         if base.contacts.standing(&name) != Standing::Asking {
             let text = format!("cannot dismiss the request of {name}: there is none of that name");
-            base.refuse(Why::NoRequest, &text);
-        } else if base.can_ask(&format!("cannot dismiss the request of {name}")) {
+            base.refuse(Matter::Contact(name.clone()), Why::NoRequest, &text);
+        } else if base
+            .can_ask(Matter::Contact(name.clone()), &format!("cannot dismiss the request of {name}"))
+        {
             base.forget(&name);
             self.ask(What::Reject(name.clone()), &Request::Reject(name), base, now);
         }
@@ -159,11 +173,15 @@ impl Binary {
         let name = base.contacts.spelled(name);
         match base.contacts.standing(&name) {
             Standing::None => {
-                base.refuse(Why::NotContact, &format!("cannot remove {name}: not a contact"));
+                base.refuse(
+                    Matter::Contact(name.clone()),
+                    Why::NotContact,
+                    &format!("cannot remove {name}: not a contact"),
+                );
             }
             Standing::Asking => self.reject(&name, base, now),
             standing @ (Standing::Asked | Standing::Mutual) => {
-                if base.can_ask(&format!("cannot remove {name}")) {
+                if base.can_ask(Matter::Contact(name.clone()), &format!("cannot remove {name}")) {
                     base.forget(&name);
                     self.ask(What::Remove(name.clone(), standing), &Request::Remove(name), base, now);
                 }
@@ -388,20 +406,26 @@ impl Binary {
             }
             // What was left or declined is over in any case.
             What::Decline | What::Leave => base.drop(Drop::NoCall),
-            What::Add(name) => base.refuse(why, &format!("cannot add {name}: {because}")),
+            What::Add(name) => {
+                base.refuse(Matter::Contact(name.clone()), why, &format!("cannot add {name}: {because}"))
+            }
             What::Accept(name) => {
                 base.forget(&name);
-                base.refuse(why, &format!("cannot accept {name}: {because}"));
+                base.refuse(Matter::Contact(name.clone()), why, &format!("cannot accept {name}: {because}"));
             }
             What::Reject(name) => {
-                base.refuse(why, &format!("cannot dismiss the request of {name}: {because}"));
+                base.refuse(
+                    Matter::Contact(name.clone()),
+                    why,
+                    &format!("cannot dismiss the request of {name}: {because}"),
+                );
             }
             What::Remove(name, standing) => {
                 // The server keeps them: they are shown again. Who is not found there is no contact at all.
                 if fault != Fault::NotFound && base.contacts.standing(&name) == Standing::None {
                     base.stand(&name, standing);
                 }
-                base.refuse(why, &format!("cannot remove {name}: {because}"));
+                base.refuse(Matter::Contact(name.clone()), why, &format!("cannot remove {name}: {because}"));
             }
             What::Call | What::Answer => self.calls.refused(base),
         }

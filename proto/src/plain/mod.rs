@@ -17,7 +17,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::Rng;
-use crate::client::{CANNOT_INVITE, Command, Event, Row, Save};
+use crate::client::{Command, Event, Matter, Row, Save};
 use crate::drop::Drop;
 use crate::id::Name;
 use crate::link::{self, Link};
@@ -222,7 +222,7 @@ impl PlainClient {
                     let what = format!(
                         "your message does not go to {to}: this server's protocol has none with requests"
                     );
-                    base.refuse(Why::Unsupported, &what);
+                    base.refuse(Matter::Greeting(to.clone()), Why::Unsupported, &what);
                 }
                 Wish::Add(to)
             }
@@ -241,25 +241,23 @@ impl PlainClient {
             Command::Say { to, .. } => {
                 let text =
                     format!("the text to {to} was not sent: this server's protocol has calls, but no texts");
-                return base.refuse(Why::Unsupported, &text);
+                return base.refuse(Matter::Text(to), Why::Unsupported, &text);
             }
             Command::Invite => {
                 let text =
-                    format!("{CANNOT_INVITE}: this server's protocol has none; add people by their names");
-                return base.refuse(Why::Unsupported, &text);
+                    "cannot make an invite: this server's protocol has none; add people by their names";
+                return base.refuse(Matter::Invite, Why::Unsupported, text);
             }
             Command::Redeem(_) => {
                 let text = "this server's protocol has no invites; add people by their names";
-                return base.refuse(Why::Unsupported, text);
+                return base.refuse(Matter::Redeem, Why::Unsupported, text);
             }
-            Command::Compare(_)
-            | Command::Verify { .. }
-            | Command::AcceptIdentity { .. }
-            | Command::Ban(_)
-            | Command::Unban(_) => {
-                let text = "this server's protocol proves no names: there is nobody to verify or to block";
-                return base.refuse(Why::Unsupported, text);
+            Command::Compare(name) => return base.refuse_proof(Matter::Words(name)),
+            Command::Verify { name, .. } | Command::AcceptIdentity { name, .. } => {
+                return base.refuse_proof(Matter::Contact(name));
             }
+            Command::Ban(name) => return base.refuse_proof(Matter::Ban(name)),
+            Command::Unban(who) => return base.refuse_proof(Matter::Unban(who)),
             Command::Bans => return base.tell(Event::Banned(Vec::new())),
             // There is no key to trust, everything is plain, and whoever is a contact was asked or asked us.
             Command::TrustServer | Command::AllowPlain(_) | Command::WelcomeAll => return,
@@ -339,7 +337,7 @@ impl PlainClient {
                             "the server takes connections and does not answer as one of the {protocol} protocol does; \
                              look whether its port and --protocol are the right ones"
                         );
-                        self.base.refuse(Why::NotLoggedIn, &text);
+                        self.base.refuse(Matter::Login, Why::NotLoggedIn, &text);
                     }
                     self.base.drop(why);
                 }

@@ -6,7 +6,7 @@
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
-use crate::client::{EndReason, Event};
+use crate::client::{EndReason, Event, Matter};
 use crate::drop::Drop;
 use crate::id::Name;
 use crate::limits::{REQUESTS_PENDING_MAX, TEXT_HELLO_WAIT};
@@ -123,16 +123,28 @@ impl Text {
         if *name == nobody() {
             let text =
                 format!("cannot add {name}: callers whom nothing speaks for are shown under that name");
-            base.refuse(Why::BadRequest, &text);
+            base.refuse(Matter::Contact(name.clone()), Why::BadRequest, &text);
         } else if base.is_me(name) {
-            base.refuse(Why::Oneself, "cannot add yourself: give the name of somebody else");
+            base.refuse(
+                Matter::Contact(name.clone()),
+                Why::Oneself,
+                "cannot add yourself: give the name of somebody else",
+            );
         } else if standing == Standing::Asking {
             accept(name, base);
         } else if standing == Standing::Mutual {
-            base.refuse(Why::Already, &format!("cannot add {name}: you are contacts already"));
+            base.refuse(
+                Matter::Contact(name.clone()),
+                Why::Already,
+                &format!("cannot add {name}: you are contacts already"),
+            );
         } else if self.invited.len() >= REQUESTS_PENDING_MAX {
-            base.refuse(Why::Limit, &format!("cannot add {name}: too many requests have no answer yet"));
-        } else if base.can_ask(&format!("cannot add {name}")) {
+            base.refuse(
+                Matter::Contact(name.clone()),
+                Why::Limit,
+                &format!("cannot add {name}: too many requests have no answer yet"),
+            );
+        } else if base.can_ask(Matter::Contact(name.clone()), &format!("cannot add {name}")) {
             base.send(ToServer::Invite(name.clone()).encode());
             self.invited.push_back(name.clone());
         }
@@ -179,7 +191,7 @@ impl Text {
             FromServer::Unknown(name) if base.is_in() => {
                 if let Some(name) = self.answered(name, base) {
                     let text = format!("cannot add {name}: nobody of that name is here now");
-                    base.refuse(Why::NoSuchUser, &text);
+                    base.refuse(Matter::Contact(name.clone()), Why::NoSuchUser, &text);
                 }
             }
             // Whoever is no friend calls under this name, so nobody of it can be one.
@@ -257,8 +269,12 @@ fn friend(at: SocketAddr, name: &Name, base: &mut Base) {
 fn accept(name: &Name, base: &mut Base) {
     let name = base.contacts.spelled(name);
     if base.contacts.standing(&name) != Standing::Asking {
-        base.refuse(Why::NoRequest, &format!("cannot accept {name}: there is no request of that name"));
-    } else if base.can_ask(&format!("cannot accept {name}")) {
+        base.refuse(
+            Matter::Contact(name.clone()),
+            Why::NoRequest,
+            &format!("cannot accept {name}: there is no request of that name"),
+        );
+    } else if base.can_ask(Matter::Contact(name.clone()), &format!("cannot accept {name}")) {
         base.send(ToServer::Accept(name.clone()).encode());
         base.stand(&name, Standing::Mutual);
     }
@@ -268,8 +284,8 @@ fn reject(name: &Name, base: &mut Base) {
     let name = base.contacts.spelled(name);
     if base.contacts.standing(&name) != Standing::Asking {
         let text = format!("cannot dismiss the request of {name}: there is none of that name");
-        base.refuse(Why::NoRequest, &text);
-    } else if base.can_ask(&format!("cannot dismiss the request of {name}")) {
+        base.refuse(Matter::Contact(name.clone()), Why::NoRequest, &text);
+    } else if base.can_ask(Matter::Contact(name.clone()), &format!("cannot dismiss the request of {name}")) {
         base.send(ToServer::Refuse(name.clone()).encode());
         base.forget(&name);
     }
@@ -279,7 +295,11 @@ fn reject(name: &Name, base: &mut Base) {
 fn remove(name: &Name, base: &mut Base) {
     let name = base.contacts.spelled(name);
     match base.contacts.standing(&name) {
-        Standing::None => base.refuse(Why::NotContact, &format!("cannot remove {name}: not a contact")),
+        Standing::None => base.refuse(
+            Matter::Contact(name.clone()),
+            Why::NotContact,
+            &format!("cannot remove {name}: not a contact"),
+        ),
         Standing::Asking => reject(&name, base),
         Standing::Asked | Standing::Mutual => base.forget(&name),
     }

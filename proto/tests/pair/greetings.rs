@@ -160,7 +160,11 @@ fn a_guest_is_asked_without_it_and_the_asker_is_told() {
     pair.say(A, Command::Greet { to: name("gwen"), text: WORDS.into() });
     pair.run(SOON);
     let told = pair.people[A].told();
-    let [Event::Requested(_), Event::Refused { why: Why::Unsupported, text }] = told.as_slice() else {
+    let [
+        Event::Requested(_),
+        Event::Refused { of: client::Matter::Greeting(_), why: Why::Unsupported, text },
+    ] = told.as_slice()
+    else {
         panic!("{told:?}")
     };
     assert!(text.as_str().contains("gwen is asked, but your message did not go with it"), "{text}");

@@ -30,6 +30,9 @@ pub struct Contacts {
     /// Until when the order stays.
     rests_until: Option<Time>,
     selected: Option<Name>,
+    /// Where the chosen one was who went without our doing: nobody is chosen then, because a key under way would reach
+    /// somebody else.
+    lost: Option<usize>,
     leaving: Option<Leaving>,
     marked: BTreeSet<Name>,
 }
@@ -65,12 +68,16 @@ pub enum Step {
 impl Contacts {
     /// Takes the whole list.
     pub fn set_all(&mut self, list: Vec<ContactInfo>) {
+        let row = self.selected.as_ref().and_then(|name| self.row_of(name));
         self.all = list.into_iter().map(|contact| (contact.name.clone(), contact)).collect();
         self.all.retain(|_, contact| contact.standing != Standing::None);
         self.order.retain(|name| self.all.contains_key(name));
         let new = self.all.keys().filter(|name| !self.order.contains(name)).cloned().collect::<Vec<_>>();
         self.order.extend(new);
         self.sort_if_idle();
+        if self.selected.is_some() && self.selected().is_none() {
+            self.lose(row);
+        }
         self.keep_selection();
     }
 
@@ -95,8 +102,18 @@ impl Contacts {
         self.all.remove(name);
         self.order.retain(|other| other != name);
         if self.selected.as_ref() == Some(name) {
-            self.select_row(row.unwrap_or(0));
+            self.lose(row);
         }
+    }
+
+    fn lose(&mut self, row: Option<usize>) {
+        self.selected = None;
+        self.lost = Some(row.unwrap_or(0));
+    }
+
+    /// Whether nobody is in the list.
+    pub fn is_empty(&self) -> bool {
+        self.rows().is_empty()
     }
 
     /// What is known of somebody.
@@ -224,6 +241,7 @@ impl Contacts {
     pub fn select(&mut self, name: &Name) {
         if self.all.contains_key(name) {
             self.selected = Some(name.clone());
+            self.lost = None;
         }
     }
 
@@ -257,12 +275,17 @@ impl Contacts {
     /// Moves the choice.
     pub fn step(&mut self, step: Step) {
         let last = self.rows().len().saturating_sub(1);
-        let at = self.selected.as_ref().and_then(|name| self.row_of(name)).unwrap_or(0);
+        let at = self.selected.as_ref().and_then(|name| self.row_of(name));
+        // Whoever came after the lost one is in that row now.
+        let (at, down) = match (at, self.lost) {
+            (None, Some(row)) => (row, 0),
+            (at, _) => (at.unwrap_or(0), 1),
+        };
         self.select_row(match step {
             Step::Up => at.saturating_sub(1),
-            Step::Down => at + 1,
+            Step::Down => at + down,
             Step::PageUp => at.saturating_sub(10),
-            Step::PageDown => at + 10,
+            Step::PageDown => at + 9 + down,
             Step::First => 0,
             Step::Last => last,
         });
@@ -283,7 +306,7 @@ impl Contacts {
     /// Takes the removal back.
     pub fn undo_removal(&mut self) -> Option<Name> {
         let leaving = self.leaving.take()?;
-        self.selected = Some(leaving.name.clone());
+        self.select(&leaving.name);
         Some(leaving.name)
     }
 
@@ -314,12 +337,13 @@ impl Contacts {
         let rows = self.rows();
         let chosen = rows.get(row).or(rows.last()).map(|contact| contact.name.clone());
         self.selected = chosen;
+        self.lost = None;
     }
 
     fn keep_selection(&mut self) {
         let all = &self.all;
         self.marked.retain(|name| all.get(name).is_some_and(callable));
-        if self.selected().is_none() {
+        if self.selected().is_none() && (self.lost.is_none() || self.is_empty()) {
             self.select_row(0);
         }
     }

@@ -210,7 +210,7 @@ pub const TABLE: &[Row] = &{
         row(&[code(Code::Enter)], "Enter", List, Act::Open, "write, or accept", "write"),
         row(&[ch('A')], "A", List, Act::Accept, "accept a request", ""),
         row(&[ch('D')], "D", List, Act::Remove, "remove, or reject", ""),
-        row(&[ch('u')], "u", List, Act::Undo, "undo it, for 10 s", ""),
+        row(&[ch('u')], "u", List, Act::Undo, "undo it, for 10 s", "undo"),
         row(&[ch('n')], "n", List, Act::NextUnread, "next who wrote", ""),
         row(&[ch('/')], "/", List, Act::Find, "find somebody", "find"),
         row(&[ch('s')], "s", List, Act::Verify, "verify, compare keys", "verify"),
@@ -331,7 +331,7 @@ pub const TABLE: &[Row] = &{
         //
         row(&[code(Code::Enter)], "Enter", Add, Act::Go, "", "ask"),
         row(
-            &[code(Code::Tab), code(Code::Down), code(Code::Up)],
+            &[code(Code::Tab), code(Code::Down), code(Code::Up), held(Code::Tab, Mods::SHIFT)],
             "Tab",
             Add,
             Act::OtherLine,

@@ -24,6 +24,7 @@ use super::ring::Ring;
 use super::talk::Talk;
 use super::tools::Tools;
 use super::transmit::{TalkKey, Transmit};
+use super::trust::Deciding;
 
 /// Everything on the screen.
 #[derive(Clone, Debug)]
@@ -80,6 +81,8 @@ pub struct Model {
     pub banned: Vec<Banned>,
     /// Whom the next `b` blocks, and until when.
     pub block_asked: Option<(Name, Time)>,
+    /// Who is being blocked, or let in again.
+    pub deciding: Deciding,
     /// Who was just asked: chosen once they are in the list.
     pub asked: Option<Name>,
     /// The next counter for a text.
@@ -280,6 +283,7 @@ impl Model {
             find: None,
             banned: Vec::new(),
             block_asked: None,
+            deciding: Deciding::default(),
             asked: None,
             echo: 0,
             now,

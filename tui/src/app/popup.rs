@@ -63,6 +63,20 @@ pub struct Add {
     pub problem: Option<String>,
     /// A link of one's own is being made.
     pub link_wanted: bool,
+    /// The server is being asked: the window stays until it answered, so that nothing written is lost by a refusal and
+    /// no key meant for the window reaches the list.
+    pub asking: Option<Asking>,
+}
+
+/// What the server is asked for by the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// Who becomes a contact, or is asked to.
+    pub who: Name,
+    /// By their link.
+    pub by_link: bool,
+    /// What is said when it is done.
+    pub done: String,
 }
 
 impl Add {
@@ -85,6 +99,7 @@ impl Default for Add {
             in_message: false,
             problem: None,
             link_wanted: false,
+            asking: None,
         }
     }
 }
@@ -125,6 +140,8 @@ impl Consent {
 pub struct Notice {
     /// What.
     pub text: String,
+    /// Since when.
+    pub since: Time,
     /// Until when.
     pub until: Time,
 }

@@ -12,6 +12,15 @@ use super::input::Editor;
 /// How long the second key may take that blocks somebody.
 pub const BLOCK_TIME: Duration = Duration::from_secs(5);
 
+/// What was asked about who is blocked, until the machine did it or refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deciding {
+    /// Who is to be blocked.
+    pub ban: Option<Name>,
+    /// Who is not to be any longer.
+    pub unban: Option<Banned>,
+}
+
 /// The window to compare keys with somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verify {

@@ -135,7 +135,8 @@ fn read(model: &mut Model, effects: &mut Vec<Effect>) {
 
 /// Says something over the footer, for a while.
 fn notice(model: &mut Model, text: impl Into<String>) {
-    model.notice = Some(Notice { text: text.into(), until: model.now.mono + NOTICE_TIME });
+    let since = model.now.mono;
+    model.notice = Some(Notice { text: text.into(), since, until: since + NOTICE_TIME });
     model.dirty = true;
 }
 

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use proto::client::{Banned, Command, Compared, ContactInfo, EndReason, Event, LinkState, MessageState};
+use proto::client::{
+    Banned, Command, Compared, ContactInfo, EndReason, Event, LinkState, Matter, MessageState,
+};
 use proto::id::{Fingerprint, MsgId, Name};
 use proto::limits::TEXT_BYTES_MAX;
 use proto::media::tools::{TapeState, ToolEvent};
@@ -333,7 +335,7 @@ impl World {
     fn asked(&mut self, who: &Name, now: Time) {
         if self.contacts.contains_key(who) {
             let text = self.safe("They are in your list already.");
-            return self.tell(Event::Refused { why: Why::Other, text });
+            return self.tell(Event::Refused { of: Matter::Contact(who.clone()), why: Why::Other, text });
         }
         let asked = cast::info(who, Standing::Asked, Presence::Offline);
         self.put(asked);

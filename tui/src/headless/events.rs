@@ -159,7 +159,7 @@ impl Reporter {
                 json!({ "event": "call_ended", "reason": reason_name(*reason), "with": names(with) })
             }
             Event::Invite(url) => json!({ "event": "invite", "url": url }),
-            Event::Refused { why, text } => error(why_name(*why), text.as_str()),
+            Event::Refused { why, text, .. } => error(why_name(*why), text.as_str()),
             Event::IdentityChanged(name) => error(
                 "identity_changed",
                 &format!(

@@ -14,7 +14,7 @@ use super::{Prose, people, status};
 use crate::app::call::Phase;
 use crate::app::contacts::{callable, is_guest};
 use crate::app::keymap::Act;
-use crate::app::popup::Popup;
+use crate::app::popup::{Asking, Popup};
 use crate::app::{Effect, Msg};
 use crate::limits::VOLUME_PERCENT_MAX;
 
@@ -364,16 +364,25 @@ fn add(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
     if fits {
         prose.model.notice = None;
         effects.extend(prose.update(Msg::Act(Act::Go)));
-        if let Some(Popup::Add(add)) = prose.model.popups.last() {
-            problem.clone_from(&add.problem);
-        }
     }
+    // Lines do not wait in a window: what comes of it is said when it is known.
+    let asking = match prose.model.popups.pop() {
+        Some(Popup::Add(add)) => {
+            problem = problem.or(add.problem);
+            add.asking
+        }
+        other => {
+            prose.model.popups.extend(other);
+            None
+        }
+    };
     if let Some(problem) = problem {
-        prose.update(Msg::Act(Act::Back));
         return Err(problem);
     }
-    if let Some(notice) = prose.model.notice.take() {
-        prose.say(notice.text);
+    match asking {
+        Some(Asking { who, by_link: true, .. }) => prose.say(format!("{who}'s link is being used.")),
+        Some(Asking { done, .. }) => prose.say(done),
+        None => {}
     }
     Ok(effects)
 }

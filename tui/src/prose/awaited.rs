@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use proto::client::{Command, ContactInfo, Event};
+use proto::client::{Command, ContactInfo, Event, Matter};
 use proto::id::{Name, Principal};
 use proto::media::SoundCommand;
 
@@ -83,6 +83,27 @@ impl Answer {
             Self::Devices => false,
         }
     }
+
+    fn is_refused(&self, of: &Matter) -> bool {
+        match (self, of) {
+            (Self::Link, Matter::Invite) | (Self::Redeemed, Matter::Redeem) => true,
+            (Self::Contact(ours), Matter::Contact(name))
+            | (Self::Words(ours), Matter::Words(name))
+            | (Self::Ban(ours), Matter::Ban(name)) => ours == name,
+            (Self::Unban(ours), Matter::Unban(who)) => ours == who,
+            (
+                Self::Link
+                | Self::Redeemed
+                | Self::Contact(_)
+                | Self::Words(_)
+                | Self::Ban(_)
+                | Self::Unban(_)
+                | Self::Devices
+                | Self::Bans,
+                _,
+            ) => false,
+        }
+    }
 }
 
 /// All of it, the oldest first.
@@ -102,13 +123,12 @@ impl Awaited {
         }
     }
 
-    /// What the client machine says answers this, if anything. A refusal names nothing: answers come in order, so it is
-    /// the oldest that is refused.
+    /// What the client machine says answers this, if anything. Of several that ask for the same the oldest is meant.
     pub(super) fn answered(&mut self, event: &Event) -> Option<Answer> {
-        if matches!(event, Event::Refused { .. }) {
-            return self.answers.pop_front();
-        }
-        let at = self.answers.iter().position(|answer| answer.is_in(event))?;
+        let at = self.answers.iter().position(|answer| match event {
+            Event::Refused { of, .. } => answer.is_refused(of),
+            event => answer.is_in(event),
+        })?;
         self.answers.remove(at)
     }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proto::Wall;
-use proto::client::{Banned, ContactInfo, EndReason, LinkState, MessageState};
+use proto::client::{Banned, ContactInfo, EndReason, LinkState, Matter, MessageState};
 use proto::id::{MsgId, Principal, Ssrc};
 use proto::media::{HalfState, MemberState, SoundEvent, TapeState, ToolEvent};
 use proto::wire::record::{Presence, Standing, Why};
@@ -278,7 +278,8 @@ fn what_becomes_of_a_wish_is_said_when_it_is_known_and_waited_for() {
     let differs = ContactInfo { differs: true, blocked: true, ..bob };
     assert!(story.tell(Event::Contact(differs)).starts_with("bob is not who they seem"));
     assert_eq!(story.typed("/block erin"), "");
-    let refused = Event::Refused { why: Why::Limit, text: Safe::line("cannot block erin: too many are") };
+    let (of, text) = (Matter::Ban(name("erin")), Safe::line("cannot block erin: too many are"));
+    let refused = Event::Refused { of, why: Why::Limit, text };
     assert_eq!(story.tell(refused), "It was refused: cannot block erin: too many are");
     assert!(!story.prose.is_waiting());
     let ban = Banned {
@@ -317,7 +318,11 @@ fn a_script_waits_for_its_contacts_and_for_what_it_asked_for() {
     assert!(story.prose.is_waiting(), "the second was not answered");
     assert_eq!(story.prose.outcome(), Exit::Failed);
     assert_eq!(story.said(), "Not everything that was asked for was answered in time.");
-    story.tell(Event::Refused { why: Why::Already, text: Safe::line("cannot add dave: asked already") });
+    let refused = |of| Event::Refused { of, why: Why::Already, text: Safe::line("no") };
+    story.tell(refused(Matter::Contact(name("erin"))));
+    story.tell(refused(Matter::Call));
+    assert!(story.prose.is_waiting(), "neither was about what is waited for");
+    story.tell(refused(Matter::Contact(name("dave"))));
     assert!(!story.prose.is_waiting());
     assert_eq!(story.prose.outcome(), Exit::Ok);
 }
@@ -443,7 +448,7 @@ fn events(evil: &str) -> Vec<Event> {
         Event::Link(LinkState::Online),
         Event::Link(LinkState::Away { retry_in: Duration::from_secs(9) }),
         Event::LoginRefused { why: Why::Other, text: text() },
-        Event::Refused { why: Why::Other, text: text() },
+        Event::Refused { of: Matter::Call, why: Why::Other, text: text() },
         Event::Contact(info),
         Event::Request(bob()),
         Event::Greeting { from: bob(), text: text() },

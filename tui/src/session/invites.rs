@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use proto::client::{CANNOT_INVITE, Event, LinkState};
+use proto::client::{Event, LinkState, Matter};
 
 use crate::control::{Reply, Visitor, refused};
 
@@ -21,9 +21,7 @@ impl Invites {
     pub(super) fn answer(&mut self, event: &Event) -> (Vec<(Visitor, Reply)>, bool) {
         let reply = if let Event::Invite(url) = event {
             Reply::Invite(url.clone())
-        } else if let Event::Refused { text, .. } = event
-            && text.as_str().starts_with(CANNOT_INVITE)
-        {
+        } else if let Event::Refused { of: Matter::Invite, text, .. } = event {
             refused("failed", text.as_str())
         } else {
             let lost = matches!(event, Event::Link(state) if *state != LinkState::Online);
@@ -36,8 +34,8 @@ impl Invites {
     }
 
     fn lose(&mut self) -> Vec<(Visitor, Reply)> {
-        let words = format!("{CANNOT_INVITE}: the connection was lost; try again");
-        self.0.drain(..).flatten().map(|visitor| (visitor, refused("failed", &words))).collect()
+        let words = "cannot make an invite: the connection was lost; try again";
+        self.0.drain(..).flatten().map(|visitor| (visitor, refused("failed", words))).collect()
     }
 }
 
@@ -50,8 +48,8 @@ mod tests {
 
     use super::*;
 
-    fn no(text: &str) -> Event {
-        Event::Refused { why: Why::Other, text: Safe::line(text) }
+    fn no(of: Matter, text: &str) -> Event {
+        Event::Refused { of, why: Why::Other, text: Safe::line(text) }
     }
 
     #[test]
@@ -70,9 +68,10 @@ mod tests {
     fn a_refusal_of_something_else_is_not_theirs() {
         let mut invites = Invites::default();
         invites.ask(Some(Visitor(1)));
-        assert_eq!(invites.answer(&no("cannot add bob: nobody has that name")), (vec![], true));
-        let words = format!("{CANNOT_INVITE}: too many");
-        assert_eq!(invites.answer(&no(&words)), (vec![(Visitor(1), refused("failed", &words))], false));
+        let bob = Matter::Contact(crate::app::story::name("bob"));
+        assert_eq!(invites.answer(&no(bob, "cannot add bob: nobody has that name")), (vec![], true));
+        let no = no(Matter::Invite, "too many");
+        assert_eq!(invites.answer(&no), (vec![(Visitor(1), refused("failed", "too many"))], false));
     }
 
     #[test]

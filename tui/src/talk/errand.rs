@@ -229,7 +229,7 @@ impl Errand {
                 self.phase = Phase::Listing(now + LIST_TIME_MAX);
             }
             Event::Contacts(_) if matches!(self.phase, Phase::Listing(_)) => self.set_out(),
-            Event::Refused { why, text } => self.refused(*why, text.as_str()),
+            Event::Refused { why, text, .. } => self.refused(*why, text.as_str()),
             Event::PlainUnconfirmed(names) => self.plain(names, now),
             Event::Calling { to, plain } => {
                 let sealed = if *plain { ", NOT ENCRYPTED" } else { "" };

@@ -12,7 +12,7 @@ use crate::app::Model;
 use crate::app::chat::{Chat, From, Line};
 use crate::app::contacts::is_guest;
 use crate::app::links::find;
-use crate::app::model::{Focus, Glyphs};
+use crate::app::model::{self, Focus, Glyphs};
 
 use super::links::{Link, lay};
 use super::text;
@@ -37,7 +37,10 @@ pub(super) fn pane(
     text::rule(buf, text::row(area, 1), theme.glyphs.horizontal, theme.dim());
     let lines = Rect { y: area.y + 2, height: area.height.saturating_sub(4 + bar), ..area };
     match contact {
-        None => paragraph(NOBODY, lines, buf, theme),
+        None if model.contacts.is_empty() => paragraph(NOBODY, lines, buf, theme),
+        None => {
+            paragraph("Nobody is chosen. Esc leads to the list, where j and k choose.", lines, buf, theme)
+        }
         Some(contact) if contact.standing == Standing::Asking => {
             request::whole(model, contact, lines, buf, theme);
         }
@@ -102,6 +105,10 @@ fn head(model: &Model, contact: Option<&ContactInfo>, area: Rect, buf: &mut Buff
         (_, Standing::Asking, _) => ("asks to be your contact", theme.warn()),
         (_, Standing::Asked, _) => ("asked, no answer yet", theme.dim()),
         (_, Standing::None, _) => ("not a contact", theme.dim()),
+        // What was known of them last says nothing about now.
+        (_, Standing::Mutual, _) if model.link != model::Link::Online => {
+            ("not known, no connection", theme.dim())
+        }
         (_, Standing::Mutual, Presence::Online) if guest => ("online, not encrypted", theme.warn()),
         (_, Standing::Mutual, Presence::InCall) if guest => ("in a call, not encrypted", theme.warn()),
         (_, Standing::Mutual, Presence::Offline) if guest => ("offline", theme.dim()),

@@ -9,7 +9,7 @@ use ratatui::style::Style;
 use crate::app::Model;
 use crate::app::contacts::is_guest;
 use crate::app::find::{Find, Found};
-use crate::app::model::Focus;
+use crate::app::model::{Focus, Link};
 
 use super::theme::Theme;
 use super::{line, text};
@@ -76,6 +76,7 @@ fn whole(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let head = text::row(area, 0);
     let x = text::left(buf, head, 1, "CONTACTS", theme.strong());
     let (count, style) = match model.contacts.marked().len() {
+        0 if model.link != Link::Online => (String::new(), theme.dim()),
         0 => (format!("{} online", model.contacts.online()), theme.dim()),
         marked => (format!("{marked} marked"), theme.accent()),
     };
@@ -117,7 +118,7 @@ fn rows(model: &Model, all: &[&ContactInfo], area: Rect, buf: &mut Buffer, theme
 }
 
 fn row(model: &Model, contact: &ContactInfo, chosen: bool, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let (glyph, style, words) = look(contact, theme);
+    let (glyph, style, words) = look(contact, model.link == Link::Online, theme);
     let unread = model.chats.get(&contact.name).map_or(0, |chat| chat.unread);
     let right = if unread > 0 { unread.to_string() } else { words.to_owned() };
     if chosen {
@@ -138,9 +139,11 @@ fn row(model: &Model, contact: &ContactInfo, chosen: bool, area: Rect, buf: &mut
         (false, false) => theme.plain(),
     };
     // The name comes first: words about it take what is left.
-    let name = text::fit(&model.shown(&contact.name), area.width.saturating_sub(4), theme.glyphs.more);
+    // Only how much is unread keeps its place.
+    let kept = if unread > 0 { 1 + text::columns(&right) } else { 0 };
+    let name = text::fit(&model.shown(&contact.name), area.width.saturating_sub(4 + kept), theme.glyphs.more);
     let mut after = text::left(buf, area, 4, &name, name_style);
-    if contact.verified.is_some() && !contact.blocked {
+    if contact.verified.is_some() && !contact.blocked && after + 2 + kept <= area.width {
         after = text::left(buf, area, after + 1, theme.glyphs.verified, theme.good());
     }
     if after + 1 + text::columns(&right) <= area.width {
@@ -148,13 +151,15 @@ fn row(model: &Model, contact: &ContactInfo, chosen: bool, area: Rect, buf: &mut
     }
 }
 
-fn look(contact: &ContactInfo, theme: Theme) -> (&'static str, Style, &'static str) {
+/// `known` is false while there is no connection: who is there is not known then.
+fn look(contact: &ContactInfo, known: bool, theme: Theme) -> (&'static str, Style, &'static str) {
     if contact.blocked {
         return ("!", theme.bad(), if contact.differs { "differs" } else { "key changed" });
     }
     match (contact.standing, contact.presence) {
         (Standing::Asking, _) => ("?", theme.warn(), "(Enter)"),
         (Standing::Asked | Standing::None, _) => (theme.glyphs.asked, theme.dim(), "asked"),
+        (Standing::Mutual, _) if !known => (theme.glyphs.offline, theme.dim(), ""),
         (Standing::Mutual, Presence::Online) => (theme.glyphs.online, theme.good(), ""),
         (Standing::Mutual, Presence::InCall) => (theme.glyphs.in_call, theme.warn(), "in a call"),
         (Standing::Mutual, Presence::Offline) => (theme.glyphs.offline, theme.dim(), ""),

@@ -16,8 +16,14 @@ use crate::app::popup::{Popup, Wanted};
 use super::theme::Theme;
 use super::{text, title};
 
+/// Keys of a place that come before the palette.
+const FIRST_HINTS: usize = 2;
+
 /// From this height on there is a row for what happened above the keys of a window.
 const ROOMY: u16 = 20;
+
+/// Rows that what happened may take.
+const ROWS_MAX: u16 = 3;
 
 /// What happened, in the row above the last one, where a window is open that needs the last one for its keys. A call
 /// that rings behind it is told there whatever the height: it takes no keys, and must not be missed.
@@ -60,8 +66,18 @@ fn asked(model: &Model) -> bool {
 }
 
 fn tell(words: &str, row: Rect, buf: &mut Buffer, theme: Theme) {
-    let words = text::fit(words, row.width.saturating_sub(2), theme.glyphs.more);
-    text::left(buf, row, 1, &words, theme.strong());
+    let room = row.width.saturating_sub(2);
+    // On a narrow screen what happened takes rows from what is above it, rather than losing its end.
+    let mut lines = text::wrap(words, room);
+    if lines.len() > usize::from(ROWS_MAX) {
+        lines = vec![text::fit(words, room, theme.glyphs.more)];
+    }
+    let above = u16::try_from(lines.len()).unwrap_or(1).saturating_sub(1).min(row.y);
+    for (y, line) in (row.y - above..=row.y).zip(&lines) {
+        let row = Rect { y, ..row };
+        text::rule(buf, row, " ", Style::reset());
+        text::left(buf, row, 1, line, theme.strong());
+    }
 }
 
 pub(super) fn footer(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme) {
@@ -78,10 +94,14 @@ pub(super) fn footer(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme
     let places: Vec<Place> =
         model.places().iter().copied().filter(|place| main || *place != Place::Anywhere).collect();
     let hints = model.settings.keys.hints(&places).into_iter().filter_map(|hint| fitting(model, hint));
-    // What leads to everything else keeps its room.
+    // What leads to everything else keeps its room, but the help alone is enough where the first keys of the place need it.
     let (mut last, hints): (Vec<Hint>, Vec<Hint>) =
         hints.partition(|hint| matches!(hint.act, Act::Help | Act::Palette));
     last.sort_by_key(|hint| hint.act == Act::Help);
+    let all = hints.iter().take(FIRST_HINTS).chain(&last).map(|hint| width(hint) + 2).sum::<u16>();
+    if all > area.width {
+        last.retain(|hint| hint.act == Act::Help);
+    }
     let kept = last.iter().map(|hint| width(hint) + 2).sum::<u16>();
     let mut x = 1;
     for (hint, kept) in hints.iter().map(|hint| (hint, kept)).chain(last.iter().map(|hint| (hint, 0))) {
@@ -100,15 +120,22 @@ fn width(hint: &Hint) -> u16 {
 
 /// A hint as it is true here; none where the key does nothing.
 fn fitting(model: &Model, hint: Hint) -> Option<Hint> {
+    let adding = if let Some(Popup::Add(add)) = model.popups.last() { Some(add) } else { None };
     let guest = |contact: &ContactInfo| is_guest(contact) && contact.standing != Standing::Asking;
     let idle = hint.act == Act::Open && model.contacts.selected().is_some_and(guest)
         || hint.act == Act::Talk && !model.sound.talk.is_on()
-        || matches!(hint.act, Act::OwnLink | Act::OtherLine) && model.settings.plain_server.is_some();
+        || hint.act == Act::Undo && model.contacts.leaving().is_none()
+        || matches!(hint.act, Act::OwnLink | Act::OtherLine) && model.settings.plain_server.is_some()
+        || hint.act == Act::Code && adding.is_some() && model.own_link.is_none()
+        || hint.act == Act::Go && adding.is_some_and(|add| add.asking.is_some());
     let answering = model.consent().is_some_and(|asked| asked.wanted == Wanted::Answer);
     let choosing =
         |popup: &Popup| matches!(popup, Popup::Settings(open) if open.first && open.picker.is_some());
     let taking = hint.act == Act::Go && model.popups.last().is_some_and(choosing);
     let asks = model.contacts.selected().is_some_and(|contact| contact.standing == Standing::Asking);
+    if hint.act == Act::OtherLine && adding.is_some_and(|add| add.in_message) {
+        return (!idle).then_some(Hint { words: "name or link", ..hint });
+    }
     let words = match (hint.act == Act::Consent && answering, taking, hint.act == Act::Open && asks) {
         (true, _, _) => "answer anyway",
         (false, true, _) => "take it",

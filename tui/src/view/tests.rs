@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use proto::client::{EndReason, Event, LinkState, MessageState};
+use proto::client::{EndReason, Event, LinkState, Matter, MessageState};
 use proto::id::{Fingerprint, MsgId, Ssrc};
 use proto::media::processing::{self, PartState, Processing};
 use proto::media::{DeviceList, HalfState, Levels, SoundEvent, Statistics};
@@ -479,7 +479,7 @@ fn no_word_of_a_stranger_reaches_the_terminal_as_anything_but_text() {
                 opened_in: Duration::ZERO,
                 wanted: Some(safe.clone()),
             }));
-            story.tell(Event::Refused { why: Why::Other, text: safe.clone() });
+            story.tell(Event::Refused { of: Matter::Call, why: Why::Other, text: safe.clone() });
             story.paste(words);
         }
         for (page, story) in stories {

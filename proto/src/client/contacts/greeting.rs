@@ -2,7 +2,7 @@
 //! request, in both directions.
 
 use crate::client::contacts::{Contacts, Effect, Friend};
-use crate::client::event::Event;
+use crate::client::event::{Event, Matter};
 use crate::id::{Fingerprint, Name, Principal};
 use crate::limits::{GREETING_BYTES_MAX, REQUESTS_PENDING_MAX};
 use crate::safe::Safe;
@@ -81,8 +81,8 @@ impl Contacts {
 
     fn tell_ungreeted(&mut self, name: &Name, why: Why, because: &str) {
         let text = format!("{name} is asked, but your message did not go with it: {because}");
-        self.out
-            .push_back(Effect::Tell(Event::Refused { why, text: Safe::words(&text, GREETING_BYTES_MAX) }));
+        let (of, text) = (Matter::Greeting(name.clone()), Safe::words(&text, GREETING_BYTES_MAX));
+        self.out.push_back(Effect::Tell(Event::Refused { of, why, text }));
     }
 
     fn forget_greeting(&mut self, name: &Name) {

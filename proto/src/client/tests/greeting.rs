@@ -113,7 +113,14 @@ fn a_server_without_it_is_named_and_the_request_stands() {
     let told: Vec<Event> = stage.events();
     let text = "bob is asked, but your message did not go with it: this server carries none";
     assert!(told.contains(&Event::Requested(name("bob"))));
-    assert!(told.contains(&Event::Refused { why: Why::NotContact, text: Safe::line(text) }), "{told:?}");
+    assert!(
+        told.contains(&Event::Refused {
+            of: Matter::Greeting(name("bob")),
+            why: Why::NotContact,
+            text: Safe::line(text)
+        }),
+        "{told:?}"
+    );
     // It is not tried again.
     stage.forget();
     let contact = stage.bob.contact(Standing::Asked);

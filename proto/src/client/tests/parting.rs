@@ -38,7 +38,9 @@ fn a_removal_that_the_server_refuses_leaves_everything_as_it_was_and_says_so() {
         stage.forget();
         stage.refuse_last(Why::TooFast);
         let told = stage.events();
-        let [Event::Refused { why: Why::TooFast, text }, Event::Contact(back)] = told.as_slice() else {
+        let [Event::Refused { of: Matter::Contact(_), why: Why::TooFast, text }, Event::Contact(back)] =
+            told.as_slice()
+        else {
             panic!("{told:?}")
         };
         assert_eq!(*back, before);

@@ -263,7 +263,9 @@ fn who_is_there_but_cannot_be_called_is_not_said_to_be_away() {
     let told = stage.events();
     let at = told.iter().position(|e| matches!(e, Event::Ended { reason: EndReason::Failed, .. }));
     let after = at.and_then(|at| told.get(at + 1));
-    let Some(Event::Refused { why: Why::NobodyRung, text }) = after else { panic!("{told:?}") };
+    let Some(Event::Refused { of: Matter::Call, why: Why::NobodyRung, text }) = after else {
+        panic!("{told:?}")
+    };
     assert!(text.as_str().contains("cannot be called from here"), "{text:?}");
 }
 

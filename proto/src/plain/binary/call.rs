@@ -13,7 +13,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::client::{EndReason, Event};
+use crate::client::{EndReason, Event, Matter};
 use crate::crypto::mac;
 use crate::drop::Drop;
 use crate::id::{CallId, Name, Ssrc};
@@ -133,7 +133,11 @@ impl Calls {
         for name in names {
             let name = base.contacts.spelled(&name);
             if base.contacts.standing(&name) != Standing::Mutual {
-                base.refuse(Why::NotContact, &format!("cannot call {name}: not a contact; add them first"));
+                base.refuse(
+                    Matter::Call,
+                    Why::NotContact,
+                    &format!("cannot call {name}: not a contact; add them first"),
+                );
                 return None;
             }
             if !to.contains(&name) {
@@ -142,14 +146,18 @@ impl Calls {
         }
         let whom = to.iter().map(Name::as_str).collect::<Vec<_>>().join(" and ");
         if to.is_empty() || to.len() >= MEMBERS_MAX {
-            base.refuse(Why::Limit, &format!("a call is to 1 to {} people", MEMBERS_MAX - 1));
+            base.refuse(Matter::Call, Why::Limit, &format!("a call is to 1 to {} people", MEMBERS_MAX - 1));
             return None;
         }
         if !matches!(self.phase, Phase::Idle) {
-            base.refuse(Why::InCall, &format!("cannot call {whom}: hang up the other call first"));
+            base.refuse(
+                Matter::Call,
+                Why::InCall,
+                &format!("cannot call {whom}: hang up the other call first"),
+            );
             return None;
         }
-        if !base.can_ask(&format!("cannot call {whom}")) {
+        if !base.can_ask(Matter::Call, &format!("cannot call {whom}")) {
             return None;
         }
         let sent_at = base.server.over_at(now);
@@ -162,7 +170,7 @@ impl Calls {
     /// 101, if it is to be said.
     pub(super) fn answer(&mut self, base: &mut Base, now: Time) -> Option<Request> {
         let Phase::Ringing { from, .. } = &self.phase else {
-            base.refuse(Why::NoCall, "nobody is calling");
+            base.refuse(Matter::Call, Why::NoCall, "nobody is calling");
             return None;
         };
         let until = base.server.over_at(now) + PLACE_TIME_MAX;
@@ -174,12 +182,12 @@ impl Calls {
         if matches!(self.phase, Phase::Ringing { .. }) {
             return self.end(EndReason::HungUp, base);
         }
-        base.refuse(Why::NoCall, "nobody is calling");
+        base.refuse(Matter::Call, Why::NoCall, "nobody is calling");
     }
 
     pub(super) fn hang_up(&mut self, base: &mut Base) {
         if matches!(self.phase, Phase::Idle) {
-            return base.refuse(Why::NoCall, "there is no call to hang up");
+            return base.refuse(Matter::Call, Why::NoCall, "there is no call to hang up");
         }
         self.end(EndReason::HungUp, base);
     }
@@ -320,7 +328,7 @@ impl Calls {
             CallEvent::Silent(call) if call == live.call => self.end(EndReason::Lost, base),
             CallEvent::Unbound { call, why } if call == live.call => {
                 self.end(EndReason::Failed, base);
-                base.tell(Event::Refused { why: Why::Other, text: why });
+                base.tell(Event::Refused { of: Matter::Call, why: Why::Other, text: why });
             }
             // Of a call that is over, or not of a call without relay and keys.
             CallEvent::Heard { .. }

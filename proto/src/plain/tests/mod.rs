@@ -274,7 +274,7 @@ fn told(event: &Event) -> String {
         Event::Heard(name) => format!("heard {name}"),
         Event::Parted { who, reason } => format!("parted {who} {}", reason_name(*reason)),
         Event::Ended { with, reason } => format!("ended {} {}", names(with), reason_name(*reason)),
-        Event::Refused { why, text } => {
+        Event::Refused { why, text, .. } => {
             assert!(text.as_str().len() > 8, "a refusal is a sentence: {text:?}");
             format!("refused {why:?}")
         }

@@ -14,7 +14,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use crate::client::{EndReason, Event};
+use crate::client::{EndReason, Event, Matter};
 use crate::drop::Drop;
 use crate::id::{CallId, Name, Ssrc};
 use crate::limits::{
@@ -137,21 +137,25 @@ impl Calls {
 
     pub(super) fn place(&mut self, names: &[Name], base: &mut Base, now: Time) {
         let [name] = names else {
-            return base.refuse(Why::Unsupported, "this server's protocol calls one person at a time");
+            return base.refuse(
+                Matter::Call,
+                Why::Unsupported,
+                "this server's protocol calls one person at a time",
+            );
         };
         let name = base.contacts.spelled(name);
         let friend = base.contacts.get(&name).filter(|friend| friend.standing == Standing::Mutual);
         let Some(friend) = friend else {
             let text = format!("cannot call {name}: not a contact; add them first");
-            return base.refuse(Why::NotContact, &text);
+            return base.refuse(Matter::Call, Why::NotContact, &text);
         };
         let Some(at) = friend.at else {
             let text = format!("cannot call {name}: the server has not said yet where they are");
-            return base.refuse(Why::NobodyRung, &text);
+            return base.refuse(Matter::Call, Why::NobodyRung, &text);
         };
         if !matches!(self.phase, Phase::Idle) {
             let text = format!("cannot call {name}: hang up the other call first");
-            return base.refuse(Why::InCall, &text);
+            return base.refuse(Matter::Call, Why::InCall, &text);
         }
         let peer = PeerId::Dialled(self.dialled);
         self.dialled = self.dialled.wrapping_add(1);
@@ -163,7 +167,7 @@ impl Calls {
 
     pub(super) fn answer(&mut self, base: &mut Base, now: Time) {
         let Phase::Ringing(with) = &self.phase else {
-            return base.refuse(Why::NoCall, "nobody is calling");
+            return base.refuse(Matter::Call, Why::NoCall, "nobody is calling");
         };
         let with = With { until: now + PLACE_TIME_MAX, ..with.clone() };
         self.say(with.peer, &Between::Accepted, base);
@@ -174,12 +178,12 @@ impl Calls {
         if matches!(self.phase, Phase::Ringing(_)) {
             return self.end(EndReason::HungUp, base, now);
         }
-        base.refuse(Why::NoCall, "nobody is calling");
+        base.refuse(Matter::Call, Why::NoCall, "nobody is calling");
     }
 
     pub(super) fn hang_up(&mut self, base: &mut Base, now: Time) {
         if matches!(self.phase, Phase::Idle) {
-            return base.refuse(Why::NoCall, "there is no call to hang up");
+            return base.refuse(Matter::Call, Why::NoCall, "there is no call to hang up");
         }
         self.end(EndReason::HungUp, base, now);
     }
@@ -358,7 +362,7 @@ impl Calls {
             }
             CallEvent::Unbound { call, why } if call == *live => {
                 self.end(EndReason::Failed, base, now);
-                base.tell(Event::Refused { why: Why::Other, text: why });
+                base.tell(Event::Refused { of: Matter::Call, why: Why::Other, text: why });
             }
             CallEvent::HungUp { call, .. } if call == *live => self.end(EndReason::TheyHungUp, base, now),
             CallEvent::Heard { .. }

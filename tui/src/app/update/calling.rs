@@ -10,7 +10,7 @@ use super::super::model::Model;
 use super::super::msg::Effect;
 use super::super::popup::{Consent, Popup, Wanted};
 use super::calls::{NAMES_SHOWN, placing, show_incoming};
-use super::keys::NOBODY;
+use super::keys::nobody;
 use super::{notice, ptt, trust};
 use crate::limits::VOLUME_PERCENT_MAX;
 
@@ -28,7 +28,7 @@ pub(super) fn call(model: &mut Model, effects: &mut Vec<Effect>) {
         return place(model, marked, effects);
     }
     match model.contacts.selected() {
-        None => notice(model, NOBODY),
+        None => nobody(model),
         Some(contact) if callable(contact) => place(model, vec![contact.name.clone()], effects),
         Some(contact) if contact.blocked => {
             let name = contact.name.clone();
@@ -69,7 +69,7 @@ pub(super) fn mark(model: &mut Model) {
         return;
     }
     match model.contacts.selected() {
-        None => notice(model, NOBODY),
+        None => nobody(model),
         Some(contact) if callable(contact) => {
             notice(model, format!("A call has at most {MEMBERS_MAX} members, yourself included."));
         }

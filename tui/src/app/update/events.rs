@@ -1,7 +1,7 @@
 //! What the client machine and the agent tell, in the words of the screen.
 
 use proto::Safe;
-use proto::client::{Command, ContactInfo, Event, MessageState};
+use proto::client::{Command, ContactInfo, Event, Matter, MessageState};
 use proto::id::Name;
 use proto::media::{HalfState, SoundEvent, Statistics};
 use proto::wire::record::Standing;
@@ -14,7 +14,7 @@ use super::super::msg::Effect;
 use super::super::notify::What;
 use super::super::popup::Popup;
 use super::alert::alert;
-use super::{calls, notice, people, settings, tools, trust};
+use super::{adding, calls, notice, people, settings, tools, trust};
 
 pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effect>) {
     model.dirty = true;
@@ -22,6 +22,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::Link(state) => {
             model.link = Link::new(state, model.now.mono);
             if model.link != Link::Online {
+                adding::unanswered(model);
                 model.sound.talk.shut();
             }
             if let (Stage::Welcome(welcome), Link::Online) = (&mut model.stage, model.link) {
@@ -35,21 +36,26 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::LoginRefused { text, .. } => login_refused(model, &text),
         Event::Contacts(list) => {
             list.iter().for_each(|contact| people::meet(model, contact));
-            model.contacts.set_all(list);
+            let names: Vec<Name> = list.iter().map(|contact| contact.name.clone()).collect();
+            people::keep_chosen(model, |model| model.contacts.set_all(list));
+            names.iter().for_each(|name| adding::listed(model, name));
         }
         Event::Contact(contact) => {
             people::meet(model, &contact);
             keep_greeting(model, &contact);
             trust::judged(model, &contact);
             let asked = model.asked.take_if(|name| *name == contact.name);
-            model.contacts.set(contact);
+            let name = contact.name.clone();
+            people::keep_chosen(model, |model| model.contacts.set(contact));
+            adding::listed(model, &name);
             if let Some(name) = asked.filter(|_| model.focus == Focus::List) {
                 model.contacts.select(&name);
             }
         }
-        Event::Gone(name) => model.contacts.remove(&name),
+        Event::Gone(name) => people::keep_chosen(model, |model| model.contacts.remove(&name)),
         Event::Request(name) => {
-            notice(model, format!("{} asks to be your contact: A accepts, D rejects.", model.shown(&name)));
+            let what = people::asks(model, &name);
+            notice(model, format!("{} asks to be your contact: {what}", model.shown(&name)));
             alert(model, What::Request, &name, None, effects);
         }
         Event::Greeting { from, text } => {
@@ -92,7 +98,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         }
         Event::PlainUnconfirmed(names) => calls::plain_unconfirmed(model, names),
         Event::Invite(link) => model.own_link = Some(link),
-        Event::Refused { text, .. } => refused(model, &text),
+        Event::Refused { of, text, .. } => refused(model, &of, &text),
         Event::IdentityChanged(name) => trust::changed(model, &name),
         Event::IdentityAccepted { name, old, new } => trust::accepted(model, &name, &old, new),
         Event::Compared { who, compared } => trust::compared(model, &who, compared),
@@ -220,15 +226,32 @@ fn login_refused(model: &mut Model, text: &Safe) {
     welcome.name_wanted = true;
 }
 
-fn refused(model: &mut Model, text: &Safe) {
-    if let Some(Popup::Add(add)) = model.popups.last_mut() {
-        add.link_wanted = false;
-        add.problem = Some(text.to_string());
+fn refused(model: &mut Model, of: &Matter, text: &Safe) {
+    if adding::refused(model, of, text.as_str()) {
         return;
     }
-    // The machine says what it calls as soon as it is asked: a refusal before that is of the call.
-    let wanted = |call: &mut Call| matches!(call.phase, Phase::Placing { wanted: true, .. });
-    model.call.take_if(wanted);
+    match of {
+        Matter::Invite => {
+            if let Some(Popup::Add(add)) = model.popups.last_mut() {
+                add.link_wanted = false;
+                add.problem = Some(text.to_string());
+                return;
+            }
+        }
+        Matter::Call => {
+            // The machine says what it calls as soon as it is asked: a refusal before that is of the call.
+            let wanted = |call: &mut Call| matches!(call.phase, Phase::Placing { wanted: true, .. });
+            model.call.take_if(wanted);
+        }
+        Matter::Ban(_) => model.deciding.ban = None,
+        Matter::Unban(_) => model.deciding.unban = None,
+        Matter::Contact(_)
+        | Matter::Greeting(_)
+        | Matter::Redeem
+        | Matter::Words(_)
+        | Matter::Text(_)
+        | Matter::Login => {}
+    }
     notice(model, text.as_str());
 }
 

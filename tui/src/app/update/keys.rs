@@ -23,10 +23,21 @@ use crate::keys::{Input, Key, Kind};
 /// How long the second ^C or q may take.
 const QUIT_TIME: Duration = Duration::from_secs(2);
 
+/// How long a notice stands at least: to be read.
+const READ_TIME: Duration = Duration::from_secs(2);
+
 /// Lines a scroll key moves.
 const SCROLL_LINES: usize = 5;
 
-pub(super) const NOBODY: &str = "The list is empty: a adds a contact.";
+/// Why nothing can be done with whoever is chosen: nobody is.
+pub(super) fn nobody(model: &mut Model) {
+    let words = match (model.contacts.is_empty(), model.focus) {
+        (true, _) => "The list is empty: a adds a contact.",
+        (false, Focus::List) => "Nobody is chosen: j and k choose somebody.",
+        (false, Focus::Message) => "Nobody is chosen: Esc leads back to the list.",
+    };
+    notice(model, words);
+}
 
 pub(super) fn on_input(model: &mut Model, input: Input, effects: &mut Vec<Effect>) {
     match input {
@@ -36,7 +47,9 @@ pub(super) fn on_input(model: &mut Model, input: Input, effects: &mut Vec<Effect
             // Several lines become a draft of several lines; nothing pasted is ever sent by itself.
             write(model, Safe::text(&text, text.len()).as_str());
         }
-        Input::PasteUnended => notice(model, "The terminal never said where the paste ends: taken as it came."),
+        Input::PasteUnended => {
+            notice(model, "The terminal never said where the paste ends: taken as it came.")
+        }
         Input::Focus(here) => ptt::keyboard(model, here),
         Input::TellsReleases => model.sound.talk.learn(Tier::Release),
     }
@@ -54,6 +67,7 @@ fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         return;
     }
     model.dirty = true;
+    let (places, stood) = (model.places(), model.notice.clone());
     model.pressed = Some(model.now.mono);
     // Some terminals do not tell when they get the keyboard back.
     model.focused = model.focused.map(|_| true);
@@ -68,6 +82,13 @@ fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         (None, Some(typed)) => write(model, typed.encode_utf8(&mut [0; 4])),
         (None, None) => {}
     }
+    // Where other keys count, they are to be seen; what has only just been told is still to be read.
+    if model.places() != places
+        && model.notice == stood
+        && stood.is_some_and(|notice| model.now.mono >= notice.since + READ_TIME)
+    {
+        model.notice = None;
+    }
     // A window may have closed or the focus moved: a call that rings behind them comes to the front.
     show_incoming(model, false);
 }
@@ -78,7 +99,13 @@ fn write(model: &mut Model, text: &str) {
     {
         welcome.name.take();
     }
-    let Some(editor) = model.editor() else { return };
+    let Some(editor) = model.editor() else {
+        // Who was written to is gone: what is typed on must neither be lost in silence nor be commands.
+        if model.places().contains(&Place::Message) {
+            nobody(model);
+        }
+        return;
+    };
     if !editor.insert(text) {
         notice(model, too_long(model));
     }
@@ -209,7 +236,7 @@ fn other_pane(model: &mut Model) {
 
 /// Takes the keys to the message line; not for a guest, whose program has no texts.
 fn write_to_selected(model: &mut Model) {
-    let Some(contact) = model.contacts.selected() else { return };
+    let Some(contact) = model.contacts.selected() else { return nobody(model) };
     if is_guest(contact) {
         return notice(model, format!("{}: c calls them.", model.no_texts(&contact.name)));
     }
@@ -260,7 +287,7 @@ fn open(model: &mut Model, effects: &mut Vec<Effect>) {
     match model.contacts.selected().map(|contact| contact.standing) {
         Some(Standing::Asking) => accept(model, effects),
         Some(Standing::None | Standing::Asked | Standing::Mutual) => write_to_selected(model),
-        None => notice(model, NOBODY),
+        None => nobody(model),
     }
 }
 
@@ -279,9 +306,16 @@ fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
 }
 
 fn remove(model: &mut Model, effects: &mut Vec<Effect>) {
-    let Some(name) = model.contacts.selected().map(|contact| contact.name.clone()) else { return };
+    let Some(contact) = model.contacts.selected() else { return nobody(model) };
+    let (name, asks) = (contact.name.clone(), contact.standing == Standing::Asking);
     effects.extend(model.contacts.begin_removal(model.now.mono).map(removal));
-    notice(model, format!("{name} is removed. u takes it back, for 10 s."));
+    let done = if asks { "is rejected" } else { "is removed" };
+    notice(model, format!("{} {done}. u takes it back, for 10 s.", model.in_full(&name)));
+    // As long as it is true, unless there is news.
+    let until = model.contacts.leaving().map(|leaving| leaving.until);
+    if let (Some(notice), Some(until)) = (&mut model.notice, until) {
+        notice.until = until;
+    }
 }
 
 fn undo(model: &mut Model) {
@@ -329,7 +363,7 @@ fn join(model: &mut Model, effects: &mut Vec<Effect>) {
 }
 
 fn say(model: &mut Model, effects: &mut Vec<Effect>) {
-    let Some(contact) = model.contacts.selected() else { return };
+    let Some(contact) = model.contacts.selected() else { return nobody(model) };
     if is_guest(contact) {
         return notice(model, format!("{}: c calls them.", model.no_texts(&contact.name)));
     }

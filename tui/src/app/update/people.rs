@@ -9,11 +9,12 @@ use super::super::chat::Chat;
 use super::super::contacts::Step;
 use super::super::find::Find;
 use super::super::input::Editor;
-use super::super::model::Model;
+use super::super::keymap::Place;
+use super::super::model::{Focus, Model};
 use super::super::msg::Effect;
 use super::super::personal::{ALIAS_BYTES_MAX, Personal, alias};
 use super::super::popup::{Popup, Rename};
-use super::keys::NOBODY;
+use super::keys::nobody;
 use super::notice;
 
 /// What was kept about people in earlier runs.
@@ -33,6 +34,34 @@ pub(super) fn meet(model: &mut Model, contact: &ContactInfo) {
     chat.with = Some(contact.principal.clone());
 }
 
+/// Lets the list change. When the chosen one goes by that, nobody is chosen, and it is said: what was meant for them must
+/// not reach whoever comes next.
+pub(super) fn keep_chosen(model: &mut Model, change: impl FnOnce(&mut Model)) {
+    let chosen = model.chatting().map(|name| (name.clone(), model.in_full(name)));
+    change(model);
+    let Some((name, shown)) = chosen.filter(|_| model.chatting().is_none()) else { return };
+    if model.deciding.ban.as_ref() != Some(&name) {
+        let next = match model.focus {
+            _ if model.contacts.is_empty() => "",
+            Focus::List => " j and k choose somebody.",
+            Focus::Message => " Esc leads back to the list.",
+        };
+        notice(model, format!("{shown} is in your list no more.{next}"));
+    }
+}
+
+/// What the keys do about a request: they act on whoever is chosen, but for an answer to the only one.
+pub(super) fn asks(model: &Model, name: &Name) -> &'static str {
+    let chosen = model.chatting() == Some(name);
+    let only = model.contacts.requests().len() == 1;
+    match (model.places().contains(&Place::List), chosen, only) {
+        (true, true, _) => "A accepts, D rejects.",
+        (true, false, true) => "A accepts, j and k choose them.",
+        (true, false, false) => "j and k choose them.",
+        (false, _, _) => "they wait in the list.",
+    }
+}
+
 /// Puts the list in order, if no key was for it just now.
 pub(super) fn arrange(model: &mut Model) {
     let unread = |(name, chat): (&Name, &Chat)| (name.clone(), chat.unread);
@@ -42,7 +71,7 @@ pub(super) fn arrange(model: &mut Model) {
 }
 
 pub(super) fn favourite(model: &mut Model, effects: &mut Vec<Effect>) {
-    let Some(contact) = model.contacts.selected() else { return notice(model, NOBODY) };
+    let Some(contact) = model.contacts.selected() else { return nobody(model) };
     let (name, who) = (contact.name.clone(), contact.principal.clone());
     let mut personal = model.contacts.personal(&name).cloned().unwrap_or_default();
     personal.favourite = !personal.favourite;
@@ -98,7 +127,7 @@ pub(super) fn step(model: &mut Model, step: Step) {
 }
 
 pub(super) fn begin_rename(model: &mut Model) {
-    let Some(contact) = model.contacts.selected() else { return notice(model, NOBODY) };
+    let Some(contact) = model.contacts.selected() else { return nobody(model) };
     let who = contact.name.clone();
     let now = model.contacts.personal(&who).and_then(|personal| personal.alias.as_ref());
     let alias = Editor::with(now.map_or("", |alias| alias.as_str()), ALIAS_BYTES_MAX);

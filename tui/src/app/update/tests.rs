@@ -1,6 +1,6 @@
 //! Stories: what the model is at, which keys are pressed, what it is at then, and what was asked of the world.
 
-use proto::client::{Command, EndReason, Event, LinkState, MessageState};
+use proto::client::{Command, EndReason, Event, LinkState, Matter, MessageState};
 use proto::id::{Fingerprint, MsgId, Name, Ssrc};
 use proto::media::{HalfState, Levels, SoundCommand, SoundEvent};
 use proto::wire::record::{Presence, Standing, Why};
@@ -157,7 +157,7 @@ fn a_removal_that_the_server_refuses_is_seen_and_said() {
     assert_eq!(story.asked(), [send(Command::Remove(name("bob")))]);
     assert!(story.model.contacts.get(&name("bob")).is_none());
     let text = Safe::line("cannot remove bob, so they stay in your list: too many requests");
-    story.tell(Event::Refused { why: Why::TooFast, text });
+    story.tell(Event::Refused { of: Matter::Contact(name("bob")), why: Why::TooFast, text });
     story.tell(Event::Contact(contact("bob", Standing::Mutual, Presence::Online)));
     assert!(story.model.contacts.contacts().iter().any(|contact| contact.name == name("bob")));
     assert!(story.notice().contains("they stay in your list"), "{}", story.notice());
@@ -187,6 +187,11 @@ fn adding_by_name_and_by_link() {
     story.paste(&link(3));
     story.keys("Enter");
     assert_eq!(story.asked(), [send(Command::Redeem([4; 16]))]);
+    story.tell(Event::Contacts(vec![contact("bob", Standing::Mutual, Presence::Online)]));
+    assert_eq!(story.model.popups.len(), 1, "heidi is not in that list");
+    story.tell(Event::Contact(contact("heidi", Standing::Mutual, Presence::Online)));
+    assert!(story.model.popups.is_empty());
+    assert_eq!(story.notice(), "heidi and you are contacts now.");
     story.keys("a");
     story.paste(&link(9));
     story.keys("Enter");
@@ -459,7 +464,8 @@ fn why_the_connection_failed_is_said_once_until_it_is_up_again() {
 
 #[test]
 fn a_call_that_is_refused_at_once_is_none() {
-    let refused = || Event::Refused { why: Why::NotLoggedIn, text: Safe::line("there is no connection") };
+    let text = || Safe::line("there is no connection");
+    let refused = || Event::Refused { of: Matter::Call, why: Why::NotLoggedIn, text: text() };
     let mut story = Story::friends();
     story.keys("c");
     story.tell(refused());

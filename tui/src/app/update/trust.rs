@@ -10,7 +10,7 @@ use super::super::model::{Focus, Model};
 use super::super::msg::Effect;
 use super::super::popup::Popup;
 use super::super::trust::{BLOCK_TIME, Blocked, Changed, Qr, Verify, Words, key_of, sorted};
-use super::keys::NOBODY;
+use super::keys::nobody;
 use super::{events, notice};
 
 /// Opens the window to compare keys: with the chosen member in the call view, else with the selected contact.
@@ -22,7 +22,7 @@ pub(super) fn verify(model: &mut Model, effects: &mut Vec<Effect>) {
     });
     let who = member.or_else(|| model.contacts.selected().map(|contact| contact.name.clone()));
     match who {
-        None => notice(model, NOBODY),
+        None => nobody(model),
         Some(who) => open(model, &who, effects),
     }
 }
@@ -174,13 +174,14 @@ pub(super) fn accepted(model: &mut Model, name: &Name, old: &Principal, new: Pri
 
 /// The second key blocks.
 pub(super) fn block(model: &mut Model, effects: &mut Vec<Effect>) {
-    let Some(contact) = model.contacts.selected() else { return notice(model, NOBODY) };
+    let Some(contact) = model.contacts.selected() else { return nobody(model) };
     let (name, guest) = (contact.name.clone(), is_guest(contact));
     let now = model.now.mono;
     let again = model.block_asked.take().is_some_and(|(asked, until)| asked == name && now < until);
     if again {
-        effects.push(Effect::Send(Command::Ban(name.clone())));
-        return notice(model, format!("{name} is blocked. B shows who is, and lets them in again."));
+        model.deciding.ban = Some(name.clone());
+        model.notice = None;
+        return effects.push(Effect::Send(Command::Ban(name)));
     }
     let by = if guest { "Whoever takes this name is not heard then" } else { "They are not told" };
     notice(model, format!("b once more blocks {}: no requests, texts or calls. {by}.", model.in_full(&name)));
@@ -194,6 +195,15 @@ pub(super) fn show_blocked(model: &mut Model, effects: &mut Vec<Effect>) {
 
 pub(super) fn banned(model: &mut Model, list: Vec<Banned>) {
     model.banned = sorted(list);
+    let banned = &model.banned;
+    let done = model.deciding.ban.take_if(|name| banned.iter().any(|ban| ban.name == *name));
+    let undone = model.deciding.unban.take_if(|ban| banned.iter().all(|b| b.principal != ban.principal));
+    if let Some(name) = done {
+        notice(model, format!("{name} is blocked. B shows who is, and lets them in again."));
+    } else if let Some(Banned { name, .. }) = undone {
+        let words = format!("{name} is blocked no longer. They are no contact until one of you asks.");
+        notice(model, words);
+    }
     let last = model.banned.len().saturating_sub(1);
     if let Some(Popup::Blocked(window)) = model.popups.last_mut() {
         window.at = window.at.min(last);
@@ -203,10 +213,7 @@ pub(super) fn banned(model: &mut Model, list: Vec<Banned>) {
 pub(super) fn unblock(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(Popup::Blocked(window)) = model.popups.last() else { return };
     let Some(banned) = model.banned.get(window.at).cloned() else { return };
-    notice(
-        model,
-        format!("{} is blocked no longer. They are no contact until one of you asks.", banned.name),
-    );
+    model.deciding.unban = Some(banned.clone());
     effects.push(Effect::Send(Command::Unban(banned.principal)));
 }
 

@@ -47,7 +47,11 @@ fn events_have_the_names_and_fields_of_the_manual() {
         ),
         (Event::Invite("tincan://h".into()), r#"{"event":"invite","url":"tincan://h"}"#),
         (
-            Event::Refused { why: Why::NoSuchUser, text: Safe::line("nobody is called x") },
+            Event::Refused {
+                of: proto::client::Matter::Redeem,
+                why: Why::NoSuchUser,
+                text: Safe::line("nobody is called x"),
+            },
             r#"{"code":"no_such_user","event":"error","text":"nobody is called x"}"#,
         ),
         (

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::control::{Press, Reply, Request, Switch};
-use proto::client::LinkState;
+use proto::client::{LinkState, Matter};
 use proto::id::Ssrc;
 use proto::media::{HalfState, SoundEvent, Statistics, ToolCommand, ToolEvent};
 use proto::{Safe, Wall};
@@ -114,7 +114,7 @@ fn every_end_has_its_exit_code() {
         }
         assert_eq!(story.end(reason), [Step::End(exit)], "{reason:?}");
     }
-    let refused = |why| Event::Refused { why, text: Safe::line("no") };
+    let refused = |why| Event::Refused { of: Matter::Call, why, text: Safe::line("no") };
     for (why, exit) in [(Why::NobodyRung, Exit::PeerUnavailable), (Why::Internal, Exit::Failed)] {
         let mut story = Story::call(true);
         story.tell(Event::Contacts(Vec::new()));

@@ -38,8 +38,14 @@ pub(super) fn add(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme:
             theme,
         )
     };
-    let who = field(1, if links { "name or link  " } else { "name  " }, &add.who);
-    let message = if links { field(2, "message       ", &add.message) } else { None };
+    // Where there is little room what is typed needs it more.
+    let (name, words) = match (links, room < NARROW) {
+        (false, _) => ("name  ", ""),
+        (true, true) => ("name     ", "message  "),
+        (true, false) => ("name or link  ", "message       "),
+    };
+    let who = field(1, name, &add.who);
+    let message = if links { field(2, words, &add.message) } else { None };
     let below = problem.iter().map(|words| (words, theme.bad()));
     let below = below.chain(hints.iter().map(|words| (words, theme.dim())));
     let mut y = if links { 3 } else { 2 };
@@ -57,13 +63,17 @@ pub(super) fn add(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme:
 
 const ASKED: &str = "They are asked; you see each other once they accept.";
 const LINK: &str = "A link (tincan://..) makes you contacts at once.";
-const MESSAGE: &str = "The message says who you are: one, sealed for them.";
+const MESSAGE: &str = "It says who you are, sealed so that only they can read it.";
+const ASKING: &str = "The server is being asked.";
+/// Columns for a field and what it is called, below which its name is short.
+const NARROW: u16 = 36;
 /// Characters that are left when they begin to be counted.
 const COUNTED: usize = 40;
 
 /// What helps with the line that has the keys.
 fn hints(model: &Model, add: &Add, room: u16) -> Vec<String> {
     let words: Vec<String> = match (model.settings.plain_server.is_some(), model.own_link.is_some()) {
+        _ if add.asking.is_some() => vec![ASKING.to_owned()],
         _ if add.in_message => {
             let left = add.room();
             let count = (left <= COUNTED).then(|| format!("{left} characters are left."));
@@ -86,7 +96,7 @@ fn own_link(model: &Model, add: &Add, room: u16) -> Vec<String> {
             rows.extend(text::wrap(link, room));
             rows
         }
-        (None, true) => vec!["Your own link is being made.".to_owned()],
-        (None, false) => vec!["^O makes a link of your own, to hand out.".to_owned()],
+        (None, true) => text::wrap("Your own link is being made.", room),
+        (None, false) => text::wrap("^O makes a link to hand out.", room),
     }
 }

@@ -1,6 +1,8 @@
 //! What goes with a request: written, sent, shown, and kept when it is answered.
 
 use super::*;
+use crate::app::popup::Add;
+use crate::keys::{Code, Key};
 use proto::client::ContactInfo;
 
 #[test]
@@ -11,16 +13,70 @@ fn a_message_goes_with_the_request() {
     story.keys("Enter");
     let greet = |text: &str| send(Command::Greet { to: name("heidi"), text: text.into() });
     assert_eq!(story.asked(), [greet("it is alice")]);
+    asked(&mut story, "heidi");
     assert!(story.model.popups.is_empty());
-    story.tell(Event::Contact(contact("heidi", Standing::Asked, Presence::Offline)));
+    assert_eq!(story.notice(), "heidi is asked to be your contact, with your message.");
     assert_eq!(story.selected(), "heidi");
     // The lines can be written in any order, and an empty message is none.
     story.keys("a Down hello Up ivan Enter");
     assert_eq!(story.asked(), [send(Command::Greet { to: name("ivan"), text: "hello".into() })]);
-    story.keys("a ivan Tab");
+    asked(&mut story, "ivan");
+    story.keys("a judy Tab");
     story.type_in("  ");
     story.keys("Enter");
-    assert_eq!(story.asked(), [send(Command::Add(name("ivan")))]);
+    assert_eq!(story.asked(), [send(Command::Add(name("judy")))]);
+}
+
+fn asked(story: &mut Story, who: &str) {
+    story.tell(Event::Contact(contact(who, Standing::Asked, Presence::Offline)));
+}
+
+fn window(story: &Story) -> &Add {
+    let Some(Popup::Add(add)) = story.model.popups.last() else { panic!("the window is open") };
+    add
+}
+
+/// Whoever misspelled a name goes on typing: none of that may be commands of the list, and the message is kept.
+#[test]
+fn the_window_stays_until_the_server_has_answered_and_a_refusal_loses_nothing() {
+    let mut story = Story::friends();
+    story.keys("a hiedi Tab hello Enter");
+    assert_eq!(story.asked(), [send(Command::Greet { to: name("hiedi"), text: "hello".into() })]);
+    story.keys("Enter");
+    assert_eq!(story.asked(), [], "asked once");
+    let no = |of| Event::Refused { of, why: Why::NoSuchUser, text: Safe::line("nobody is called so") };
+    for other in [Matter::Contact(name("bob")), Matter::Redeem, Matter::Call] {
+        story.tell(no(other));
+        assert!(window(&story).asking.is_some() && window(&story).problem.is_none());
+    }
+    story.keys("F1");
+    story.tell(no(Matter::Contact(name("hiedi"))));
+    story.keys("Esc");
+    assert_eq!(window(&story).problem.as_deref(), Some("nobody is called so"));
+    // The name is what is to be mended.
+    story.keys("^u heidi Enter");
+    assert_eq!(story.asked(), [send(Command::Greet { to: name("heidi"), text: "hello".into() })]);
+    story.tell(Event::Link(LinkState::Away { retry_in: Duration::from_secs(1) }));
+    assert!(window(&story).problem.as_ref().unwrap().contains("Enter asks again"));
+    story.tell(Event::Link(LinkState::Online));
+    story.keys("Enter");
+    assert_eq!(story.asked(), [send(Command::Greet { to: name("heidi"), text: "hello".into() })]);
+    // Who does not want to wait does not have to.
+    story.keys("Esc");
+    assert!(story.model.popups.is_empty());
+    story.tell(no(Matter::Contact(name("heidi"))));
+    assert_eq!(story.notice(), "nobody is called so");
+}
+
+#[test]
+fn the_keys_go_to_the_line_that_is_wrong() {
+    let mut story = Story::friends();
+    story.keys("a Tab hello Enter");
+    assert!(!window(&story).in_message && window(&story).problem.is_some());
+    story.keys("heidi");
+    assert_eq!(window(&story).who.text(), "heidi");
+    story.key(Key { mods: crate::keys::Mods::SHIFT, ..Key::press(Code::Tab) });
+    assert!(window(&story).in_message, "Shift-Tab goes to the other line, too");
 }
 
 #[test]
@@ -35,6 +91,7 @@ fn a_message_that_is_too_long_is_said_to_be_and_nothing_is_lost() {
     assert!(add.problem.as_ref().unwrap().contains("141 characters; 140 go"), "{:?}", add.problem);
     story.keys("Backspace Enter");
     assert_eq!(story.asked(), [send(Command::Greet { to: name("heidi"), text: "\u{e9}".repeat(140) })]);
+    asked(&mut story, "heidi");
     story.keys("a heidi Tab");
     story.paste(&"x".repeat(600));
     let Some(Popup::Add(add)) = story.model.popups.last() else { panic!("the window stays open") };
@@ -59,8 +116,9 @@ fn a_link_takes_no_message_and_a_plain_server_has_none() {
     assert_eq!(story.asked(), []);
     let Some(Popup::Add(add)) = story.model.popups.last() else { panic!("the window stays open") };
     assert!(add.problem.as_ref().unwrap().contains("no message goes with it"));
-    story.keys("Tab ^u Enter");
+    story.keys("^u Enter");
     assert_eq!(story.asked(), [send(Command::Redeem([4; 16]))]);
+    story.keys("Esc");
     story.model.settings.plain_server = Some("plain binary");
     story.keys("a Tab bob2 Enter");
     assert_eq!(story.asked(), [send(Command::Add(name("bob2")))]);

@@ -379,7 +379,8 @@ fn who_rings_while_a_plain_call_is_asked_about_is_not_called_over() {
         story.keys("y");
         assert_eq!(story.asked(), [send(Command::AllowPlain(name("gina")))], "no call, and no answer");
         assert_eq!(story.notice(), format!("{shown} is calling you: answer or decline that call first."));
-        story.tell(Event::Refused { why: Why::InCall, text: Safe::line("of something else") });
+        let text = Safe::line("of something else");
+        story.tell(Event::Refused { of: Matter::Call, why: Why::InCall, text });
         let (call, ring) = story.model.incoming().expect("it rings on");
         assert!(call.plain == plain && call.is_with(&name(caller)) && ring.window.is_some());
         story.keys("y");

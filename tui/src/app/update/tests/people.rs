@@ -133,3 +133,82 @@ fn whoever_is_called_otherwise_is_found_by_both_names() {
         assert_eq!(story.selected(), "erin", "{query}");
     }
 }
+
+/// A text that is being written to somebody who goes must not reach whoever is next in the list.
+#[test]
+fn when_the_chosen_one_goes_nobody_takes_their_place() {
+    let mut story = Story::friends();
+    story.keys("Enter hello");
+    story.tell(Event::Gone(name("bob")));
+    assert_eq!(story.notice(), "bob is in your list no more. Esc leads back to the list.");
+    story.keys("quick Enter");
+    assert_eq!(story.asked(), [], "neither sent nor taken for commands");
+    assert_eq!(story.notice(), "Nobody is chosen: Esc leads back to the list.");
+    story.keys("Esc c D b");
+    assert_eq!(story.asked(), []);
+    assert!(story.model.contacts.leaving().is_none() && story.model.block_asked.is_none());
+    assert_eq!(story.notice(), "Nobody is chosen: j and k choose somebody.");
+    // Somebody who comes is not chosen by that either; j takes whoever is in that place now.
+    story.tell(Event::Contact(contact("zoe", Standing::Mutual, Presence::Offline)));
+    assert!(story.model.contacts.selected().is_none());
+    story.keys("j");
+    assert_eq!(story.selected(), "carol");
+    story.keys("j k");
+    assert_eq!(story.selected(), "carol", "then by one as ever");
+    // The same when the whole list comes anew.
+    story.tell(Event::Contacts(vec![contact("zoe", Standing::Mutual, Presence::Online)]));
+    assert_eq!(story.notice(), "carol is in your list no more. j and k choose somebody.");
+    story.keys("k");
+    assert_eq!(story.selected(), "zoe");
+    story.tell(Event::Gone(name("zoe")));
+    assert_eq!(story.notice(), "zoe is in your list no more.");
+    story.keys("c");
+    assert_eq!(story.notice(), "The list is empty: a adds a contact.");
+    story.tell(Event::Contact(contact("ivan", Standing::Mutual, Presence::Online)));
+    story.keys("k");
+    assert_eq!(story.selected(), "ivan");
+}
+
+/// D acts on whoever is chosen: it must not be named as the answer to somebody else.
+#[test]
+fn a_request_names_the_keys_that_answer_it() {
+    let mut story = Story::friends();
+    story.tell(Event::Gone(name("grace")));
+    let asks = |story: &mut Story, who: &str| {
+        story.tell(Event::Contact(contact(who, Standing::Asking, Presence::Offline)));
+        story.tell(Event::Request(name(who)));
+    };
+    asks(&mut story, "heidi");
+    assert_eq!(story.notice(), "heidi asks to be your contact: A accepts, j and k choose them.");
+    asks(&mut story, "ivan");
+    assert_eq!(story.notice(), "ivan asks to be your contact: j and k choose them.");
+    story.keys("Enter");
+    asks(&mut story, "ivan");
+    assert_eq!(story.notice(), "ivan asks to be your contact: they wait in the list.");
+    story.keys("Esc G");
+    asks(&mut story, "ivan");
+    assert_eq!(story.notice(), "ivan asks to be your contact: A accepts, D rejects.");
+    story.keys("D");
+    assert_eq!(story.notice(), "ivan is rejected. u takes it back, for 10 s.");
+}
+
+/// The footer is hidden by what happened; where other keys count they must be seen.
+#[test]
+fn what_was_told_makes_way_for_the_keys_of_another_place() {
+    let mut story = Story::friends();
+    story.keys("f");
+    assert!(story.notice().contains("bob"));
+    story.keys("j");
+    story.wait(Duration::from_millis(1_900));
+    story.keys("Enter");
+    assert_ne!(story.notice(), "", "it has only just been said");
+    story.wait(Duration::from_millis(200));
+    story.keys("Esc");
+    assert_eq!(story.notice(), "");
+    // As long as somebody can come back it is said how.
+    story.keys("D");
+    story.wait(Duration::from_millis(9_900));
+    assert!(story.notice().contains("u takes it back"));
+    story.wait(Duration::from_millis(200));
+    assert_eq!(story.notice(), "");
+}

@@ -124,7 +124,8 @@ fn nobody_is_heard_after_what_held_the_key_is_gone() {
 /// Whatever becomes of a call that was not there yet, the next one begins in silence.
 #[test]
 fn what_was_opened_for_a_call_that_never_came_does_not_open_the_next() {
-    let refused = Event::Refused { why: proto::wire::record::Why::Other, text: Safe::line("they are away") };
+    let why = proto::wire::record::Why::Other;
+    let refused = Event::Refused { of: Matter::Call, why, text: Safe::line("they are away") };
     let plain = Event::PlainUnconfirmed(vec![name("bob")]);
     for never in [refused, plain] {
         let mut story = Story::friends();

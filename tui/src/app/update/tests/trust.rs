@@ -192,3 +192,35 @@ fn a_link_is_shown_as_a_code_only_when_there_is_one() {
     story.keys("Esc");
     assert!(matches!(story.model.popups.last(), Some(Popup::Add(_))));
 }
+
+#[test]
+fn that_somebody_is_blocked_is_said_when_it_is_so() {
+    let mut story = Story::friends();
+    let ban = |who: &str| Banned {
+        principal: contact(who, Standing::Mutual, Presence::Online).principal,
+        name: name(who),
+        since: proto::Wall(9),
+    };
+    story.keys("bb");
+    assert_eq!(story.asked(), [send(Command::Ban(name("bob")))]);
+    assert_eq!(story.notice(), "", "the machine decides");
+    let no = |of, text: &str| Event::Refused { of, why: Why::Limit, text: Safe::line(text) };
+    story.tell(no(Matter::Ban(name("bob")), "cannot block bob: too many are"));
+    assert_eq!(story.notice(), "cannot block bob: too many are");
+    story.tell(Event::Banned(vec![ban("bob")]));
+    assert!(!story.notice().contains("is blocked"), "nobody asked for that any longer");
+    story.keys("bb");
+    story.tell(Event::Gone(name("bob")));
+    story.tell(Event::Banned(vec![ban("bob")]));
+    assert_eq!(story.notice(), "bob is blocked. B shows who is, and lets them in again.");
+    story.model.notice = None;
+    story.keys("B");
+    story.tell(Event::Banned(vec![ban("bob")]));
+    story.keys("u");
+    assert_eq!(story.notice(), "");
+    story.tell(no(Matter::Unban(ban("bob").principal), "they are not blocked"));
+    assert_eq!(story.notice(), "they are not blocked");
+    story.keys("u");
+    story.tell(Event::Banned(Vec::new()));
+    assert_eq!(story.notice(), "bob is blocked no longer. They are no contact until one of you asks.");
+}
