@@ -191,7 +191,7 @@ impl Text {
             FromServer::Unknown(name) if base.is_in() => {
                 if let Some(name) = self.answered(name, base) {
                     let text = format!("cannot add {name}: nobody of that name is here now");
-                    base.refuse(Matter::Contact(name.clone()), Why::NoSuchUser, &text);
+                    base.refuse(Matter::Contact(name), Why::NoSuchUser, &text);
                 }
             }
             // Whoever is no friend calls under this name, so nobody of it can be one.

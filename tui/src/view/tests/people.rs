@@ -96,11 +96,23 @@ fn a_message_is_written_in_the_smallest_window() {
     for (width, height) in [(40, 10), (50, 12), (80, 24)] {
         let (buffer, cursor) = story.buffer(width, height);
         let shown = picture(&buffer);
-        assert!(shown.contains("heidi") && shown.contains("message       hello there"), "{shown}");
+        assert!(
+            shown.contains("heidi") && shown.contains("message  ") && shown.contains("hello there"),
+            "{shown}"
+        );
         let line = shown.lines().position(|line| line.contains("hello there")).unwrap();
         assert_eq!(cursor.map(|place| usize::from(place.y)), Some(line), "{shown}");
     }
-    story.keys("Tab ! Enter");
+    // What is longer than the line scrolls with the cursor, also where each letter takes two columns.
+    story.paste(&format!("{}END", "\u{65e5}".repeat(100)));
+    let (buffer, cursor) = story.buffer(40, 10);
+    let shown = picture(&buffer);
+    assert!(shown.contains("END") && !shown.contains("hello"), "{shown}");
+    assert!(cursor.is_some_and(|place| place.x > 20), "{cursor:?}");
+    story.keys("^a");
+    let shown = picture(&story.buffer(40, 10).0);
+    assert!(shown.contains("hello there") && !shown.contains("END"), "{shown}");
+    story.keys("^e Tab ! Enter");
     let shown = picture(&story.buffer(40, 10).0);
     assert!(shown.contains("That is no name"), "{shown}");
 }
