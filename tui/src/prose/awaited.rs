@@ -125,10 +125,9 @@ impl Awaited {
 
     /// What the client machine says answers this, if anything. Of several that ask for the same the oldest is meant.
     pub(super) fn answered(&mut self, event: &Event) -> Option<Answer> {
-        let at = self.answers.iter().position(|answer| match event {
-            Event::Refused { of, .. } => answer.is_refused(of),
-            event => answer.is_in(event),
-        })?;
+        let refused = if let Event::Refused { of, .. } = event { Some(of) } else { None };
+        let ours = |answer: &Answer| refused.map_or_else(|| answer.is_in(event), |of| answer.is_refused(of));
+        let at = self.answers.iter().position(ours)?;
         self.answers.remove(at)
     }
 

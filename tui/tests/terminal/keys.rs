@@ -182,3 +182,23 @@ fn every_key_does_something_where_it_counts_and_the_program_goes_on() {
         });
     }
 }
+
+/// Name and message are written in one window, which stays, with both, until somebody is asked.
+#[test]
+fn somebody_is_asked_with_a_message_and_a_refusal_loses_nothing() {
+    let mut screen = Screen::demo(&[]);
+    screen.press(b"a");
+    screen.see("Add a contact");
+    screen.press(b"bob\t");
+    screen.see("Tab name or link");
+    screen.press("it is alice, 李雷 \u{1f44b}".as_bytes());
+    screen.press(b"\r");
+    screen.see("They are in your list already.");
+    screen.see("it is alice, 李雷 \u{1f44b}");
+    // The name is what is to be mended, and none of these letters is a command of the list.
+    screen.press(b"\x15quincy");
+    screen.see("name or link  quincy");
+    screen.press(b"\r");
+    screen.see("quincy has been asked.");
+    assert!(!screen.contents().contains("Add a contact"), "{}", screen.contents());
+}
