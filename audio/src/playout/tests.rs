@@ -6,6 +6,7 @@ use crate::frame::OpusFrame;
 use proptest::prelude::*;
 use proto::Rng;
 
+mod clean;
 mod lasting;
 
 fn packets(count: usize, settings: EncoderSettings) -> Vec<OpusFrame> {
