@@ -118,9 +118,9 @@ impl Check {
             microphone: Err(missing(Half::Microphone)),
             speaker: Err(missing(Half::Speaker)),
         };
-        let end = check.clock.now().mono + OPEN_TIME_MAX;
+        let end = check.clock.mono() + OPEN_TIME_MAX;
         let (mut microphone, mut speaker) = (false, false);
-        while !(microphone && speaker) && check.clock.now().mono < end {
+        while !(microphone && speaker) && check.clock.mono() < end {
             match check.opener.answer() {
                 None => check.nap(end),
                 Some(Told::Devices(_) | Told::Kept(..) | Told::Looked(..)) => {}
@@ -193,11 +193,11 @@ impl Check {
         heard: &mut dyn FnMut(&[f32]),
     ) -> Exchanged {
         let mut exchanged = Exchanged::default();
-        let mut pace = Pace::new(self.clock.now().mono);
+        let mut pace = Pace::new(self.clock.mono());
         let mut sound = sound.iter().copied();
         while exchanged.heard.len() < samples {
             let due = pace.deadline();
-            if !pace.take(self.clock.now().mono) {
+            if !pace.take(self.clock.mono()) {
                 self.nap(due);
                 continue;
             }
@@ -221,7 +221,7 @@ impl Check {
     ) -> Exchanged {
         self.rebuilt();
         let seconds = samples as f32 / SAMPLE_RATE as f32;
-        let started = self.clock.now().mono;
+        let started = self.clock.mono();
         // A microphone that gives nothing must not be waited for for ever.
         let end = started + Duration::from_secs_f32(seconds + 1.0);
         let mut exchanged = Exchanged::default();
@@ -229,7 +229,7 @@ impl Check {
         let mut speaker = line(&mut self.speaker).map(|line| Mouth::new(line, sound));
         let mut pace = Pace::new(started);
         loop {
-            let now = self.clock.now().mono;
+            let now = self.clock.mono();
             if exchanged.heard.len() >= samples && now - started >= at_least {
                 break;
             }
@@ -248,7 +248,7 @@ impl Check {
             }
             nap(&mut self.poll, &self.clock, now + Duration::from_millis(3));
         }
-        let lasted = (self.clock.now().mono - started).as_secs_f32();
+        let lasted = (self.clock.mono() - started).as_secs_f32();
         exchanged.heard.truncate(samples);
         exchanged.microphone = microphone.map(|ear| ear.habits.close(ear.lost(), lasted)).unwrap_or_default();
         exchanged.speaker = speaker.map(|mouth| mouth.habits.close(mouth.lost(), lasted)).unwrap_or_default();
@@ -274,7 +274,7 @@ impl Check {
 fn nap(poll: &mut Poll, clock: &Clock, until: Time) {
     let mut events = Events::with_capacity(4);
     // Interrupted by a signal is as good as woken.
-    let _ = poll.poll(&mut events, Some(until - clock.now().mono));
+    let _ = poll.poll(&mut events, Some(until - clock.mono()));
 }
 
 fn checked<Ring>(line: Line<Ring>) -> Checked<Ring> {
@@ -388,9 +388,9 @@ pub fn devices() -> io::Result<DeviceList> {
     let waker = Arc::new(Waker::new(poll.registry(), Token(0))?);
     let opener = Opener::start(waker)?;
     let clock = Clock::start();
-    let end = clock.now().mono + OPEN_TIME_MAX;
+    let end = clock.mono() + OPEN_TIME_MAX;
     opener.ask(Ask::List);
-    while clock.now().mono < end {
+    while clock.mono() < end {
         match opener.answer() {
             Some(Told::Devices(names)) => return Ok(names),
             Some(
@@ -460,16 +460,16 @@ pub fn codec_cost(seconds: usize) -> Option<(f32, f32)> {
     let frames = seconds * SAMPLE_RATE as usize / samples;
     let mut packets = vec![OpusFrame::EMPTY; frames];
     let sound: Vec<f32> = (0..samples).map(|n| (n as f32 * 0.05).sin() * 0.3).collect();
-    let started = clock.now().mono;
+    let started = clock.mono();
     for packet in &mut packets {
         encoder.encode(&sound, packet).ok()?;
     }
-    let encoded = clock.now().mono;
+    let encoded = clock.mono();
     let mut out = [0.0; FRAME_SAMPLES_MAX];
     for packet in &packets {
         decoder.decode(packet.bytes(), &mut out).ok()?;
     }
-    let decoded = clock.now().mono;
+    let decoded = clock.mono();
     let share = |time: Duration| time.as_secs_f32() / seconds.max(1) as f32;
     Some((share(encoded - started), share(decoded - encoded)))
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the clock")]
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use proto::{Now, Time, Wall};
 
@@ -21,7 +21,15 @@ impl Clock {
     /// The time.
     pub fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let us = |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        Now { mono: Time::us(us(self.epoch.elapsed())), wall: Wall(us(wall) / 1_000) }
+        Now { mono: self.mono(), wall: Wall(us(wall) / 1_000) }
     }
+
+    /// The monotonic time alone, for whoever asks often.
+    pub fn mono(&self) -> Time {
+        Time::us(us(self.epoch.elapsed()))
+    }
+}
+
+fn us(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -40,6 +40,11 @@ use opening::failed;
 const FRAMES_MAX: usize = 64;
 /// Blocks traded with a device without hardware before the frames they made are sent: 40 ms.
 const BLOCKS_PER_ROUND: usize = 8;
+/// Blocks that a device without hardware trades at once, unless our frames are as short as one: 10 ms, so that the thread
+/// wakes up once for a frame.
+const BLOCKS_TOGETHER: usize = 2;
+/// Samples of these.
+const TRADED_MAX: usize = BLOCKS_TOGETHER * BLOCK;
 /// Events kept for a screen that does not listen.
 const EVENTS_MAX: usize = 64;
 /// The quietest level that is told, dBFS.
@@ -149,11 +154,15 @@ impl Instruments {
             line.fill(now, |block| self.render(block));
             self.speaker = Some(line);
         }
-        for _ in 0..BLOCKS_PER_ROUND {
-            if !self.pace.as_mut().is_some_and(|pace| pace.take(now)) {
+        let together = self.blocks_together();
+        for _ in 0..BLOCKS_PER_ROUND / together {
+            let Some(pace) = &mut self.pace else { return false };
+            pace.together(together as u64);
+            let due = (0..together).take_while(|_| pace.take(now)).count();
+            if due == 0 {
                 return false;
             }
-            self.trade_block();
+            self.trade(due * BLOCK);
         }
         true
     }
@@ -185,17 +194,22 @@ impl Instruments {
         earliest(self.pace.as_ref().map(Pace::deadline), meter)
     }
 
-    fn trade_block(&mut self) {
-        let (mut heard, mut said) = ([0.0; BLOCK], [0.0; BLOCK]);
-        self.render(&mut heard);
+    fn blocks_together(&self) -> usize {
+        if self.encoder.frame == FrameDuration::Ms5 { 1 } else { BLOCKS_TOGETHER }
+    }
+
+    fn trade(&mut self, samples: usize) {
+        let (mut heard, mut said) = ([0.0; TRADED_MAX], [0.0; TRADED_MAX]);
+        let (heard, said) = (&mut heard[..samples], &mut said[..samples]);
+        self.render(heard);
         if let Some(software) = &mut self.software {
-            software.exchange(&heard, &mut said);
-            self.chain.near(&said, &mut self.capture, &mut self.frames.0);
+            software.exchange(heard, said);
+            self.chain.near(said, &mut self.capture, &mut self.frames.0);
         }
     }
 
     fn render(&mut self, out: &mut [f32]) {
-        let mut voice = [0.0; BLOCK];
+        let mut voice = [0.0; TRADED_MAX];
         let voice = &mut voice[..out.len()];
         self.mixer.begin(out.len());
         for speaker in &mut self.speakers {
@@ -423,7 +437,8 @@ impl Instruments {
     /// How much sound the microphone gives at once, what the encoder looks ahead, and how much waits for the speaker. A
     /// device without hardware trades blocks.
     pub(super) fn delays(&mut self) -> (Duration, Duration, Duration) {
-        let block = Duration::from_micros(BLOCK as u64 * 1_000_000 / u64::from(SAMPLE_RATE));
+        let samples = self.blocks_together() * BLOCK;
+        let block = Duration::from_micros(samples as u64 * 1_000_000 / u64::from(SAMPLE_RATE));
         let capture = self.microphone.as_ref().map_or(block, MicrophoneLine::block);
         let speaker = self.speaker.as_ref().map_or(block, SpeakerLine::waiting);
         (capture, self.capture.look_ahead() + self.chain.delay(), speaker)

@@ -234,16 +234,17 @@ fn a_recording_that_cannot_be_is_told_and_nobody_is_told_of_one() {
 #[test]
 fn nothing_said_in_one_call_is_heard_in_the_next() {
     let mut alice = Side::new("tone");
+    alice.instruments.force_frame(Some(FrameDuration::Ms20)).unwrap();
     alice.instruments.open(Time::ZERO);
     alice.until(Time::ZERO, speaker_open);
     // Half a frame of the tone stays behind, and a whole one that nobody fetched.
-    alice.instruments.turn(Time::ms(15));
+    alice.instruments.turn(Time::ms(30));
     alice.instruments.close();
     alice.instruments.open(Time::ms(100));
     assert!(alice.instruments.next_frame().is_none());
-    alice.instruments.turn(Time::ms(105));
-    assert!(alice.instruments.next_frame().is_none(), "5 ms of this call are not a frame yet");
     alice.instruments.turn(Time::ms(110));
+    assert!(alice.instruments.next_frame().is_none(), "10 ms of this call are not a frame yet");
+    alice.instruments.turn(Time::ms(120));
     assert!(alice.instruments.next_frame().is_some());
 }
 

@@ -27,7 +27,7 @@ use super::instruments::Instruments;
 use super::socket::{Buffer, CallSocket, DATAGRAM_MAX};
 use super::teller::Teller;
 use super::turns::Turns;
-use super::{Order, SOCKET, Settings};
+use super::{Order, SOCKET, Settings, WAKE};
 use crate::clock::Clock;
 use crate::device::opener::Opener;
 use crate::device::{Choice, Half};
@@ -61,6 +61,10 @@ pub(super) struct Voice {
     turns: Turns,
     /// How the voice is to be encoded, until it is.
     plan: Option<EncoderPlan>,
+    /// The socket may hold datagrams: it said so, and was not found empty since.
+    readable: bool,
+    /// Somebody woke us, who may have commanded something.
+    woken: bool,
     /// Something was left undone, so that the next wait is none.
     more: bool,
     ended: bool,
@@ -83,7 +87,7 @@ impl Voice {
             Instruments::new(opener, settings.device, settings.encoder, settings.processing)
                 .map_err(io::Error::other)?;
         instruments.force_frame(settings.frame).map_err(io::Error::other)?;
-        let now = clock.now().mono;
+        let now = clock.mono();
         let mut media = Media::new(Rng::new(seed).child("media"), now);
         media.handle(MediaInput::Delay(settings.delay), now);
         media.handle(MediaInput::ForceFrame(settings.frame.map(lasts)), now);
@@ -104,6 +108,8 @@ impl Voice {
             statistics_at: None,
             turns: Turns::default(),
             plan: None,
+            readable: false,
+            woken: false,
             more: false,
             ended: false,
         })
@@ -114,7 +120,7 @@ impl Voice {
         let mut events = Events::with_capacity(8);
         while !self.ended {
             self.wait(&mut events);
-            let now = self.clock.now().mono;
+            let now = self.clock.mono();
             self.more = false;
             self.receive(now);
             self.sound(now);
@@ -127,7 +133,7 @@ impl Voice {
             self.obey_plan();
             self.figures(now);
             self.tell_all();
-            self.turns.took(self.clock.now().mono - now);
+            self.turns.took(self.clock.mono() - now);
         }
     }
 
@@ -137,19 +143,27 @@ impl Voice {
         if self.poll.poll(events, timeout).is_err() {
             events.clear();
         }
+        self.readable |= events.iter().any(|event| event.token() == SOCKET);
+        self.woken = events.iter().any(|event| event.token() == WAKE);
     }
 
     fn timeout(&self) -> Option<Duration> {
         let deadline = earliest(self.media.deadline(), self.instruments.deadline());
         let deadline = earliest(deadline, self.statistics_at)?;
-        Some(deadline - self.clock.now().mono)
+        Some(deadline - self.clock.mono())
     }
 
     // --- the media path ---------------------------------------------------------------------------------------
 
     fn receive(&mut self, now: Time) {
+        if !self.readable {
+            return;
+        }
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some((from, bytes)) = self.socket.receive(&mut self.buffer) else { return };
+            let Some((from, bytes)) = self.socket.receive(&mut self.buffer) else {
+                self.readable = false;
+                return;
+            };
             self.teller.received(from, bytes);
             self.media.handle(MediaInput::Datagram(from, bytes), now);
             self.drain(now);
@@ -227,6 +241,10 @@ impl Voice {
     }
 
     fn commands(&mut self, now: Time) {
+        // Who commands wakes us afterwards.
+        if !self.woken {
+            return;
+        }
         loop {
             match self.commanded.try_recv() {
                 Ok(Order::Command(AgentCommand::Call(command))) => self.call(command, now),

@@ -246,7 +246,12 @@ impl Media {
 
     /// The next output.
     pub fn poll(&mut self) -> Option<MediaOutput> {
-        self.out.pop_front()
+        let output = self.out.pop_front();
+        if self.out.is_empty() {
+            // From its beginning again: a queue that moved on would take each packet to memory that is not in a cache.
+            self.out.clear();
+        }
+        output
     }
 
     /// When to come back with [`MediaInput::Timeout`].
