@@ -53,7 +53,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "audio",
-        depends: "cpal hound mio opus pulseaudio ringbuf socket2 sonora tincan-proto zeroize",
+        depends: "cpal hound libc mio opus pulseaudio ringbuf socket2 sonora tincan-proto zeroize",
         tests: "insta proptest",
         floors: &[
             &["clock", "frame"],

@@ -194,6 +194,11 @@ impl Instruments {
         earliest(self.pace.as_ref().map(Pace::deadline), meter)
     }
 
+    /// Whether sound moves by our clock and not by a card's: the next of it is due within 10 ms.
+    pub(super) fn is_paced(&self) -> bool {
+        self.open.is_some() && self.pace.is_some()
+    }
+
     fn blocks_together(&self) -> usize {
         if self.encoder.frame == FrameDuration::Ms5 { 1 } else { BLOCKS_TOGETHER }
     }

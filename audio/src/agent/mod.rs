@@ -16,6 +16,8 @@ use crate::device::{Choice, DeviceError};
 use crate::frame::FrameDuration;
 use voice::Voice;
 
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod arrival;
 mod ears;
 mod instruments;
 mod lines;

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
@@ -21,6 +22,16 @@ const ERRORS_PER_TURN_MAX: usize = 64;
 /// Where a datagram is received into.
 pub(super) type Buffer = [u8; DATAGRAM_MAX];
 
+/// A datagram.
+pub(super) struct Came<'a> {
+    /// Who sent it.
+    pub(super) from: SocketAddr,
+    /// What is in it.
+    pub(super) bytes: &'a [u8],
+    /// How long it has waited for us; nothing where the system does not say.
+    pub(super) ago: Duration,
+}
+
 /// The socket, or the lack of one yet.
 pub(super) struct CallSocket {
     registry: Registry,
@@ -35,6 +46,10 @@ struct Open {
     v4: bool,
     /// At an address that was asked for, for one call.
     asked: bool,
+    /// The system says when each datagram came.
+    stamped: bool,
+    /// What comes wakes the thread.
+    watched: bool,
 }
 
 impl CallSocket {
@@ -68,10 +83,35 @@ impl CallSocket {
     fn replace(&mut self, local: SocketAddr, asked: bool) -> io::Result<()> {
         let mut socket = bound(local)?;
         self.registry.register(&mut socket, self.token, Interest::READABLE)?;
-        if let Some(mut old) = self.open.replace(Open { socket, v4: local.is_ipv4(), asked }) {
+        let stamped = stamp(&socket);
+        let open = Open { socket, v4: local.is_ipv4(), asked, stamped, watched: true };
+        if let Some(mut old) = self.open.replace(open) {
             let _ = self.registry.deregister(&mut old.socket);
         }
         Ok(())
+    }
+
+    /// Lets what comes wake the thread, or not: who moves sound regularly, and knows from the system when each datagram
+    /// came, need not be woken for it. Without such stamps it goes on waking.
+    pub(super) fn watch(&mut self, watched: bool) {
+        let Some(open) = &mut self.open else { return };
+        let watched = watched || !open.stamped;
+        if watched == open.watched {
+            return;
+        }
+        let done = if watched {
+            self.registry.register(&mut open.socket, self.token, Interest::READABLE)
+        } else {
+            self.registry.deregister(&mut open.socket)
+        };
+        if done.is_ok() {
+            open.watched = watched;
+        }
+    }
+
+    /// Whether what comes wakes the thread.
+    pub(super) fn is_watched(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.watched)
     }
 
     /// Sends without waiting. Voice that cannot go now is not worth sending later.
@@ -82,12 +122,12 @@ impl CallSocket {
         }
     }
 
-    /// The next datagram that has arrived, and from where.
-    pub(super) fn receive<'a>(&mut self, buffer: &'a mut Buffer) -> Option<(SocketAddr, &'a [u8])> {
-        let socket = &self.open.as_ref()?.socket;
+    /// The next datagram that has arrived.
+    pub(super) fn receive<'a>(&mut self, buffer: &'a mut Buffer) -> Option<Came<'a>> {
+        let open = self.open.as_ref()?;
         for _ in 0..ERRORS_PER_TURN_MAX {
-            match socket.recv_from(&mut buffer[..]) {
-                Ok((count, from)) => return Some((from, &buffer[..count])),
+            match receive(open, &mut buffer[..]) {
+                Ok((count, from, ago)) => return Some(Came { from, bytes: &buffer[..count], ago }),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
                 // The network's answer to an earlier datagram, such as a closed port. The next one may be voice.
                 Err(_) => {}
@@ -125,10 +165,30 @@ fn bound(local: SocketAddr) -> io::Result<UdpSocket> {
     Ok(UdpSocket::from_std(socket.into()))
 }
 
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn stamp(socket: &UdpSocket) -> bool {
+    super::arrival::stamp(socket).is_ok()
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn receive(open: &Open, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, Duration)> {
+    super::arrival::receive(&open.socket, buffer)
+        .map(|(count, from, ago)| (count, from, ago.unwrap_or_default()))
+}
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+fn stamp(_socket: &UdpSocket) -> bool {
+    false
+}
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+fn receive(open: &Open, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, Duration)> {
+    open.socket.recv_from(buffer).map(|(count, from)| (count, from, Duration::ZERO))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn pair(address: &str) -> (mio::Poll, CallSocket, CallSocket, SocketAddr) {
         let poll = mio::Poll::new().unwrap();
@@ -147,7 +207,7 @@ mod tests {
         for _ in 0..100 {
             poll.poll(&mut events, Some(Duration::from_millis(50))).unwrap();
             let mut buffer = [0; DATAGRAM_MAX];
-            got.extend(socket.receive(&mut buffer).map(|(_, bytes)| bytes.to_vec()));
+            got.extend(socket.receive(&mut buffer).map(|came| came.bytes.to_vec()));
             if !got.is_empty() {
                 break;
             }
@@ -173,6 +233,32 @@ mod tests {
         assert!(from.ip().is_loopback() && from.port() != 0);
         one.send(to, b"voice");
         assert_eq!(received(&mut poll, &mut two), [b"voice".to_vec()]);
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    fn an_unwatched_socket_wakes_nobody_and_says_how_long_each_datagram_waited() {
+        for address in ["127.0.0.1:1", "[::1]:1"] {
+            let (mut poll, mut one, mut two, to) = pair(address);
+            let mut events = mio::Events::with_capacity(8);
+            two.watch(false);
+            assert!(!two.is_watched());
+            one.send(to, b"voice");
+            poll.poll(&mut events, Some(Duration::from_millis(30))).unwrap();
+            assert!(events.is_empty(), "{events:?}");
+            let mut buffer = [0; DATAGRAM_MAX];
+            let came = two.receive(&mut buffer).expect("it came all the same");
+            assert_eq!((came.bytes, came.from.ip()), (&b"voice"[..], to.ip()));
+            assert!(
+                came.ago >= Duration::from_millis(30),
+                "it waited while nobody was woken: {:?}",
+                came.ago
+            );
+            // Watched again, what waits already wakes.
+            one.send(to, b"more");
+            two.watch(true);
+            assert_eq!(received(&mut poll, &mut two), [b"more".to_vec()]);
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use proto::{Rng, Safe, Time};
 
 use super::ears::{Devices, Ears};
 use super::instruments::Instruments;
-use super::socket::{Buffer, CallSocket, DATAGRAM_MAX};
+use super::socket::{Buffer, CallSocket, Came, DATAGRAM_MAX};
 use super::teller::Teller;
 use super::turns::Turns;
 use super::{Order, SOCKET, Settings, WAKE};
@@ -63,6 +63,8 @@ pub(super) struct Voice {
     plan: Option<EncoderPlan>,
     /// The socket may hold datagrams: it said so, and was not found empty since.
     readable: bool,
+    /// When it was found empty: what is in it now came later.
+    emptied: Time,
     /// Somebody woke us, who may have commanded something.
     woken: bool,
     /// Something was left undone, so that the next wait is none.
@@ -109,6 +111,7 @@ impl Voice {
             turns: Turns::default(),
             plan: None,
             readable: false,
+            emptied: Time::ZERO,
             woken: false,
             more: false,
             ended: false,
@@ -133,6 +136,8 @@ impl Voice {
             self.obey_plan();
             self.figures(now);
             self.tell_all();
+            // Sound without hardware is due so soon, and again and again, that voice can wait for it.
+            self.socket.watch(!self.instruments.is_paced());
             self.turns.took(self.clock.mono() - now);
         }
     }
@@ -156,16 +161,18 @@ impl Voice {
     // --- the media path ---------------------------------------------------------------------------------------
 
     fn receive(&mut self, now: Time) {
-        if !self.readable {
+        if !self.readable && self.socket.is_watched() {
             return;
         }
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some((from, bytes)) = self.socket.receive(&mut self.buffer) else {
-                self.readable = false;
+            let Some(Came { from, bytes, ago }) = self.socket.receive(&mut self.buffer) else {
+                (self.readable, self.emptied) = (false, now);
                 return;
             };
             self.teller.received(from, bytes);
-            self.media.handle(MediaInput::Datagram(from, bytes), now);
+            // The wall's clock, which the wait is told by, may be set.
+            let at = now.back(ago).max(self.emptied);
+            self.media.handle(MediaInput::Datagram(from, bytes), at);
             self.drain(now);
         }
         self.more = true;
