@@ -5,6 +5,8 @@
 //! wait -> now -> datagrams in -> sound in and out -> timers      the media path
 //!                 -> devices' answers -> commands -> figures     may allocate
 //! ```
+//!
+//! Sound without hardware is due every 10 ms at the latest; while it moves, datagrams wait for it in the socket.
 
 use std::collections::VecDeque;
 use std::io;
