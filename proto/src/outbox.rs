@@ -451,6 +451,29 @@ mod tests {
         assert_eq!(settle(&mut again, Time::secs(5)).0, [(MsgId([1; 16]), copies(1))]);
     }
 
+    /// Sealing anew would move the ratchet on, and show the friend the text under other bytes.
+    #[test]
+    fn what_was_sealed_is_kept_before_it_is_sent_and_is_the_same_after_a_restart() {
+        let mut outbox = open();
+        say(&mut outbox, 1, Time::ZERO);
+        let mut kept = None;
+        let sent = loop {
+            match outbox.poll().expect("it is sent") {
+                Effect::Seal { id, to, .. } => {
+                    outbox.handle(Act::Sealed { id, to, copies: copies(7) }, Time::ZERO);
+                }
+                Effect::Save { value, .. } => kept = value,
+                Effect::Send { copies, .. } => break copies,
+                Effect::Tell { .. } | Effect::Kept { .. } | Effect::Renew(_) | Effect::Full(_) => {}
+            }
+        };
+        let mut again = Outbox::default();
+        again.restore(&[1; 16], &kept.expect("it was kept"), Time::secs(5));
+        again.handle(Act::Reachable(BOB, true), Time::secs(5));
+        again.handle(Act::Keyed(BOB), Time::secs(5));
+        assert_eq!(settle(&mut again, Time::secs(5)).0, [(MsgId([1; 16]), sent)]);
+    }
+
     #[test]
     fn the_queue_has_its_ceiling() {
         let mut outbox = Outbox::default();

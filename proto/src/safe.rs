@@ -144,6 +144,14 @@ mod tests {
         assert_eq!(Safe::line("a\u{202e}b\u{2066}c\u{e0041}d\u{200b}e").as_str(), "abcde");
     }
 
+    /// Fillers have a width and show nothing; what is for private use has as many looks as there are fonts.
+    #[test]
+    fn what_shows_nothing_or_anything_is_left_out() {
+        for c in ['\u{115f}', '\u{3164}', '\u{ffa0}', '\u{e000}', '\u{f8ff}', '\u{fff9}', '\u{100000}'] {
+            assert_eq!(Safe::line(&format!("a{c}b")).as_str(), "ab", "{c:?}");
+        }
+    }
+
     #[test]
     fn words_of_all_scripts_stay() {
         for text in ["café", "日本語も大丈夫?", "مريم", "Ünïcödé", "🙂", "👨‍👩‍👧"]
@@ -163,10 +171,21 @@ mod tests {
         #[test]
         fn no_control_byte_ever(text in any::<String>()) {
             let safe = Safe::text(&text, 200);
-            prop_assert!(safe.as_str().len() <= 200);
             prop_assert!(safe.as_str().chars().all(|c| c == '\n' || !c.is_control()));
             let again = Safe::text(safe.as_str(), 200);
             prop_assert_eq!(again.as_str(), safe.as_str());
+        }
+
+        #[test]
+        fn the_cap_is_of_bytes_and_cuts_between_characters(
+            text in "[a-zé日🙂]{0,40}",
+            bytes_max in 0..80_usize,
+        ) {
+            let safe = Safe::text(&text, bytes_max);
+            prop_assert!(safe.as_str().len() <= bytes_max && text.starts_with(safe.as_str()));
+            let room = bytes_max - safe.as_str().len();
+            let next = text[safe.as_str().len()..].chars().next();
+            prop_assert!(next.is_none_or(|next| next.len_utf8() > room), "{:?} of {:?}", safe, text);
         }
     }
 }

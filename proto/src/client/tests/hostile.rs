@@ -5,6 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::REQUESTS_WAITING_MAX;
 use crate::wire::arbitrary;
 
 fn hear_contact(stage: &mut Stage, change: impl FnOnce(&mut Contact)) {
@@ -46,6 +47,36 @@ fn a_server_cannot_make_up_an_invite_of_ours() {
     }
     assert!(stage.events().contains(&Event::Request(name("bob"))));
     assert!(!stage.events().contains(&Event::Accepted(name("bob"))));
+}
+
+#[test]
+fn a_server_cannot_fill_the_list_with_requests() {
+    let mut stage = Stage::logged_in();
+    let asks = |stage: &mut Stage, n: usize| {
+        let mut account = [0; 32];
+        account[..8].copy_from_slice(&(n as u64 + 1).to_be_bytes());
+        hear_contact(stage, |c| {
+            c.principal = Principal::Key(Fingerprint(account));
+            (c.name, c.standing) = (name(&format!("p{n}")), Standing::Asking);
+        });
+    };
+    for n in 0..REQUESTS_WAITING_MAX {
+        asks(&mut stage, n);
+    }
+    assert_eq!(stage.drops(), []);
+    stage.forget();
+    asks(&mut stage, REQUESTS_WAITING_MAX);
+    assert_eq!((stage.drops(), stage.events()), (vec![Drop::Full], vec![]));
+    stage.input(Input::Command(Command::Reject(name("p0"))));
+    hear_contact(&mut stage, |c| {
+        let mut account = [0; 32];
+        account[7] = 1;
+        c.principal = Principal::Key(Fingerprint(account));
+        (c.name, c.standing) = (name("p0"), Standing::None);
+    });
+    stage.forget();
+    asks(&mut stage, REQUESTS_WAITING_MAX);
+    assert!(stage.events().contains(&Event::Request(name(&format!("p{REQUESTS_WAITING_MAX}")))));
 }
 
 #[test]

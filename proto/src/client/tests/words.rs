@@ -1,8 +1,11 @@
 //! Sealed words that do not fit together, and lists and keys that were tampered with.
 
+use core::time::Duration;
+
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::limits::{HELD_MAIL_MAX, RING_TIME_MAX};
 
 fn text() -> Body {
     Body::Text("psst".into())
@@ -104,6 +107,40 @@ fn what_comes_before_the_device_list_waits_for_it() {
     let list = stage.bob.list();
     stage.hear(&list);
     assert!(stage.events().iter().any(|e| matches!(e, Event::Said { .. })));
+}
+
+#[test]
+fn no_more_waits_for_a_device_list_than_there_is_room_for() {
+    let mut stage = Stage::logged_in();
+    stage.befriend();
+    stage.start_session();
+    for n in 0..=u8::try_from(HELD_MAIL_MAX).unwrap() {
+        assert_eq!(stage.drops(), []);
+        let mail = stage.envelope(n, text());
+        let mail = stage.mail(&mail);
+        stage.hear(&Reply::Mail(mail));
+    }
+    assert_eq!(stage.drops(), [Drop::Full]);
+    let list = stage.bob.list();
+    stage.hear(&list);
+    let said = stage.events().into_iter().filter(|event| matches!(event, Event::Said { .. }));
+    assert_eq!(said.count(), HELD_MAIL_MAX);
+}
+
+/// A server may hold a call back, and let it ring when nobody waits any more.
+#[test]
+fn an_offer_that_was_held_for_longer_than_a_call_rings_does_not_ring() {
+    for (held, rings) in [(RING_TIME_MAX - Duration::from_millis(1), true), (RING_TIME_MAX, false)] {
+        let mut stage = Stage::with_bob();
+        let (rung, grant, offer) = (stage.rung(), stage.grant(), stage.offer());
+        stage.hear(&rung);
+        stage.hear(&grant);
+        let mut mail = stage.call_mail(offer);
+        mail.held_ms = held.as_millis().try_into().unwrap();
+        stage.hear(&Reply::CallMail(mail));
+        let told = stage.events().iter().any(|event| matches!(event, Event::Incoming { .. }));
+        assert_eq!((told, stage.drops().contains(&Drop::Expired)), (rings, !rings));
+    }
 }
 
 #[test]

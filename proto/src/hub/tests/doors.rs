@@ -115,6 +115,21 @@ fn a_second_device_must_follow_the_first_and_is_shown_the_list() {
 }
 
 #[test]
+fn a_revoked_device_is_told_so_and_the_other_comes_in() {
+    let (mut w, a) = (World::new(), Person::new("alice"));
+    w.join(&a);
+    let second = a.second("laptop");
+    w.join(&second);
+    let revoked = DeviceEntry { act: DeviceAct::Revoke, ..second.list.addition(&a.keys, 0) };
+    let bytes = entry_bytes(&revoked);
+    let sshsig = a.account.sign(DEVICE_NAMESPACE, &bytes);
+    w.store.add_entry(&a.key(), &Signed { bytes: bytes.into(), sshsig: sshsig.into() });
+    let conn = greeted(&mut w);
+    assert_eq!(w.refused(conn, &a.auth(conn)), Why::Revoked);
+    w.login(&second);
+}
+
+#[test]
 fn contacts_are_told_of_a_new_device() {
     let (mut w, a, b) = (World::new(), Person::new("alice"), Person::new("bob"));
     let (at_a, _) = w.friends(&a, &b);

@@ -51,15 +51,23 @@ fn the_friend_is_there_for_those_who_came_before_it() {
     assert_eq!(seen.last(), Some(&("echo".into(), Standing::Mutual, Presence::Online)));
 }
 
+/// Also before it came for the first time: whoever took its name then would be everybody's contact.
 #[test]
 fn its_name_is_its_own() {
-    let (mut w, _, _) = house();
+    let echo = Person::new("echo").key();
+    let reserved = Settings { house: Some((name("echo"), echo)), ..settings() };
+    for mut w in [house().0, World::with(reserved)] {
+        refuses_its_name(&mut w);
+    }
+}
+
+fn refuses_its_name(w: &mut World) {
     let thief = Person::with("Echo", AccountKey::from_seed(&[3; 32], ""), "thief", {
         DeviceList::new(AccountKey::from_seed(&[3; 32], "").fingerprint())
     });
     let conn = w.open();
     w.ask(conn, &hello());
-    assert_eq!(w.refused(conn, &thief.register(Some([7; 16]))), Why::NameTaken);
+    assert_eq!(w.refused(conn, &thief.register(None)), Why::NameTaken);
 }
 
 #[test]

@@ -55,6 +55,28 @@ fn each_impossible_act_says_why() {
 }
 
 #[test]
+fn requests_waiting_for_one_account_are_bounded() {
+    let mut w = World::new();
+    let (a, b) = (Person::new("alice"), Person::new("bob"));
+    let (at_a, at_b) = (w.join(&a), w.join(&b));
+    let asker = |n: usize| {
+        let number = u16::try_from(n).unwrap().to_be_bytes();
+        Fingerprint(sha256(&number))
+    };
+    for n in 0..crate::limits::REQUESTS_WAITING_MAX {
+        let account = Account { fingerprint: asker(n), name: name(&format!("p{n}")), guest: false };
+        w.store.add_account(&account);
+        w.store.set_standing(&b.key(), &account.fingerprint, Standing::Asking);
+        w.store.set_standing(&account.fingerprint, &b.key(), Standing::Asked);
+    }
+    assert_eq!(w.refused(at_a, &Request::Add(name("bob"))), Why::Limit);
+    assert_eq!(w.heard(at_b), []);
+    w.send(at_b, &Request::Reject(name("p0")));
+    w.heard(at_b);
+    assert_eq!(told(&w.ask(at_a, &Request::Add(name("bob")))), ["352 bob Asked", "205 bob"]);
+}
+
+#[test]
 fn pending_requests_of_one_account_are_bounded() {
     let mut settings = settings();
     settings.limits.asks = crate::limits::Bucket { burst: 200, per_second: 1 };
