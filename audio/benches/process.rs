@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use audio::codec::{Encoder, EncoderSettings};
 use audio::frame::OpusFrame;
-use audio::process::{BLOCK, Hint, NoiseLevel, Place, Policy, Processor, ProcessorSettings};
+use audio::process::{BLOCK, Band, Hint, NoiseLevel, Place, Policy, Processor, ProcessorSettings};
 use proto::media::processing::Wishes;
 
 /// Blocks of 10 ms: 20 s.
@@ -49,13 +49,16 @@ fn main() {
         policy.near(near);
     });
     let off = ProcessorSettings::default();
-    let all = ProcessorSettings { echo: true, noise: Some(NoiseLevel::Moderate), gain: true };
+    let all = ProcessorSettings { echo: true, noise: Some(NoiseLevel::Moderate), gain: true, ..off };
     let parts = [
         ("bypassed", off),
         ("echo", ProcessorSettings { echo: true, ..off }),
         ("noise", ProcessorSettings { noise: all.noise, ..off }),
         ("gain", ProcessorSettings { gain: true, ..off }),
         ("all three", all),
+        ("echo, full band", ProcessorSettings { echo: true, band: Band::Full, ..off }),
+        ("noise, full band", ProcessorSettings { noise: all.noise, band: Band::Full, ..off }),
+        ("all three, full band", ProcessorSettings { band: Band::Full, ..all }),
     ];
     println!("{:24}{:>10}{:>10}{:>10}{:>12}", "10 ms of voice", "mean us", "p99 us", "% core", "x encoder");
     let row = |name: &str, (mean, p99): (f64, f64)| {

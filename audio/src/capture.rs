@@ -65,6 +65,11 @@ impl Capture {
         if self.filled == 0 { 0 } else { self.encoder.frame().samples() - self.filled }
     }
 
+    /// Bits per second of what is sent.
+    pub fn bit_rate(&self) -> u32 {
+        self.settings.bit_rate
+    }
+
     /// Takes another bit rate, bits per second, and share of packets that the listeners miss, percent, from the next
     /// frame on.
     pub fn adapt(&mut self, bit_rate: u32, loss_percent: u8) -> Result<(), CodecError> {

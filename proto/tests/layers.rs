@@ -53,7 +53,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "audio",
-        depends: "cpal hound libc mio opus pulseaudio ringbuf socket2 sonora tincan-proto zeroize",
+        depends: "cpal hound libc mio opus pulseaudio ringbuf socket2 sonora sonora-aec3 sonora-ns tincan-proto zeroize",
         tests: "insta proptest",
         floors: &[
             &["clock", "frame"],
@@ -133,6 +133,8 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("pulseaudio", &["audio/src/device/pulse"]),
     ("ringbuf", &["audio/src/ring.rs"]),
     ("sonora", &["audio/src/process/module.rs"]),
+    ("sonora_aec3", &["audio/src/process/wide.rs"]),
+    ("sonora_ns", &["audio/src/process/wide.rs"]),
     ("qrcodegen", &["tui/src/view/qr"]),
     ("rusqlite", &["server/src/store", "tui/src/store"]),
     ("vodozemac", &["proto/src/crypto"]),

@@ -381,7 +381,7 @@ impl Instruments {
 
     fn decide(&mut self) {
         self.chain.place(self.place());
-        if let Some(processing) = self.chain.decide() {
+        if let Some(processing) = self.chain.decide(self.capture.bit_rate()) {
             self.tell(SoundEvent::Processing(processing));
         }
     }

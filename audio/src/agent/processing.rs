@@ -19,9 +19,10 @@ use mio::Waker;
 use proto::media::processing::{Part, Processing, Wish, Wishes};
 
 use crate::capture::Capture;
+use crate::codec::keeps_full_band;
 use crate::frame::SAMPLE_RATE;
 use crate::process::{
-    BLOCK, ECHO_DELAY, Heard, NOISE_DELAY, Place, Policy, ProcessorSettings, Sketcher, Spoken, Verdict,
+    BLOCK, Band, DELAY_MAX, Heard, Place, Policy, ProcessorSettings, Sketcher, Spoken, Verdict,
 };
 use crate::ring::FrameTx;
 
@@ -31,7 +32,7 @@ use super::workshop::Workshop;
 const JUDGED_EVERY: u32 = 10;
 
 /// Blocks of silence after which nothing of before is left in the filters, which hold 758 samples at most.
-const FLUSH: usize = (ECHO_DELAY + NOISE_DELAY).div_ceil(BLOCK) + 1;
+const FLUSH: usize = DELAY_MAX.div_ceil(BLOCK) + 1;
 
 /// Samples on their way to a whole block.
 struct Filling {
@@ -179,10 +180,14 @@ impl Chain {
         *self.policy.wishes().of(part) = wish;
     }
 
-    /// Carries out what is decided; tells what is new since the last time.
-    pub(super) fn decide(&mut self) -> Option<Processing> {
+    /// Carries out what is decided, for a voice that is sent with so many bits per second; tells what is new since the last
+    /// time.
+    pub(super) fn decide(&mut self, bit_rate: u32) -> Option<Processing> {
         let decided = self.policy.decide();
-        let settings = self.policy.settings(&decided);
+        let mut settings = self.policy.settings(&decided);
+        if !settings.is_off() {
+            settings.band = self.band(bit_rate);
+        }
         if settings != self.settings {
             if self.workshop.is_none() {
                 // Without a thread the voice stays as it is, and is tried again.
@@ -196,6 +201,13 @@ impl Chain {
         let news = self.told != Some(decided);
         self.told = Some(decided);
         news.then_some(decided)
+    }
+
+    /// Widened as soon as the encoder keeps more, and narrowed only in a voice that goes straight: a bit rate that goes down
+    /// and up again must not make the canceller learn the room again.
+    fn band(&self, bit_rate: u32) -> Band {
+        let stays = self.through && self.settings.band == Band::Full;
+        if stays || keeps_full_band(bit_rate) { Band::Full } else { Band::Wide }
     }
 
     /// How much later our voice is by what is done to it.
@@ -308,7 +320,7 @@ mod tests {
                 self.chain.far(far);
                 self.chain.near(near, &mut self.capture, &mut self.frames.0);
                 self.settle();
-                self.told.extend(self.chain.decide());
+                self.told.extend(self.chain.decide(self.capture.bit_rate()));
             }
         }
 
@@ -386,7 +398,7 @@ mod tests {
         let silence = vec![0.0; near.len()];
         let mut side = Side::new(Wishes { echo: Wish::On, ..Wishes::default() }, FrameDuration::Ms10);
         side.talk(&near, &silence, 240);
-        assert_eq!((side.chain.through, side.chain.delay()), (true, Duration::from_micros(8_895)));
+        assert_eq!((side.chain.through, side.chain.delay()), (true, Duration::from_micros(9_437)));
         side.chain.wish(Part::Echo, Wish::Off);
         side.talk(&near, &silence, 240);
         assert!(!side.chain.through, "it was faded out and left");

@@ -2,22 +2,26 @@
 //! level is brought to where voices should be.
 //!
 //! ```text
-//!  far (what the speaker plays) ------.
-//!                                     v
+//!  far (what the speaker plays) -------.
+//!                                      v
 //!  near (microphone) -> high pass -> [echo] -> [noise] -> [gain] -> near, to the limiter and the encoder
-//!                                    8.9 ms    6.9 ms     0 ms
+//!                                    8.0 ms    6.0 ms     0 ms      and 1.4 ms to and from the wide band, or
+//!                                    8.9 ms    6.9 ms     0 ms      in the full band
 //! ```
 //!
 //! Everything moves in blocks of 10 ms. A part that is off is not in the way: its samples pass bit for bit and at once.
 //! A part that is switched comes in over one block, so that nothing clicks; the voice is later by its delay from then on.
 //!
-//! The library behind the brackets (`sonora`, known to `module.rs` alone) uses the heap in every block, so
+//! The library behind the brackets (`sonora`, known to `module.rs` and `wide.rs` alone) uses the heap in every block, so
 //! [`Processor::near`] and [`Processor::far`] do not belong on the voice thread: the agent runs them on one of their own.
 
+mod cleaner;
 mod high_pass;
 mod levels;
 mod module;
+mod part;
 mod policy;
+mod rate;
 mod residual;
 mod returning;
 #[cfg(test)]
@@ -25,23 +29,62 @@ pub(crate) mod rooms;
 mod sketch;
 #[cfg(test)]
 mod tests;
+mod wide;
 
+use cleaner::Cleaner;
 use high_pass::HighPass;
 use module::Module;
+use part::Part;
 pub use policy::{Hint, Place, Policy};
-use residual::Residual;
+use rate::RATE_DELAY;
 pub(crate) use returning::{Heard, Spoken, Verdict};
 pub(crate) use sketch::Sketcher;
 
 /// Samples of one block at 48 kHz: 10 ms.
 pub const BLOCK: usize = 480;
-/// Delay of the echo canceller, samples: the filters that split the band, and its blocks. A test measures it.
-pub const ECHO_DELAY: usize = 427;
-/// Delay of the noise suppressor, samples: the same filters, and its overlapping frames.
-pub const NOISE_DELAY: usize = 331;
+/// The most that all parts together delay the voice, samples. A test measures what each of them does.
+pub const DELAY_MAX: usize = Band::Full.echo_delay() + Band::Full.noise_delay();
 
 /// Blocks a part works unheard before it is heard. The canceller has no estimate of the noise yet in its first frames.
 const WARM_UP: u32 = 10;
+/// Blocks for which a canceller learns the room beside the one that it is to replace.
+const LEARNING: u32 = 200;
+
+/// How much of the voice is treated and left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Band {
+    /// To 8 kHz: for an encoder that keeps no more. Costs less.
+    #[default]
+    Wide,
+    /// All of it.
+    Full,
+}
+
+impl Band {
+    /// How much later the voice is by the canceller, samples: its blocks, and in the full band the filters that split it.
+    pub(crate) const fn echo_delay(self) -> usize {
+        match self {
+            Self::Wide => wide::ECHO_DELAY,
+            Self::Full => 427,
+        }
+    }
+
+    /// The same for the suppressor: its overlapping frames.
+    pub(crate) const fn noise_delay(self) -> usize {
+        match self {
+            Self::Wide => wide::NOISE_DELAY,
+            Self::Full => 331,
+        }
+    }
+
+    /// And on the way into the band and out of it.
+    const fn rate_delay(self) -> usize {
+        match self {
+            Self::Wide => RATE_DELAY,
+            Self::Full => 0,
+        }
+    }
+}
 
 /// How much noise is taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,29 +104,35 @@ pub struct ProcessorSettings {
     pub noise: Option<NoiseLevel>,
     /// Bring the voice to its level.
     pub gain: bool,
+    /// The band in which echo and noise are taken out.
+    pub band: Band,
 }
 
 impl ProcessorSettings {
     /// Nothing is on: the microphone goes straight to the encoder.
     pub fn is_off(self) -> bool {
-        self == Self::default()
+        !self.gain && self.cleans().is_none()
+    }
+
+    /// The band in which something is taken out of the voice, if anything is.
+    fn cleans(self) -> Option<Band> {
+        (self.echo || self.noise.is_some()).then_some(self.band)
     }
 
     /// How much later the voice is, samples.
     pub fn delay(self) -> usize {
-        let echo = if self.echo { ECHO_DELAY } else { 0 };
-        echo + if self.noise.is_some() { NOISE_DELAY } else { 0 }
+        let echo = if self.echo { self.band.echo_delay() } else { 0 };
+        let noise = if self.noise.is_some() { self.band.noise_delay() } else { 0 };
+        echo + noise + self.cleans().map_or(0, Band::rate_delay)
     }
 }
 
 /// The whole of it for one microphone and one speaker.
 pub struct Processor {
     settings: ProcessorSettings,
-    high_pass: HighPass,
-    residual: Residual,
-    echo: Part,
-    noise: Part,
-    gain: Part,
+    high_pass: HighPass<1>,
+    cleaner: Part<Cleaner>,
+    gain: Part<Module>,
 }
 
 impl Processor {
@@ -91,10 +140,8 @@ impl Processor {
     pub fn new(settings: ProcessorSettings) -> Self {
         Self {
             settings,
-            high_pass: HighPass::default(),
-            residual: Residual::default(),
-            echo: Part::new(settings.echo.then(Module::echo)),
-            noise: Part::new(settings.noise.map(Module::noise)),
+            high_pass: HighPass::gentle(),
+            cleaner: Part::new(settings.cleans().map(|_| Cleaner::new(settings))),
             gain: Part::new(settings.gain.then(Module::gain)),
         }
     }
@@ -104,29 +151,33 @@ impl Processor {
         self.settings
     }
 
-    /// Switches. Uses the heap. What stays on keeps what it has learnt.
+    /// Switches. Uses the heap. What stays on in the same band keeps what it has learnt; in another band it learns for two
+    /// seconds beside what was there, which is heard until then.
     pub fn set(&mut self, settings: ProcessorSettings) {
         let before = std::mem::replace(&mut self.settings, settings);
-        if before.echo != settings.echo {
-            self.echo.switch(settings.echo.then(Module::echo));
-        }
-        if before.noise != settings.noise {
-            self.noise.switch(settings.noise.map(Module::noise));
+        if before.cleans() == settings.cleans() {
+            self.cleaner.each().for_each(|cleaner| cleaner.set(settings));
+        } else {
+            let unheard = match settings.cleans() {
+                None => 0,
+                Some(_) if before.echo && settings.echo => LEARNING,
+                Some(_) => WARM_UP,
+            };
+            self.cleaner.switch(settings.cleans().map(|_| Cleaner::new(settings)), unheard);
         }
         if before.gain != settings.gain {
-            self.gain.switch(settings.gain.then(Module::gain));
+            self.gain.switch(settings.gain.then(Module::gain), if settings.gain { WARM_UP } else { 0 });
         }
     }
 
     /// Nothing is on any more, and what was has faded: [`Self::near`] leaves its block alone.
     pub fn is_bypassed(&self) -> bool {
-        self.settings.is_off() && [&self.echo, &self.noise, &self.gain].iter().all(|part| part.is_empty())
+        self.settings.is_off() && self.cleaner.is_empty() && self.gain.is_empty()
     }
 
     /// Takes the next block of what the speaker will play.
     pub fn far(&mut self, block: &[f32; BLOCK]) {
-        self.echo.far(block);
-        self.residual.far(block);
+        self.cleaner.far(block);
     }
 
     /// Treats the next block of the microphone in place.
@@ -138,73 +189,9 @@ impl Processor {
         for sample in &mut *block {
             *sample = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
         }
-        // The first two brackets have a filter of their own.
-        self.high_pass.process(block, self.settings.gain && self.settings.delay() == 0);
-        let said = *block;
-        self.echo.near(block);
-        if self.settings.echo {
-            self.residual.near(&said, block);
-        }
-        self.noise.near(block);
+        // What cleans has a filter of its own.
+        self.high_pass.process(block, self.settings.gain && self.settings.cleans().is_none());
+        self.cleaner.near(block);
         self.gain.near(block);
-    }
-}
-
-/// A place for one module, which comes and goes over one block.
-struct Part {
-    now: Option<Module>,
-    next: Option<Next>,
-}
-
-/// What will be in the place, and for how many blocks it is not heard yet.
-struct Next {
-    module: Option<Module>,
-    unheard: u32,
-}
-
-impl Part {
-    fn new(module: Option<Module>) -> Self {
-        Self { now: module, next: None }
-    }
-
-    fn switch(&mut self, module: Option<Module>) {
-        let unheard = if module.is_some() { WARM_UP } else { 0 };
-        self.next = Some(Next { module, unheard });
-    }
-
-    fn is_empty(&self) -> bool {
-        self.now.is_none() && self.next.is_none()
-    }
-
-    fn far(&mut self, block: &[f32; BLOCK]) {
-        let next = self.next.as_mut().and_then(|next| next.module.as_mut());
-        for module in self.now.iter_mut().chain(next) {
-            module.far(block);
-        }
-    }
-
-    fn near(&mut self, block: &mut [f32; BLOCK]) {
-        let mut coming = *block;
-        if let Some(module) = &mut self.now {
-            module.near(block);
-        }
-        let Some(next) = &mut self.next else { return };
-        if let Some(module) = &mut next.module {
-            module.near(&mut coming);
-        }
-        if next.unheard > 0 {
-            next.unheard -= 1;
-            return;
-        }
-        fade(block, &coming);
-        self.now = self.next.take().and_then(|next| next.module);
-    }
-}
-
-/// From what is in `block` to `coming`, in equal steps.
-fn fade(block: &mut [f32; BLOCK], coming: &[f32; BLOCK]) {
-    for (n, (sample, coming)) in block.iter_mut().zip(coming).enumerate() {
-        let share = (n + 1) as f32 / BLOCK as f32;
-        *sample += (coming - *sample) * share;
     }
 }

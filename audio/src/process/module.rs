@@ -1,5 +1,5 @@
-//! The only file that knows `sonora`, a port to Rust of the audio processing of WebRTC: echo cancellation (AEC3), noise
-//! suppression and the second automatic gain control (AGC2).
+//! Parts for the full band, as `sonora` gives them, a port to Rust of the audio processing of WebRTC: echo cancellation
+//! (AEC3), noise suppression and the second automatic gain control (AGC2).
 //!
 //! It allocates while it works (version 0.2.0): a dozen small vectors in every 4 ms of the echo canceller and five in
 //! every block of the gain control. The noise suppressor alone leaves the heap alone; a test counts.
@@ -10,6 +10,7 @@ use sonora::config::{
 };
 use sonora::{AudioProcessing, Config, StreamConfig};
 
+use super::part::Step;
 use super::{BLOCK, NoiseLevel};
 use crate::frame::SAMPLE_RATE;
 
@@ -67,8 +68,10 @@ impl Module {
             .build();
         Self { inner: Box::new(inner), echo }
     }
+}
 
-    pub(super) fn far(&mut self, block: &[f32; BLOCK]) {
+impl Step for Module {
+    fn far(&mut self, block: &[f32]) {
         if self.echo {
             let mut played = [0.0; BLOCK];
             // Refused is only a format, and ours never changes.
@@ -76,8 +79,9 @@ impl Module {
         }
     }
 
-    pub(super) fn near(&mut self, block: &mut [f32; BLOCK]) {
-        let said = *block;
+    fn near(&mut self, block: &mut [f32]) {
+        let mut said = [0.0; BLOCK];
+        said.copy_from_slice(block);
         let _ = self.inner.process_capture_f32(&[&said], &mut [block]);
     }
 }

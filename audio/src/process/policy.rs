@@ -170,13 +170,14 @@ impl Policy {
         PartState { on: false, why: Why::NoEcho }
     }
 
-    /// What that means for the processor.
+    /// What that means for the processor; in which band is the encoder's matter.
     pub fn settings(&self, processing: &Processing) -> ProcessorSettings {
         let noise = if self.wishes.noise == Wish::On { NoiseLevel::High } else { NoiseLevel::Moderate };
         ProcessorSettings {
             echo: processing.echo.on,
             noise: processing.noise.on.then_some(noise),
             gain: processing.gain.on,
+            ..ProcessorSettings::default()
         }
     }
 }
@@ -261,7 +262,10 @@ mod tests {
                 let asked = PartState { on, why: Why::Asked };
                 assert_eq!((decided.echo, decided.noise, decided.gain), (asked, asked, asked));
                 let noise = on.then_some(NoiseLevel::High);
-                assert_eq!(policy.settings(&decided), ProcessorSettings { echo: on, noise, gain: on });
+                assert_eq!(
+                    policy.settings(&decided),
+                    ProcessorSettings { echo: on, noise, gain: on, ..Default::default() }
+                );
             }
         }
         let far = talker(27, 6.0);

@@ -3,6 +3,7 @@
 //! is taken down further. Where it left more, somebody speaks, and nothing is touched.
 
 use super::BLOCK;
+use super::sketch::product;
 
 /// How much the canceller must have taken out before more is taken, and from where on all of it is, dB.
 const FROM_DB: f32 = 12.0;
@@ -13,31 +14,42 @@ const MORE_DB: f32 = 12.0;
 const FAR_FLOOR_DBFS: f32 = -60.0;
 /// Blocks the sound of the speaker may still be in the room: 500 ms, the longest path and its tail.
 const FAR_STAYS: u32 = 50;
-/// Share of the last block of the microphone in what the canceller gives out with the present one: 9 of 10 ms.
-const LAST: f32 = 0.9;
 
-/// Watches one microphone and one speaker.
-#[derive(Default)]
+/// Watches one microphone and one speaker, in blocks of 10 ms of any rate.
 pub(super) struct Residual {
+    /// Share of the last block of the microphone in what the canceller gives out with the present one.
+    late: f32,
     sounding: u32,
+    /// Power of the last block of the microphone, and of what came out while the present one went in, had nothing been
+    /// done.
     last: f32,
+    before: f32,
     cut_db: f32,
 }
 
 impl Residual {
-    pub(super) fn far(&mut self, block: &[f32; BLOCK]) {
+    /// `delay` is what the canceller takes, samples at 48 kHz, at most one block.
+    pub(super) fn new(delay: usize) -> Self {
+        Self { late: delay as f32 / BLOCK as f32, sounding: 0, last: 0.0, before: 0.0, cut_db: 0.0 }
+    }
+
+    pub(super) fn far(&mut self, block: &[f32]) {
         if 10.0 * power(block).max(1e-12).log10() > FAR_FLOOR_DBFS {
             self.sounding = FAR_STAYS;
         }
     }
 
-    /// `said` went into the canceller and `block` came out.
-    pub(super) fn near(&mut self, said: &[f32; BLOCK], block: &mut [f32; BLOCK]) {
-        let said = power(said);
-        let before = LAST * self.last + (1.0 - LAST) * said;
+    /// `block` goes into the canceller.
+    pub(super) fn said(&mut self, block: &[f32]) {
+        let said = power(block);
+        self.before = self.late * self.last + (1.0 - self.late) * said;
         self.last = said;
+    }
+
+    /// `block` came out.
+    pub(super) fn near(&mut self, block: &mut [f32]) {
         self.sounding = self.sounding.saturating_sub(1);
-        let taken_db = 10.0 * (before.max(1e-12) / power(block).max(1e-12)).log10();
+        let taken_db = 10.0 * (self.before.max(1e-12) / power(block).max(1e-12)).log10();
         let echo = if self.sounding == 0 { 0.0 } else { (taken_db - FROM_DB) / (FULL_DB - FROM_DB) };
         let wanted = MORE_DB * echo.clamp(0.0, 1.0);
         // Down by steps, so that one odd block is not bent; up at once, so that no first sound is lost.
@@ -47,14 +59,15 @@ impl Residual {
         if (from, to) == (1.0, 1.0) {
             return;
         }
+        let step = (to - from) / block.len() as f32;
         for (n, sample) in block.iter_mut().enumerate() {
-            *sample *= from + (to - from) * (n + 1) as f32 / BLOCK as f32;
+            *sample *= from + step * (n + 1) as f32;
         }
     }
 }
 
-fn power(block: &[f32; BLOCK]) -> f32 {
-    block.iter().map(|s| s * s).sum::<f32>() / BLOCK as f32
+fn power(block: &[f32]) -> f32 {
+    product(block, block) / block.len() as f32
 }
 
 fn factor(cut_db: f32) -> f32 {

@@ -22,7 +22,7 @@ const TAPS: usize = 96;
 /// What is needed of the samples before, so that a hop's first sample has its taps.
 const BEFORE: usize = TAPS - DOWN;
 /// Sums kept at a time. One alone must wait for each addition; as many as this are done at once.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 /// Added to every power, so that silence has a level: -95 dBFS.
 const FLOOR: f32 = 3e-10;
 
@@ -133,7 +133,7 @@ impl Sketcher {
 }
 
 /// The sum of the products of two slices whose length is a multiple of [`LANES`].
-fn product(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn product(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0; LANES];
     for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {

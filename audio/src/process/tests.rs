@@ -18,6 +18,8 @@ fn run(processor: &mut Processor, near: &[f32], far: &[f32]) -> Vec<f32> {
     made
 }
 
+const BANDS: [Band; 2] = [Band::Wide, Band::Full];
+
 fn echo_only() -> ProcessorSettings {
     ProcessorSettings { echo: true, ..Default::default() }
 }
@@ -42,13 +44,17 @@ fn delay(said: &[f32], heard: &[f32]) -> usize {
 fn echoes_of_every_path_are_taken_out() {
     println!("path    loss   speaker     0-2 s   2-5 s  5-10 s   (enhancement, dB)");
     let mut weak = Vec::new();
-    for (n, path) in [30.0, 60.0, 120.0, 250.0].into_iter().enumerate() {
+    for (band, (n, path)) in BANDS
+        .into_iter()
+        .flat_map(|band| [30.0, 60.0, 120.0, 250.0].into_iter().enumerate().map(move |path| (band, path)))
+    {
         for loss in [6.0, 12.0] {
             for distorting in [false, true] {
                 let far = talker(40 + n as u64, 10.0);
                 let echo = Room::new(n as u64, path).echo(&far, loss, distorting);
                 let near = mixed(&echo, &noise(9, echo.len(), -75.0));
-                let made = run(&mut Processor::new(echo_only()), &near, &far);
+                let settings = ProcessorSettings { band, ..echo_only() };
+                let made = run(&mut Processor::new(settings), &near, &far);
                 let gained = |from: usize, to: usize| {
                     let part = from * SECOND..to * SECOND;
                     level_db(&echo[part.clone()]) - level_db(&made[part])
@@ -56,7 +62,7 @@ fn echoes_of_every_path_are_taken_out() {
                 let row = [gained(0, 2), gained(2, 5), gained(5, 10)];
                 let kind = if distorting { "distorting" } else { "linear" };
                 let figures: String = row.iter().map(|g| format!("{g:8.1}")).collect();
-                let line = format!("{path:4} ms {loss:4} dB  {kind:10}{figures}");
+                let line = format!("{path:4} ms {loss:4} dB  {kind:10}{figures}  {band:?}");
                 println!("{line}");
                 if row[0] < 25.0 || row[2] < 33.0 {
                     weak.push(line);
@@ -76,28 +82,33 @@ fn who_talks_over_the_echo_is_still_heard() {
     for (near, voice) in near[6 * SECOND..].iter_mut().zip(&voice[6 * SECOND..]) {
         *near += voice;
     }
-    let made = run(&mut Processor::new(echo_only()), &near, &far);
-    let (said, heard) = (&voice[6 * SECOND..11 * SECOND], &made[6 * SECOND..]);
-    let alike = likeness(said, heard, ECHO_DELAY);
-    let level = level_db(heard) - level_db(&voice[6 * SECOND..]);
-    println!("double talk: likeness {alike:.2}, level {level:.1} dB");
-    assert!(alike > 0.5, "likeness {alike}");
-    assert!(level > -5.0, "{level} dB");
+    for band in BANDS {
+        let settings = ProcessorSettings { band, ..echo_only() };
+        let made = run(&mut Processor::new(settings), &near, &far);
+        let (said, heard) = (&voice[6 * SECOND..11 * SECOND], &made[6 * SECOND..]);
+        let alike = likeness(said, heard, settings.delay());
+        let level = level_db(heard) - level_db(&voice[6 * SECOND..]);
+        println!("double talk: likeness {alike:.2}, level {level:.1} dB, {band:?}");
+        assert!(alike > 0.5, "likeness {alike}");
+        assert!(level > -5.0, "{level} dB");
+    }
 }
 
 #[test]
 fn noise_goes_and_speech_stays() {
     println!("noise suppression: cut in pauses, likeness of speech");
-    for (level, least) in [(NoiseLevel::Moderate, 10.0), (NoiseLevel::High, 15.0)] {
+    let levels = [(NoiseLevel::Moderate, 10.0), (NoiseLevel::High, 15.0)];
+    for (band, (level, least)) in BANDS.into_iter().flat_map(|band| levels.map(|level| (band, level))) {
+        let settings = ProcessorSettings { band, ..noise_only(level) };
         let mut voice = talker(60, 12.0);
         voice[4 * SECOND..6 * SECOND].fill(0.0);
         let near = mixed(&voice, &noise(61, voice.len(), -43.0));
-        let made = run(&mut Processor::new(noise_only(level)), &near, &vec![0.0; near.len()]);
+        let made = run(&mut Processor::new(settings), &near, &vec![0.0; near.len()]);
         let pause = 4 * SECOND + SECOND / 2..6 * SECOND;
         let cut = level_db(&near[pause.clone()]) - level_db(&made[pause]);
         let speech = 6 * SECOND..11 * SECOND;
-        let alike = likeness(&voice[speech.clone()], &made[speech.start..], NOISE_DELAY);
-        println!("{level:?}: {cut:.1} dB, {alike:.3}");
+        let alike = likeness(&voice[speech.clone()], &made[speech.start..], settings.delay());
+        println!("{level:?}, {band:?}: {cut:.1} dB, {alike:.3}");
         assert!(cut > least, "{level:?}: {cut} dB");
         assert!(alike > 0.55, "{level:?}: likeness {alike}");
     }
@@ -134,7 +145,12 @@ fn what_is_off_changes_not_one_bit() {
     let mut processor = Processor::new(ProcessorSettings::default());
     assert_eq!(bits(&run(&mut processor, &near, &far)), bits(&near));
     // Also after it was on for a while, once the fade is over.
-    processor.set(ProcessorSettings { echo: true, noise: Some(NoiseLevel::High), gain: true });
+    processor.set(ProcessorSettings {
+        echo: true,
+        noise: Some(NoiseLevel::High),
+        gain: true,
+        band: Band::Wide,
+    });
     run(&mut processor, &near, &far);
     assert!(!processor.is_bypassed());
     processor.set(ProcessorSettings::default());
@@ -147,7 +163,8 @@ fn what_is_off_changes_not_one_bit() {
 fn each_part_has_the_delay_that_is_stated() {
     let (near, silence) = (talker(82, 2.0), vec![0.0; 2 * SECOND]);
     let both = ProcessorSettings { noise: Some(NoiseLevel::High), ..echo_only() };
-    for settings in [echo_only(), noise_only(NoiseLevel::Moderate), both, gain_only()] {
+    let ways = [echo_only(), noise_only(NoiseLevel::Moderate), both, gain_only()];
+    for settings in BANDS.into_iter().flat_map(|band| ways.map(|way| ProcessorSettings { band, ..way })) {
         let made = run(&mut Processor::new(settings), &near, &silence);
         let found = delay(&near[SECOND / 2..SECOND], &made[SECOND / 2..]);
         let stated = settings.delay();
@@ -160,25 +177,46 @@ fn each_part_has_the_delay_that_is_stated() {
 fn switching_does_not_click() {
     // The steepest step in a slow tone; a click is steeper than anything the tone does.
     let near: Vec<f32> =
-        (0..4 * SECOND).map(|n| (n as f32 * 300.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.3).collect();
+        (0..7 * SECOND).map(|n| (n as f32 * 300.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.3).collect();
     let steepest = |samples: &[f32]| samples.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
-    let all = ProcessorSettings { echo: true, noise: None, gain: true };
+    let all = ProcessorSettings { gain: true, ..echo_only() };
     let mut processor = Processor::new(ProcessorSettings::default());
     let mut made = run(&mut processor, &near[..SECOND], &vec![0.0; SECOND]);
     processor.set(all);
     made.extend(run(&mut processor, &near[SECOND..2 * SECOND], &vec![0.0; SECOND]));
     processor.set(ProcessorSettings { echo: false, ..all });
     made.extend(run(&mut processor, &near[2 * SECOND..3 * SECOND], &vec![0.0; SECOND]));
+    // In the other band.
+    processor.set(ProcessorSettings { noise: Some(NoiseLevel::Moderate), band: Band::Full, ..all });
+    made.extend(run(&mut processor, &near[3 * SECOND..6 * SECOND], &vec![0.0; 3 * SECOND]));
     processor.set(ProcessorSettings::default());
-    made.extend(run(&mut processor, &near[3 * SECOND..], &vec![0.0; SECOND]));
+    made.extend(run(&mut processor, &near[6 * SECOND..], &vec![0.0; SECOND]));
     assert!(rms(&made[SECOND..]) > 0.1, "the tone is there");
     let (tone, after) = (steepest(&near), steepest(&made));
     assert!(after < tone * 2.5, "a step of {after} where the tone has {tone}");
 }
 
 #[test]
+fn another_band_lets_no_echo_through() {
+    let far = talker(84, 14.0);
+    let near = mixed(&Room::new(8, 90.0).echo(&far, 10.0, false), &noise(9, far.len(), -75.0));
+    for band in BANDS {
+        let mut processor = Processor::new(ProcessorSettings { band, ..echo_only() });
+        let mut made = run(&mut processor, &near[..6 * SECOND], &far[..6 * SECOND]);
+        let other = if band == Band::Wide { Band::Full } else { Band::Wide };
+        processor.set(ProcessorSettings { band: other, ..echo_only() });
+        made.extend(run(&mut processor, &near[6 * SECOND..], &far[6 * SECOND..]));
+        for second in 6..13 {
+            let part = second * SECOND..(second + 1) * SECOND;
+            let cut = level_db(&near[part.clone()]) - level_db(&made[part]);
+            assert!(cut > 25.0, "from {band:?}, second {second}: {cut} dB");
+        }
+    }
+}
+
+#[test]
 fn broken_samples_do_not_stay() {
-    let all = ProcessorSettings { echo: true, noise: Some(NoiseLevel::Moderate), gain: true };
+    let all = ProcessorSettings { noise: Some(NoiseLevel::Moderate), gain: true, ..echo_only() };
     let mut processor = Processor::new(all);
     let mut near = talker(83, 3.0);
     near[SECOND / 2..SECOND / 2 + 100].fill(f32::NAN);

@@ -1,0 +1,160 @@
+//! Echo and noise out of the voice, in one of two bands.
+//!
+//! ```text
+//! wide:  near -> [to 16 kHz] -> [high pass] -> [echo] -> [noise] -> [to 48 kHz] -> near
+//! full:  near --------------------------------> [echo] -> [noise] ----------------> near
+//! ```
+//!
+//! Below 40 kbit/s the codec keeps nothing of a voice above 8 kHz, and to treat it there costs more than all the rest: in
+//! the full band each part splits the voice into three bands and joins them again.
+
+use super::high_pass::HighPass;
+use super::module::Module;
+use super::part::{Part, Step};
+use super::rate::{Down, Up};
+use super::residual::Residual;
+use super::wide::{Canceller, Suppressor};
+use super::{Band, NoiseLevel, ProcessorSettings, WARM_UP};
+
+/// Both parts.
+pub(super) struct Cleaner {
+    /// `None` in the full band.
+    rates: Option<Box<Rates>>,
+    settings: ProcessorSettings,
+    echo: Part<Echo>,
+    noise: Part<Noise>,
+}
+
+struct Rates {
+    near: Down,
+    far: Down,
+    up: Up,
+    high_pass: HighPass<3>,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { near: Down::default(), far: Down::default(), up: Up::default(), high_pass: HighPass::steep() }
+    }
+}
+
+impl Cleaner {
+    /// All that is on is heard from the first block.
+    pub(super) fn new(settings: ProcessorSettings) -> Self {
+        let band = settings.band;
+        Self {
+            rates: (band == Band::Wide).then(Box::default),
+            settings,
+            echo: Part::new(settings.echo.then(|| Echo::new(band))),
+            noise: Part::new(settings.noise.map(|level| Noise::new(level, band))),
+        }
+    }
+
+    /// Switches the parts; the band stays what it is.
+    pub(super) fn set(&mut self, settings: ProcessorSettings) {
+        let band = self.settings.band;
+        let before = std::mem::replace(&mut self.settings, ProcessorSettings { band, ..settings });
+        let unheard = |on: bool| if on { WARM_UP } else { 0 };
+        if before.echo != settings.echo {
+            self.echo.switch(settings.echo.then(|| Echo::new(band)), unheard(settings.echo));
+        }
+        if before.noise != settings.noise {
+            let noise = settings.noise.map(|level| Noise::new(level, band));
+            self.noise.switch(noise, unheard(settings.noise.is_some()));
+        }
+    }
+}
+
+impl Step for Cleaner {
+    fn far(&mut self, block: &[f32]) {
+        if self.echo.is_empty() {
+            return;
+        }
+        match &mut self.rates {
+            Some(rates) => self.echo.far(&rates.far.process(block)),
+            None => self.echo.far(block),
+        }
+    }
+
+    fn near(&mut self, block: &mut [f32]) {
+        let Some(rates) = &mut self.rates else {
+            self.echo.near(block);
+            self.noise.near(block);
+            return;
+        };
+        let mut low = rates.near.process(block);
+        rates.high_pass.process(&mut low, true);
+        self.echo.near(&mut low);
+        self.noise.near(&mut low);
+        rates.up.process(&low, block);
+    }
+}
+
+/// A canceller, and what goes after what it leaves.
+struct Echo {
+    canceller: InBand<Canceller>,
+    residual: Residual,
+}
+
+impl Echo {
+    fn new(band: Band) -> Self {
+        let canceller = match band {
+            Band::Wide => InBand::Wide(Canceller::new()),
+            Band::Full => InBand::Full(Module::echo()),
+        };
+        Self { canceller, residual: Residual::new(band.echo_delay()) }
+    }
+}
+
+impl Step for Echo {
+    fn far(&mut self, block: &[f32]) {
+        self.canceller.far(block);
+        self.residual.far(block);
+    }
+
+    fn near(&mut self, block: &mut [f32]) {
+        self.residual.said(block);
+        self.canceller.near(block);
+        self.residual.near(block);
+    }
+}
+
+/// A suppressor.
+struct Noise(InBand<Suppressor>);
+
+impl Noise {
+    fn new(level: NoiseLevel, band: Band) -> Self {
+        Self(match band {
+            Band::Wide => InBand::Wide(Suppressor::new(level)),
+            Band::Full => InBand::Full(Module::noise(level)),
+        })
+    }
+}
+
+impl Step for Noise {
+    fn near(&mut self, block: &mut [f32]) {
+        self.0.near(block);
+    }
+}
+
+/// One of the two that do the same.
+enum InBand<W> {
+    Wide(W),
+    Full(Module),
+}
+
+impl<W: Step> Step for InBand<W> {
+    fn far(&mut self, block: &[f32]) {
+        match self {
+            Self::Wide(step) => step.far(block),
+            Self::Full(step) => step.far(block),
+        }
+    }
+
+    fn near(&mut self, block: &mut [f32]) {
+        match self {
+            Self::Wide(step) => step.near(block),
+            Self::Full(step) => step.near(block),
+        }
+    }
+}
