@@ -41,6 +41,7 @@ fn an_echo_is_told_to_both_and_goes_when_it_is_cancelled() {
     let with = returned(14.0, 2);
     bob.expect_where("processing", |event| event["echo"]["on"] == true);
     println!("alice hears herself at {without:.1} dB without echo cancelling and at {with:.1} dB with it");
-    assert!(without > -50.0, "there was an echo to cancel: {without:.1} dB");
+    // By how much he raises his voice, his gain control decides.
+    assert!(without > -60.0, "there was an echo to cancel: {without:.1} dB");
     assert!(with < without - 20.0, "{without:.1} dB without, {with:.1} dB with");
 }

@@ -90,8 +90,8 @@ fn a_key_that_changed_stops_everything_until_the_name_is_typed() {
         std::fs::remove_file(server.data().join(file)).expect("the server keeps its people there");
     }
     server.restart();
-    // The server knows nobody any more; alice is let in as before, and has no friend there.
-    alice.see("echo and you are contacts now");
+    // The server knows nobody any more; alice is let in as before, and has no friend there. Nobody takes his place.
+    alice.see("Nobody is chosen");
     alice.see_no("▌ ● bob");
     let mut other = join(&scratch, &server, "mallory", "bob");
     other.press("aalice\r");
