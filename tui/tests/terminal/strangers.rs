@@ -23,9 +23,12 @@ fn no_word_of_others_is_more_than_text() {
         let words = words.replace('\0', "");
         let mut screen = Screen::demo(&["--demo-words", &words]);
         screen.press(b"jjj");
-        screen.press(b"aheidi\ra");
+        screen.press(b"aheidi\r");
+        screen.see("heidi and you are contacts now");
+        screen.see_no("Add a contact");
+        screen.press(b"abob\r");
         screen.see("Add a contact");
-        screen.press(b"bob\r");
+        screen.press(b"\x1b");
         screen.see_no("Add a contact");
         screen.press(b"gc");
         screen.see("E2E");
