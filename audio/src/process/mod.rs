@@ -21,6 +21,7 @@ mod levels;
 mod module;
 mod part;
 mod policy;
+mod product;
 mod rate;
 mod residual;
 mod returning;

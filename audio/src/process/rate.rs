@@ -4,7 +4,7 @@
 use std::f64::consts::PI;
 
 use super::BLOCK;
-use super::sketch::{LANES, product};
+use super::product::{LANES, product};
 
 /// From one rate to the other.
 const STEP: usize = 3;

@@ -3,7 +3,7 @@
 //! is taken down further. Where it left more, somebody speaks, and nothing is touched.
 
 use super::BLOCK;
-use super::sketch::product;
+use super::product::product;
 
 /// How much the canceller must have taken out before more is taken, and from where on all of it is, dB.
 const FROM_DB: f32 = 12.0;

@@ -7,6 +7,7 @@
 use std::f32::consts::{PI, TAU};
 
 use super::BLOCK;
+use super::product::{LANES, product};
 
 /// Bands of 125 Hz each, from 170 Hz to 3.2 kHz: where voices are and every speaker and codec carries them.
 pub(crate) const BANDS: usize = 24;
@@ -21,8 +22,6 @@ const DOWN: usize = 6;
 const TAPS: usize = 96;
 /// What is needed of the samples before, so that a hop's first sample has its taps.
 const BEFORE: usize = TAPS - DOWN;
-/// Sums kept at a time. One alone must wait for each addition; as many as this are done at once.
-pub(super) const LANES: usize = 8;
 /// Added to every power, so that silence has a level: -95 dBFS.
 const FLOOR: f32 = 3e-10;
 
@@ -130,17 +129,6 @@ impl Sketcher {
             half *= 2;
         }
     }
-}
-
-/// The sum of the products of two slices whose length is a multiple of [`LANES`].
-pub(super) fn product(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0; LANES];
-    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    sums.iter().sum()
 }
 
 #[cfg(test)]
