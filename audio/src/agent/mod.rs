@@ -16,7 +16,7 @@ use crate::device::{Choice, DeviceError};
 use crate::frame::FrameDuration;
 use voice::Voice;
 
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 mod arrival;
 mod ears;
 mod instruments;

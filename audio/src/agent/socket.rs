@@ -165,23 +165,23 @@ fn bound(local: SocketAddr) -> io::Result<UdpSocket> {
     Ok(UdpSocket::from_std(socket.into()))
 }
 
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 fn stamp(socket: &UdpSocket) -> bool {
     super::arrival::stamp(socket).is_ok()
 }
 
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 fn receive(open: &Open, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, Duration)> {
     super::arrival::receive(&open.socket, buffer)
         .map(|(count, from, ago)| (count, from, ago.unwrap_or_default()))
 }
 
-#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")))]
 fn stamp(_socket: &UdpSocket) -> bool {
     false
 }
 
-#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")))]
 fn receive(open: &Open, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, Duration)> {
     open.socket.recv_from(buffer).map(|(count, from)| (count, from, Duration::ZERO))
 }
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
     fn an_unwatched_socket_wakes_nobody_and_says_how_long_each_datagram_waited() {
         for address in ["127.0.0.1:1", "[::1]:1"] {
             let (mut poll, mut one, mut two, to) = pair(address);
