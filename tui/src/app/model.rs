@@ -317,6 +317,14 @@ impl Model {
         if shown.trim_start_matches('~') == name.as_str() { shown } else { format!("{shown} ({name})") }
     }
 
+    /// How somebody is chosen from where the keys are.
+    pub fn how_to_choose(&self) -> &'static str {
+        match self.focus {
+            Focus::List => "j and k choose somebody.",
+            Focus::Message => "Esc leads back to the list.",
+        }
+    }
+
     /// What the keys do with a contact: a guest has no texts.
     pub fn next_keys(&self, name: &Name) -> &'static str {
         let guest = self.contacts.get(name).is_some_and(is_guest);

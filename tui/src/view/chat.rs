@@ -38,9 +38,7 @@ pub(super) fn pane(
     let lines = Rect { y: area.y + 2, height: area.height.saturating_sub(4 + bar), ..area };
     match contact {
         None if model.contacts.is_empty() => paragraph(NOBODY, lines, buf, theme),
-        None => {
-            paragraph("Nobody is chosen. Esc leads to the list, where j and k choose.", lines, buf, theme)
-        }
+        None => paragraph(&format!("Nobody is chosen. {}", model.how_to_choose()), lines, buf, theme),
         Some(contact) if contact.standing == Standing::Asking => {
             request::whole(model, contact, lines, buf, theme);
         }

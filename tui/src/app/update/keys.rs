@@ -31,12 +31,10 @@ const SCROLL_LINES: usize = 5;
 
 /// Why nothing can be done with whoever is chosen: nobody is.
 pub(super) fn nobody(model: &mut Model) {
-    let words = match (model.contacts.is_empty(), model.focus) {
-        (true, _) => "The list is empty: a adds a contact.",
-        (false, Focus::List) => "Nobody is chosen: j and k choose somebody.",
-        (false, Focus::Message) => "Nobody is chosen: Esc leads back to the list.",
-    };
-    notice(model, words);
+    if model.contacts.is_empty() {
+        return notice(model, "The list is empty: a adds a contact.");
+    }
+    notice(model, format!("Nobody is chosen. {}", model.how_to_choose()));
 }
 
 pub(super) fn on_input(model: &mut Model, input: Input, effects: &mut Vec<Effect>) {

@@ -10,7 +10,7 @@ use super::super::contacts::Step;
 use super::super::find::Find;
 use super::super::input::Editor;
 use super::super::keymap::Place;
-use super::super::model::{Focus, Model};
+use super::super::model::Model;
 use super::super::msg::Effect;
 use super::super::personal::{ALIAS_BYTES_MAX, Personal, alias};
 use super::super::popup::{Popup, Rename};
@@ -41,12 +41,8 @@ pub(super) fn keep_chosen(model: &mut Model, change: impl FnOnce(&mut Model)) {
     change(model);
     let Some((name, shown)) = chosen.filter(|_| model.chatting().is_none()) else { return };
     if model.deciding.ban.as_ref() != Some(&name) {
-        let next = match model.focus {
-            _ if model.contacts.is_empty() => "",
-            Focus::List => " j and k choose somebody.",
-            Focus::Message => " Esc leads back to the list.",
-        };
-        notice(model, format!("{shown} is in your list no more.{next}"));
+        let next = if model.contacts.is_empty() { "" } else { model.how_to_choose() };
+        notice(model, format!("{shown} is in your list no more. {next}").trim_end());
     }
 }
 

@@ -143,11 +143,11 @@ fn when_the_chosen_one_goes_nobody_takes_their_place() {
     assert_eq!(story.notice(), "bob is in your list no more. Esc leads back to the list.");
     story.keys("quick Enter");
     assert_eq!(story.asked(), [], "neither sent nor taken for commands");
-    assert_eq!(story.notice(), "Nobody is chosen: Esc leads back to the list.");
+    assert_eq!(story.notice(), "Nobody is chosen. Esc leads back to the list.");
     story.keys("Esc c D b");
     assert_eq!(story.asked(), []);
     assert!(story.model.contacts.leaving().is_none() && story.model.block_asked.is_none());
-    assert_eq!(story.notice(), "Nobody is chosen: j and k choose somebody.");
+    assert_eq!(story.notice(), "Nobody is chosen. j and k choose somebody.");
     // Somebody who comes is not chosen by that either; j takes whoever is in that place now.
     story.tell(Event::Contact(contact("zoe", Standing::Mutual, Presence::Offline)));
     assert!(story.model.contacts.selected().is_none());
