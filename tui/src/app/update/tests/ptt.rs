@@ -116,13 +116,6 @@ fn nobody_is_heard_after_what_held_the_key_is_gone() {
         story.event(gone.clone());
         assert_eq!(story.asked(), [SILENT], "{gone:?}");
     }
-    // Nor in the next call, though the key was never let go.
-    let mut story = Story::walkie_talkie();
-    story.keys("Space");
-    story.tell(Event::Ended { with: vec![name("bob")], reason: EndReason::TheyHungUp });
-    story.tell(Event::Calling { to: vec![name("bob")], plain: false });
-    story.live();
-    assert!(story.model.is_silent(), "the next call begins in silence");
     let mut story = Story::walkie_talkie();
     story.keys("Space ^z");
     assert_eq!(story.asked(), [HEARD, SILENT, Effect::Suspend], "shut before it stops");
