@@ -64,7 +64,7 @@ fn main() {
     let row = |name: &str, (mean, p99): (f64, f64)| {
         println!("{name:24}{mean:10.1}{p99:10.1}{:10.2}{:12.2}", mean / 100.0, mean / encode.0);
     };
-    row("encode, 32 kbit/s", encode);
+    row("encode, 33.6 kbit/s", encode);
     row("listen for an echo", listen);
     for (name, settings) in parts {
         let mut processor = Processor::new(settings);

@@ -63,7 +63,7 @@ impl Default for EncoderSettings {
     fn default() -> Self {
         Self {
             frame: FrameDuration::default(),
-            bit_rate: 32_000,
+            bit_rate: 33_600,
             complexity: 10,
             loss_percent: 0,
             low_delay: false,

@@ -1,8 +1,8 @@
 //! How much we may send: a network that loses because it is full loses more by every copy.
 //!
-//! Loss alone does not say which it is, so it is tried. When loss rises as we send more, or is suddenly large, less is
-//! sent for a moment: if that helps, the network was full, and what came through is the ceiling; if it does not, the
-//! loss is not ours, and we are not suspected again for a while.
+//! Loss alone does not say which it is, so it is tried. When loss rises as we send more, as [`Evidence`] judges it over
+//! all rates since it began, or is suddenly large, less is sent for a moment: if that helps, the network was full, and
+//! what came through is the ceiling; if it does not, the loss is not ours, and we are not suspected again for a while.
 //!
 //! ```text
 //!  Open --suspicion--> Trial --less sent, less lost--> Held --after a while, a little higher--> Held .. Open
@@ -15,15 +15,20 @@
 
 use core::time::Duration;
 
+use crate::media::evidence::Evidence;
 use crate::media::outcome::Tally;
 use crate::time::Time;
 
 /// After a change of plan, until reports tell of packets sent by it: a round trip and a report.
 pub(super) const SETTLE: Duration = Duration::from_millis(500);
-/// Packets by which a rise, and a trial, are judged: two seconds of 20 ms.
+/// Packets by which a trial is judged: a second and a half of 20 ms. A ceiling that is held, by twice as many.
 const JUDGED: u32 = 80;
-/// Part of the loss that a full network would add which is suspicious.
-const SUSPICIOUS: f32 = 0.6;
+/// A rise is judged by so many packets at least, and at most: a second and a half, and six.
+const RISEN: (u32, u32) = (70, 300);
+/// How many times likelier it must be that the network is full than that it is not, as a logarithm: 30 times.
+const SUSPICIOUS: f32 = 3.4;
+/// And at the end, when the loss goes on: it is tried if nothing speaks against it.
+const UNDECIDED: f32 = -1.0;
 /// Loss that is suspicious by itself, over two seconds.
 const COLLAPSE: f32 = 0.5;
 /// What a trial may leave of the loss that led to it: of a full network nearly nothing, since less is sent than came
@@ -33,6 +38,8 @@ const HELPED: f32 = 0.5;
 const HELPED_WELL: f32 = 0.25;
 /// And what may surely be lost later under the ceiling, or it does not help after all.
 const HELPS: f32 = 0.3;
+/// So much may, though the loss that led to it was small.
+const FAILS: f32 = 0.05;
 /// Less than this left is helped, too.
 const NEARLY_NONE: f32 = 0.02;
 /// A ceiling that was lifted may be above what there is room for: then loss says nothing against there being one.
@@ -45,24 +52,14 @@ const HOLD: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(
 const LONGER: u32 = 8;
 /// Packets by which it is seen that it was, and how many of them, and what share, must be lost.
 const TOO_SOON: (u32, u32, f32) = (25, 3, 0.01);
-/// How much it is lifted, in halves.
-const LIFT: (u32, u32) = (2, 1);
+/// How much it is lifted: to about twice, so that the clean plan follows the narrowest.
+const LIFT: (u32, u32) = (35, 17);
 /// A ceiling needed again within this time after it was lifted was lifted too soon.
 const SOON: Duration = Duration::from_secs(30);
 /// How long nobody is suspected after a trial that did not help, at first and at most.
 const ACQUITTED: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(960));
 /// The most that is ever sent on the wire, bits per second: a ceiling above it is none.
 const MOST: u32 = 170_000;
-
-/// A rise of what we send, until it is judged.
-#[derive(Clone, Copy, Debug)]
-struct Rise {
-    at: Time,
-    from: u32,
-    to: u32,
-    /// Loss before.
-    before: Tally,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
@@ -86,7 +83,9 @@ pub(super) struct Ceiling {
     /// Bits per second on the wire.
     limit: Option<u32>,
     state: State,
-    rise: Option<Rise>,
+    /// When we began to send more, until it is judged, and what was lost at the rates before.
+    rise: Option<Time>,
+    before: Evidence,
     /// A rise into the room that a lifted ceiling left, where nothing was lost before: when, and from what.
     venture: Option<(Time, u32)>,
     hold: Duration,
@@ -111,6 +110,7 @@ impl Ceiling {
             limit: None,
             state: State::Open,
             rise: None,
+            before: Evidence::default(),
             venture: None,
             hold: HOLD.0,
             lifted_at: None,
@@ -130,6 +130,11 @@ impl Ceiling {
         self.allows(wire / 8 * 7)
     }
 
+    /// Whether less is sent for a moment to see what comes of it.
+    pub(super) fn tries(&self) -> bool {
+        matches!(self.state, State::Trial { .. })
+    }
+
     /// What was lost before this moment was lost because the network was full, and asks for no copies. Nor does what is
     /// lost by a venture, until there is enough of it to tell.
     pub(super) fn explained_until(&self) -> Time {
@@ -142,7 +147,17 @@ impl Ceiling {
         if held && to > from && self.lifted_at.is_some() && before.surely() < TOO_SOON.2 {
             self.venture = Some((now, from));
         }
-        self.rise = (to > from).then_some(Rise { at: now, from, to, before });
+        if to > from {
+            // Two rises in a row are told apart from a network that is not full better than either of them.
+            self.before.add(from, before);
+            self.rise = Some(now);
+        } else {
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        (self.rise, self.before) = (None, Evidence::default());
     }
 
     /// Looks at what is lost while `wire` is sent, since `since`.
@@ -170,7 +185,7 @@ impl Ceiling {
                 (self.lifted_at, self.venture) = (Some(now), None);
             }
             State::Held { .. } | State::Open => {
-                if let Some(lost) = self.suspicious(since, losses, now) {
+                if let Some(lost) = self.suspicious(wire, since, losses, now) {
                     self.suspect(wire, lost, now);
                 }
             }
@@ -180,7 +195,7 @@ impl Ceiling {
     /// Whether as much is lost under the ceiling as if there were none.
     fn fails(&self, held: Time, loss: f32, losses: &impl Losses, now: Time) -> bool {
         let since = (held + SETTLE).max(now.back(Duration::from_secs(6)));
-        losses.since(since, 2 * JUDGED).is_some_and(|tally| tally.surely() > loss * HELPS)
+        losses.since(since, 2 * JUDGED).is_some_and(|tally| tally.surely() > (loss * HELPS).max(FAILS))
     }
 
     /// What is lost since we sent more.
@@ -194,7 +209,7 @@ impl Ceiling {
         self.hold = (self.hold * LONGER).min(HOLD.1);
         self.limit = self.venture.take().map(|(_, from)| from);
         self.state = State::Held { since: now, loss };
-        self.rise = None;
+        self.forget();
         self.explained_until = now + SETTLE;
     }
 
@@ -207,7 +222,7 @@ impl Ceiling {
     }
 
     /// The loss that makes us try to send less.
-    fn suspicious(&mut self, since: Time, losses: &impl Losses, now: Time) -> Option<Tally> {
+    fn suspicious(&mut self, wire: u32, since: Time, losses: &impl Losses, now: Time) -> Option<Tally> {
         if now < self.acquitted_until {
             return None;
         }
@@ -215,18 +230,21 @@ impl Ceiling {
         let (least, intervals) = losses.steady_since(lately);
         let collapse = losses.since(lately, JUDGED / 4).filter(|tally| tally.loss() >= COLLAPSE);
         let collapse = collapse.filter(|_| least >= COLLAPSE / 2.0 && intervals >= 3);
-        collapse.or_else(|| self.risen(losses))
+        collapse.or_else(|| self.risen(wire, losses))
     }
 
-    /// The loss since a rise, once there is enough of it, if it is about what a full network would lose of it.
-    fn risen(&mut self, losses: &impl Losses) -> Option<Tally> {
-        let rise = self.rise?;
-        let after = losses.since(rise.at + SETTLE, JUDGED)?;
-        self.rise = None;
-        let before = (rise.before.loss() + rise.before.error()).min(1.0);
-        let wire = |bits: u32| f32::from(u16::try_from(bits / 100).unwrap_or(u16::MAX));
-        let full = (1.0 - before) * (1.0 - wire(rise.from) / wire(rise.to));
-        (after.loss() >= before + SUSPICIOUS * full).then_some(after)
+    /// The loss since a rise, if with what was lost before it is surely a full network's.
+    fn risen(&mut self, wire: u32, losses: &impl Losses) -> Option<Tally> {
+        let after = losses.since(self.rise? + SETTLE, RISEN.0)?;
+        let mut evidence = self.before;
+        evidence.add(wire, after);
+        let full = evidence.of_a_full_network();
+        let late = after.expected >= RISEN.1;
+        let suspicious = full >= if late { UNDECIDED } else { SUSPICIOUS };
+        if suspicious || late {
+            self.forget();
+        }
+        (suspicious && after.surely() >= NEARLY_NONE).then_some(after)
     }
 
     fn suspect(&mut self, wire: u32, lost: Tally, now: Time) {
@@ -234,7 +252,7 @@ impl Ceiling {
         self.hold = if again { (self.hold * LONGER).min(HOLD.1) } else { HOLD.0 };
         self.limit = Some(through(wire, lost));
         self.state = State::Trial { since: now, loss: lost.loss(), again: false };
-        self.rise = None;
+        self.forget();
         self.explained_until = now + SETTLE;
     }
 }

@@ -177,8 +177,8 @@ impl Controller {
         self.notice_short(scene, now);
         let plan = self.choose(scene, now).with_frame(self.frame);
         if plan != self.plan {
-            let before = worst.since(self.since + SETTLE, MOMENT_PACKETS);
-            let before = before.or_else(|| worst.since(now.back(MOMENT), 1)).unwrap_or_default();
+            let losing = worst.0.clone().filter_map(Outcome::losing_since).min().unwrap_or(Time::ZERO);
+            let before = worst.since(losing.max(self.since + SETTLE), 1).unwrap_or_default();
             self.ceiling.changed(self.plan.wire(), plan.wire(), before, now);
             (self.plan, self.since) = (plan, now);
         }
@@ -212,7 +212,9 @@ impl Controller {
             Level::Light | Level::Strong if self.is_calm_for_long(now) => Level::Clean,
             Level::Light if heavy >= if self.bursty { LOSSY } else { HEAVY.0 } => Level::Strong,
             Level::Light => Level::Light,
-            Level::Strong if now - self.level_since < KEPT.max(self.hold) => Level::Strong,
+            Level::Strong if now - self.level_since < KEPT.max(self.hold) || self.ceiling.tries() => {
+                Level::Strong
+            }
             // One copy is no help against runs, and where nothing is lost any more it will soon be calm.
             Level::Strong if self.bursty || moment.lost == 0 || past.loss() >= HEAVY.1 => Level::Strong,
             Level::Strong => Level::Light,

@@ -38,6 +38,7 @@ mod controller;
 mod copies;
 mod direct;
 pub mod event;
+mod evidence;
 mod figures;
 mod history;
 mod keyless;

@@ -14,6 +14,8 @@ const RUNS_OF: Duration = Duration::from_secs(10);
 const RUNS_LOST_MIN: u32 = 16;
 /// What the loss of right now is taken of.
 const MOMENT: Duration = Duration::from_secs(2);
+/// Of so many packets, one is lost where any are.
+const NONE_LOST: u32 = 20;
 /// Who says nothing for so long is not asked.
 const LATELY: Duration = Duration::from_secs(5);
 
@@ -103,6 +105,21 @@ impl Outcome {
         of.fold((1.0, 0), |(least, count), interval| (interval.tally.loss().min(least), count + 1))
     }
 
+    /// When the first of the latest intervals that lose something ended: in it the loss may have begun, so what is after
+    /// it is lost all the time. None when nothing is lost now.
+    pub(super) fn losing_since(&self) -> Option<Time> {
+        let newest_first =
+            (1..=INTERVALS).map(|back| self.intervals[(self.next + INTERVALS - back) % INTERVALS]);
+        let losing = |interval: &Interval| {
+            interval.tally.lost > 0 || (1..NONE_LOST).contains(&interval.tally.expected)
+        };
+        newest_first
+            .take_while(losing)
+            .filter(|interval| interval.tally.lost > 0)
+            .last()
+            .map(|interval| interval.to)
+    }
+
     /// How much longer the runs of lost packets are than if each were lost by itself: 1 for as long.
     /// None while too few are lost to tell.
     pub(super) fn burstiness(&self, now: Time) -> Option<f32> {
@@ -150,6 +167,9 @@ mod tests {
         assert_eq!(outcome.since(Time::ZERO), Tally { expected: 60, lost: 10 });
         assert_eq!(outcome.since(Time::ms(100)), Tally { expected: 40, lost: 10 }, "the first began before");
         assert_eq!(outcome.steady_since(Time::ZERO), (0.0, 3));
+        assert_eq!(outcome.losing_since(), None, "the last lost nothing");
+        let losing = told(&[(0, 0, 1), (250, 20, 11), (500, 40, 31), (750, 60, 41), (1_000, 80, 51)]);
+        assert_eq!(losing.losing_since(), Some(Time::ms(750)), "between them one lost nothing");
         assert!((outcome.since(Time::ms(250)).loss() - 0.25).abs() < 0.001);
         assert_eq!(outcome.burstiness(Time::ms(750)), None, "of ten packets nothing can be told");
     }

@@ -112,7 +112,9 @@ impl Plan {
     }
 }
 
-pub(super) const CLEAN: Plan = Plan::new(10, 32_000, 0, [0, 0]);
+/// 42 bytes a frame. At 40 (32 kbit/s) the codec spoils twice as many frames by itself, 17 of 170,000 against 8, and
+/// PESQ of the same sentences is 4.25 against 4.30.
+pub(super) const CLEAN: Plan = Plan::new(10, 33_600, 0, [0, 0]);
 pub(super) const LIGHT: Plan = Plan::new(20, 30_000, 0, [0, 1]);
 pub(super) const RANDOM: Plan = Plan::new(20, 30_000, 0, [2, 1]);
 pub(super) const BURSTY: Plan = Plan::new(20, 30_000, 0, [4, 2]);
@@ -148,7 +150,7 @@ mod tests {
         }
         assert!(CLEAN.payload() <= 34_000);
         let wire = |plan: Plan| plan.wire() / 1_000;
-        assert_eq!([CLEAN, LIGHT, RANDOM, BURSTY].map(wire), [80, 86, 118, 118]);
+        assert_eq!([CLEAN, LIGHT, RANDOM, BURSTY].map(wire), [82, 86, 118, 118]);
         assert_eq!([LEAN, NARROW, LOW].map(wire), [56, 40, 161]);
         let (clean, light) = (CLEAN.wire(), LIGHT.wire());
         assert!(light < clean + clean / 10, "the first answer to loss must not load the network");
