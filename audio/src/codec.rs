@@ -391,7 +391,7 @@ mod tests {
             encoder.encode(&samples, &mut packet).unwrap();
             sizes.insert(packet.bytes().len());
         }
-        assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [40], "32 kb/s is 40 bytes each 10 ms");
+        assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [42], "33.6 kb/s is 42 bytes each 10 ms");
     }
 
     #[test]
@@ -450,7 +450,7 @@ mod tests {
             encoder.encode(&tone(n * 480, 480), &mut packet).unwrap();
             packet.bytes().len()
         };
-        assert_eq!(size(&mut encoder, 0), 40);
+        assert_eq!(size(&mut encoder, 0), 42);
         encoder.adapt(16_000, 20).unwrap();
         assert_eq!(size(&mut encoder, 1), 20);
         encoder.adapt(64_000, 0).unwrap();
