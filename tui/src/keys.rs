@@ -45,8 +45,9 @@ pub const PASTE_QUIET: Duration = Duration::from_secs(5);
 /// that never ends sees it.
 pub const PASTE_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// Bytes of a control sequence that are kept; longer ones are consumed without being understood.
-pub const SEQUENCE_BYTES_MAX: usize = 64;
+/// Bytes of a control sequence that are kept; longer ones are consumed without being understood. Room for a sentence that
+/// an input method composed.
+pub const SEQUENCE_BYTES_MAX: usize = 1024;
 
 /// Bytes of a control sequence or string after which it is taken for noise and ended.
 pub const STRING_BYTES_MAX: usize = 4096;
@@ -273,6 +274,7 @@ impl Decoder {
         match meaning {
             csi::Meaning::Nothing => {}
             csi::Meaning::Input(input) => self.out.push_back(input),
+            csi::Meaning::Keys(keys) => self.out.extend(keys.into_iter().map(Input::Key)),
             csi::Meaning::PasteBegins => self.enter(State::Paste),
         }
     }

@@ -202,7 +202,7 @@ impl Screen {
         if let Some(want) = self.wanted().filter(|want| now.mono >= self.pace.at(*want)) {
             (self.model.dirty, self.model.moved, self.pressed) = (false, false, false);
             let model = &self.model;
-            let bytes = self.terminal.draw(|canvas, links| {
+            let bytes = self.terminal.draw(model.sound.talk.is_on(), |canvas, links| {
                 let cursor = view::view_linked(model, canvas, links);
                 if !model.settings.marks_links() {
                     links.clear();

@@ -24,7 +24,7 @@ use crate::app::emulator::{Emulator, Osc};
 use crate::app::notify::Alert;
 use crate::limits::COPY_BYTES_MAX;
 use crate::view::Link;
-use guard::{ASK, Guard};
+use guard::{ASK, ASK_NO_RELEASES, ASK_RELEASES, Guard};
 pub use paint::Painter;
 
 /// The largest screen we draw, in cells a side. A bigger window shows this much of it, in its corner.
@@ -43,6 +43,8 @@ pub struct Terminal {
     /// The bytes the terminal has not taken yet: a frame, a title, a bell, and what was copied.
     pending: Vec<u8>,
     title: String,
+    /// The terminal was asked to tell when keys come up.
+    tells_releases: bool,
 }
 
 /// Why there is no full screen.
@@ -91,7 +93,8 @@ impl Terminal {
         guard.hook_panics();
         guard.enter()?;
         let (painter, canvas) = (Painter::new(), Buffer::empty(area()));
-        Ok(Self { tty, guard, painter, canvas, emulator, pending: Vec::new(), title: String::new() })
+        let (pending, title) = (Vec::new(), String::new());
+        Ok(Self { tty, guard, painter, canvas, emulator, pending, title, tells_releases: false })
     }
 
     /// For the poll: readable when there are keys, writable when a frame can go on.
@@ -128,21 +131,41 @@ impl Terminal {
         !self.pending.is_empty()
     }
 
-    /// Draws one frame: `view` fills the canvas, says where the cursor goes and adds what can be opened. To be flushed;
-    /// gives its bytes.
-    pub fn draw(&mut self, view: impl FnOnce(&mut Buffer, &mut Vec<Link>) -> Option<Position>) -> usize {
+    /// Draws one frame: `view` fills the canvas, says where the cursor goes and adds what can be opened. From then on it is
+    /// told when keys come up if `releases`, where the terminal can. To be flushed; gives its bytes.
+    pub fn draw(
+        &mut self,
+        releases: bool,
+        view: impl FnOnce(&mut Buffer, &mut Vec<Link>) -> Option<Position>,
+    ) -> usize {
         let (before, mut links) = (self.pending.len(), Vec::new());
         self.canvas.reset();
         let cursor = view(&mut self.canvas, &mut links);
         let inside = cursor.filter(|at| self.canvas.area.contains(*at));
         self.painter.paint_linked(&self.canvas, &links, inside, &mut self.pending);
-        if self.emulator.strings && self.guard.asks() {
-            self.pending.extend_from_slice(ASK);
+        if self.ask(releases) {
             // A terminal that takes the question for "cursor back to where it was saved" finds it again.
             self.painter.lose_cursor();
             self.painter.paint_linked(&self.canvas, &links, inside, &mut self.pending);
         }
         self.pending.len() - before
+    }
+
+    /// Asks for what is wanted of the keyboard; false when it was before.
+    fn ask(&mut self, releases: bool) -> bool {
+        if !self.emulator.strings {
+            return false;
+        }
+        let first = self.guard.asks();
+        if first {
+            self.pending.extend_from_slice(ASK);
+            self.tells_releases = false;
+        }
+        let changes = core::mem::replace(&mut self.tells_releases, releases) != releases;
+        if changes {
+            self.pending.extend_from_slice(if releases { ASK_RELEASES } else { ASK_NO_RELEASES });
+        }
+        first || changes
     }
 
     /// Names the window, if that changed and the terminal knows what a title is.

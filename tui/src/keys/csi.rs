@@ -8,6 +8,8 @@ use super::key::{Code, Input, Key, Kind, Mods};
 pub(super) enum Meaning {
     Nothing,
     Input(Input),
+    /// Several letters at once, as an input method composes them.
+    Keys(Vec<Key>),
     PasteBegins,
 }
 
@@ -24,6 +26,7 @@ pub(super) fn meaning(params: &[u8], last: u8) -> Meaning {
     if params.iter().any(|b| !matches!(b, b'0'..=b'9' | b';' | b':')) {
         return Meaning::Nothing;
     }
+    let text = if last == b'u' { typed(params) } else { Vec::new() };
     let params = Params::read(params);
     match (last, params.number(0)) {
         (b'~', Some(200)) => return Meaning::PasteBegins,
@@ -31,10 +34,26 @@ pub(super) fn meaning(params: &[u8], last: u8) -> Meaning {
         (b'O', None) => return Meaning::Input(Input::Focus(false)),
         _ => {}
     }
-    match key(&params, last) {
+    // An input method has no key of its own for what it composed.
+    if text.len() > 1 || !text.is_empty() && params.number(0).is_none_or(|number| number == 0) {
+        return params
+            .modifiers()
+            .filter(|(_, kind)| *kind != Kind::Release)
+            .map_or(Meaning::Nothing, |(_, kind)| {
+                Meaning::Keys(text.iter().map(|c| Key { kind, ..Key::char(*c) }).collect())
+            });
+    }
+    match key(&params, last, text.first().copied()) {
         Some(key) => Meaning::Input(Input::Key(key)),
         None => Meaning::Nothing,
     }
+}
+
+/// The text that a key types, where the terminal says it (`CSI code ; modifiers ; text u`): its third parameter.
+fn typed(params: &[u8]) -> Vec<char> {
+    let text = params.split(|b| *b == b';').nth(2).unwrap_or_default();
+    let codes = text.split(|b| *b == b':').filter_map(|code| core::str::from_utf8(code).ok()?.parse().ok());
+    codes.filter_map(char::from_u32).filter(|c| !c.is_control()).collect()
 }
 
 /// Reads the byte after `ESC O`: cursor and function keys in application mode, and the keypad.
@@ -80,10 +99,10 @@ fn tilde(number: u32) -> Option<Code> {
     })
 }
 
-fn key(params: &Params, last: u8) -> Option<Key> {
+fn key(params: &Params, last: u8, text: Option<char>) -> Option<Key> {
     match last {
         b'Z' => Some(Key { mods: Mods::SHIFT, ..Key::press(Code::Tab) }),
-        b'u' => numbered(params.number(0)?, params.part(0, 1).or_else(|| params.number(2)), params),
+        b'u' => numbered(params.number(0)?, text, params),
         // xterm's modifyOtherKeys: CSI 27 ; modifiers ; character ~
         b'~' if params.number(0) == Some(27) => numbered(params.number(2)?, None, params),
         b'~' => with_modifiers(tilde(params.number(0)?)?, params),
@@ -98,9 +117,9 @@ fn with_modifiers(code: Code, params: &Params) -> Option<Key> {
     Some(Key { code, mods, kind, base: None })
 }
 
-/// `CSI code:shifted:base ; modifiers:kind ; text u`, and the older `CSI 27 ; modifiers ; code ~`: the key is a number,
-/// and `shifted` what it types with Shift held, where the terminal says so.
-fn numbered(number: u32, shifted: Option<u32>, params: &Params) -> Option<Key> {
+/// `CSI code:shifted:base ; modifiers:kind ; text u`, and the older `CSI 27 ; modifiers ; code ~`: the key is a number.
+/// `text` is what it types, where the terminal says so.
+fn numbered(number: u32, text: Option<char>, params: &Params) -> Option<Key> {
     let named = match number {
         9 => Code::Tab,
         13 | 57_414 => Code::Enter,
@@ -126,20 +145,24 @@ fn numbered(number: u32, shifted: Option<u32>, params: &Params) -> Option<Key> {
         57_426 => Code::Delete,
         // Lock, media and modifier keys.
         57_344..=63_743 => return None,
-        n => return character(n, params, shifted),
+        n => return character(n, params, text),
     };
     with_modifiers(named, params)
 }
 
-/// A key that types: `shifted` is what it types with Shift held, where the terminal says so.
-fn character(number: u32, params: &Params, shifted: Option<u32>) -> Option<Key> {
+/// A key that types: what, if the terminal says so, and otherwise what the key says with Shift or without.
+fn character(number: u32, params: &Params, text: Option<char>) -> Option<Key> {
     let (mut mods, kind) = params.modifiers()?;
     let mut c = char::from_u32(number).filter(|c| !c.is_control())?;
     let base = params.part(0, 2).and_then(char::from_u32).filter(|base| !base.is_control() && *base != c);
+    // Where Ctrl and Alt together type something they are AltGr.
+    if let Some(text) = text.filter(|_| kind != Kind::Release && mods.ctrl == mods.alt) {
+        return Some(Key { code: Code::Char(text), mods: Mods::NONE, kind, base });
+    }
     if mods.ctrl {
         c = c.to_ascii_lowercase();
     } else if mods.shift {
-        let typed = shifted.and_then(char::from_u32).filter(|c| !c.is_control());
+        let typed = params.part(0, 1).and_then(char::from_u32).filter(|c| !c.is_control());
         c = typed.unwrap_or_else(|| c.to_uppercase().next().unwrap_or(c));
         mods.shift = false;
     }

@@ -16,11 +16,19 @@ use super::fds;
 const ENTER: &[u8] = b"\x1b[22;2t\x1b[?1049h\x1b[?2004h";
 
 /// What is asked of a terminal that understands more than the picture: the kitty keyboard protocol (keys told apart,
-/// 1; repeats and releases, 2; the key's place in the US layout, 4), whether it has that, and when the window gains or
-/// loses the keyboard. No answer is waited for.
-pub(super) const ASK: &[u8] = b"\x1b[>7u\x1b[?u\x1b[?1004h";
+/// 1; the key's place in the US layout, 4), and when the window gains or loses the keyboard.
+pub(super) const ASK: &[u8] = b"\x1b[>5u\x1b[?1004h";
 
-/// [`ASK`] undone. The alternate screen has a keyboard of its own there, so this comes before leaving it.
+/// Repeats and releases (2), too, and whether the terminal has that; no answer is waited for. Every key comes as a
+/// sequence then (8) with the text it types (16): otherwise kitty sends Enter, Tab and Backspace once more when they come
+/// up (up to 0.38 and in 0.48: kovidgoyal/kitty#8212, #10331), and nobody could tell that from a second press. A shell
+/// that finds the terminal so, because we were killed, cannot be typed to; so it is asked for only while it is needed.
+pub(super) const ASK_RELEASES: &[u8] = b"\x1b[=31u\x1b[?u";
+
+/// [`ASK_RELEASES`] undone.
+pub(super) const ASK_NO_RELEASES: &[u8] = b"\x1b[=5u";
+
+/// [`ASK`] and what came after it undone. The alternate screen has a keyboard of its own there, so this comes before leaving it.
 const UNASK: &[u8] = b"\x1b[?1004l\x1b[<u";
 
 /// End whatever was open, and be it half a control string that was not taken (CAN); attributes off, and the paste.

@@ -7,8 +7,11 @@ use std::time::Duration;
 use super::far::{Scratch, Tmux, tool};
 use super::screen::{Screen, at_home, demo, program};
 
-/// Keys told apart (1), repeats and releases (2), the key's place in the US layout (4).
-const PUSH: &str = "\x1b[>7u";
+/// Keys told apart (1), the key's place in the US layout (4).
+const PUSH: &str = "\x1b[>5u";
+/// Repeats and releases (2), too, with every key as a sequence (8) that has its text (16).
+const RELEASES: &str = "\x1b[=31u";
+const NO_RELEASES: &str = "\x1b[=5u";
 const POP: &str = "\x1b[<u";
 const WATCH: &str = "\x1b[?1004h";
 const LOOK_AWAY: &str = "\x1b[?1004l";
@@ -36,7 +39,7 @@ fn asked(screen: &Screen) -> Vec<String> {
 }
 
 /// What is asked after the first picture, and undone before the alternate screen, which has a keyboard of its own.
-const WHOLE: [&str; 7] = ["\x1b[?1049h", PUSH, "\x1b[?u", WATCH, LOOK_AWAY, POP, "\x1b[?1049l"];
+const WHOLE: [&str; 6] = ["\x1b[?1049h", PUSH, WATCH, LOOK_AWAY, POP, "\x1b[?1049l"];
 
 #[test]
 fn the_keyboard_is_asked_for_once_and_given_back_however_the_program_ends() {
@@ -273,6 +276,58 @@ fn a_terminal_that_is_known_opens_links_and_others_get_text() {
         let screen = of(variables, arguments);
         assert_eq!(said(&screen).matches("\x1b]8;").count(), 2 * links, "{variables:?} {arguments:?}");
     }
+}
+
+/// What kitty 0.26 sends where releases are asked for, byte by byte as it was recorded: `a` and Enter, Space held and let go,
+/// in a window that loses the keyboard with Space held, too.
+#[test]
+fn releases_are_asked_for_only_while_one_presses_to_talk() {
+    let (_scratch, path) = config("kitty", "[voice]\ntransmit = \"ptt\"\n");
+    let mut screen = Screen::demo(&["--config", path.to_str().unwrap()]);
+    screen.see("CONTACTS");
+    until(&mut screen, "\x1b[?u");
+    screen.press(b"\x1b[?31u");
+    screen.press(b"\x1b[13u\x1b[13;1:3u");
+    screen.see("Esc list");
+    screen.press(b"\x1b[97;;97u\x1b[97;1:3u\x1b[57441u\x1b[97:65;2;65u\x1b[57441;2:3u\x1b[97;1:3u\x1b[233;129u\x1b[233;129:3u");
+    screen.see("> aAé");
+    screen.press(b"\x1b[127u\x1b[127;1:3u");
+    screen.see("> aA ");
+    screen.press(b"\x1b[27u\x1b[27;1:3u");
+    screen.see("c call");
+    screen.press(b"\x1b[99;;99u\x1b[99;1:3u");
+    screen.see("hold F5");
+    screen.press(b"\x1b[103;5u\x1b[103;1:3u");
+    screen.see("silent: hold Space to talk");
+    screen.press(b"\x1b[32;;32u");
+    screen.see("LIVE while Space is held");
+    screen.press(b"\x1b[32;1:2;32u\x1b[32;1:3u");
+    screen.see("silent: hold Space to talk");
+    screen.press(b"\x1b[32;;32u");
+    screen.see("LIVE while Space is held");
+    screen.press(LOST);
+    screen.see("silent: hold Space to talk");
+    screen.press(b"\x1b[99;5u\x1b[99;5:3u\x1b[99;5u");
+    screen.wait_exit();
+    screen.settle();
+    let whole = ["\x1b[?1049h", PUSH, WATCH, RELEASES, "\x1b[?u", LOOK_AWAY, POP, "\x1b[?1049l"];
+    assert_eq!(asked(&screen), whole);
+}
+
+/// In the settings, there and back.
+#[test]
+fn releases_are_asked_for_once_they_are_needed() {
+    let mut screen = Screen::demo(&[]);
+    screen.see("CONTACTS");
+    screen.press(b",\t");
+    screen.see("everybody hears you");
+    screen.press(b"\r");
+    screen.see("to be heard");
+    until(&mut screen, "\x1b[?u");
+    screen.press(b"\r");
+    screen.see("everybody hears you");
+    until(&mut screen, NO_RELEASES);
+    assert_eq!(asked(&screen), ["\x1b[?1049h", PUSH, WATCH, RELEASES, "\x1b[?u", NO_RELEASES]);
 }
 
 /// Who stops the program is not there to be heard: it is silent when it goes on, whatever stopped it.

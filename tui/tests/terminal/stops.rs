@@ -96,7 +96,7 @@ fn a_panic_gives_the_terminal_back_and_then_speaks() {
     let entered = screen.raw.windows(8).position(|bytes| bytes == b"\x1b[?1049h").unwrap();
     let left = screen.raw.windows(8).position(|bytes| bytes == b"\x1b[?1049l").unwrap();
     let popped = screen.raw.windows(4).position(|bytes| bytes == b"\x1b[<u").unwrap();
-    let pushed = screen.raw.windows(5).position(|bytes| bytes == b"\x1b[>7u").unwrap();
+    let pushed = screen.raw.windows(5).position(|bytes| bytes == b"\x1b[>5u").unwrap();
     assert!(pushed < popped && popped < left, "the keyboard is given back, too");
     let spoke = screen.raw.windows(7).rposition(|bytes| bytes == b"the sky").unwrap();
     assert!(entered < left && left < spoke, "{entered} {left} {spoke}");
@@ -109,7 +109,7 @@ fn panics() {
     let log = std::fs::OpenOptions::new().append(true).open("/dev/null").unwrap();
     let emulator = Emulator { strings: true, ..Emulator::default() };
     let mut terminal = Terminal::open(Some("xterm"), emulator, log).unwrap();
-    terminal.draw(|_, _| None);
+    terminal.draw(true, |_, _| None);
     terminal.flush().unwrap();
     panic!("the sky is falling");
 }
