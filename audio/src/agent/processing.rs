@@ -393,6 +393,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_while_muted_is_not_worked_on() {
+        let near = talker(37, 1.0);
+        let mut side = Side::new(Wishes { noise: Wish::On, ..Wishes::default() }, FrameDuration::Ms10);
+        side.talk(&near, &vec![0.0; near.len()], 240);
+        assert!(side.chain.through);
+        side.capture.set_muted(true);
+        side.chain.forget();
+        side.settle();
+        for block in near.chunks(240) {
+            side.chain.near(block, &mut side.capture, &mut side.frames.0);
+        }
+        assert_eq!(side.chain.workshop.as_ref().map(Workshop::away), Some(0), "blocks in the workshop");
+    }
+
+    #[test]
     fn switched_off_it_goes_straight_again() {
         let near = talker(36, 2.0);
         let silence = vec![0.0; near.len()];

@@ -22,6 +22,8 @@ use crate::device::wav::{WavIn, WavOut};
 use crate::device::{Choice, Half};
 use crate::frame::{FrameDuration, OpusFrame};
 
+mod muting;
+
 const PEER: Ssrc = Ssrc(7);
 /// Other threads answer within so long, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(5);
