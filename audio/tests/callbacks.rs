@@ -2,6 +2,7 @@
 //! for the allocator's lock is a click in somebody's ear. This binary's allocator ends the process when one does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use audio::again::SayAgain;
 use audio::capture::Capture;
@@ -101,6 +102,28 @@ fn the_callbacks_leave_the_heap_alone() {
     }
     assert_eq!((pulse.calls(), pulse.faults()), (40, 20));
     assert!(captured.counters().dropped() > 0 && played.counters().starved() > 0, "both edges were met");
+}
+
+/// A speaker that waits for what it wants, whether it gets it or not.
+#[test]
+fn a_callback_that_waits_leaves_the_heap_alone() {
+    let poll = mio::Poll::new().unwrap();
+    let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+    let (mut played, rx) = ring::pulled_pcm(4_800);
+    let mut speaker = SpeakerCallback::new(rx, 1, Arc::default(), waker);
+    let mut output = [0f32; 1_920];
+    for length in (1..=1_920).step_by(37) {
+        without_heap(|| {
+            speaker.wait_for(length, Duration::ZERO);
+            // As when the voice thread was in time, every other time.
+            if length % 2 == 0 {
+                played.push(&[0.1; 1_920][..length]);
+                played.counters().serve();
+            }
+            speaker.give(&mut output[..length], |sample| sample);
+        });
+    }
+    assert!(played.counters().starved() > 0 && output[0] == 0.1, "both were met");
 }
 
 #[test]

@@ -146,14 +146,38 @@ fn convert(resampler: &mut Resampler, samples: &[f32], take: &mut impl FnMut(&[f
     }
 }
 
+/// The largest callback of late. It is not forgotten little by little: an uneven device asks for as much again at any
+/// time, and each sample that it does not find then is a click.
+struct Largest {
+    /// In this time, in device samples, and in the one before.
+    now: usize,
+    before: usize,
+    since: Option<Time>,
+}
+
+impl Largest {
+    /// How long a time is: one callback larger than usual is waited for that long, and at most twice.
+    const TIME: Duration = Duration::from_secs(2);
+
+    fn saw(&mut self, count: usize, now: Time) {
+        if now - *self.since.get_or_insert(now) > Self::TIME {
+            (self.before, self.now, self.since) = (self.now, 0, Some(now));
+        }
+        self.now = self.now.max(count);
+    }
+
+    fn samples(&self) -> usize {
+        self.now.max(self.before)
+    }
+}
+
 /// An open speaker.
 pub(super) struct SpeakerLine {
     ring: PcmTx,
     rate: u32,
     resampler: Option<Resampler>,
     beginning: Beginning,
-    /// The largest callback of late, in device samples, slowly forgotten.
-    largest: usize,
+    largest: Largest,
     steady: Steady,
 }
 
@@ -162,7 +186,8 @@ impl SpeakerLine {
         let Line { ring, rate, name, wanted, pulse } = line;
         let resampler = (rate != SAMPLE_RATE).then(|| Resampler::new(SAMPLE_RATE, rate));
         let beginning = Beginning { name, wanted, pulse, told: false };
-        Self { ring, rate, resampler, beginning, largest: rate as usize / 100, steady: Steady::default() }
+        let largest = Largest { now: rate as usize / 100, before: 0, since: None };
+        Self { ring, rate, resampler, beginning, largest, steady: Steady::default() }
     }
 
     /// The device's name, and which was wanted if it is another; once, when it first took sound.
@@ -177,7 +202,7 @@ impl SpeakerLine {
 
     /// How much sound waits before it is heard: in the ring, and the block that the device holds.
     pub(super) fn waiting(&self) -> Duration {
-        time(self.ring.len() + self.largest, self.rate)
+        time(self.ring.len() + self.largest.samples(), self.rate)
     }
 
     pub(super) fn underruns(&self) -> u64 {
@@ -198,10 +223,10 @@ impl SpeakerLine {
         let asked = self.ring.counters().take_largest() as usize;
         if asked > 0 {
             self.steady.visit(now);
+            self.largest.saw(asked, now);
         }
-        // An eightieth off per callback forgets a large one in about a second.
-        self.largest = if asked == 0 { self.largest } else { asked.max(self.largest - self.largest / 80) };
-        let wanted = (self.largest + self.rate as usize / 400).min(self.ring.len() + self.ring.room());
+        let wanted =
+            (self.largest.samples() + self.rate as usize / 400).min(self.ring.len() + self.ring.room());
         let mut block = [0.0; RENDER];
         while self.ring.len() < wanted {
             render(&mut block);
