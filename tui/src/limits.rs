@@ -46,6 +46,8 @@ pub const CHATS_MAX: usize = proto::limits::CONTACTS_MAX + PEOPLE_GONE_MAX;
 pub const ADD_BYTES_MAX: usize = 500;
 /// Bytes of what is typed to find a command, a key or a contact.
 pub const FILTER_BYTES_MAX: usize = 120;
+/// Removals that can be taken back at once; with one more the oldest is final before its time.
+pub const REMOVALS_MAX: usize = 16;
 /// Lines of a chat that are read back.
 pub const HISTORY_LINES_MAX: usize = 500;
 /// Texts said and not yet in the outbox.

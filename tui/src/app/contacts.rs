@@ -1,4 +1,4 @@
-//! The list on the left: contacts and requests, which one is chosen, and a removal that can still be taken back.
+//! The list on the left: contacts and requests, which one is chosen, and removals that can still be taken back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use proto::limits::MEMBERS_MAX;
 use proto::wire::record::{Presence, Standing};
 
 use super::personal::Personal;
+use crate::limits::REMOVALS_MAX;
 
 /// How long a removal can be taken back before it is said to the server.
 pub const UNDO_TIME: Duration = Duration::from_secs(10);
@@ -33,7 +34,8 @@ pub struct Contacts {
     /// Where the chosen one was who went without our doing: nobody is chosen then, because a key under way would reach
     /// somebody else.
     lost: Option<usize>,
-    leaving: Option<Leaving>,
+    /// Who was removed last is at the end.
+    leaving: Vec<Leaving>,
     marked: BTreeSet<Name>,
 }
 
@@ -71,6 +73,7 @@ impl Contacts {
         let row = self.selected.as_ref().and_then(|name| self.row_of(name));
         self.all = list.into_iter().map(|contact| (contact.name.clone(), contact)).collect();
         self.all.retain(|_, contact| contact.standing != Standing::None);
+        self.leaving.retain(|leaving| self.all.contains_key(&leaving.name));
         self.order.retain(|name| self.all.contains_key(name));
         let new = self.all.keys().filter(|name| !self.order.contains(name)).cloned().collect::<Vec<_>>();
         self.order.extend(new);
@@ -96,7 +99,7 @@ impl Contacts {
 
     /// Forgets one.
     pub fn remove(&mut self, name: &Name) {
-        self.leaving.take_if(|leaving| leaving.name == *name);
+        self.leaving.retain(|leaving| leaving.name != *name);
         self.marked.remove(name);
         let row = self.row_of(name);
         self.all.remove(name);
@@ -132,8 +135,8 @@ impl Contacts {
     }
 
     fn standing(&self, wanted: impl Fn(Standing) -> bool) -> Vec<&ContactInfo> {
-        let hidden = self.leaving.as_ref().map(|leaving| &leaving.name);
-        let shown = self.order.iter().filter(|name| Some(*name) != hidden);
+        let shown =
+            self.order.iter().filter(|name| self.leaving.iter().all(|leaving| leaving.name != **name));
         shown.filter_map(|name| self.all.get(name)).filter(|contact| wanted(contact.standing)).collect()
     }
 
@@ -291,36 +294,46 @@ impl Contacts {
         });
     }
 
-    /// Takes the chosen one out of the list; said to the server only when [`UNDO_TIME`] has passed. Gives the one
-    /// whose time is up at once because a new one takes its place.
+    /// Takes the chosen one out of the list; said to the server only when [`UNDO_TIME`] has passed. Gives the one who
+    /// makes room because [`REMOVALS_MAX`] wait already.
     pub fn begin_removal(&mut self, now: Time) -> Option<Leaving> {
         let contact = self.selected()?;
         let (name, request) = (contact.name.clone(), contact.standing == Standing::Asking);
         let row = self.row_of(&name)?;
         self.marked.remove(&name);
-        let earlier = self.leaving.replace(Leaving { name, request, until: now + UNDO_TIME });
+        let oldest = (self.leaving.len() >= REMOVALS_MAX).then(|| self.leaving.remove(0));
+        self.leaving.push(Leaving { name, request, until: now + UNDO_TIME });
         self.select_row(row);
-        earlier
+        oldest.inspect(|leaving| self.forget(leaving))
     }
 
-    /// Takes the removal back.
+    /// Takes the last removal back.
     pub fn undo_removal(&mut self) -> Option<Name> {
-        let leaving = self.leaving.take()?;
+        let leaving = self.leaving.pop()?;
         self.select(&leaving.name);
         Some(leaving.name)
     }
 
-    /// The removal that can still be taken back.
+    /// The removal that would be taken back next.
     pub fn leaving(&self) -> Option<&Leaving> {
-        self.leaving.as_ref()
+        self.leaving.last()
     }
 
-    /// The removal whose time is up at `now`; at the end of the program, with `None`, any.
-    pub fn finish_removal(&mut self, now: Option<Time>) -> Option<Leaving> {
+    /// When the first removal cannot be taken back any more.
+    pub fn leaving_until(&self) -> Option<Time> {
+        self.leaving.first().map(|leaving| leaving.until)
+    }
+
+    /// The removals whose time is up at `now`; at the end of the program, with `None`, all.
+    pub fn finish_removals(&mut self, now: Option<Time>) -> Vec<Leaving> {
         let due = |leaving: &mut Leaving| now.is_none_or(|now| now >= leaving.until);
-        let leaving = self.leaving.take_if(due)?;
+        let over: Vec<Leaving> = self.leaving.extract_if(.., due).collect();
+        over.iter().for_each(|leaving| self.forget(leaving));
+        over
+    }
+
+    fn forget(&mut self, leaving: &Leaving) {
         self.all.remove(&leaving.name);
-        Some(leaving)
     }
 
     fn rows(&self) -> Vec<&ContactInfo> {

@@ -317,6 +317,13 @@ impl Model {
         if shown.trim_start_matches('~') == name.as_str() { shown } else { format!("{shown} ({name})") }
     }
 
+    /// Whom the next undo brings back, and for how long: `carol back, for 7 s`.
+    pub fn still_leaving(&self) -> Option<String> {
+        let leaving = self.contacts.leaving()?;
+        let left = leaving.until.since(self.now.mono).as_millis().div_ceil(1_000);
+        Some(format!("{} back, for {left} s", self.in_full(&leaving.name)))
+    }
+
     /// How somebody is chosen from where the keys are.
     pub fn how_to_choose(&self) -> &'static str {
         match self.focus {
@@ -479,7 +486,7 @@ impl Model {
     pub fn deadline(&self) -> Option<Time> {
         let mut due = Some(self.next_minute());
         due = earliest(due, self.notice.as_ref().map(|notice| notice.until));
-        due = earliest(due, self.contacts.leaving().map(|leaving| leaving.until));
+        due = earliest(due, self.contacts.leaving_until());
         due = earliest(due, self.quit_until);
         due = earliest(due, self.contacts.rests_until());
         if let Link::Away { retry_at } = self.link {

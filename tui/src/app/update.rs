@@ -7,7 +7,6 @@ use proto::client::Command;
 use proto::media::SoundCommand;
 use proto::{Now, Safe, Time};
 
-use super::contacts::Leaving;
 use super::emulator::Between;
 use super::model::{Model, Stage};
 use super::msg::{Effect, Msg};
@@ -25,6 +24,7 @@ mod keys;
 mod palette;
 mod people;
 mod ptt;
+mod removal;
 mod settings;
 mod tools;
 mod trust;
@@ -57,7 +57,7 @@ fn meters(model: &Model) -> Effect {
 
 /// What is still to be done when the program ends. The session itself leaves the call.
 pub fn finish(model: &mut Model) -> Vec<Effect> {
-    model.contacts.finish_removal(None).map(removal).into_iter().collect()
+    model.contacts.finish_removals(None).into_iter().map(removal::said).collect()
 }
 
 /// Takes one message.
@@ -105,8 +105,8 @@ fn on_time(model: &mut Model, before: Now) -> Vec<Effect> {
     ptt::on_time(model);
     model.quit_until.take_if(|until| now >= *until);
     model.tools.anyway_until.take_if(|until| now >= *until);
-    if let Some(leaving) = model.contacts.finish_removal(Some(now)) {
-        effects.push(removal(leaving));
+    for leaving in model.contacts.finish_removals(Some(now)) {
+        effects.push(removal::said(leaving));
         model.dirty = true;
     }
     // Durations and counts change by the second, and only then; a call and a wait for the server show one.
@@ -157,10 +157,6 @@ pub(crate) fn copy(model: &mut Model, what: &str, text: Safe, effects: &mut Vec<
     };
     notice(model, format!("{what} was sent to the terminal's clipboard{hint}."));
     effects.push(Effect::Copy(text));
-}
-
-fn removal(leaving: Leaving) -> Effect {
-    Effect::Send(if leaving.request { Command::Reject(leaving.name) } else { Command::Remove(leaving.name) })
 }
 
 #[cfg(test)]

@@ -420,11 +420,15 @@ fn remove(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String
 }
 
 fn undo(prose: &mut Prose) -> Result<Vec<Effect>, String> {
-    match prose.model.contacts.leaving().map(|leaving| leaving.name.clone()) {
-        Some(name) => prose.say(format!("{name} stays.")),
-        None => return Err("There is nothing to take back.".to_owned()),
+    if prose.model.contacts.leaving().is_none() {
+        return Err("There is nothing to take back.".to_owned());
     }
-    Ok(prose.update(Msg::Act(Act::Undo)))
+    let effects = prose.update(Msg::Act(Act::Undo));
+    let again = prose.model.still_leaving().map(|who| format!(" /undo takes {who}."));
+    if let Some(name) = prose.model.chatting() {
+        prose.say(format!("{name} stays.{}", again.unwrap_or_default()));
+    }
+    Ok(effects)
 }
 
 fn link(prose: &mut Prose) -> Result<Vec<Effect>, String> {

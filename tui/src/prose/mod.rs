@@ -184,7 +184,7 @@ impl Prose {
 
     /// When to tell [`Msg::Tick`]: only a removal ends by itself.
     pub fn deadline(&self) -> Option<Time> {
-        self.model.contacts.leaving().map(|leaving| leaving.until)
+        self.model.contacts.leaving_until()
     }
 
     /// Whether a line that was typed would be taken now: a script waits for its login, and for the contacts that its

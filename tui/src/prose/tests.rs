@@ -254,6 +254,10 @@ fn contacts_are_asked_accepted_and_removed_with_a_way_back() {
     assert_eq!(story.typed("/remove bob"), "bob is removed. /undo takes it back, for 10 s.");
     assert_eq!(story.asked(), []);
     assert_eq!(story.typed("/undo"), "bob stays.");
+    story.typed("/remove carol");
+    story.typed("/remove bob");
+    assert_eq!(story.typed("/undo"), "bob stays. /undo takes carol back, for 10 s.");
+    assert_eq!(story.typed("/undo"), "carol stays.");
     story.typed("/remove bob");
     story.now.mono += UNDO_TIME;
     assert!(story.prose.deadline().is_some_and(|due| due <= story.now.mono));

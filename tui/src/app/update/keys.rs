@@ -175,8 +175,8 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::Move(step) => people::step(model, step),
         Act::Open => open(model, effects),
         Act::Accept => accept(model, effects),
-        Act::Remove => remove(model, effects),
-        Act::Undo => undo(model),
+        Act::Remove => removal::remove(model, effects),
+        Act::Undo => removal::undo(model),
         Act::Favourite => people::favourite(model, effects),
         Act::Rename => people::begin_rename(model),
         Act::NextUnread => people::next_unread(model),
@@ -300,26 +300,6 @@ fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
             effects.push(Effect::Send(Command::Accept(name)));
         }
         None => notice(model, "Nobody selected asks to be a contact: move to a request first."),
-    }
-}
-
-fn remove(model: &mut Model, effects: &mut Vec<Effect>) {
-    let Some(contact) = model.contacts.selected() else { return nobody(model) };
-    let (name, asks) = (contact.name.clone(), contact.standing == Standing::Asking);
-    effects.extend(model.contacts.begin_removal(model.now.mono).map(removal));
-    let done = if asks { "is rejected" } else { "is removed" };
-    notice(model, format!("{} {done}. u takes it back, for 10 s.", model.in_full(&name)));
-    // As long as it is true, unless there is news.
-    let until = model.contacts.leaving().map(|leaving| leaving.until);
-    if let (Some(notice), Some(until)) = (&mut model.notice, until) {
-        notice.until = until;
-    }
-}
-
-fn undo(model: &mut Model) {
-    match model.contacts.undo_removal() {
-        Some(name) => notice(model, format!("{name} stays.")),
-        None => notice(model, "There is nothing to take back."),
     }
 }
 

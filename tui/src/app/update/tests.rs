@@ -22,6 +22,7 @@ mod outside;
 mod palette;
 mod people;
 mod ptt;
+mod removal;
 mod ring;
 mod settings;
 mod tools;
@@ -120,50 +121,6 @@ fn enter_on_a_request_accepts_it_and_a_works_from_anywhere() {
     story.keys("A G Enter");
     let accept = || send(Command::Accept(name("grace")));
     assert_eq!(story.asked(), [accept(), accept()]);
-}
-
-#[test]
-fn a_removal_waits_ten_seconds_and_can_be_taken_back() {
-    let mut story = Story::friends();
-    story.keys("D");
-    assert_eq!(story.selected(), "carol");
-    assert_eq!(story.model.contacts.contacts().len(), 2);
-    story.wait(UNDO_TIME / 2);
-    story.keys("u");
-    assert_eq!(story.selected(), "bob");
-    story.wait(UNDO_TIME);
-    assert_eq!(story.asked(), [], "taken back is taken back");
-    assert_eq!(story.model.contacts.contacts().len(), 3);
-    story.keys("D");
-    story.wait(UNDO_TIME);
-    assert_eq!(story.asked(), [send(Command::Remove(name("bob")))]);
-    story.keys("G D");
-    assert_eq!(finish(&mut story.model), [send(Command::Reject(name("grace")))]);
-}
-
-#[test]
-fn a_second_removal_does_the_first_at_once() {
-    let mut story = Story::friends();
-    story.keys("DD");
-    assert_eq!(story.asked(), [send(Command::Remove(name("bob")))]);
-    story.tell(Event::Gone(name("bob")));
-    story.keys("u");
-    assert_eq!(story.selected(), "carol");
-}
-
-#[test]
-fn a_removal_that_the_server_refuses_is_seen_and_said() {
-    let mut story = Story::friends();
-    story.keys("D");
-    story.wait(UNDO_TIME);
-    assert_eq!(story.asked(), [send(Command::Remove(name("bob")))]);
-    assert!(story.model.contacts.get(&name("bob")).is_none());
-    let text = Safe::line("cannot remove bob, so they stay in your list: too many requests");
-    story.tell(Event::Refused { of: Matter::Contact(name("bob")), why: Why::TooFast, text });
-    story.tell(Event::Contact(contact("bob", Standing::Mutual, Presence::Online)));
-    assert!(story.model.contacts.contacts().iter().any(|contact| contact.name == name("bob")));
-    assert!(story.notice().contains("they stay in your list"), "{}", story.notice());
-    assert_eq!(story.selected(), "carol", "nobody is chosen by that");
 }
 
 #[test]
