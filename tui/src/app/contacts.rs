@@ -18,6 +18,9 @@ pub const UNDO_TIME: Duration = Duration::from_secs(10);
 /// The order of the list stays as it is for so long after a key: nobody changes places under a moving finger.
 pub const REST_TIME: Duration = Duration::from_secs(3);
 
+/// Characters that a row of the narrowest window holds at least, however wide they are and wherever it is broken.
+const ROW_CHARS_MIN: usize = 8;
+
 /// Everybody in the list.
 #[derive(Clone, Debug, Default)]
 pub struct Contacts {
@@ -37,6 +40,8 @@ pub struct Contacts {
     /// Who was removed last is at the end.
     leaving: Vec<Leaving>,
     marked: BTreeSet<Name>,
+    /// Whose request is being read, and how many rows of what they say are above the view.
+    reading: Option<(Name, usize)>,
 }
 
 /// Somebody removed who is still there for the server.
@@ -334,6 +339,24 @@ impl Contacts {
 
     fn forget(&mut self, leaving: &Leaving) {
         self.all.remove(&leaving.name);
+    }
+
+    /// Reads on in what the chosen one says with their request, by so many rows; or, `back`, from the
+    /// beginning. False when nobody chosen asks with words.
+    pub fn read_on(&mut self, back: bool, rows: usize) -> bool {
+        let asks = |contact: &&ContactInfo| contact.standing == Standing::Asking;
+        let Some(contact) = self.selected().filter(asks) else { return false };
+        let Some(words) = &contact.greeting else { return false };
+        let last = words.as_str().chars().count() / ROW_CHARS_MIN;
+        let from = if back { 0 } else { (self.rows_read() + rows).min(last) };
+        self.reading = Some((contact.name.clone(), from));
+        true
+    }
+
+    /// Rows of what the chosen one says with their request that are above the view, if there are so many.
+    pub fn rows_read(&self) -> usize {
+        let chosen = self.reading.as_ref().filter(|(name, _)| self.selected.as_ref() == Some(name));
+        chosen.map_or(0, |(_, rows)| *rows)
     }
 
     fn rows(&self) -> Vec<&ContactInfo> {

@@ -367,6 +367,7 @@ pub const TABLE: &[Row] = &{
         row(&[ch('i')], "i", Code_, Act::Invert, "", "exchange light and dark"),
         //
         row(&[code(Code::Enter)], "Enter", Welcome, Act::Go, "", "go on"),
+        row(&[Key::ctrl('c')], "^C ^C", Welcome, Act::Interrupt, "", "quit"),
         //
         row(&[code(Code::Enter)], "Enter", FirstSound, Act::Go, "", "go on"),
         row(&[ch('e')], "e", FirstSound, Act::EchoTest, "", "echo test"),

@@ -110,7 +110,9 @@ fn sensible(model: &Model, act: Act) -> bool {
         Act::Mark => chosen.is_some_and(callable),
         Act::Unmark => !model.contacts.marked().is_empty(),
         Act::Accept => !model.contacts.requests().is_empty(),
-        Act::Open | Act::Remove | Act::Favourite | Act::Rename | Act::Verify | Act::Block => chosen.is_some(),
+        // To whoever has not accepted nothing can be written yet.
+        Act::Open => chosen.is_some_and(|contact| contact.standing != Standing::Asked),
+        Act::Remove | Act::Favourite | Act::Rename | Act::Verify | Act::Block => chosen.is_some(),
         Act::Find | Act::Blocked => true,
         Act::NextUnread => model.unread() > 0,
         Act::Undo => model.contacts.leaving().is_some(),

@@ -296,10 +296,15 @@ fn writable(prose: &Prose, name: &Name) -> Result<(), String> {
         Some(contact) if contact.blocked => {
             Err(format!("{name} cannot be written to: their key has changed."))
         }
-        Some(contact) if contact.standing != Standing::Mutual => {
-            Err(format!("{name} cannot be written to: you are not contacts yet."))
-        }
-        Some(_) => Ok(()),
+        Some(contact) => match contact.standing {
+            Standing::Asking => {
+                Err(format!("{name} waits for your answer: /accept {name}, then you can write."))
+            }
+            Standing::None | Standing::Asked => Err(format!(
+                "{name} has not accepted yet: then you can write. /remove {name} takes your request back."
+            )),
+            Standing::Mutual => Ok(()),
+        },
     }
 }
 
@@ -404,7 +409,8 @@ fn accept(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
 
 fn remove(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
     let name = exactly(prose, does, rest)?;
-    let asks = prose.model.contacts.get(&name).is_some_and(|contact| contact.standing == Standing::Asking);
+    let standing = prose.model.contacts.get(&name).map(|contact| contact.standing);
+    let (asks, asked) = (standing == Some(Standing::Asking), standing == Some(Standing::Asked));
     match (does, asks) {
         (Do::Reject, false) => {
             return Err(format!("{name} does not ask to be your contact. /remove removes."));
@@ -412,6 +418,7 @@ fn remove(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String
         (Do::Reject, true) => {
             prose.say(format!("The request of {name} is rejected. /undo takes it back, for 10 s."))
         }
+        (_, _) if asked => prose.say(format!("{name} is asked no more. /undo takes it back, for 10 s.")),
         (_, _) => prose.say(format!("{name} is removed. /undo takes it back, for 10 s.")),
     }
     prose.to.take_if(|to| *to == name);

@@ -202,7 +202,7 @@ fn texts_go_to_whom_one_writes_to_and_to_nobody_by_accident() {
     let mut story = Story::friends();
     assert_eq!(story.typed("hello"), "To whom? Type /to NAME first, or /help.");
     assert!(story.typed("/to gina").contains("no texts"));
-    assert!(story.typed("/to grace").contains("not contacts yet"));
+    assert!(story.typed("/to grace").contains("/accept grace, then you can write"));
     story.typed("/to bob");
     story.tell(Event::Said {
         from: name("carol"),
@@ -239,6 +239,12 @@ fn contacts_are_asked_accepted_and_removed_with_a_way_back() {
     let mut story = Story::friends();
     assert_eq!(story.typed("/add dave"), "dave is asked to be your contact.");
     assert_eq!(story.asked(), send(Command::Add(name("dave"))));
+    story.tell(Event::Contact(contact("dave", Standing::Asked, Presence::Offline)));
+    let waits = "dave has not accepted yet: then you can write. /remove dave takes your request back.";
+    assert_eq!([story.typed("/to dave"), story.typed("/say dave hello")], [waits; 2]);
+    assert_eq!(story.typed("/remove dave"), "dave is asked no more. /undo takes it back, for 10 s.");
+    assert_eq!(story.typed("/undo"), "dave stays.");
+    assert_eq!(story.typed("/to grace"), "grace waits for your answer: /accept grace, then you can write.");
     assert!(story.typed("/add d!").starts_with("That is no name"));
     assert_eq!(story.typed("/add dave it is alice"), "dave is asked to be your contact, with your message.");
     assert_eq!(story.asked(), send(Command::Greet { to: name("dave"), text: "it is alice".into() }));

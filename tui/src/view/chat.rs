@@ -11,6 +11,7 @@ use ratatui::style::Style;
 use crate::app::Model;
 use crate::app::chat::{Chat, From, Line};
 use crate::app::contacts::is_guest;
+use crate::app::keymap::{Act, Place};
 use crate::app::links::find;
 use crate::app::model::{self, Focus, Glyphs};
 
@@ -47,7 +48,9 @@ pub(super) fn pane(
             None if contact.standing == Standing::Asked => {
                 let can = if is_guest(contact) { "call" } else { "write and call" };
                 let shown = model.shown(&contact.name);
-                let words = format!("{shown} has been asked. You can {can} once they accept.");
+                let key = model.settings.keys.key(Act::Remove, &[Place::List]);
+                let back = key.map_or_else(String::new, |key| format!(" {key} takes the request back."));
+                let words = format!("{shown} has been asked. You can {can} once they accept.{back}");
                 paragraph(&words, lines, buf, theme);
             }
             None if is_guest(contact) => {
@@ -65,16 +68,29 @@ pub(super) fn pane(
     let x = text::left(buf, input, 1, "> ", theme.accent());
     let contact = contact?;
     let chat = model.chats.get(&contact.name);
-    if is_guest(contact) && chat.is_none_or(|chat| chat.draft.text().is_empty()) {
-        let plain = model.settings.plain_server.is_some();
-        let why = if plain { "this server's protocol has no texts" } else { "their program has no texts" };
-        text::left(buf, input, x, &format!("{why}: c calls them"), theme.dim());
+    if chat.is_none_or(|chat| chat.draft.text().is_empty())
+        && let Some(why) = unwritable(model, contact)
+    {
+        text::left(buf, input, x, why, theme.dim());
         return None;
     }
     let place = Rect { x: input.x + x, width: input.width - x, ..input };
     let none = crate::app::input::Editor::default();
     let cursor = line::line(chat.map_or(&none, |chat| &chat.draft), place, buf, theme);
     cursor.filter(|_| model.focus == Focus::Message)
+}
+
+/// Why there is nothing to write in, where the line would be.
+fn unwritable(model: &Model, contact: &ContactInfo) -> Option<&'static str> {
+    match contact.standing {
+        Standing::Asked => Some("once they accept"),
+        Standing::Asking => Some("once you accept"),
+        Standing::None | Standing::Mutual if !is_guest(contact) => None,
+        Standing::None | Standing::Mutual if model.settings.plain_server.is_some() => {
+            Some("this server's protocol has no texts: c calls them")
+        }
+        Standing::None | Standing::Mutual => Some("their program has no texts: c calls them"),
+    }
 }
 
 const NOBODY: &str = "This is where you talk. Press a to add a contact by name, or by the link they gave you. \

@@ -121,8 +121,10 @@ fn width(hint: &Hint) -> u16 {
 /// A hint as it is true here; none where the key does nothing.
 fn fitting(model: &Model, hint: Hint) -> Option<Hint> {
     let adding = if let Some(Popup::Add(add)) = model.popups.last() { Some(add) } else { None };
-    let guest = |contact: &ContactInfo| is_guest(contact) && contact.standing != Standing::Asking;
-    let idle = hint.act == Act::Open && model.contacts.selected().is_some_and(guest)
+    let unwritable = |contact: &ContactInfo| {
+        contact.standing == Standing::Asked || is_guest(contact) && contact.standing != Standing::Asking
+    };
+    let idle = hint.act == Act::Open && model.contacts.selected().is_some_and(unwritable)
         || hint.act == Act::Talk && !model.sound.talk.is_on()
         || hint.act == Act::Undo && model.contacts.leaving().is_none()
         || matches!(hint.act, Act::OwnLink | Act::OtherLine) && model.settings.plain_server.is_some()

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::Model;
+use crate::app::keymap::{Act, Place};
 use crate::app::model::Glyphs;
 
 use super::theme::Theme;
@@ -62,7 +63,12 @@ fn rows(model: &Model, contact: &ContactInfo, said: &[String], area: Rect, buf: 
     let leftward = contact.greeting.as_ref().is_some_and(|words| bidi::runs_left(words.as_str()))
         && model.settings.look.glyphs == Glyphs::Unicode;
     let style: Style = theme.plain();
-    for (y, row) in (0..area.height).zip(said) {
+    // Where there is not room for all, the last row names the key that shows the rest.
+    let cut = said.len() > usize::from(area.height);
+    let height = area.height - u16::from(cut && area.height > 0);
+    let last = said.len().saturating_sub(usize::from(height));
+    let from = if cut { model.contacts.rows_read().min(last) } else { 0 };
+    for (y, row) in (0..height).zip(said.iter().skip(from)) {
         let place = text::row(area, y);
         if leftward {
             bidi::isolated(buf, place, 2, row, style);
@@ -70,8 +76,12 @@ fn rows(model: &Model, contact: &ContactInfo, said: &[String], area: Rect, buf: 
             text::left(buf, place, 2, row, style);
         }
     }
-    if said.len() > usize::from(area.height) && area.height > 0 {
-        text::right(buf, text::row(area, area.height - 1), 0, theme.glyphs.more, theme.dim());
+    if cut && area.height > 0 {
+        let (up, does) = if from < last { (false, "shows the rest") } else { (true, "shows the beginning") };
+        let key = model.settings.keys.key(Act::Scroll { up }, &[Place::List]);
+        let words = key.map(|key| format!("{key} {does}"));
+        let words = words.unwrap_or_else(|| theme.glyphs.more.to_owned());
+        text::left(buf, text::row(area, height), 2, &words, theme.accent());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proto::Safe;
-use proto::client::{Command, MessageState};
+use proto::client::{Command, ContactInfo, MessageState};
 use proto::id::Name;
 use proto::limits::{GREETING_CHARS_MAX, TEXT_BYTES_MAX};
 use proto::wire::record::Standing;
@@ -238,7 +238,22 @@ fn write_to_selected(model: &mut Model) {
     if is_guest(contact) {
         return notice(model, format!("{}: c calls them.", model.no_texts(&contact.name)));
     }
+    // What is written to somebody who has not accepted would be refused: that is said before, not after.
+    if contact.standing != Standing::Mutual {
+        return notice(model, not_yet(model, contact));
+    }
     model.focus = Focus::Message;
+}
+
+/// Why somebody in the list cannot be written to, and what can be done about it.
+fn not_yet(model: &Model, contact: &ContactInfo) -> String {
+    let shown = model.shown(&contact.name);
+    match contact.standing {
+        Standing::Asking => format!("{shown} waits for your answer: A accepts, then you can write."),
+        Standing::None | Standing::Asked | Standing::Mutual => {
+            format!("{shown} has not accepted yet: then you can write. D takes your request back.")
+        }
+    }
 }
 
 /// The call is declined, and the message line of the caller has the keys.
@@ -273,6 +288,9 @@ fn scroll(model: &mut Model, up: bool) {
         return;
     }
     let Some(name) = model.chatting().cloned() else { return };
+    if model.contacts.read_on(up, SCROLL_LINES) {
+        return;
+    }
     model.chats.of(&name, &model.contacts).scroll(up, SCROLL_LINES);
 }
 
@@ -351,7 +369,7 @@ fn say(model: &mut Model, effects: &mut Vec<Effect>) {
         return;
     }
     if standing != Standing::Mutual {
-        return notice(model, format!("{to} cannot be written to: you are not contacts yet."));
+        return notice(model, not_yet(model, contact));
     }
     let chat = model.chats.of(&to, &model.contacts);
     if chat.draft.text().trim().is_empty() {

@@ -11,9 +11,13 @@ use super::notice;
 
 pub(super) fn remove(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(contact) = model.contacts.selected() else { return nobody(model) };
-    let (name, asks) = (contact.name.clone(), contact.standing == Standing::Asking);
+    let name = contact.name.clone();
+    let done = match contact.standing {
+        Standing::Asking => "is rejected",
+        Standing::Asked => "is asked no more",
+        Standing::None | Standing::Mutual => "is removed",
+    };
     effects.extend(model.contacts.begin_removal(model.now.mono).map(said));
-    let done = if asks { "is rejected" } else { "is removed" };
     notice(model, format!("{} {done}. u takes it back, for 10 s.", model.in_full(&name)));
     stands_while_leaving(model);
 }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::*;
+use crate::app::Effect;
 
 /// Logged in for the first time.
 fn named(look: Look) -> Story {
@@ -64,11 +65,15 @@ fn what_enter_does_in_the_first_run_is_in_sight_on_the_lowest_screen() {
         let (buffer, cursor) = story.buffer(width, height);
         let drawn = picture(&buffer);
         let key = Fingerprint([0x33; 32]).openssh();
-        for words in ["alice", "trusts this key", &key[key.len() - 8..]] {
+        for words in ["alice", "trusts this key", "^C ^C quit", &key[key.len() - 8..]] {
             assert!(drawn.contains(words), "{width}x{height}, {words}:\n{drawn}");
         }
         assert!(cursor.is_some(), "{width}x{height}");
     }
+    story.keys("^c");
+    assert!(story.effects.is_empty() && story.model.notice.is_some());
+    story.keys("^c");
+    assert_eq!(story.effects, [Effect::Quit], "the way out that was named");
     let mut story = named(UNICODE);
     story.event(Msg::Heard(Heard::Level(-18.0)));
     story.tell(Event::Accepted(name("bob")));

@@ -53,6 +53,14 @@ fn request_pages(look: Look) -> Vec<(&'static str, Story)> {
     page("request_message", story);
 
     let mut story = Story::morning(look);
+    story.keys("jjj");
+    page("asked", story);
+
+    let mut story = Story::morning(look);
+    story.ask(&"日本語も大丈夫ですか".repeat(14));
+    page("request_message_wide", story);
+
+    let mut story = Story::morning(look);
     story.ask("שלום, זו גרייס מהנמל. בוב נתן לי את השם שלך, אני מחכה לתשובה ממך");
     page("request_message_leftward", story);
     list
@@ -80,11 +88,43 @@ fn the_longest_message_with_a_request_is_read_in_the_smallest_window() {
     let seen = words.iter().filter(|word| shown.contains(word.as_str())).count();
     assert_eq!(seen, words.len(), "{shown}");
     assert!(shown.contains("? grace") && shown.contains("(Enter)"), "{shown}");
-    // Twice as wide: as much as fits, who asks, and that there is more.
-    story.ask(&"語".repeat(140));
-    let shown = picture(&story.buffer(40, 10).0);
-    assert!(shown.contains("? grace"), "{shown}");
-    assert!(shown.chars().filter(|c| *c == '語').count() > 120 && shown.contains('…'), "{shown}");
+}
+
+/// Twice as wide, and in a call: as much as fits, who asks, and the key that shows the rest; with it all is read.
+#[test]
+fn the_widest_message_with_a_request_is_read_with_the_keys_that_are_named() {
+    let letters: Vec<char> = ('\u{4e00}'..).take(140).collect();
+    let run: String = letters.iter().collect();
+    // Words that fill hardly more than half a row are the worst there is.
+    let words: String = letters.chunks(10).map(|word| word.iter().collect::<String>() + " ").collect();
+    for (text, calls, (width, height)) in
+        [(&run, false, (40, 10)), (&words, false, (40, 10)), (&run, true, (40, 10)), (&words, true, (50, 12))]
+    {
+        let mut story = if calls { Story::in_call(UNICODE) } else { Story::morning(UNICODE) };
+        story.ask(text.chars().take(140).collect::<String>().trim());
+        let wanted: Vec<char> = text.chars().take(140).filter(|c| *c != ' ').collect();
+        let mut seen = Vec::new();
+        for n in 0.. {
+            let shown = picture(&story.buffer(width, height).0);
+            seen.extend(wanted.iter().filter(|c| shown.contains(**c)).copied());
+            assert!(shown.contains("? grace"), "{shown}");
+            if !shown.contains("PgDn shows the rest") {
+                assert_eq!(shown.contains("PgUp shows the beginning"), n > 0, "{shown}");
+                break;
+            }
+            assert!(n < 5, "there is an end: {shown}");
+            story.keys("PgDn");
+        }
+        assert!(wanted.iter().all(|c| seen.contains(c)), "{width}x{height} {calls} {}", seen.len());
+        // Once more is not too far, and one key leads back.
+        story.keys("PgDn PgDn PgUp");
+        assert!(picture(&story.buffer(width, height).0).contains(letters[0]));
+        story.keys("PgDn k G");
+    }
+    let mut story = Story::morning(UNICODE);
+    story.ask(&run);
+    let shown = picture(&story.buffer(50, 12).0);
+    assert!(letters.iter().all(|c| shown.contains(*c)) && !shown.contains("PgDn"), "{shown}");
 }
 
 /// Both lines of the window, and what is wrong, are there in the smallest window, too.

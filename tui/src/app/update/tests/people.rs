@@ -169,6 +169,39 @@ fn when_the_chosen_one_goes_nobody_takes_their_place() {
     assert_eq!(story.selected(), "ivan");
 }
 
+/// A text to somebody who has not accepted would be refused: no key leads to a line in which it could be written.
+#[test]
+fn whoever_has_not_accepted_is_not_written_to_and_it_is_said_what_can_be_done() {
+    let mut story = Story::friends();
+    story.tell(Event::Contact(contact("zoe", Standing::Asked, Presence::Offline)));
+    let waits = "zoe has not accepted yet: then you can write. D takes your request back.";
+    story.keys("jjj Enter");
+    assert_eq!((story.selected(), story.notice()), ("zoe", waits));
+    assert_eq!(story.model.focus, Focus::List);
+    story.model.notice = None;
+    story.keys("Tab");
+    assert_eq!((story.notice(), story.model.focus), (waits, Focus::List));
+    story.keys("j Tab");
+    assert_eq!(story.selected(), "grace");
+    assert_eq!(story.notice(), "grace waits for your answer: A accepts, then you can write.");
+    // It can be taken back as it was said, and be wanted again.
+    story.keys("k D");
+    assert_eq!(story.notice(), "zoe is asked no more. u takes it back, for 10 s.");
+    story.keys("u Enter");
+    assert_eq!(story.notice(), waits);
+    story.tell(Event::Contact(contact("zoe", Standing::Mutual, Presence::Online)));
+    story.keys("Enter hello");
+    // They take it back while we write: what was written stays.
+    story.tell(Event::Contact(contact("zoe", Standing::Asked, Presence::Offline)));
+    story.keys("Enter");
+    assert_eq!(story.notice(), waits);
+    assert_eq!(story.model.chats.get(&name("zoe")).map(|chat| chat.draft.text()), Some("hello"));
+    story.tell(Event::Contact(contact("zoe", Standing::Mutual, Presence::Online)));
+    story.keys("Enter");
+    let text = "hello".to_owned();
+    assert_eq!(story.asked(), [send(Command::Say { to: name("zoe"), text, echo: 0 })]);
+}
+
 /// D acts on whoever is chosen: it must not be named as the answer to somebody else.
 #[test]
 fn a_request_names_the_keys_that_answer_it() {
