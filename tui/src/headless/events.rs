@@ -13,7 +13,7 @@ use super::call::{Call, LIVE};
 use super::devices::{half, news};
 use super::trust;
 use super::voice::Voice;
-use super::words::{presence_name, reason_name, why_name};
+use super::words::{matter, presence_name, reason_name, why_name};
 use crate::app::talk::Talk;
 use crate::session::Told;
 
@@ -159,7 +159,15 @@ impl Reporter {
                 json!({ "event": "call_ended", "reason": reason_name(*reason), "with": names(with) })
             }
             Event::Invite(url) => json!({ "event": "invite", "url": url }),
-            Event::Refused { why, text, .. } => error(why_name(*why), text.as_str()),
+            Event::Refused { of, why, text } => {
+                let mut refusal = error(why_name(*why), text.as_str());
+                let (of, who) = matter(of);
+                refusal["of"] = of.into();
+                if let Some(who) = who {
+                    refusal["who"] = who.into();
+                }
+                refusal
+            }
             Event::IdentityChanged(name) => error(
                 "identity_changed",
                 &format!(

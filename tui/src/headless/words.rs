@@ -1,14 +1,34 @@
 //! What things are called in events: one word for each, which scripts can rely on.
 
-use proto::client::EndReason;
+use proto::client::{EndReason, Matter};
+use proto::id::Name;
 use proto::media::processing::Part;
 use proto::wire::record::{Presence, Why};
+
+use super::trust;
 
 pub(super) fn presence_name(presence: Presence) -> &'static str {
     match presence {
         Presence::Offline => "offline",
         Presence::Online => "online",
         Presence::InCall => "in_call",
+    }
+}
+
+/// What a refusal is about: a word, and whom it concerns, by name or by key where somebody is only known by that.
+pub(super) fn matter(of: &Matter) -> (&'static str, Option<String>) {
+    let named = |word, name: &Name| (word, Some(name.to_string()));
+    match of {
+        Matter::Contact(name) => named("contact", name),
+        Matter::Greeting(name) => named("greeting", name),
+        Matter::Ban(name) => named("block", name),
+        Matter::Unban(principal) => ("unblock", Some(trust::shown(principal))),
+        Matter::Redeem => ("redeem", None),
+        Matter::Invite => ("invite", None),
+        Matter::Words(name) => named("words", name),
+        Matter::Text(name) => named("message", name),
+        Matter::Call => ("call", None),
+        Matter::Login => ("login", None),
     }
 }
 
@@ -61,5 +81,33 @@ pub(super) fn why_name(why: Why) -> &'static str {
         Why::NobodyRung => "nobody_rung",
         Why::Unsupported => "unsupported",
         Why::Internal => "internal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::id::Principal;
+
+    use super::*;
+    use crate::app::story::name;
+
+    #[test]
+    fn a_refusal_says_what_it_is_about_and_of_whom() {
+        let bob = || name("bob");
+        let said = |word: &'static str| (word, Some("bob".to_owned()));
+        for (of, wanted) in [
+            (Matter::Contact(bob()), said("contact")),
+            (Matter::Greeting(bob()), said("greeting")),
+            (Matter::Ban(bob()), said("block")),
+            (Matter::Unban(Principal::Guest(bob())), ("unblock", Some("~bob".to_owned()))),
+            (Matter::Redeem, ("redeem", None)),
+            (Matter::Invite, ("invite", None)),
+            (Matter::Words(bob()), said("words")),
+            (Matter::Text(bob()), said("message")),
+            (Matter::Call, ("call", None)),
+            (Matter::Login, ("login", None)),
+        ] {
+            assert_eq!(matter(&of), wanted);
+        }
     }
 }

@@ -52,7 +52,15 @@ fn events_have_the_names_and_fields_of_the_manual() {
                 why: Why::NoSuchUser,
                 text: Safe::line("nobody is called x"),
             },
-            r#"{"code":"no_such_user","event":"error","text":"nobody is called x"}"#,
+            r#"{"code":"no_such_user","event":"error","of":"redeem","text":"nobody is called x"}"#,
+        ),
+        (
+            Event::Refused {
+                of: proto::client::Matter::Contact(bob()),
+                why: Why::TooFast,
+                text: Safe::line("too many requests"),
+            },
+            r#"{"code":"too_fast","event":"error","of":"contact","who":"bob","text":"too many requests"}"#,
         ),
         (
             Event::MessageState { to: bob(), id: MsgId([0xab; 16]), state: MessageState::Delivered },
