@@ -5,6 +5,7 @@
 //! name = "alice"                 # proposed to a server that does not know you
 //! device = "default"             # as --device
 //! microphone = "USB Headset"     # another microphone than that device's; so `speaker`
+//! ring_device = "Speakers"       # what calls ring on; unset: that speaker
 //! recordings = "~/calls"         # where `R` and `record on` write
 //!
 //! [voice]
@@ -74,6 +75,8 @@ pub struct Config {
     pub microphone: Option<String>,
     /// Another speaker.
     pub speaker: Option<String>,
+    /// What calls ring on; none for the speaker of calls.
+    pub ring_device: Option<String>,
     /// What is done to our own voice.
     pub processing: Wishes,
     /// What is dearer, delay or sound.
@@ -112,6 +115,7 @@ struct File {
     device: Option<String>,
     microphone: Option<String>,
     speaker: Option<String>,
+    ring_device: Option<String>,
     recordings: Option<String>,
     #[serde(default)]
     voice: Voice,
@@ -246,6 +250,7 @@ impl Config {
             device: file.device,
             microphone: file.microphone,
             speaker: file.speaker,
+            ring_device: file.ring_device.filter(|name| !name.trim().is_empty()),
             processing,
             recordings: file.recordings.map(at_home),
             ascii: file.ui.ascii.unwrap_or(false),
@@ -314,10 +319,11 @@ mod tests {
 
     #[test]
     fn all_keys_are_read() {
-        let text = "server = \"h:7\"\nname = \"bob\"\ndevice = \"null\"\nrecordings = \"/r\"\n[ui]\nascii = true\ncolor = false\nmeter_hz = 4\n";
+        let text = "server = \"h:7\"\nname = \"bob\"\ndevice = \"null\"\nring_device = \"Loud\"\nrecordings = \"/r\"\n[ui]\nascii = true\ncolor = false\nmeter_hz = 4\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.server.unwrap().to_string(), "h:7");
         assert_eq!((config.name.unwrap().as_str(), config.device.as_deref()), ("bob", Some("null")));
+        assert_eq!(config.ring_device.as_deref(), Some("Loud"));
         assert!(config.ascii && !config.color && config.meter_hz == Some(4));
         let voice = Config::parse("[voice]\ndelay = \"path\"\nframe = 20\n").unwrap();
         assert_eq!((voice.delay, voice.frame), (Some(DelayMode::ByPath), Some(FrameDuration::Ms20)));

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 
 use anyhow::Context as _;
 use audio::check::{Check, Exchanged, Habits, Loudness, chirps, codec_cost, devices, round_trip};
-use audio::device::{Choice, system};
+use audio::device::{Choice, Half, system};
 use audio::frame::SAMPLE_RATE;
 
 use crate::exit::Exit;
@@ -25,6 +25,8 @@ pub use server::Server;
 pub struct Wanted {
     /// The sound.
     pub sound: Choice,
+    /// What calls ring on, where that is not its speaker.
+    pub ring: Option<String>,
     /// Nothing but it.
     pub only_sound: bool,
     /// JSON instead of lines.
@@ -39,8 +41,9 @@ pub struct Wanted {
 /// When the report cannot be written.
 pub fn run(wanted: Wanted) -> anyhow::Result<Exit> {
     let mut report = Report::new(io::stdout().lock(), wanted.json);
+    let ring = wanted.ring.as_deref();
     if wanted.only_sound {
-        let exit = examine(wanted.sound, &mut report)?;
+        let exit = examine(wanted.sound, ring, &mut report)?;
         report.close()?;
         return Ok(exit);
     }
@@ -49,13 +52,13 @@ pub fn run(wanted: Wanted) -> anyhow::Result<Exit> {
         Some(server) => server::examine(server, &mut report)?,
         None => server::none(&mut report)?,
     }
-    examine(wanted.sound, &mut report)?;
+    examine(wanted.sound, ring, &mut report)?;
     terminal::ruler(&mut report)?;
     report.close()?;
     Ok(report.exit)
 }
 
-fn examine<W: io::Write>(choice: Choice, report: &mut Report<W>) -> anyhow::Result<Exit> {
+fn examine<W: io::Write>(choice: Choice, ring: Option<&str>, report: &mut Report<W>) -> anyhow::Result<Exit> {
     if choice.is_card() {
         list(report)?;
     }
@@ -63,6 +66,10 @@ fn examine<W: io::Write>(choice: Choice, report: &mut Report<W>) -> anyhow::Resu
     halves(&check, report)?;
     if report.exit != Exit::NoDevice {
         sound(&mut check, report)?;
+    }
+    if let Some(ring) = ring {
+        drop(check);
+        ring_device(ring, report)?;
     }
     match codec_cost(4) {
         Some((encode, decode)) => {
@@ -113,6 +120,22 @@ fn halves<W: io::Write>(check: &Check, report: &mut Report<W>) -> anyhow::Result
         }
     }
     Ok(())
+}
+
+/// Whether calls can ring on the device of their own.
+fn ring_device<W: io::Write>(wanted: &str, report: &mut Report<W>) -> anyhow::Result<()> {
+    // Of a card in any case, whatever calls are heard on.
+    let choice = Choice::Default.with(Half::Speaker, wanted).context("naming the ring device")?;
+    let check = Check::open(choice).context("starting the device thread")?;
+    let fix =
+        "plug it in, or choose another in the settings (Ring device): until then calls ring on their speaker";
+    match (check.speaker(), check.absent().1) {
+        (Ok(name), None) => report.ok("ring device", name.as_str()),
+        (Ok(_), Some(absent)) => {
+            report.fail("ring device", &format!("{absent} is not there"), fix, Exit::Failed)
+        }
+        (Err(why), _) => report.fail("ring device", &why.to_string(), fix, Exit::Failed),
+    }
 }
 
 /// Callbacks, level, and the way from the speaker to the microphone.
@@ -270,7 +293,7 @@ mod tests {
 
     fn examined(device: &str) -> (String, Exit) {
         report(|report| {
-            examine(Choice::parse(device).unwrap(), report).unwrap();
+            examine(Choice::parse(device).unwrap(), None, report).unwrap();
         })
     }
 

@@ -56,12 +56,13 @@ pub fn run(session: Session, begin: Begin) -> anyhow::Result<Exit> {
     // A terminal shows what is typed and where; to a script a prompt would only be noise.
     let person = io::stdin().is_terminal() && io::stdout().is_terminal();
     let out = Writer::start()?;
+    let ringer = Ringer::new(session.waker());
     let mut linear = Linear {
         session,
         prose,
         out,
         hook,
-        ringer: Ringer::default(),
+        ringer,
         person,
         prompted: false,
         arrival: Arrival::default(),

@@ -229,6 +229,7 @@ fn ears(args: &Args, config: &Config) -> Ears {
         device,
         microphone: login.microphone.clone().or_else(|| configured(&config.microphone)),
         speaker: login.speaker.clone().or_else(|| configured(&config.speaker)),
+        ring: configured(&config.ring_device),
     }
 }
 
@@ -240,17 +241,17 @@ fn examine(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Optio
         Some(_) | None => return Ok(None),
     };
     // What a call would take, unless another sound is to be looked at.
-    let sound = match named {
-        Some(device) => hearing::choice(&Ears { device, ..Ears::default() }),
-        None => hearing::choice(&ears(args, config)),
+    let ears = match named {
+        Some(device) => Ears { device, ..Ears::default() },
+        None => ears(args, config),
     };
-    let sound = match sound {
+    let sound = match hearing::choice(&ears) {
         Ok(choice) => choice,
         Err(why) => return Ok(Some(misused(&why))),
     };
     if let Some(Act::Doctor(Doctor { audio, json, server, .. })) = &args.act {
         let server = patient(server.as_ref(), config, profile)?;
-        let wanted = doctor::Wanted { sound, only_sound: *audio, json: *json, server };
+        let wanted = doctor::Wanted { sound, ring: ears.ring, only_sound: *audio, json: *json, server };
         return doctor::run(wanted).map(Some);
     }
     let exit = doctor::echo(sound)?;

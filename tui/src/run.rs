@@ -70,7 +70,7 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     let term = std::env::var("TERM").ok();
     let mut screen = Screen::open(settings, session.is_known(), term.as_deref(), log, session.now())?;
     screen.register(session.registry(), TERMINAL, SIGNALS).context("listening to the terminal")?;
-    let ringer = Ringer::default();
+    let ringer = Ringer::new(session.waker());
     let mut run = Run { session, screen, hearing: None, closing: None, ringer, keeper: begin.keeper };
     let outcome = run.turns();
     // Nobody sees any more that a microphone is open.
@@ -155,6 +155,10 @@ impl Run {
             if let Some(exit) = self.obey(effects)? {
                 return Ok(Some(exit));
             }
+        }
+        while let Some(msg) = self.ringer.poll() {
+            // It is only told.
+            self.screen.tell(msg, self.session.now());
         }
         Ok(None)
     }

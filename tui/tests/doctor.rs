@@ -52,6 +52,18 @@ fn a_world_of_sound_is_listed_measured_and_judged() {
     let (exit, said) = run(&["doctor", "--audio"], &alice);
     assert!(said.contains("level          ok") && said.contains("round trip     ok"), "{said}");
     assert_eq!(exit, Some(0), "{said}");
+    // What calls ring on is looked at where it is another device.
+    let config = scratch.join("config.toml");
+    let doctor = ["doctor", "--audio", "--config", config.to_str().expect("a plain name")];
+    std::fs::write(&config, "ring_device = \"bob_spk\"\n").expect("the scratch directory takes it");
+    let (exit, said) = run(&doctor, &alice);
+    assert!(said.contains("ring device    ok    bob_spk") && exit == Some(0), "{said}");
+    std::fs::write(&config, "ring_device = \"Kitchen\"\n").expect("the scratch directory takes it");
+    let (exit, said) = run(&doctor, &alice);
+    assert!(
+        said.contains("Kitchen is not there") && said.contains("Ring device") && exit == Some(1),
+        "{said}"
+    );
     drop(playing);
 }
 

@@ -38,6 +38,13 @@ pub enum Msg {
     Personal(Vec<(Principal, Personal)>),
     /// Another program of the user asks for something: [`Effect::Reply`] answers it.
     Asked(Visitor, Request),
+    /// A call cannot ring on the device that was chosen for it, but on another one, or not at all.
+    RingsElsewhere {
+        /// That device.
+        wanted: Safe,
+        /// The other one.
+        instead: Option<Safe>,
+    },
     /// What is heard outside of a call, and of the echo test.
     Heard(Heard),
     /// A change of the settings counts, but could not be written: why, in a sentence.

@@ -30,6 +30,8 @@ pub struct Ears {
     pub microphone: Option<String>,
     /// Another speaker.
     pub speaker: Option<String>,
+    /// What calls ring on; none for the speaker of calls.
+    pub ring: Option<String>,
 }
 
 impl Ears {
@@ -42,7 +44,7 @@ impl Ears {
 
 impl Default for Ears {
     fn default() -> Self {
-        Self { device: "default".to_owned(), microphone: None, speaker: None }
+        Self { device: "default".to_owned(), microphone: None, speaker: None, ring: None }
     }
 }
 

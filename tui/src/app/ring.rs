@@ -1,6 +1,7 @@
 //! What rings on the speaker: a call that comes in, and one of ours that rings elsewhere. Of the bell of the terminal
 //! and of notifications `notify` knows; this is sound, and follows what is so: whatever ends a ring ends its sound.
 
+use proto::Safe;
 use proto::media::processing::Wish;
 
 use super::call::Phase;
@@ -37,6 +38,17 @@ fn wanted(model: &Model) -> Option<Ring> {
         Phase::Answering(_) | Phase::Live { .. } => None,
     }
 }
+
+/// That the device that was chosen for it is not there, in a sentence.
+pub fn elsewhere(wanted: &Safe, instead: Option<&Safe>) -> String {
+    match instead {
+        Some(instead) => format!("The ring device {wanted} is not there: it rings on {instead}."),
+        None => format!("The ring device {wanted} is not there: no sound rings."),
+    }
+}
+
+/// What stands for the speaker of calls among the devices that calls can ring on.
+pub const AS_THE_SPEAKER: &str = "as the speaker";
 
 /// Begins and ends what rings.
 pub(super) fn follow(model: &mut Model, effects: &mut Vec<Effect>) {

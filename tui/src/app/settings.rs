@@ -12,6 +12,7 @@ use super::call::{Meter, Phase};
 use super::keymap::{Act, Place};
 use super::look::Glyphs;
 use super::model::Model;
+use super::ring;
 
 /// A page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub enum Setting {
     Microphone,
     /// The speaker.
     Speaker,
+    /// What calls ring on.
+    RingDevice,
     /// A part of what is done to our voice.
     Process(Part),
     /// What is dearer, delay or sound.
@@ -130,12 +133,50 @@ pub struct Settings {
     pub first: bool,
 }
 
+/// What a device is chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chooses {
+    /// To speak.
+    Microphone,
+    /// To hear.
+    Speaker,
+    /// To hear who calls.
+    Ring,
+}
+
+impl Setting {
+    /// What a device is chosen for by this one, if it is a device.
+    pub fn chooses(self) -> Option<Chooses> {
+        match self {
+            Self::Microphone => Some(Chooses::Microphone),
+            Self::Speaker => Some(Chooses::Speaker),
+            Self::RingDevice => Some(Chooses::Ring),
+            Self::Process(_)
+            | Self::Delay
+            | Self::Frame
+            | Self::Transmit
+            | Self::TalkKey
+            | Self::Bell
+            | Self::Notices
+            | Self::Preview
+            | Self::Undisturbed
+            | Self::CallsRing
+            | Self::Ring
+            | Self::Theme
+            | Self::Colour
+            | Self::Ascii
+            | Self::Links
+            | Self::MeterHz => None,
+        }
+    }
+}
+
 /// A device being chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picker {
-    /// The microphone, rather than the speaker.
-    pub microphone: bool,
-    /// Which row; the first is the system's own choice.
+    /// What it is for.
+    pub what: Chooses,
+    /// Which row; the first is the system's own choice, or the speaker's for what rings.
     pub row: usize,
 }
 
@@ -264,11 +305,17 @@ impl Settings {
         }
     }
 
-    /// The names of the picker: the system's own choice first.
+    /// The names of the picker: the system's own choice first, or that it rings where calls are heard.
     pub fn names(&self, picker: &Picker) -> Vec<Safe> {
-        let list = self.devices.as_ref();
-        let names = list.map(|list| if picker.microphone { &list.microphones } else { &list.speakers });
-        core::iter::once(Safe::line("default")).chain(names.into_iter().flatten().cloned()).collect()
+        let names = self.devices.as_ref().map(|list| match picker.what {
+            Chooses::Microphone => &list.microphones,
+            Chooses::Speaker | Chooses::Ring => &list.speakers,
+        });
+        let first = match picker.what {
+            Chooses::Microphone | Chooses::Speaker => "default",
+            Chooses::Ring => ring::AS_THE_SPEAKER,
+        };
+        core::iter::once(Safe::line(first)).chain(names.into_iter().flatten().cloned()).collect()
     }
 
     /// What Enter changes.
@@ -309,6 +356,7 @@ fn devices(model: &Model, open: &Settings) -> Vec<Item> {
 
 fn audio(model: &Model, open: &Settings) -> Vec<Item> {
     let mut rows = devices(model, open);
+    rows.push(outside::ring_device(model));
     let (preferences, processing) = (&model.settings.preferences, model.sound.processing);
     for (label, part) in
         [("Echo cancelling", Part::Echo), ("Noise suppression", Part::Noise), ("Gain control", Part::Gain)]

@@ -137,6 +137,7 @@ pub static TABLE: &[Row] = &{
         row("", "device", Text, "\"default\"", "the sound, as after --device"),
         row("", "microphone", Text, "", "another microphone than that device's, by its name"),
         row("", "speaker", Text, "", "another speaker"),
+        row("", "ring_device", Text, "", "what calls ring on, while they are heard on that speaker"),
         row("", "recordings", Text, "", "the folder of recordings; ~/ is the home directory"),
         row(
             "voice",

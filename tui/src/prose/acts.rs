@@ -1,22 +1,20 @@
-//! What typed lines do: each command checks what it is about, says what is wrong in words that name commands, and
+//! What typed lines do, those about calls in [`super::calls`]: each command checks what it is about, says what is wrong in words that name commands, and
 //! then does what the key of the screen does.
 
 use proto::Safe;
 use proto::client::Command;
 use proto::id::Name;
-use proto::limits::{GREETING_CHARS_MAX, MEMBERS_MAX, TEXT_BYTES_MAX};
+use proto::limits::{GREETING_CHARS_MAX, TEXT_BYTES_MAX};
 use proto::media::SoundCommand;
 use proto::wire::record::Standing;
 
 use super::commands::{self, Do};
 use super::told::NAMES_SAID;
-use super::{Prose, people, status};
-use crate::app::call::Phase;
-use crate::app::contacts::{callable, is_guest};
+use super::{Prose, calls, people, status};
+use crate::app::contacts::is_guest;
 use crate::app::keymap::Act;
 use crate::app::popup::{Asking, Popup};
 use crate::app::{Effect, Msg};
-use crate::limits::VOLUME_PERCENT_MAX;
 
 /// Lines of a chat that are shown when nobody says how many.
 const HISTORY_LINES: usize = 10;
@@ -55,29 +53,29 @@ fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
             status::requests(prose);
             Ok(Vec::new())
         }
-        Do::Again => again(prose),
-        Do::Answer => answer(prose, rest),
-        Do::Call => call(prose, rest),
+        Do::Again => calls::again(prose),
+        Do::Answer => calls::answer(prose, rest),
+        Do::Call => calls::call(prose, rest),
         Do::Contacts => {
             status::everybody(prose);
             Ok(Vec::new())
         }
-        Do::Decline => ringing(prose, Act::Decline),
+        Do::Decline => calls::ringing(prose, Act::Decline),
         Do::Devices => Ok(vec![Effect::Sound(SoundCommand::ListDevices)]),
         Do::Undisturbed => do_not_disturb(prose, rest),
         Do::Favourite => people::favourite(prose, rest),
         Do::HangUp => {
-            in_call(prose)?;
+            calls::in_call(prose)?;
             Ok(prose.update(Msg::Act(Act::HangUp)))
         }
         Do::Help => help(prose, rest),
         Do::History => history(prose, rest),
         Do::Link => link(prose),
-        Do::Microphone | Do::Speaker => device(prose, does, rest),
-        Do::Mute => mute(prose, rest),
-        Do::Talk => talk(prose, rest),
+        Do::Microphone | Do::Speaker | Do::Ring => calls::device(prose, does, rest),
+        Do::Mute => calls::mute(prose, rest),
+        Do::Talk => calls::talk(prose, rest),
         Do::Quit => Ok(vec![Effect::Quit]),
-        Do::Record => record(prose, rest),
+        Do::Record => calls::record(prose, rest),
         Do::Rename => people::rename(prose, rest),
         Do::Reject | Do::Remove => remove(prose, does, rest),
         Do::Say => {
@@ -85,14 +83,14 @@ fn act(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
             let to = contact(prose, does, who)?;
             text_to(prose, &to, text.trim_start())
         }
-        Do::Silence => ringing(prose, Act::Silence),
+        Do::Silence => calls::ringing(prose, Act::Silence),
         Do::Status => {
             status::status(prose);
             Ok(Vec::new())
         }
         Do::To => to(prose, rest),
         Do::Undo => undo(prose),
-        Do::Volume => volume(prose, rest),
+        Do::Volume => calls::volume(prose, rest),
     }
 }
 
@@ -138,111 +136,13 @@ pub(super) fn exactly(prose: &Prose, does: Do, typed: &str) -> Result<Name, Stri
     if name.as_str() == typed { Ok(name) } else { Err(format!("Type the whole name: {name}.")) }
 }
 
-/// Whoever is called, or a sentence.
-fn called(prose: &Prose, typed: &str) -> Result<Name, String> {
-    let name = contact(prose, Do::Call, typed)?;
-    match prose.model.contacts.get(&name) {
-        Some(contact) if callable(contact) => Ok(name),
-        Some(contact) if contact.differs => Err(format!(
-            "{name} cannot be called: you said that their key differs. /verify {name} looks again."
-        )),
-        Some(contact) if contact.blocked => Err(format!(
-            "{name} cannot be called: their key has changed. /remove {name} forgets the old one."
-        )),
-        Some(_) | None => Err(format!("{name} cannot be called: you are not contacts yet.")),
-    }
-}
-
-fn call(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
-    if let Some(call) = &prose.model.call {
-        let with = prose.model.with(call, NAMES_SAID);
-        return Err(match call.phase {
-            Phase::Incoming(_) => format!("{with} is calling you: /answer or /decline that call first."),
-            Phase::Answering(_) | Phase::Placing { .. } | Phase::Live { .. } => {
-                format!("You are in a call with {with}: /hangup ends it.")
-            }
-        });
-    }
-    let typed = match (rest, &prose.to) {
-        ("", Some(name)) => name.to_string(),
-        ("", None) => return Err(commands::usage(Do::Call)),
-        (rest, _) => rest.to_owned(),
-    };
-    let mut names: Vec<Name> = Vec::new();
-    for typed in typed.split_whitespace() {
-        let name = called(prose, typed)?;
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    if names.len() >= MEMBERS_MAX {
-        return Err(format!("A call has at most {MEMBERS_MAX} members, yourself included."));
-    }
-    let contacts = &mut prose.model.contacts;
-    contacts.unmark();
-    for name in &names {
-        contacts.select(name);
-        contacts.mark();
-    }
-    if let [name] = names.as_slice() {
-        write_to(prose, name);
-    }
-    Ok(prose.update(Msg::Act(Act::Call)))
-}
-
 /// Texts go to them from now on, if their program has any.
-fn write_to(prose: &mut Prose, name: &Name) {
+pub(super) fn write_to(prose: &mut Prose, name: &Name) {
     let writable =
         |contact: &&proto::client::ContactInfo| contact.standing == Standing::Mutual && !is_guest(contact);
     if prose.model.contacts.get(name).filter(writable).is_some() {
         prose.to = Some(name.clone());
     }
-}
-
-fn answer(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
-    let muted = match rest {
-        "" => false,
-        "muted" => true,
-        _ => return Err(commands::usage(Do::Answer)),
-    };
-    let effects = ringing(prose, Act::Answer { muted })?;
-    let caller = prose.model.call.as_ref().and_then(|call| call.first()).map(|party| party.name.clone());
-    if let Some(caller) = caller {
-        write_to(prose, &caller);
-    }
-    Ok(effects)
-}
-
-/// What is done to a call that rings.
-fn ringing(prose: &mut Prose, act: Act) -> Result<Vec<Effect>, String> {
-    if prose.model.incoming().is_none() {
-        return Err("Nobody is calling.".to_owned());
-    }
-    Ok(prose.update(Msg::Act(act)))
-}
-
-fn in_call(prose: &Prose) -> Result<(), String> {
-    if prose.model.call.is_some() {
-        Ok(())
-    } else {
-        Err("There is no call. /call NAME begins one.".to_owned())
-    }
-}
-
-fn is_live(prose: &Prose) -> bool {
-    prose.model.call.as_ref().is_some_and(|call| matches!(call.phase, Phase::Live { .. }))
-}
-
-fn mute(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
-    let wanted = match rest {
-        "" => !prose.model.sound.muted,
-        "on" => true,
-        "off" => false,
-        _ => return Err(commands::usage(Do::Mute)),
-    };
-    let next = if prose.model.call.is_some() { "" } else { " in the next call" };
-    prose.say(if wanted { format!("You are muted{next}.") } else { format!("Your microphone is on{next}.") });
-    if wanted == prose.model.sound.muted { Ok(Vec::new()) } else { Ok(prose.update(Msg::Act(Act::Mute))) }
 }
 
 /// Lines come as ever; what rings beside them, and the command, is still.
@@ -258,24 +158,6 @@ fn do_not_disturb(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> 
         return Ok(Vec::new());
     }
     Ok(prose.update(Msg::Act(Act::DoNotDisturb)))
-}
-
-/// There is no key to hold in lines: it is on and off.
-fn talk(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
-    let open = prose.model.sound.talk.is_open();
-    let wanted = match rest {
-        "" => !open,
-        "on" => true,
-        "off" => false,
-        _ => return Err(commands::usage(Do::Talk)),
-    };
-    let effects = if wanted == open { Vec::new() } else { prose.update(Msg::Act(Act::Talk)) };
-    match prose.model.notice.take() {
-        Some(notice) if wanted && !prose.model.sound.talk.is_open() => return Err(notice.text),
-        notice => prose.model.notice = notice,
-    }
-    prose.say(if wanted { "You are heard: /talk ends it." } else { "You are silent." });
-    Ok(effects)
 }
 
 fn to(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
@@ -444,96 +326,6 @@ fn link(prose: &mut Prose) -> Result<Vec<Effect>, String> {
         (None, Some(link)) => Err(format!("Your link, to hand out: {link}")),
         (None, None) => Ok(vec![Effect::Send(Command::Invite)]),
     }
-}
-
-fn volume(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
-    in_call(prose)?;
-    let call = prose.model.call.as_ref();
-    let there: Vec<&Name> = call
-        .iter()
-        .flat_map(|call| &call.parties)
-        .filter(|party| party.ssrc().is_some())
-        .map(|p| &p.name)
-        .collect();
-    let (who, percent) = match (rest.rsplit_once(' '), there.as_slice()) {
-        (Some((who, percent)), _) => (contact(prose, Do::Volume, who.trim())?, percent),
-        (None, [only]) => ((*only).clone(), rest),
-        (None, _) => return Err(commands::usage(Do::Volume)),
-    };
-    if !there.contains(&&who) {
-        return Err(format!("{who} is not in the call: there is nothing to play."));
-    }
-    let percent = percent.trim_end_matches('%').parse().ok().filter(|percent| *percent <= VOLUME_PERCENT_MAX);
-    let percent = percent.ok_or_else(|| commands::usage(Do::Volume))?;
-    prose.say(format!("{} is played at {percent} %.", prose.model.shown(&who)));
-    let mut effects = prose.update(Msg::Volume(who.clone(), percent));
-    effects.push(Effect::Volume { who, percent });
-    Ok(effects)
-}
-
-fn again(prose: &mut Prose) -> Result<Vec<Effect>, String> {
-    if !is_live(prose) {
-        return Err("There is no call to say again.".to_owned());
-    }
-    let wanted = !prose.model.tools.saying_again;
-    Ok(prose.update(Msg::Act(Act::SayAgain(wanted))))
-}
-
-fn record(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
-    let anyway = match rest {
-        "" => false,
-        "anyway" => true,
-        _ => return Err(commands::usage(Do::Record)),
-    };
-    if !is_live(prose) && !prose.model.tools.recording {
-        return Err("There is nothing to record yet.".to_owned());
-    }
-    let untold = prose.model.call.as_ref().is_some_and(|call| call.plain) && !prose.model.tools.recording;
-    if untold && !anyway {
-        return Err(
-            "Their program cannot show that you record: tell them yourself, then type /record anyway."
-                .to_owned(),
-        );
-    }
-    if untold {
-        // The first of the two keys that the screen wants.
-        prose.update(Msg::Act(Act::Record));
-    }
-    Ok(prose.update(Msg::Act(Act::Record)))
-}
-
-/// A device by its number in the list, by its name, or by a part of it that no other has.
-fn device(prose: &mut Prose, does: Do, rest: &str) -> Result<Vec<Effect>, String> {
-    let microphone = does == Do::Microphone;
-    let listed = if microphone { &prose.devices.microphones } else { &prose.devices.speakers };
-    let at = rest.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-    let part = rest.to_lowercase();
-    let exact = listed.iter().find(|name| name.as_str() == rest);
-    let holds: Vec<&Safe> =
-        listed.iter().filter(|name| name.as_str().to_lowercase().contains(&part)).collect();
-    let name = match (rest, exact, at.map(|at| listed.get(at)), holds.as_slice()) {
-        ("", ..) => return Err(format!("{} /devices lists them.", commands::usage(does))),
-        (_, Some(name), ..) | (_, None, Some(Some(name)), _) => name.to_string(),
-        (_, None, Some(None), _) => {
-            return Err("There is no device of that number. /devices lists them.".to_owned());
-        }
-        (_, None, None, [only]) if rest != "default" => only.to_string(),
-        (_, None, None, [_, _, ..]) if rest != "default" => {
-            return Err(format!(
-                "Several devices have {} in their names. /devices lists them.",
-                Safe::line(rest)
-            ));
-        }
-        (_, None, None, _) => rest.to_owned(),
-    };
-    let ears = &mut prose.model.settings.preferences.ears;
-    let half = if microphone { &mut ears.microphone } else { &mut ears.speaker };
-    *half = Some(name.clone());
-    Ok(vec![Effect::Sound(if microphone {
-        SoundCommand::Microphone(name)
-    } else {
-        SoundCommand::Speaker(name)
-    })])
 }
 
 fn help(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {

@@ -18,6 +18,7 @@ use proto::media::{DeviceList, SoundCommand};
 use proto::{Now, Safe, Time};
 
 use crate::app::model::{Stage, Welcome};
+use crate::app::ring;
 use crate::app::{Effect, Model, Msg, Settings, update};
 use crate::exit::Exit;
 use crate::limits::LINE_BYTES_MAX;
@@ -25,6 +26,7 @@ use crate::prose::awaited::Awaited;
 
 mod acts;
 mod awaited;
+mod calls;
 mod commands;
 mod ending;
 mod people;
@@ -153,6 +155,7 @@ impl Prose {
             Msg::Volume(who, percent) => told::volume(self, who, *percent),
             Msg::History(who, lines) => told::history(self, who, lines),
             Msg::Heard(_) | Msg::NotKept(_) => {}
+            Msg::RingsElsewhere { wanted, instead } => self.say(ring::elsewhere(wanted, instead.as_ref())),
             Msg::Personal(_) | Msg::Server(_) | Msg::Tick | Msg::Input(_) | Msg::Act(_) | Msg::Asked(..) => {}
         }
         Vec::new()

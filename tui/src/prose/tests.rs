@@ -366,6 +366,14 @@ fn devices_are_taken_by_number_or_by_a_part_of_the_name() {
     story.typed("/speaker default");
     assert_eq!(story.asked(), [Effect::Sound(SoundCommand::Speaker("default".into()))]);
     assert!(story.typed("/speaker 3").contains("no device of that number"));
+    story.asked();
+    assert_eq!(story.typed("/ring built"), "Calls ring on Built-in now.");
+    assert_eq!(story.prose.model.settings.preferences.ears.ring.as_deref(), Some("Built-in"));
+    let elsewhere = Msg::RingsElsewhere { wanted: Safe::line("Built-in"), instead: None };
+    assert_eq!(story.event(elsewhere), "The ring device Built-in is not there: no sound rings.");
+    assert_eq!(story.typed("/ring speaker"), "Calls ring on the speaker.");
+    assert_eq!(story.prose.model.settings.preferences.ears.ring, None);
+    assert_eq!(story.asked(), [], "the call is heard where it was");
     let why = Safe::line("it is unplugged");
     let said = story.hear(SoundEvent::Microphone(HalfState::Failed { why }));
     assert!(said.contains("no microphone: it is unplugged") && said.contains("/devices"), "{said}");

@@ -1,9 +1,10 @@
 //! A call rings on the speaker of whoever is called and, softer, of whoever calls; no microphone is open meanwhile.
 
 use super::screen::join;
-use crate::harness::process::Server;
+use crate::harness::process::{Headless, Server, tincan};
 use crate::harness::signal::{RATE, level_db};
 use crate::harness::sound::{Lane, Recording, World};
+use crate::harness::terminal::Terminal;
 use crate::harness::{Scratch, my_turn, wait_for};
 
 /// Louder than anything but a ring, in the last three seconds.
@@ -18,6 +19,11 @@ fn lately(recording: &Recording, lane: Lane) -> f64 {
 
 fn rings(recording: &Recording, lane: Lane) {
     wait_for(&format!("{lane:?} to ring"), || (lately(recording, lane) > RINGS_DB).then_some(()));
+}
+
+/// Nothing of what was heard before counts for what comes next.
+fn falls_silent(recording: &Recording, lane: Lane) {
+    wait_for(&format!("{lane:?} to be silent"), || (lately(recording, lane) < SILENT_DB).then_some(()));
 }
 
 #[test]
@@ -64,8 +70,86 @@ fn a_call_rings_on_speakers_alone_until_it_is_answered() {
     );
     alice.press("\x18");
     bob.see_no("alice is calling");
-    for terminal in [&mut alice, &mut bob] {
-        terminal.press("q");
-        assert!(terminal.wait_exit().success());
-    }
+    quit(&mut alice);
+    quit(&mut bob);
+}
+
+/// The loudspeaker rings, the headset carries the call; and when the loudspeaker is gone the headset rings, and it is
+/// said.
+#[test]
+fn a_call_rings_on_the_device_of_its_own_and_is_heard_on_the_headset() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("ringdev");
+    let Some(world) = World::start(scratch.path()) else { return };
+    let recording = world.record();
+    let server = Server::start(&scratch);
+    let mut alice = Headless::start(&scratch, "alice", &server, "tone", &[]);
+    // Bob's headset is his lane; the loudspeaker of his room is the one that nobody else uses here.
+    let config = scratch.join("bob.toml");
+    std::fs::write(&config, "# mine\nring_device = \"alice_spk\"\n").expect("the scratch directory takes it");
+    let (profile, config) = (scratch.join("bob"), config.to_str().expect("a plain name"));
+    let profile = profile.to_str().expect("the scratch directory has a plain name");
+    let arguments = ["--config", config, "--profile", profile, &server.invite];
+    let mut bob = Terminal::start("bob", tincan(), &arguments, &world.endpoint("bob"));
+    bob.first_run("bob");
+    alice.say("add bob");
+    bob.see("alice asks to be your contact");
+    bob.press("A");
+    alice.expect_where("accepted", |event| event["name"] == "bob");
+
+    alice.say("call bob");
+    bob.see("alice is calling");
+    rings(&recording, Lane::AliceSpeaker);
+    recording.pass(3.0);
+    let headset = lately(&recording, Lane::BobSpeaker);
+    assert!(headset < SILENT_DB, "the headset rang, too: {headset:.0} dB");
+    bob.press_until("y", "E2E");
+    rings(&recording, Lane::BobSpeaker);
+    recording.pass(4.5);
+    let loud = lately(&recording, Lane::AliceSpeaker);
+    assert!(loud < SILENT_DB, "the call was heard on the loudspeaker: {loud:.0} dB");
+    bob.press("\x18");
+    bob.see_no("E2E");
+
+    // Another one is chosen by the keys that the page names, and written beside what stood there.
+    bob.press("d");
+    bob.see("Ring device");
+    bob.see("alice_spk");
+    bob.press("jj");
+    bob.press("\r");
+    bob.see("as the speaker");
+    bob.press("kkkk");
+    bob.press("\r");
+    wait_for("the choice to be written", || {
+        let text = std::fs::read_to_string(config).ok()?;
+        (text == "# mine\n").then_some(())
+    });
+    bob.press("\x1b");
+    bob.see_no("Ring device");
+    falls_silent(&recording, Lane::BobSpeaker);
+    alice.say("call bob");
+    bob.see("alice is calling");
+    rings(&recording, Lane::BobSpeaker);
+    alice.say("hangup");
+    bob.see_no("alice is calling");
+
+    quit(&mut bob);
+    std::fs::write(config, "ring_device = \"Kitchen\"\n").expect("the scratch directory takes it");
+    let mut bob = Terminal::start("bob", tincan(), &arguments[..4], &world.endpoint("bob"));
+    bob.see("alice");
+    falls_silent(&recording, Lane::BobSpeaker);
+    alice.say("call bob");
+    bob.see("The ring device Kitchen is not there");
+    rings(&recording, Lane::BobSpeaker);
+    // The window ignores keys for its first half second.
+    recording.pass(1.0);
+    bob.press("n");
+    bob.see_no("alice is calling");
+    quit(&mut bob);
+    assert!(alice.quit().success());
+}
+
+fn quit(terminal: &mut Terminal) {
+    terminal.press("q");
+    assert!(terminal.wait_exit().success());
 }

@@ -50,10 +50,11 @@ pub(super) fn notify(model: &Model) -> Vec<Item> {
         (false, true) => "disturbed now (Z in the list)",
         (true, true) | (false, false) => "",
     };
-    let tone = match (ring::sounds(model), notify.ring) {
-        (true, _) => "on the speaker",
-        (false, Wish::Auto) => "none over SSH",
-        (false, Wish::On | Wish::Off) => "",
+    let tone = match (ring::sounds(model), notify.ring, &model.settings.preferences.ears.ring) {
+        (true, _, None) => "on the speaker".to_owned(),
+        (true, _, Some(device)) => format!("on {device}"),
+        (false, Wish::Auto, _) => "none over SSH".to_owned(),
+        (false, Wish::On | Wish::Off, _) => String::new(),
     };
     let command = match notify.command.as_slice() {
         // The demonstration has no file.
@@ -70,6 +71,13 @@ pub(super) fn notify(model: &Model) -> Vec<Item> {
         noted("But calls ring", yes(notify.calls_in_dnd), Setting::CallsRing, ""),
         item("Command", command, None),
     ]
+}
+
+/// What calls ring on, and that they do not.
+pub(super) fn ring_device(model: &Model) -> Item {
+    let note = if ring::sounds(model) { "" } else { "silent: see Notify" };
+    let device = model.settings.preferences.ears.ring.as_deref();
+    noted("Ring device", device.unwrap_or(ring::AS_THE_SPEAKER), Setting::RingDevice, note)
 }
 
 /// Whether the terminal opens links.

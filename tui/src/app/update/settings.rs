@@ -11,7 +11,7 @@ use super::super::model::{Model, Stage};
 use super::super::msg::Effect;
 use super::super::popup::Popup;
 use super::super::preferences::{Change, Ears, Value};
-use super::super::settings::{Heard, Page, Picker, Setting, Settings, Test};
+use super::super::settings::{Chooses, Heard, Page, Picker, Setting, Settings, Test};
 use super::{meters, notice};
 
 mod outside;
@@ -118,11 +118,15 @@ pub(super) fn change(model: &mut Model, effects: &mut Vec<Effect>) {
         if let Some(settings) = shown(model) {
             settings.picker = None;
         }
-        return take_device(model, picker.microphone, name, effects);
+        return match (picker.what, picker.row) {
+            (Chooses::Ring, 0) => take_ring(model, None, effects),
+            (Chooses::Ring, _) => take_ring(model, name, effects),
+            (what, _) => take_device(model, what, name, effects),
+        };
     }
     let Some(setting) = settings.chosen(model) else { return };
-    if matches!(setting, Setting::Microphone | Setting::Speaker) {
-        return pick(model, setting == Setting::Microphone);
+    if let Some(what) = setting.chooses() {
+        return pick(model, what);
     }
     set(model, setting, false, effects);
 }
@@ -131,20 +135,26 @@ pub(super) fn change(model: &mut Model, effects: &mut Vec<Effect>) {
 pub(super) fn reset(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(Popup::Settings(settings)) = model.popups.last() else { return };
     let Some(setting) = settings.chosen(model).filter(|_| settings.picker.is_none()) else { return };
-    if matches!(setting, Setting::Microphone | Setting::Speaker) {
-        return take_device(model, setting == Setting::Microphone, Some("default".to_owned()), effects);
+    match setting.chooses() {
+        Some(Chooses::Ring) => take_ring(model, None, effects),
+        Some(what) => take_device(model, what, Some("default".to_owned()), effects),
+        None => set(model, setting, true, effects),
     }
-    set(model, setting, true, effects);
 }
 
-fn pick(model: &mut Model, microphone: bool) {
-    if !is_card(model) {
+fn pick(model: &mut Model, what: Chooses) {
+    // Whatever calls are heard on, they may ring on a card.
+    if what != Chooses::Ring && !is_card(model) {
         return;
     }
     let ears = &model.settings.preferences.ears;
-    let now = if microphone { ears.microphone.clone() } else { ears.speaker.clone() };
+    let now = match what {
+        Chooses::Microphone => ears.microphone.clone(),
+        Chooses::Speaker => ears.speaker.clone(),
+        Chooses::Ring => ears.ring.clone(),
+    };
     let Some(settings) = shown(model) else { return };
-    let mut picker = Picker { microphone, row: 0 };
+    let mut picker = Picker { what, row: 0 };
     let names = settings.names(&picker);
     picker.row = names.iter().position(|name| Some(name.as_str()) == now.as_deref()).unwrap_or(0);
     settings.picker = Some(picker);
@@ -161,8 +171,9 @@ fn is_card(model: &mut Model) -> bool {
 }
 
 /// Takes another microphone or speaker, in the middle of a call, too.
-fn take_device(model: &mut Model, microphone: bool, name: Option<String>, effects: &mut Vec<Effect>) {
+fn take_device(model: &mut Model, what: Chooses, name: Option<String>, effects: &mut Vec<Effect>) {
     let Some(name) = name.filter(|_| is_card(model)) else { return };
+    let microphone = what == Chooses::Microphone;
     let ears = &mut model.settings.preferences.ears;
     let half = if microphone { &mut ears.microphone } else { &mut ears.speaker };
     *half = Some(name.clone());
@@ -175,11 +186,17 @@ fn take_device(model: &mut Model, microphone: bool, name: Option<String>, effect
     keep(effects, "", key, Value::Text(name));
 }
 
+/// From now on calls ring on this one, or where they are heard.
+fn take_ring(model: &mut Model, name: Option<String>, effects: &mut Vec<Effect>) {
+    model.settings.preferences.ears.ring.clone_from(&name);
+    keep(effects, "", "ring_device", name.map_or(Value::Unset, Value::Text));
+}
+
 /// The next value of a setting, or the usual one.
 fn set(model: &mut Model, setting: Setting, usual: bool, effects: &mut Vec<Effect>) {
     let settings = &mut model.settings;
     match setting {
-        Setting::Microphone | Setting::Speaker => {}
+        Setting::Microphone | Setting::Speaker | Setting::RingDevice => {}
         Setting::Process(part) => {
             let wish = settings.preferences.processing.of(part);
             *wish = if usual { Wish::Auto } else { after(&Wish::ALL, *wish) };
@@ -305,7 +322,7 @@ pub(super) fn heard(model: &mut Model, heard: Heard) {
 pub(super) fn listen(model: &mut Model, effects: &mut Vec<Effect>) {
     let open = |popup: &Popup| matches!(popup, Popup::Settings(settings) if settings.page == Page::Audio);
     let wanted = model.popups.last().is_some_and(open) && model.call.is_none() && !model.sound.muted;
-    hear(model, wanted.then(|| model.settings.preferences.ears.clone()), effects);
+    hear(model, wanted.then(|| Ears { ring: None, ..model.settings.preferences.ears.clone() }), effects);
 }
 
 /// Nobody is listened to while the program stands still: the microphone closes before that.

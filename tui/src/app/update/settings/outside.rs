@@ -54,6 +54,7 @@ pub(super) fn set(model: &mut Model, setting: Setting, usual: bool, effects: &mu
         | Setting::Links
         | Setting::Microphone
         | Setting::Speaker
+        | Setting::RingDevice
         | Setting::Process(_)
         | Setting::Delay
         | Setting::Frame

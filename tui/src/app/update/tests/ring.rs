@@ -99,3 +99,18 @@ fn whoever_calls_hears_that_it_rings_until_somebody_is_there() {
     story.live();
     assert_eq!(story.rung(), [None]);
 }
+
+/// Whoever is called may have taken the headset off; whoever calls has it on, which the ringer knows.
+#[test]
+fn a_call_that_comes_in_rings_on_the_device_that_was_chosen_and_says_when_it_is_not_there() {
+    let mut story = Story::beside_the_speaker();
+    story.model.settings.preferences.ears.ring = Some("Loud".to_owned());
+    story.somebody_calls();
+    let ears = Ears { ring: Some("Loud".to_owned()), ..Ears::default() };
+    assert!(story.effects.contains(&Effect::Ring(Some((Ring::Incoming, ears)))));
+    let wanted = Safe::line("Loud");
+    story.event(Msg::RingsElsewhere { wanted: wanted.clone(), instead: Some(Safe::line("Headset")) });
+    assert_eq!(story.notice(), "The ring device Loud is not there: it rings on Headset.");
+    story.event(Msg::RingsElsewhere { wanted, instead: None });
+    assert_eq!(story.notice(), "The ring device Loud is not there: no sound rings.");
+}

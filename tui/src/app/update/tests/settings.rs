@@ -67,10 +67,46 @@ fn another_microphone_is_taken_in_the_middle_of_a_call() {
     assert!(story.model.popups.is_empty() && story.model.call.is_some());
 }
 
+/// Chosen with the keys that the page names, written, and back to where calls are heard.
+#[test]
+fn calls_ring_on_a_device_of_their_own() {
+    let mut story = Story::friends();
+    story.model.settings.notify.ring = Wish::Auto;
+    // Also where calls are heard on no card: files are for the call alone.
+    story.model.settings.preferences.ears.device = "null".to_owned();
+    story.keys("d");
+    story.devices();
+    story.keys("j j");
+    let row = |story: &Story| {
+        let item = story.settings().items(&story.model).into_iter().nth(2).unwrap();
+        (item.label, item.value, item.note)
+    };
+    assert_eq!(row(&story), ("Ring device", "as the speaker".to_owned(), String::new()));
+    story.effects.clear();
+    story.keys("Enter j j Enter");
+    assert_eq!(
+        story.effects,
+        [Effect::Prefer(Change { table: "", key: "ring_device", value: text("Loud") })]
+    );
+    assert_eq!(row(&story).1, "Loud");
+    assert_eq!(story.model.settings.preferences.ears.ring.as_deref(), Some("Loud"));
+    story.effects.clear();
+    story.keys("Enter");
+    assert_eq!(story.settings().picker.as_ref().map(|picker| picker.row), Some(2), "at what is chosen");
+    story.keys("k k Enter");
+    assert_eq!(story.written(), [(".ring_device".to_owned(), Value::Unset)]);
+    assert_eq!(row(&story).1, "as the speaker");
+    story.keys("Enter j Enter r");
+    let wanted = [(".ring_device".to_owned(), text("Headset")), (".ring_device".to_owned(), Value::Unset)];
+    assert_eq!(story.written(), wanted);
+    story.model.settings.notify.ring = Wish::Off;
+    assert_eq!(row(&story).2, "silent: see Notify");
+}
+
 #[test]
 fn what_is_changed_counts_at_once_and_is_written() {
     let mut story = Story::friends();
-    story.keys(", Down Down");
+    story.keys(", Down Down Down");
     story.effects.clear();
     story.keys("Enter");
     let process = |wish| Effect::Sound(SoundCommand::Process { part: Part::Echo, wish });
