@@ -7,7 +7,7 @@ use ratatui::style::Style;
 
 use crate::app::Model;
 use crate::app::call::{Being, Call, Meter, Party, Phase, among, parted_word};
-use crate::app::keymap::Act;
+use crate::app::keymap::{Act, Place};
 use crate::app::talk::Tier;
 
 use super::theme::{NOT_ENCRYPTED, Theme};
@@ -32,14 +32,14 @@ pub(super) fn bar(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let (top, bottom) = (text::row(area, 0), text::row(area, 1));
     let x = headline(model, call, top, buf, theme);
     let keys = match &call.phase {
-        Phase::Incoming(_) => "^G show  ^X decline",
-        Phase::Answering(_) | Phase::Placing { .. } => "^X stop",
+        Phase::Incoming(_) => keys(model, &[(Act::CallView, "show"), (Act::HangUp, "decline")]),
+        Phase::Answering(_) | Phase::Placing { .. } => keys(model, &[(Act::HangUp, "stop")]),
         Phase::Live { .. } => {
             figures_in_a_row(call, top, x + 2, buf, theme);
-            "^T mute  ^X end"
+            keys(model, &[(Act::Mute, "mute"), (Act::HangUp, "end")])
         }
     };
-    let at = text::right(buf, bottom, 1, keys, theme.dim());
+    let at = text::right(buf, bottom, 1, &keys, theme.dim());
     let left = Rect { width: at.saturating_sub(2), ..bottom };
     match &call.phase {
         Phase::Live { .. } if call.is_group() => speakers_in_a_row(model, call, left, buf, theme),
@@ -53,6 +53,13 @@ pub(super) fn bar(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     }
 }
 
+/// What these do, by the keys that they have everywhere: `^T mute  ^X end`.
+pub(super) fn keys(model: &Model, acts: &[(Act, &str)]) -> String {
+    let key = |act| model.settings.keys.key(act, &[Place::Anywhere]);
+    let named = acts.iter().filter_map(|(act, does)| Some(format!("{} {does}", key(*act)?)));
+    named.collect::<Vec<_>>().join("  ")
+}
+
 /// `CALL`, the warning if there is one to give, and what the call is at; gives the column after it.
 fn headline(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) -> u16 {
     let mut x = text::left(buf, area, 1, "CALL ", theme.strong());
@@ -62,9 +69,15 @@ fn headline(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: The
     if let Some(words) = recorders(model, call) {
         x = text::left(buf, area, x, &words, theme.alarm()) + 1;
     }
-    let words = title::state(model).unwrap_or_default();
-    let words = text::fit(&words, area.width.saturating_sub(x), theme.glyphs.more);
-    text::left(buf, area, x, &words, theme.plain())
+    let mut words = title::state(model).unwrap_or_default();
+    let room = area.width.saturating_sub(x);
+    // Half a clock says nothing.
+    if text::columns(&words) > room
+        && let Some((before, _)) = words.rsplit_once(' ').filter(|(_, last)| last.contains(':'))
+    {
+        words.truncate(before.len());
+    }
+    text::left(buf, area, x, &text::fit(&words, room, theme.glyphs.more), theme.plain())
 }
 
 /// Whether those in a sealed call are who they seem, as far as people compared: `verified 3 Nov`, `not verified`,
@@ -125,8 +138,11 @@ fn levels_in_a_row(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, the
     let Some(party) = call.first() else { return };
     let them = their_level(model, party, BAR_METER, theme);
     let with = text::fit(&model.shown(&party.name), 10, theme.glyphs.more);
-    let x = text::left(buf, area, 19, &with, theme.dim());
-    them.draw(area, x + 1, buf, theme);
+    // A name without its meter says nothing that the row above does not.
+    if 19 + text::columns(&with) + 1 + text::columns(&them.words) <= area.width {
+        let x = text::left(buf, area, 19, &with, theme.dim());
+        them.draw(area, x + 1, buf, theme);
+    }
 }
 
 fn own_level_in_a_row(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
@@ -252,11 +268,13 @@ pub(super) fn panel(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let words = text::fit(&words, area.width.saturating_sub(x), theme.glyphs.more);
     text::left(buf, text::row(area, 0), x, &words, theme.plain());
     let keys = match &call.phase {
-        Phase::Incoming(_) => "^G show   ^X decline",
-        Phase::Answering(_) | Phase::Placing { .. } => "^X stop calling",
-        Phase::Live { .. } => "^T mute   ^X hang up   ^G full view",
+        Phase::Incoming(_) => keys(model, &[(Act::CallView, "show"), (Act::HangUp, "decline")]),
+        Phase::Answering(_) | Phase::Placing { .. } => keys(model, &[(Act::HangUp, "stop calling")]),
+        Phase::Live { .. } => {
+            keys(model, &[(Act::Mute, "mute"), (Act::HangUp, "hang up"), (Act::CallView, "full view")])
+        }
     };
-    text::left(buf, text::row(area, area.height - 1), 1, keys, theme.dim());
+    text::left(buf, text::row(area, area.height - 1), 1, &keys, theme.dim());
     let live = matches!(call.phase, Phase::Live { .. });
     if call.plain {
         text::left(buf, text::row(area, 1), 1, NOT_ENCRYPTED, theme.alarm());
@@ -314,7 +332,8 @@ fn people(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme
         y += 1;
     }
     if cut < shown.len() {
-        let more = format!("and {} more: ^G shows them", shown.len() - cut);
+        let shows = keys(model, &[(Act::CallView, "shows them")]);
+        let more = format!("and {} more: {shows}", shown.len() - cut);
         text::left(buf, text::row(area, y), 1, &more, theme.dim());
         y += 1;
     }

@@ -14,7 +14,7 @@ use crate::app::model::Stage;
 use crate::app::popup::{Popup, Wanted};
 
 use super::theme::Theme;
-use super::{text, title};
+use super::{call, text, title};
 
 /// Keys of a place that come before the palette.
 const FIRST_HINTS: usize = 2;
@@ -23,12 +23,12 @@ const FIRST_HINTS: usize = 2;
 const ROOMY: u16 = 20;
 
 /// Rows that what happened may take.
-const ROWS_MAX: u16 = 3;
+const ROWS_MAX: u16 = 4;
 
 /// What happened, in the row above the last one, where a window is open that needs the last one for its keys. A call
 /// that rings behind it is told there whatever the height: it takes no keys, and must not be missed.
 pub(super) fn above(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme) {
-    if let Some(words) = rings_behind(model) {
+    if let Some(words) = rings_behind(model, screen.width.saturating_sub(2)) {
         let row = text::row(screen, screen.height - 2);
         text::rule(buf, row, " ", Style::reset());
         let words = text::fit(&words, row.width.saturating_sub(2), theme.glyphs.more);
@@ -42,16 +42,20 @@ pub(super) fn above(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme)
     }
 }
 
-/// Who calls, and what to do about it, while a window covers the call.
-fn rings_behind(model: &Model) -> Option<String> {
+/// Who calls, and what to do about it, while a window covers the call: with the time where there is room for it.
+fn rings_behind(model: &Model, room: u16) -> Option<String> {
     let (_, incoming) = model.incoming()?;
     if incoming.window.is_some() || model.popups.is_empty() || !matches!(model.stage, Stage::Main) {
         return None;
     }
-    let keys = &model.settings.keys;
-    let key = |act, does: &str| keys.key(act, &[Place::Anywhere]).map(|key| format!("  {key} {does}"));
-    let keys = [key(Act::CallView, "shows it"), key(Act::HangUp, "declines")].into_iter().flatten();
-    Some(title::state(model)? + &keys.collect::<String>())
+    let who = title::state(model)?;
+    let keys = call::keys(model, &[(Act::CallView, "shows it"), (Act::HangUp, "declines")]);
+    let whole = format!("{who}  {keys}");
+    if text::columns(&whole) <= room {
+        return Some(whole);
+    }
+    let who = who.rsplit_once(' ').map_or(who.as_str(), |(who, _)| who);
+    Some(format!("{who}  {}", call::keys(model, &[(Act::CallView, "show"), (Act::HangUp, "decline")])))
 }
 
 /// A code for cameras needs every row, and has one key.
@@ -98,20 +102,36 @@ pub(super) fn footer(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme
     let (mut last, hints): (Vec<Hint>, Vec<Hint>) =
         hints.partition(|hint| matches!(hint.act, Act::Help | Act::Palette));
     last.sort_by_key(|hint| hint.act == Act::Help);
-    let all = hints.iter().take(FIRST_HINTS).chain(&last).map(|hint| width(hint) + 2).sum::<u16>();
+    let needed = |(at, hint): &(usize, &Hint)| *at < FIRST_HINTS || hint.act == Act::HangUp;
+    let needed = hints.iter().enumerate().filter(needed).map(|(_, hint)| hint);
+    let all = needed.chain(&last).map(|hint| width(hint) + 2).sum::<u16>();
     if all > area.width {
         last.retain(|hint| hint.act == Act::Help);
     }
     let kept = last.iter().map(|hint| width(hint) + 2).sum::<u16>();
     let mut x = 1;
-    for (hint, kept) in hints.iter().map(|hint| (hint, kept)).chain(last.iter().map(|hint| (hint, 0))) {
-        // Whole hints only: half a hint is a riddle.
-        if x + width(hint) + kept > area.width {
-            continue;
+    for hint in those_that_fit(&hints, area.width.saturating_sub(kept)).into_iter().chain(&last) {
+        if x + width(hint) <= area.width {
+            x = text::left(buf, area, x, &hint.key, theme.accent());
+            x = text::left(buf, area, x + 1, hint.words, theme.dim()) + 2;
         }
-        x = text::left(buf, area, x, &hint.key, theme.accent());
-        x = text::left(buf, area, x + 1, hint.words, theme.dim()) + 2;
     }
+}
+
+/// As many as there is room for, in their order; whole ones only: half a hint is a riddle. The first of the place come
+/// before what ends a call and leads out of a window, and that before the others.
+fn those_that_fit(hints: &[Hint], room: u16) -> Vec<&Hint> {
+    let ends = |hint: &Hint| hint.act == Act::HangUp || hint.key == "Esc";
+    let mut wanted: Vec<(usize, &Hint)> = hints.iter().enumerate().collect();
+    wanted.sort_by_key(|(at, hint)| (*at >= FIRST_HINTS, !ends(hint)));
+    let mut x = 1;
+    wanted.retain(|(_, hint)| {
+        let fits = x + width(hint) <= room;
+        x += if fits { width(hint) + 2 } else { 0 };
+        fits
+    });
+    wanted.sort_by_key(|(at, _)| *at);
+    wanted.into_iter().map(|(_, hint)| hint).collect()
 }
 
 fn width(hint: &Hint) -> u16 {

@@ -13,6 +13,10 @@ use super::{line, text};
 /// Columns of the keys before their words.
 const KEY_COLUMNS: u16 = 11;
 
+/// The same where there is hardly room for the words: the longest of them has 24 columns.
+const NARROW_KEY_COLUMNS: u16 = 9;
+const NARROW: u16 = 36;
+
 /// From this width on there are two columns of keys.
 const TWO_COLUMNS: u16 = 70;
 
@@ -86,7 +90,8 @@ fn column<'a>(lines: &'a [Line], area: Rect, buf: &mut Buffer, theme: Theme) -> 
             }
             Line::Key { keys, words } => {
                 let x = text::left(buf, row, 0, keys, theme.accent());
-                text::left(buf, row, KEY_COLUMNS.max(x + 1), words, theme.plain());
+                let at = if area.width < NARROW { NARROW_KEY_COLUMNS } else { KEY_COLUMNS };
+                text::left(buf, row, at.max(x + 1), words, theme.plain());
             }
         }
     }

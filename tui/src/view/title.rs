@@ -9,10 +9,14 @@ use ratatui::layout::Rect;
 
 use crate::app::Model;
 use crate::app::call::{Call, Phase, clock, device};
+use crate::app::keymap::Act;
 use crate::app::model::Link;
 
 use super::text;
 use super::theme::{NOT_ENCRYPTED, Theme};
+
+/// Columns below which it is not said who we are and where.
+const PLACE_MIN: u16 = 4;
 
 pub(super) fn title(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let time = time_of_day(model.now.wall, &model.settings.zone);
@@ -21,7 +25,9 @@ pub(super) fn title(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     // The least important first to go: on a narrow screen the sound is left out, and a warning takes the next place.
     let dnd = if narrow { "dnd" } else { "do not disturb" };
     let dnd = model.dnd.then(|| dnd.to_owned());
-    let pieces = [unread(model).filter(|_| !narrow || !warned), dnd, sound(model).filter(|_| !narrow)];
+    let away = narrow && matches!(model.link, Link::Away { .. });
+    let unread = unread(model).filter(|_| !narrow || !warned && !away);
+    let pieces = [unread, dnd, sound(model).filter(|_| !narrow)];
     for piece in pieces.into_iter().flatten() {
         free = text::right(buf, area, area.width - free + 2, &piece, theme.plain());
     }
@@ -30,7 +36,8 @@ pub(super) fn title(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
         Link::Connecting => (theme.glyphs.asked, "connecting".to_owned(), theme.warn()),
         Link::Away { retry_at } => {
             let secs = (retry_at - model.now.mono).as_millis().div_ceil(1000);
-            (theme.glyphs.offline, format!("offline, trying again in {secs} s"), theme.warn())
+            let again = if narrow { "again" } else { "trying again" };
+            (theme.glyphs.offline, format!("offline, {again} in {secs} s"), theme.warn())
         }
     };
     let left = Rect { width: free.saturating_sub(1), ..area };
@@ -39,8 +46,13 @@ pub(super) fn title(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let state = state.trim_end();
     let warning = if model.settings.plain_server.is_some() { NOT_ENCRYPTED } else { "" };
     let room = left.width.saturating_sub(x + 3 + text::columns(state) + text::columns(warning));
-    let place = text::fit(&address(model), room, theme.glyphs.more);
-    let x = text::left(buf, left, x + 2, &place, theme.plain());
+    let place = address(model);
+    // A letter or two of it would say nothing.
+    let x = if text::columns(&place) > room && room < PLACE_MIN {
+        x + 1
+    } else {
+        text::left(buf, left, x + 2, &text::fit(&place, room, theme.glyphs.more), theme.plain())
+    };
     let x = text::left(buf, left, x + 1, state, style);
     text::left(buf, left, x + 1, warning, theme.alarm());
 }
@@ -91,8 +103,11 @@ pub(super) fn tiny(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let words = match &model.call {
         None => format!("tincan: at least {}x{}", super::WIDTH_MIN, super::HEIGHT_MIN),
         Some(_) => {
-            let keys = if model.incoming().is_some() { "^X decline" } else { "^T mute ^X end" };
-            format!("{} {keys}", state(model).unwrap_or_default())
+            let acts: &[_] = match model.incoming() {
+                Some(_) => &[(Act::HangUp, "decline")],
+                None => &[(Act::Mute, "mute"), (Act::HangUp, "end")],
+            };
+            format!("{} {}", state(model).unwrap_or_default(), super::call::keys(model, acts))
         }
     };
     let plain = model.call.as_ref().is_some_and(|call| call.plain);

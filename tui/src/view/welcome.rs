@@ -103,7 +103,7 @@ fn low(model: &Model, first: &Welcome, area: Rect, buf: &mut Buffer, theme: Them
     let field = Rect { x: inside.x + 7, width: inside.width.saturating_sub(7), ..row };
     let cursor = line::line(&first.name, field, buf, theme);
     if y + 1 < inside.height {
-        text::left(buf, text::row(inside, y + 1), 1, "Enter takes it. Type to change it.", theme.strong());
+        text::left(buf, text::row(inside, y + 1), 1, "Enter takes it. Type for another.", theme.strong());
     }
     cursor
 }
@@ -172,6 +172,12 @@ pub(super) fn stop(
     if gap == 0 {
         // What happened and what to do; the last paragraph names the new key, too.
         blocks.drain(1..4);
+    }
+    if blocks.iter().map(Vec::len).sum::<usize>() > usize::from(inside.height) {
+        let short = format!(
+            "{server} has another key than this profile trusts. Nothing was sent. If it is right, start with"
+        );
+        blocks = vec![text::wrap(&short, room), text::wrap(&format!("--pin {}", shown.openssh()), room)];
     }
     let mut y = gap;
     for (at, block) in blocks.iter().enumerate() {

@@ -265,23 +265,32 @@ fn unknown(model: &Model, call: &Call) -> String {
     if mute { NOT_TOLD } else { NOT_YET }.to_owned()
 }
 
+/// Columns in which the beginning of a device's name can be told.
+const DEVICES_MIN: u16 = 14;
+
 /// The devices in use, and whether the microphone is muted.
 pub(super) fn devices(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     let name = |half| device(half).map_or("none", |name| name.as_str());
     let mut words = format!("mic {}   out {}", name(&model.sound.microphone), name(&model.sound.speaker));
+    let x = text::left(buf, area, 2, theme.glyphs.sound, theme.dim()) + 1;
+    let muted = if model.sound.muted { "   muted".to_owned() } else { talking(model) };
+    let room = area.width.saturating_sub(x + text::columns(&muted));
     for (part, name) in
         [(Part::Echo, "echo cancel"), (Part::Noise, "noise suppression"), (Part::Gain, "gain")]
     {
-        if model.sound.processing.is_some_and(|processing| processing.part(part).on) {
-            words.push_str(&format!("   {name} on"));
+        let more = format!("   {name} on");
+        let fits = text::columns(&words) + text::columns(&more) <= room;
+        if fits && model.sound.processing.is_some_and(|processing| processing.part(part).on) {
+            words.push_str(&more);
         }
     }
-    let x = text::left(buf, area, 2, theme.glyphs.sound, theme.dim());
-    let muted = if model.sound.muted { "   muted".to_owned() } else { talking(model) };
-    let muted = muted.as_str();
-    let words = text::fit(&words, area.width.saturating_sub(x + 1 + text::columns(muted)), theme.glyphs.more);
-    let x = text::left(buf, area, x + 1, &words, theme.dim());
-    text::left(buf, area, x, muted, theme.warn());
+    // Whether one is heard comes before by what.
+    if room < DEVICES_MIN {
+        text::left(buf, area, x, muted.trim_start(), theme.warn());
+        return;
+    }
+    let x = text::left(buf, area, x, &text::fit(&words, room, theme.glyphs.more), theme.dim());
+    text::left(buf, area, x, &muted, theme.warn());
 }
 
 /// How push-to-talk works here, and whether one is heard; nothing where it is off.

@@ -93,7 +93,7 @@ pub(super) fn group(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, th
     let hidden: Vec<String> = hidden.map(|(count, place)| format!("{count} {place}")).collect();
     if !hidden.is_empty() {
         let words = format!(" {} ", hidden.join(", "));
-        let rule = area.height - if roomy { 3 } else { 2 };
+        let rule = (area.height - foot) + if roomy { 2 } else { 0 };
         text::left(buf, text::row(area, rule), 2, &words, theme.strong());
     }
 }
@@ -208,22 +208,27 @@ fn key(model: &Model, party: &Party, theme: Theme) -> (&'static str, Style) {
 
 /// What is wrong, a rule, the figures, and the devices; gives the rows that it takes.
 fn foot(model: &Model, call: &Call, area: Rect, roomy: bool, buf: &mut Buffer, theme: Theme) -> u16 {
-    let wrong = wrong(model, call);
+    let room = area.width.saturating_sub(3);
+    let mut words = wrong(model, call).map(|words| text::wrap(&words, room)).unwrap_or_default();
+    // Where somebody can still be seen above it, it is said whole.
+    if words.len() > if roomy || area.height < 5 { 1 } else { 2 } {
+        words =
+            wrong(model, call).map(|words| text::fit(&words, room, theme.glyphs.more)).into_iter().collect();
+    }
+    let under_rows = if roomy { 2 } else { u16::try_from(words.len()).unwrap_or(1).max(1) };
     // One sentence over the rule has its place also while nothing is wrong, so that nothing jumps when something is.
     let over = if roomy { 2 } else { 0 };
-    let rows = over + if roomy { 3 } else { 2 };
-    let top = area.height - rows;
-    let words = wrong.map(|words| text::fit(&words, area.width.saturating_sub(3), theme.glyphs.more));
+    let rows = over + 1 + under_rows;
+    let top = area.height.saturating_sub(rows);
     let rule = top + over;
     text::rule(buf, text::row(area, rule), theme.glyphs.horizontal, theme.dim());
     let under = text::row(area, rule + 1);
-    match &words {
-        Some(words) if roomy => {
-            text::left(buf, text::row(area, top), 2, words, theme.warn());
-            figures::in_one_row(model, call, under, buf, theme);
-        }
-        Some(words) => drop(text::left(buf, under, 2, words, theme.warn())),
-        None => figures::in_one_row(model, call, under, buf, theme),
+    let at = if roomy { top } else { rule + 1 };
+    for (y, words) in (at..).zip(&words) {
+        text::left(buf, text::row(area, y), 2, words, theme.warn());
+    }
+    if roomy || words.is_empty() {
+        figures::in_one_row(model, call, under, buf, theme);
     }
     if roomy {
         figures::devices(model, text::row(area, rule + 2), buf, theme);

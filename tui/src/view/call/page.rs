@@ -28,9 +28,15 @@ pub(in crate::view) fn page(model: &Model, area: Rect, buf: &mut Buffer, theme: 
     match call.phase {
         Phase::Live { .. } => pair(model, call, below, buf, theme),
         Phase::Incoming(_) | Phase::Answering(_) | Phase::Placing { .. } => {
-            text::left(buf, text::row(below, 1), 2, NOTHING_YET, theme.dim());
-            if call.plain {
-                text::left(buf, text::row(below, 3), 2, figures::OVERHEARD, theme.warn());
+            let overheard = call.plain.then_some((figures::OVERHEARD, theme.warn()));
+            let gap = u16::from(below.height > 5);
+            let mut y = gap;
+            for (words, style) in [(NOTHING_YET, theme.dim())].into_iter().chain(overheard) {
+                for words in text::wrap(words, below.width.saturating_sub(3)) {
+                    text::left(buf, text::row(below, y), 2, &words, style);
+                    y += 1;
+                }
+                y += gap;
             }
         }
     }
@@ -47,15 +53,23 @@ fn head(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
     };
     let x = text::left(buf, area, 2, &with, theme.strong());
     let now = model.now.mono;
+    let recorded = recorders(model, call);
+    let warnings = if call.plain { text::columns(NOT_ENCRYPTED) + 2 } else { 0 }
+        + recorded.as_ref().map_or(0, |words| text::columns(words) + 2);
     let words = match &call.phase {
-        Phase::Live { since } if group => format!("{}  {}", clock(now - *since), title::here(call)),
+        Phase::Live { since } if group => {
+            let (time, here) = (clock(now - *since), title::here(call));
+            // Each is in its own row below: how many is the first to go where a warning needs the room.
+            let both = format!("{time}  {here}");
+            if x + 3 + text::columns(&both) + warnings <= area.width { both } else { time }
+        }
         Phase::Live { since } => format!("in call  {}", clock(now - *since)),
         Phase::Placing { since, .. } => clock(now - *since),
         Phase::Incoming(incoming) => format!("is calling  {}", clock(now - incoming.since)),
         Phase::Answering(_) => "connecting".to_owned(),
     };
     let mut x = text::left(buf, area, x + 2, &words, theme.plain());
-    if let Some(words) = recorders(model, call) {
+    if let Some(words) = recorded {
         x = text::left(buf, area, x + 2, &words, theme.alarm());
     }
     if call.plain {

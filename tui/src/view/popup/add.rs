@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use crate::app::Model;
+use crate::app::keymap::{Act, Place};
 use crate::app::popup::Add;
 
 use super::super::theme::Theme;
@@ -92,11 +93,19 @@ fn own_link(model: &Model, add: &Add, room: u16) -> Vec<String> {
     }
     match (&model.own_link, add.link_wanted) {
         (Some(link), _) => {
-            let mut rows = vec!["Your link, for one person. ^O copies it:".to_owned()];
+            let key = model.settings.keys.key(Act::OwnLink, &[Place::Add]);
+            let copies = key.map_or_else(|| ":".to_owned(), |key| format!(". {key} copies it:"));
+            let head = if room < NARROW { "Your link" } else { "Your link, for one person" };
+            let mut rows = vec![format!("{head}{copies}")];
             rows.extend(text::wrap(link, room));
             rows
         }
         (None, true) => text::wrap("Your own link is being made.", room),
-        (None, false) => text::wrap("^O makes a link to hand out.", room),
+        (None, false) => model
+            .settings
+            .keys
+            .key(Act::OwnLink, &[Place::Add])
+            .map(|key| text::wrap(&format!("{key} makes a link to hand out."), room))
+            .unwrap_or_default(),
     }
 }

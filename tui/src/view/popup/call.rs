@@ -18,6 +18,9 @@ const ONLY_CONTACTS: &str = "A yes is for this call, and remembered for contacts
 /// Columns of the windows.
 const WIDTH: u16 = 52;
 
+/// Columns below which words are shorter.
+const WIDTH_WHOLE: u16 = 50;
+
 /// Names in a window; of more, only how many.
 const NAMES_SHOWN: usize = 6;
 
@@ -51,8 +54,12 @@ pub(super) fn incoming(
         rows.extend(lines("The server and the network can hear it.", area, theme.warn()));
     }
     rows.push(Vec::new());
-    rows.push(keys(("Enter/y", "answer"), ("m", "answer muted"), theme));
-    rows.push(keys(("n", "decline"), ("i", "silence, let it ring"), theme));
+    // The right half of a row has 16 columns on the narrowest screen.
+    let narrow = area.width < WIDTH_WHOLE;
+    let (muted, silence) =
+        if narrow { ("muted", "silence") } else { ("answer muted", "silence, let it ring") };
+    rows.push(keys(("Enter/y", "answer"), ("m", muted), theme));
+    rows.push(keys(("n", "decline"), ("i", silence), theme));
     if call.first().is_some_and(|party| !model.guest(&party.name)) {
         rows.push(keys(("r", "decline and write why"), ("", ""), theme));
     }

@@ -311,3 +311,33 @@ fn figures_stand_still_whatever_they_are() {
     assert_eq!(places(900), places(1000));
     assert_eq!(places(900), places(1_234_000));
 }
+
+/// A bar, a panel, one row, a banner over a window: what they say can be pressed is what was bound.
+#[test]
+fn the_keys_of_a_call_are_named_as_they_were_bound() {
+    use crate::app::keymap::{Binding, Keymap};
+    let bound = |act: &str, key: &str| Binding {
+        place: String::new(),
+        act: act.into(),
+        keys: if key.is_empty() { Vec::new() } else { vec![key.to_owned()] },
+        line: 1,
+    };
+    let keys = Keymap::new(&[bound("hang-up", "f9"), bound("call-view", "f10"), bound("mute", "")]).unwrap();
+    let mut live = Story::in_call(UNICODE);
+    live.model.settings.keys = keys.clone();
+    let mut rings = Story::morning(UNICODE);
+    rings.model.settings.keys = keys;
+    rings.keys(",");
+    let (from, plain) = (name("carol"), false);
+    rings.tell(Event::Incoming { from, others: Vec::new(), guests: Vec::new(), plain });
+    for (story, size, named) in [
+        (&live, (80, 24), "F9 end"),
+        (&live, (120, 40), "F9 hang up  F10 full view"),
+        (&live, (39, 9), "F9 end"),
+        (&rings, (80, 24), "F10 shows it  F9 declines"),
+        (&rings, (40, 10), "carol is calling  F10 show  F9 decline"),
+    ] {
+        let picture = picture(&story.buffer(size.0, size.1).0);
+        assert!(picture.contains(named) && !picture.contains("^X") && !picture.contains("^T"), "{picture}");
+    }
+}
