@@ -110,6 +110,9 @@ fn table() -> Vec<(&'static [u8], Vec<Input>)> {
         (b"\x1b[32;1:2;32u", vec![repeat(Code::Char(' '))]),
         (b"\x1b[57360u\x1b[57400;129;49u\x1b[57360;129:3u", typed("1")),
         (b"\x1b[112;5u\x1b[57442;5:3u", vec![with(Code::Char('p'), Mods::CTRL)]),
+        // foot 1.13 says that a press is one.
+        (b"\x1b[57441;129:1u\x1b[97:65;130:1;65u\x1b[57441;130:3u", typed("A")),
+        (b"\x1b[13;129:1u\x1b[15;129:1~", vec![plain(Code::Enter), plain(Code::F(5))]),
         (b"\x1b[97;65;65u", typed("A")),
         (b"\x1b[113;;64u", typed("@")),
         (b"\x1b[113;7;64u", typed("@")),

@@ -113,7 +113,8 @@ impl Painter {
     }
 
     /// Writes what changed in one row, from left to right. A wide character that is written over in part loses its
-    /// other half, so everything up to its old end is written again (`stale`).
+    /// other half, so everything up to its old end is written again (`stale`), and what a terminal that takes it for
+    /// wider covered with it.
     fn row(&mut self, next: &Buffer, y: u16) {
         let width = next.area.width;
         // Where the next new character begins, up to where the old picture is damaged, and where the last old
@@ -124,12 +125,14 @@ impl Painter {
             let new = &next[at];
             let ends = x + columns(new, width - x);
             let alike = look(&self.shown[at]) == look(new) && self.links.same(next.index_of(x, y));
-            let same = x == old_end && x >= stale && alike;
+            let same = x == old_end && x >= stale && alike && !self.is_ridden(next, Position { x: ends, y });
+            let mut covered = ends.max(x + widest(new));
             while old_end < ends {
+                covered = covered.max(old_end + widest(&self.shown[(old_end, y)]));
                 old_end += columns(&self.shown[(old_end, y)], width - old_end);
             }
             if !same {
-                stale = old_end;
+                stale = stale.max(old_end).max(covered);
                 self.go(at);
                 self.links.open(next.index_of(x, y), &mut self.frame);
                 self.cell(at, new, width);
@@ -138,12 +141,26 @@ impl Painter {
         }
     }
 
+    /// Whether what stands at `at` changes, and begins, before or after, with a mark that has no column: terminals keep
+    /// that with the character before, which is written again for it.
+    fn is_ridden(&self, next: &Buffer, at: Position) -> bool {
+        if at.x >= next.area.width {
+            return false;
+        }
+        let (old, new) = (&self.shown[at], &next[at]);
+        printable(old) != printable(new) && (begins_bare(old) || begins_bare(new))
+    }
+
     fn cell(&mut self, at: Position, cell: &Cell, width: u16) {
         self.dip(Ink { fg: cell.fg, bg: cell.bg, modifier: cell.modifier });
         let symbol = match printable(cell) {
             symbol if columns(cell, width) <= width - at.x => symbol,
             _ => " ",
         };
+        if widest(cell) > 1 && symbol.chars().nth(1).is_some() {
+            // A terminal that takes it for narrower would leave what was there in its last column.
+            self.frame.extend_from_slice(b"  \x08\x08");
+        }
         self.frame.extend_from_slice(symbol.as_bytes());
         let after = at.x + columns(cell, width - at.x);
         // Terminals disagree on the width of joined and modified characters, and on where the cursor is once the
@@ -261,6 +278,26 @@ fn columns(cell: &Cell, room: u16) -> u16 {
     u16::try_from(width).unwrap_or(room).min(room)
 }
 
+/// How many columns it covers in a terminal that joins nothing.
+fn widest(cell: &Cell) -> u16 {
+    let symbol = printable(cell);
+    if symbol.len() == 1 {
+        return 1;
+    }
+    let alone = |c: char| symbol_width(c.encode_utf8(&mut [0; 4]));
+    symbol.chars().map(alone).sum::<u16>().max(symbol_width(symbol))
+}
+
+fn symbol_width(symbol: &str) -> u16 {
+    u16::try_from(symbol.width()).unwrap_or(u16::MAX)
+}
+
+/// Whether its first character has no column of its own.
+fn begins_bare(cell: &Cell) -> bool {
+    let first = printable(cell).chars().next();
+    first.is_some_and(|c| symbol_width(c.encode_utf8(&mut [0; 4])) == 0)
+}
+
 fn look(cell: &Cell) -> (&str, Ink) {
     (printable(cell), Ink { fg: cell.fg, bg: cell.bg, modifier: cell.modifier })
 }
@@ -293,137 +330,4 @@ fn colour(colour: Color, base: u8) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use ratatui::layout::Rect;
-    use ratatui::style::Style;
-
-    const AREA: Rect = Rect { x: 0, y: 0, width: 20, height: 5 };
-
-    struct Screen {
-        painter: Painter,
-        vt: vt100::Parser,
-        next: Buffer,
-    }
-
-    impl Screen {
-        fn new() -> Self {
-            let side = |cells| core::num::NonZero::new(cells).unwrap();
-            let vt = vt100::Parser::new(side(AREA.height), side(AREA.width), 0);
-            Self { painter: Painter::new(), vt, next: Buffer::empty(AREA) }
-        }
-
-        fn paint(&mut self, cursor: Option<(u16, u16)>) -> Vec<u8> {
-            let mut out = Vec::new();
-            self.painter.paint(&self.next, cursor.map(Position::from), &mut out);
-            self.vt.process(&out);
-            out
-        }
-    }
-
-    #[test]
-    fn an_unchanged_frame_is_no_bytes() {
-        let mut screen = Screen::new();
-        screen.next.set_string(1, 1, "hello", Style::new().fg(Color::Green));
-        assert!(!screen.paint(Some((3, 3))).is_empty());
-        assert_eq!(screen.paint(Some((3, 3))), b"");
-    }
-
-    #[test]
-    fn a_typed_letter_is_that_letter() {
-        let mut screen = Screen::new();
-        screen.paint(Some((3, 4)));
-        screen.next.set_string(3, 4, "a", Style::new());
-        assert_eq!(screen.paint(Some((4, 4))), b"a");
-        screen.next.set_string(3, 4, " ", Style::new());
-        assert!(screen.paint(Some((3, 4))).len() <= 4);
-    }
-
-    #[test]
-    fn a_control_in_a_cell_stays_there() {
-        let mut screen = Screen::new();
-        screen.paint(None);
-        screen.next[(2, 2)].set_symbol("\x1b[31m");
-        screen.next[(4, 2)].set_symbol("\u{9b}31m");
-        let out = String::from_utf8(screen.paint(None)).unwrap();
-        assert_eq!(out.matches('\u{fffd}').count(), 2);
-        assert!(!out.contains("[31m") && !out.contains('\u{9b}'));
-    }
-
-    #[test]
-    fn half_a_wide_character_leaves_nothing() {
-        let mut screen = Screen::new();
-        screen.next.set_string(9, 4, "李", Style::new());
-        screen.paint(None);
-        screen.next.set_string(8, 4, "李", Style::new().reversed());
-        screen.paint(None);
-        assert_shown(&screen, None);
-    }
-
-    fn symbol() -> impl Strategy<Value = &'static str> {
-        prop_oneof![Just("a"), Just(" "), Just("é"), Just("李"), Just("█"), Just("Z")]
-    }
-
-    fn style() -> impl Strategy<Value = Style> {
-        let colours = [Color::Reset, Color::Red, Color::LightCyan, Color::Black, Color::Indexed(99)];
-        let modifiers = [Modifier::empty(), Modifier::BOLD, Modifier::REVERSED, Modifier::UNDERLINED];
-        (0..5usize, 0..5usize, 0..4usize).prop_map(move |(fg, bg, modifier)| {
-            Style::new().fg(colours[fg]).bg(colours[bg]).add_modifier(modifiers[modifier])
-        })
-    }
-
-    fn same_colour(ours: Color, theirs: vt100::Color) -> bool {
-        match theirs {
-            vt100::Color::Default => ours == Color::Reset,
-            vt100::Color::Idx(1) => ours == Color::Red,
-            vt100::Color::Idx(14) => ours == Color::LightCyan,
-            vt100::Color::Idx(0) => ours == Color::Black,
-            vt100::Color::Idx(99) => ours == Color::Indexed(99),
-            vt100::Color::Idx(_) | vt100::Color::Rgb(..) => false,
-        }
-    }
-
-    fn assert_shown(screen: &Screen, cursor: Option<(u16, u16)>) {
-        let vt = screen.vt.screen();
-        assert_eq!(vt.hide_cursor(), cursor.is_none());
-        if let Some((x, y)) = cursor {
-            assert_eq!(vt.cursor_position(), (y, x));
-        }
-        let mut covered = false;
-        for (at, ours) in screen.next.content().iter().enumerate() {
-            if core::mem::take(&mut covered) {
-                continue;
-            }
-            let (x, y) = screen.next.pos_of(at);
-            covered = ours.symbol().width() == 2;
-            let theirs = vt.cell(y, x).unwrap();
-            let symbol = if theirs.contents().is_empty() { " " } else { theirs.contents() };
-            assert_eq!(symbol, ours.symbol(), "at {x},{y}");
-            assert!(same_colour(ours.fg, theirs.fgcolor()), "fg at {x},{y}");
-            assert!(same_colour(ours.bg, theirs.bgcolor()), "bg at {x},{y}");
-            assert_eq!(theirs.bold(), ours.modifier.contains(Modifier::BOLD));
-            assert_eq!(theirs.inverse(), ours.modifier.contains(Modifier::REVERSED));
-            assert_eq!(theirs.underline(), ours.modifier.contains(Modifier::UNDERLINED));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn the_terminal_shows_the_picture(frames in proptest::collection::vec((
-            proptest::collection::vec((0u16..20, 0u16..5, symbol(), style()), 0..12),
-            proptest::option::of((0u16..20, 0u16..5)), any::<bool>()), 1..8)) {
-            let mut screen = Screen::new();
-            for (cells, cursor, forget) in frames {
-                for (x, y, symbol, style) in cells {
-                    screen.next.set_string(x, y, symbol, style);
-                }
-                if forget {
-                    screen.painter.forget();
-                }
-                screen.paint(cursor);
-                assert_shown(&screen, cursor);
-            }
-        }
-    }
-}
+mod tests;
