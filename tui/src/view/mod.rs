@@ -63,12 +63,13 @@ pub fn view_linked(model: &Model, buf: &mut Buffer, links: &mut Vec<Link>) -> Op
         Stage::Main => main_page(model, rows, buf, theme, links),
     };
     title::title(model, text::row(area, 0), buf, theme);
-    footer::footer(model, area, buf, theme);
     if matches!(model.stage, Stage::Main)
         && let Some(over) = popup::popups(model, rows, buf, theme)
     {
         cursor = over;
     }
+    // What happened may take rows of a window on a low screen: half of it would be worse.
+    footer::footer(model, area, buf, theme);
     footer::above(model, area, buf, theme);
     cursor
 }

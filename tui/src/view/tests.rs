@@ -16,6 +16,7 @@ use crate::app::look::Theme as LookTheme;
 use crate::app::model::Look;
 use crate::app::settings::{Heard, Outcome};
 use crate::app::story::{ASCII, START, Story, UNICODE, contact, name, open};
+use crate::terminal::Painter;
 
 mod bytes;
 mod calls;

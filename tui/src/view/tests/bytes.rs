@@ -9,10 +9,9 @@ use proto::media::{HalfState, Levels, SoundEvent, Statistics};
 use proto::wire::record::Why;
 
 use super::super::window_title;
-use super::pages;
+use super::{Painter, pages};
 use crate::app::story::{START, Story, UNICODE, name};
 use crate::keys::{Code, Key};
-use crate::terminal::Painter;
 
 /// A terminal that reads what the painter writes.
 pub(super) struct Tty {

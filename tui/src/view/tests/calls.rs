@@ -341,3 +341,17 @@ fn the_keys_of_a_call_are_named_as_they_were_bound() {
         assert!(picture.contains(named) && !picture.contains("^X") && !picture.contains("^T"), "{picture}");
     }
 }
+
+/// A low screen with a window: what happened is there whole, not the end of it alone.
+#[test]
+fn what_happens_behind_a_window_is_told_whole_on_a_low_screen() {
+    let mut story = Story::morning(UNICODE);
+    story.keys("s");
+    story.tell(Event::Contact(contact("heidi", Standing::Asking, Presence::Online)));
+    story.tell(Event::Request(name("heidi")));
+    let told = story.model.notice.as_ref().unwrap().text.clone();
+    assert!(told.len() > 50, "{told}");
+    let picture = picture(&story.buffer(50, 12).0);
+    let rows: Vec<&str> = picture.lines().map(str::trim).collect();
+    assert!(rows.join(" ").ends_with(&told), "{picture}");
+}
