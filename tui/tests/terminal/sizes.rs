@@ -32,7 +32,7 @@ fn a_window_and_a_call_outlive_a_screen_that_is_too_small_for_them() {
     screen.press(b"heidi");
     screen.see("heidi");
     screen.resize(39, 9);
-    screen.see("^T mute ^X end");
+    screen.see("^T mute  ^X end");
     screen.press(b"\x14");
     screen.see("muted");
     screen.resize(80, 24);
