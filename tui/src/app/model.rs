@@ -6,7 +6,7 @@ use proto::id::{Fingerprint, Name};
 use proto::limits::NAME_CHARS_MAX;
 use proto::media::HalfState;
 use proto::media::processing::{Processing, Wish};
-use proto::{Now, Safe, Time, earliest};
+use proto::{Now, Safe, Time};
 
 use super::call::{self, Call, Incoming, Phase};
 use super::chats::Chats;
@@ -15,7 +15,7 @@ use super::echoes::Echoes;
 use super::emulator::{Between, Emulator};
 use super::find::Find;
 use super::input::Editor;
-use super::keymap::{Keymap, Place};
+use super::keymap::Keymap;
 pub use super::look::{Glyphs, Look, Theme};
 use super::notify::Notify;
 use super::popup::{Consent, Notice, Popup};
@@ -25,6 +25,9 @@ use super::talk::Talk;
 use super::tools::Tools;
 use super::transmit::{TalkKey, Transmit};
 use super::trust::Deciding;
+
+mod places;
+mod times;
 
 /// Everything on the screen.
 #[derive(Clone, Debug)]
@@ -407,137 +410,6 @@ impl Model {
     /// Whether the call view is what is on the screen.
     pub fn on_call_page(&self) -> bool {
         self.call_view && self.call.is_some() && self.incoming().is_none()
-    }
-
-    /// Where keys count now, the most particular place first.
-    pub fn places(&self) -> &'static [Place] {
-        match &self.stage {
-            Stage::Stop { .. } => return &[Place::Stop, Place::Anywhere],
-            Stage::Welcome(_) => return &[Place::Welcome, Place::Edit, Place::Anywhere],
-            Stage::Main => {}
-        }
-        if self.incoming().is_some_and(|(_, incoming)| incoming.window.is_some()) {
-            return &[Place::Incoming, Place::Anywhere];
-        }
-        match self.popups.last() {
-            Some(Popup::Help(_)) => return &[Place::Help, Place::Edit, Place::Anywhere],
-            Some(Popup::Settings(open)) if open.first => return &[Place::FirstSound, Place::Anywhere],
-            Some(Popup::Settings(_)) => return &[Place::Settings, Place::Anywhere],
-            Some(Popup::Palette(_)) => return &[Place::Palette, Place::Edit, Place::Anywhere],
-            Some(Popup::Add(_)) => return &[Place::Add, Place::Edit, Place::Anywhere],
-            Some(Popup::Consent(_)) => return &[Place::Consent, Place::Anywhere],
-            Some(Popup::Rename(_)) => return &[Place::Rename, Place::Edit, Place::Anywhere],
-            Some(Popup::Verify(_)) => return &[Place::Verify, Place::Anywhere],
-            Some(Popup::Changed(_)) => return &[Place::Changed, Place::Edit, Place::Anywhere],
-            Some(Popup::Blocked(_)) => return &[Place::Blocked, Place::Anywhere],
-            Some(Popup::Qr(_)) => return &[Place::Code, Place::Anywhere],
-            None => {}
-        }
-        self.places_below()
-    }
-
-    /// The same without any window over the page.
-    pub fn places_below(&self) -> &'static [Place] {
-        let marks = !self.contacts.marked().is_empty();
-        match (self.on_call_page(), self.focus) {
-            (true, _) if self.tools.saying_again => &[Place::Again, Place::Call, Place::Anywhere],
-            (true, _) => &[Place::Call, Place::Anywhere],
-            (false, Focus::List) if self.find.is_some() => &[Place::Find, Place::Edit, Place::Anywhere],
-            (false, Focus::List) if marks => &[Place::Marked, Place::List, Place::Anywhere],
-            (false, Focus::List) => &[Place::List, Place::Anywhere],
-            (false, Focus::Message) => &[Place::Message, Place::Edit, Place::Anywhere],
-        }
-    }
-
-    /// The line that typed text goes to.
-    pub fn editor(&mut self) -> Option<&mut Editor> {
-        if !self.places().contains(&Place::Edit) {
-            return None;
-        }
-        match (&mut self.stage, self.popups.last_mut()) {
-            (Stage::Welcome(welcome), _) => Some(&mut welcome.name),
-            (Stage::Main, Some(Popup::Help(help))) => Some(&mut help.filter),
-            (Stage::Main, Some(Popup::Palette(palette))) => Some(&mut palette.line),
-            (Stage::Stop { .. }, _)
-            | (
-                Stage::Main,
-                Some(
-                    Popup::Settings(_)
-                    | Popup::Consent(_)
-                    | Popup::Verify(_)
-                    | Popup::Blocked(_)
-                    | Popup::Qr(_),
-                ),
-            ) => None,
-            (Stage::Main, Some(Popup::Add(add))) => Some(add.line()),
-            (Stage::Main, Some(Popup::Rename(rename))) => Some(&mut rename.alias),
-            (Stage::Main, Some(Popup::Changed(changed))) => Some(&mut changed.typed),
-            (Stage::Main, None) if self.focus == Focus::List => {
-                self.find.as_mut().map(|find| &mut find.query)
-            }
-            (Stage::Main, None) => {
-                let name = self.contacts.selected()?.name.clone();
-                Some(&mut self.chats.of(&name, &self.contacts).draft)
-            }
-        }
-    }
-
-    /// When to send a [`super::msg::Msg::Tick`]: something ends by itself, or a shown time changes.
-    pub fn deadline(&self) -> Option<Time> {
-        let mut due = Some(self.next_minute());
-        due = earliest(due, self.notice.as_ref().map(|notice| notice.until));
-        due = earliest(due, self.contacts.leaving_until());
-        due = earliest(due, self.quit_until);
-        due = earliest(due, self.contacts.rests_until());
-        if let Link::Away { retry_at } = self.link {
-            due = earliest(due, Some(self.next_second(retry_at)).filter(|_| retry_at > self.now.mono));
-        }
-        due = earliest(due, self.sound.talk.deadline());
-        earliest(due, self.call_deadline())
-    }
-
-    /// From (or until) when whole seconds are shown: of the call, or else of the wait for the server.
-    pub fn seconds_of(&self) -> Option<Time> {
-        let away = if let Link::Away { retry_at } = self.link { Some(retry_at) } else { None };
-        match self.call.as_ref().map(|call| &call.phase) {
-            Some(Phase::Incoming(incoming) | Phase::Answering(incoming)) => Some(incoming.since),
-            Some(Phase::Placing { since, .. } | Phase::Live { since }) => Some(*since),
-            None => away,
-        }
-    }
-
-    fn call_deadline(&self) -> Option<Time> {
-        match &self.call.as_ref()?.phase {
-            Phase::Incoming(incoming) => {
-                let bell = Some(incoming.bell_at).filter(|_| !incoming.silent);
-                earliest(bell, Some(self.next_second(incoming.since)))
-            }
-            Phase::Placing { since, .. } | Phase::Live { since } => Some(self.next_second(*since)),
-            Phase::Answering(_) => None,
-        }
-    }
-
-    /// When the minute on the wall is over.
-    fn next_minute(&self) -> Time {
-        let into = self.now.wall.0 % 60_000;
-        self.now.mono + core::time::Duration::from_millis(60_000 - into)
-    }
-
-    /// When the whole seconds since (or until) `mark` change next.
-    fn next_second(&self, mark: Time) -> Time {
-        let (second, now, mark) = (1_000_000, self.now.mono.as_us(), mark.as_us());
-        let into = if now >= mark { (now - mark) % second } else { second - 1 - (mark - now - 1) % second };
-        Time::us(now + second - into)
-    }
-
-    /// Keys of this place are ignored, because its window has just opened over what they were meant for.
-    pub fn guarded(&self) -> Option<Place> {
-        let now = self.now.mono;
-        let incoming = |incoming: &Incoming| incoming.window.is_some() && !incoming.takes_keys(now);
-        if self.incoming().is_some_and(|(_, ring)| incoming(ring)) {
-            return Some(Place::Incoming);
-        }
-        self.consent().filter(|consent| !consent.takes_keys(now)).map(|_| Place::Consent)
     }
 }
 

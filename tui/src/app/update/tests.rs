@@ -18,6 +18,7 @@ mod adding;
 mod alert;
 mod asked;
 mod calls;
+mod coming;
 mod outside;
 mod palette;
 mod people;
@@ -27,6 +28,7 @@ mod ring;
 mod settings;
 mod tools;
 mod trust;
+mod welcome;
 
 impl Story {
     /// Bob and carol are there, erin is not, grace asks.
@@ -63,40 +65,6 @@ impl Story {
 
 fn send(command: Command) -> Effect {
     Effect::Send(command)
-}
-
-#[test]
-fn one_enter_trusts_the_server_and_takes_the_name() {
-    let mut story = Story::new(None, UNICODE);
-    story.tell(Event::Link(LinkState::Online));
-    story.tell(Event::ServerKeyUnknown(Fingerprint([3; 32])));
-    story.keys("Enter");
-    assert_eq!(story.asked(), [send(Command::TrustServer)]);
-    story.tell(Event::NameWanted);
-    assert_eq!(story.asked(), [send(Command::Join(name("alice")))]);
-    story.tell(Event::LoggedIn(name("alice")));
-    assert_eq!(story.model.stage, Stage::Main);
-}
-
-#[test]
-fn a_taken_name_can_be_changed_and_letters_are_text() {
-    let mut story = Story::new(None, UNICODE);
-    story.tell(Event::NameWanted);
-    story.keys("Enter");
-    story.asked();
-    story.tell(Event::LoginRefused { why: Why::NameTaken, text: Safe::line("taken") });
-    story.keys("q2 Enter");
-    assert_eq!(story.asked(), [send(Command::Join(name("aliceq2")))]);
-}
-
-#[test]
-fn a_bad_name_is_explained_and_not_sent() {
-    let mut story = Story::new(None, UNICODE);
-    story.tell(Event::NameWanted);
-    story.keys("^u 1 Enter");
-    assert_eq!(story.asked(), []);
-    let Stage::Welcome(welcome) = &story.model.stage else { panic!("still on the first run") };
-    assert!(welcome.problem.as_ref().unwrap().contains("at least one letter"));
 }
 
 #[test]
@@ -213,127 +181,6 @@ fn texts_count_as_unread_until_they_were_on_the_screen() {
 }
 
 #[test]
-fn a_call_is_one_key_and_so_is_its_end() {
-    let mut story = Story::friends();
-    story.keys("c");
-    assert_eq!(story.asked(), [send(Command::Call(vec![name("bob")]))]);
-    story.tell(Event::Calling { to: vec![name("bob")], plain: false });
-    story.tell(Event::Ringing(name("bob")));
-    story.live();
-    story.tell(Event::Heard(name("bob")));
-    story.keys("^t ^t");
-    let mute = |on| Effect::Sound(SoundCommand::Mute(on));
-    assert_eq!(story.asked(), [mute(true), mute(false)]);
-    story.keys("^g + -x");
-    let volume = |percent| Effect::Volume { who: name("bob"), percent };
-    assert_eq!(story.asked(), [volume(110), volume(100), send(Command::HangUp)]);
-    story.tell(Event::Ended { with: vec![name("bob")], reason: EndReason::HungUp });
-    assert!(story.model.call.is_none() && !story.model.on_call_page());
-}
-
-#[test]
-fn every_end_of_a_call_is_said_by_name() {
-    for reason in
-        [EndReason::NoAnswer, EndReason::Busy, EndReason::Declined, EndReason::Gone, EndReason::Lost]
-    {
-        let mut story = Story::friends();
-        story.keys("c");
-        story.tell(Event::Ended { with: vec![name("bob")], reason });
-        assert!(story.notice().contains("bob"), "{reason:?}: {}", story.notice());
-        assert!(story.model.call.is_none());
-    }
-}
-
-#[test]
-fn a_call_over_the_list_ignores_keys_that_were_meant_for_the_list() {
-    let mut story = Story::friends();
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
-    assert_eq!(story.asked(), [Effect::Bell]);
-    story.keys("yn Enter q");
-    assert!(story.model.incoming().is_some());
-    assert_eq!(story.asked(), []);
-    story.wait(INCOMING_GUARD);
-    story.keys("y");
-    assert_eq!(story.asked(), [send(Command::Answer)]);
-    assert_eq!(story.selected(), "carol");
-}
-
-#[test]
-fn a_call_while_writing_takes_no_key() {
-    let mut story = Story::friends();
-    story.keys("Tab on");
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
-    story.wait(INCOMING_GUARD * 2);
-    story.keys("ny Enter");
-    let text = "onny".to_owned();
-    assert_eq!(story.asked(), [Effect::Bell, send(Command::Say { to: name("bob"), text, echo: 0 })]);
-    assert!(story.model.incoming().is_some_and(|(_, incoming)| incoming.window.is_none()));
-    // Asked for, the window takes its keys at once.
-    story.keys("^g m");
-    assert_eq!(story.asked(), [Effect::Sound(SoundCommand::Mute(true)), send(Command::Answer)]);
-}
-
-#[test]
-fn leaving_the_line_brings_the_call_to_the_front() {
-    let mut story = Story::friends();
-    story.keys("Tab");
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
-    story.keys("Esc");
-    assert!(story.model.incoming().is_some_and(|(_, incoming)| incoming.window.is_some()));
-    story.keys("n");
-    assert!(!story.asked().contains(&send(Command::Decline)));
-    story.wait(INCOMING_GUARD);
-    story.keys("n");
-    assert_eq!(story.asked(), [send(Command::Decline)]);
-}
-
-#[test]
-fn a_call_is_declined_with_a_message() {
-    let mut story = Story::friends();
-    story.tell(Event::Incoming { from: name("carol"), others: vec![], guests: vec![], plain: false });
-    story.keys("r");
-    assert!(story.asked().iter().all(|effect| *effect == Effect::Bell), "the key was meant for the list");
-    story.wait(Duration::from_secs(1));
-    story.keys("r");
-    assert!(story.asked().contains(&send(Command::Decline)));
-    story.tell(Event::Ended { with: vec![name("carol")], reason: EndReason::HungUp });
-    story.keys("later Enter");
-    let said = story.asked();
-    assert!(
-        matches!(&said[..], [Effect::Send(Command::Say { to, text, .. })] if *to == name("carol") && text == "later"),
-        "{said:?}"
-    );
-}
-
-#[test]
-fn a_silenced_call_rings_no_more_and_can_still_be_answered() {
-    let mut story = Story::friends();
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
-    story.wait(INCOMING_GUARD);
-    story.keys("i");
-    story.asked();
-    story.wait(Duration::from_secs(20));
-    story.keys("j");
-    assert_eq!(story.asked(), []);
-    story.keys("^g y");
-    assert_eq!(story.asked(), [send(Command::Answer)]);
-}
-
-#[test]
-fn the_bell_rings_every_few_seconds() {
-    let mut story = Story::friends();
-    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false });
-    let mut bells = 0;
-    while story.now.mono < Time::secs(110) {
-        let due = story.model.deadline().expect("something is shown that changes");
-        assert!(due > story.now.mono, "the deadline is ahead");
-        story.wait(due - story.now.mono);
-        bells += story.asked().iter().filter(|effect| **effect == Effect::Bell).count();
-    }
-    assert_eq!(bells, 4);
-}
-
-#[test]
 fn quitting_asks_only_in_a_call() {
     let mut story = Story::friends();
     story.keys("q");
@@ -390,16 +237,6 @@ fn only_what_changes_the_picture_is_worth_a_frame() {
 }
 
 #[test]
-fn a_changed_server_key_is_the_end() {
-    let mut story = Story::friends();
-    story.tell(Event::ServerKeyChanged { pinned: Fingerprint([1; 32]), shown: Fingerprint([2; 32]) });
-    story.keys("c a Enter y");
-    assert_eq!(story.asked(), []);
-    story.keys("q");
-    assert_eq!(story.asked(), [Effect::Quit]);
-}
-
-#[test]
 fn older_lines_are_asked_for_once_when_a_chat_is_first_shown() {
     let mut story = Story::friends();
     story.effects.clear();
@@ -422,21 +259,6 @@ fn why_the_connection_failed_is_said_once_until_it_is_up_again() {
 }
 
 #[test]
-fn a_call_that_is_refused_at_once_is_none() {
-    let text = || Safe::line("there is no connection");
-    let refused = || Event::Refused { of: Matter::Call, why: Why::NotLoggedIn, text: text() };
-    let mut story = Story::friends();
-    story.keys("c");
-    story.tell(refused());
-    assert!(story.model.call.is_none());
-    assert_eq!(story.notice(), "there is no connection");
-    story.keys("c");
-    story.tell(Event::Calling { to: vec![name("bob")], plain: false });
-    story.tell(refused());
-    assert!(story.model.call.is_some(), "that was about something else");
-}
-
-#[test]
 fn the_next_key_that_is_named_reaches_the_contact_that_is_named() {
     let mut story = Story::with(
         UNICODE,
@@ -456,41 +278,6 @@ fn the_next_key_that_is_named_reaches_the_contact_that_is_named() {
     assert!(!story.notice().contains("alice2"), "said when it is so: {}", story.notice());
     story.tell(Event::Contact(contact("alice2", Standing::Mutual, Presence::Offline)));
     assert_eq!(story.notice(), "alice2 is your contact now: c calls, Enter writes.");
-}
-
-#[test]
-fn a_server_that_hangs_up_on_the_nameless_is_no_trouble() {
-    let mut story = Story::new(None, UNICODE);
-    let problem = |story: &Story| match &story.model.stage {
-        Stage::Welcome(welcome) => welcome.problem.clone(),
-        Stage::Main | Stage::Stop { .. } => panic!("still on the first run"),
-    };
-    story.event(Msg::Trouble(Safe::line("connection refused")));
-    assert_eq!(problem(&story).as_deref(), Some("connection refused"), "it was never reached");
-    story.tell(Event::Link(LinkState::Online));
-    assert_eq!(problem(&story), None);
-    story.tell(Event::NameWanted);
-    story.event(Msg::Trouble(Safe::line("lost the connection")));
-    assert_eq!(problem(&story), None);
-    story.tell(Event::Link(LinkState::Away { retry_in: Duration::from_secs(1) }));
-    story.keys("Enter");
-    story.tell(Event::Link(LinkState::Online));
-    story.tell(Event::NameWanted);
-    assert_eq!(story.asked().last(), Some(&send(Command::Join(name("alice")))));
-}
-
-#[test]
-fn the_first_letter_replaces_the_proposed_name() {
-    let mut story = Story::new(None, UNICODE);
-    let typed = |story: &Story| match &story.model.stage {
-        Stage::Welcome(welcome) => welcome.name.text().to_owned(),
-        Stage::Main | Stage::Stop { .. } => panic!("still on the first run"),
-    };
-    story.keys("bob");
-    assert_eq!(typed(&story), "bob");
-    let mut story = Story::new(None, UNICODE);
-    story.keys("^e 2");
-    assert_eq!(typed(&story), "alice2", "whoever edits it keeps it");
 }
 
 #[test]
