@@ -41,8 +41,7 @@ pub fn run(session: Session, transmit: Transmit, name: Option<Name>) -> anyhow::
     let lines = read_lines(session.waker())?;
     let mut reporter = Reporter::default();
     reporter.talk.transmit = transmit;
-    let mut headless =
-        Headless { reporter, silent: false, name, arrival: Arrival::default(), echo: 0, session };
+    let mut headless = Headless { reporter, name, arrival: Arrival::default(), echo: 0, session };
     // Whoever we talk to is told that we go, also when nobody reads our events any more.
     let exit = headless.turns(&lines, &mut signals);
     headless.session.close()?;
@@ -54,8 +53,6 @@ const SIGNALS: Token = Token(Session::FOREIGN);
 struct Headless {
     session: Session,
     reporter: Reporter,
-    /// What the agent was told last.
-    silent: bool,
     /// Whom to be where nobody knows us.
     name: Option<Name>,
     arrival: Arrival,
@@ -144,9 +141,8 @@ impl Headless {
 
     /// Mutes or opens the microphone, if that is not what it is already.
     fn microphone(&mut self) {
-        let silent = self.reporter.is_silent();
-        if core::mem::replace(&mut self.silent, silent) != silent {
-            self.session.sound(SoundCommand::Mute(silent));
+        if let Some(command) = self.reporter.microphone() {
+            self.session.sound(command);
         }
     }
 

@@ -30,7 +30,6 @@ use crate::peers::{PeerEvent, Peers};
 use crate::recordings::tape;
 use crate::server_link::LinkEvent;
 use crate::session::invites::Invites;
-use crate::session::mind::Act;
 use crate::session::people::People;
 use crate::session::spoken::Spoken;
 use crate::session::volumes::Volumes;
@@ -44,6 +43,7 @@ mod front;
 mod invites;
 mod mind;
 mod notes;
+mod order;
 mod people;
 mod spoken;
 mod volumes;
@@ -381,25 +381,9 @@ impl Session {
         }
     }
 
-    /// Carries out what the machine says, until it is silent. Whatever goes out waits for the disk first.
+    /// Carries out what the machine says, until it is silent.
     fn carry_out(&mut self) -> anyhow::Result<()> {
-        while let Some(act) = self.spoken.mind.poll(self.now) {
-            if !matches!(act, Act::Save(_) | Act::Event(_)) {
-                self.spoken.store.commit()?;
-            }
-            let registry = self.poll.registry();
-            match act {
-                Act::Save(save) => self.spoken.store.save(&save).context("saving")?,
-                Act::Event(event) => self.note(event)?,
-                Act::Stream(bytes) => self.spoken.link.send(registry, bytes),
-                Act::Connect => self.spoken.link.connect(registry),
-                Act::Disconnect => self.spoken.link.disconnect(registry),
-                Act::Agent(command) => self.tell_agent(AgentCommand::Call(command)),
-                Act::Peer(id, output) => self.tell_peer(id, output),
-                Act::Drop(reason) => tracing::debug!(%reason, "dropped"),
-            }
-        }
-        self.spoken.store.commit()
+        order::carry_out(self)
     }
 
     fn tell_peer(&mut self, id: PeerId, output: PeerOutput) {

@@ -293,6 +293,20 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "name = \"eve\"\n");
     }
 
+    /// What the next start would refuse is not written: it would shut out whoever changed a setting.
+    #[test]
+    fn what_would_not_be_read_again_is_not_written() {
+        let scratch = Scratch::new("config-unread");
+        let path = scratch.path().join("config.toml");
+        fs::write(&path, "# mine\n[voice]\ndelay = \"low\"\n").unwrap();
+        let mut keeper = Keeper::new(Some(&path)).unwrap();
+        let said = keeper.keep(&change("voice", "delay", Value::Text("never".into()))).unwrap_err();
+        assert!(format!("{said:#}").contains("would not be read again"), "{said:#}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "# mine\n[voice]\ndelay = \"low\"\n");
+        keeper.keep(&change("voice", "delay", Value::Text("path".into()))).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "# mine\n[voice]\ndelay = \"path\"\n");
+    }
+
     #[test]
     fn a_link_stays_a_link_and_modes_stay() {
         let scratch = Scratch::new("config-link");

@@ -3,6 +3,7 @@
 use proto::Time;
 use proto::client::{Command, LinkState};
 use proto::id::Name;
+use proto::media::SoundCommand;
 
 use super::call::Call;
 use super::events::Reporter;
@@ -24,6 +25,12 @@ impl Reporter {
     /// Nothing of what we say is sent.
     pub(super) fn is_silent(&self) -> bool {
         self.muted || self.talk.keeps_silent()
+    }
+
+    /// What the agent is to be told of the microphone, if that is not what it is already.
+    pub(super) fn microphone(&mut self) -> Option<SoundCommand> {
+        let silent = self.is_silent();
+        (core::mem::replace(&mut self.silent, silent) != silent).then_some(SoundCommand::Mute(silent))
     }
 
     /// Presses to talk, or lets go.
@@ -87,6 +94,25 @@ mod tests {
     use super::*;
     use crate::app::transmit::Transmit;
     use crate::session::Told;
+
+    /// What is told of the microphone is done to it, once, by a mute and by the key to talk.
+    #[test]
+    fn whoever_is_told_to_be_muted_is() {
+        let mut reporter = Reporter::default();
+        assert_eq!(reporter.microphone(), None, "open, as it is at the start");
+        reporter.muted = true;
+        assert_eq!(reporter.microphone(), Some(SoundCommand::Mute(true)));
+        assert_eq!(reporter.status()["muted"], true);
+        assert_eq!(reporter.microphone(), None);
+        reporter.muted = false;
+        assert_eq!(reporter.microphone(), Some(SoundCommand::Mute(false)));
+        reporter.talk.transmit = Transmit::Ptt;
+        assert_eq!(reporter.microphone(), Some(SoundCommand::Mute(true)), "nobody presses");
+        let bob = Name::parse("bob").unwrap();
+        reporter.report(&Told::Client(Event::Joined { who: bob, ssrc: Ssrc(7), plain: false }));
+        reporter.press(Press::Toggle, Time::secs(1));
+        assert_eq!(reporter.microphone(), Some(SoundCommand::Mute(false)));
+    }
 
     /// Whatever opened the microphone, nobody is heard after what it was opened for is gone.
     #[test]

@@ -21,6 +21,8 @@ use crate::session::Told;
 #[derive(Debug, Default)]
 pub(super) struct Reporter {
     pub(super) muted: bool,
+    /// What the agent was told last.
+    pub(super) silent: bool,
     /// Push-to-talk.
     pub(super) talk: Talk,
     /// The figures are told every second, and not only by `status`.

@@ -61,6 +61,22 @@ fn its_name_is_its_own() {
     }
 }
 
+/// Also where its account could not be made under that name: a guest had it from before there was a house, or its key
+/// has an account of another name. Whoever took it then would be called as the house is.
+#[test]
+fn its_name_is_its_own_where_it_has_not_got_it() {
+    let echo = Person::new("echo").key();
+    let world = |account: Account| {
+        let mut w = World::with(Settings { house: Some((name("echo"), echo)), ..settings() });
+        w.store.add_account(&account);
+        w
+    };
+    refuses_its_name(&mut world(Account::guest(name("echo"))));
+    let mut w = world(Account { fingerprint: echo, name: name("robot"), guest: false });
+    refuses_its_name(&mut w);
+    assert!(w.store.account_named(&name("echo")).is_none(), "nobody has it");
+}
+
 fn refuses_its_name(w: &mut World) {
     let thief = Person::with("Echo", AccountKey::from_seed(&[3; 32], ""), "thief", {
         DeviceList::new(AccountKey::from_seed(&[3; 32], "").fingerprint())

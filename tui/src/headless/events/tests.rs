@@ -120,6 +120,21 @@ fn who_joins_a_recorded_call_and_cannot_see_that_is_told() {
     }
 }
 
+/// Whose program has no word for it is not recorded before whoever records said that they know.
+#[test]
+fn a_call_that_cannot_show_it_is_recorded_only_anyway() {
+    let mut reporter = Reporter::default();
+    assert_eq!(reporter.recordable(true).unwrap_err()["code"], "no_call");
+    reporter.report(&Told::Client(Event::Joined { who: bob(), ssrc: Ssrc(7), plain: true }));
+    let refused = reporter.recordable(false).unwrap_err();
+    assert_eq!(refused["code"], "untold");
+    assert!(refused["text"].as_str().unwrap().contains("record anyway"), "{refused}");
+    assert_eq!(reporter.recordable(true).unwrap(), [bob()]);
+    let mut reporter = Reporter::default();
+    reporter.report(&Told::Client(Event::Joined { who: bob(), ssrc: Ssrc(7), plain: false }));
+    assert_eq!(reporter.recordable(false).unwrap(), [bob()], "who is told by their program");
+}
+
 #[test]
 fn status_follows_the_call() {
     let mut reporter = Reporter::default();
