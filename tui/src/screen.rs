@@ -38,6 +38,8 @@ pub struct Screen {
     pressed: bool,
     /// Bytes may be left that the poll will not tell of again.
     unread: bool,
+    /// The program stood still, which is still to be told.
+    continued: bool,
 }
 
 /// Why the program was asked to end from outside.
@@ -74,7 +76,17 @@ impl Screen {
         let pace = Pace::new(settings.remote);
         let hook = Hook::new(settings.notify.command.clone());
         let (decoder, model) = (Decoder::new(), Model::new(settings, known, now));
-        Ok(Self { terminal, signals, decoder, model, hook, pace, pressed: false, unread: false })
+        Ok(Self {
+            terminal,
+            signals,
+            decoder,
+            model,
+            hook,
+            pace,
+            pressed: false,
+            unread: false,
+            continued: false,
+        })
     }
 
     /// Puts the terminal and the signals into the poll.
@@ -142,7 +154,7 @@ impl Screen {
                     self.terminal.resume()?;
                     // A stop that nothing can be done before (SIGSTOP): whatever was held is not held now.
                     self.model.sound.talk.shut();
-                    self.model.dirty = true;
+                    (self.model.dirty, self.continued) = (true, true);
                 }
             }
         }
@@ -154,6 +166,9 @@ impl Screen {
         self.decoder.handle(&[], now.mono);
         let mut effects = Vec::new();
         self.keys(now, &mut effects);
+        if core::mem::take(&mut self.continued) {
+            effects.extend(app::update(&mut self.model, Msg::Continued, now));
+        }
         let shut = self.model.sound.silent != self.model.is_silent();
         if shut || self.model.deadline().is_some_and(|due| now.mono >= due) {
             effects.extend(app::update(&mut self.model, Msg::Tick, now));
@@ -163,6 +178,9 @@ impl Screen {
 
     /// When [`Screen::on_time`] or [`Screen::draw`] has something to do.
     pub fn deadline(&self) -> Option<Time> {
+        if self.continued {
+            return Some(Time::ZERO);
+        }
         let frame = self.wanted().map(|want| self.pace.at(want));
         earliest(frame, earliest(self.decoder.deadline(), self.model.deadline()))
     }
@@ -237,7 +255,7 @@ impl Screen {
         let suspended = self.terminal.suspend();
         // It has taken the terminal again by itself.
         self.signals.forget(Signal::Continue);
-        self.model.dirty = true;
+        (self.model.dirty, self.continued) = (true, true);
         suspended
     }
 

@@ -20,6 +20,8 @@ mod ring;
 mod screen;
 #[path = "scenario/secrets.rs"]
 mod secrets;
+#[path = "scenario/stop.rs"]
+mod stop;
 #[expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #[path = "../../server/tests/real/tap.rs"]
 mod tap;

@@ -38,6 +38,8 @@ pub enum Msg {
     Personal(Vec<(Principal, Personal)>),
     /// Another program of the user asks for something: [`Effect::Reply`] answers it.
     Asked(Visitor, Request),
+    /// The program stood still, and goes on.
+    Continued,
     /// A call cannot ring on the device that was chosen for it, but on another one, or not at all.
     RingsElsewhere {
         /// That device.

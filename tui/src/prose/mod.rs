@@ -154,7 +154,7 @@ impl Prose {
             Msg::Trouble(why) => told::trouble(self, why),
             Msg::Volume(who, percent) => told::volume(self, who, *percent),
             Msg::History(who, lines) => told::history(self, who, lines),
-            Msg::Heard(_) | Msg::NotKept(_) => {}
+            Msg::Heard(_) | Msg::NotKept(_) | Msg::Continued => {}
             Msg::RingsElsewhere { wanted, instead } => self.say(ring::elsewhere(wanted, instead.as_ref())),
             Msg::Personal(_) | Msg::Server(_) | Msg::Tick | Msg::Input(_) | Msg::Act(_) | Msg::Asked(..) => {}
         }

@@ -83,8 +83,8 @@ pub(super) fn pane(
 /// Why there is nothing to write in, where the line would be.
 fn unwritable(model: &Model, contact: &ContactInfo) -> Option<&'static str> {
     match contact.standing {
-        Standing::Asked => Some("once they accept"),
-        Standing::Asking => Some("once you accept"),
+        Standing::Asked => Some("you can write once they accept"),
+        Standing::Asking => Some("you can write once you accept"),
         Standing::None | Standing::Mutual if !is_guest(contact) => None,
         Standing::None | Standing::Mutual if model.settings.plain_server.is_some() => {
             Some("this server's protocol has no texts: c calls them")

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::Model;
-use crate::app::contacts::is_guest;
+use crate::app::contacts::{callable, is_guest};
 use crate::app::keymap::{Act, Hint, Place};
 use crate::app::model::Stage;
 use crate::app::popup::{Popup, Wanted};
@@ -138,6 +138,11 @@ fn width(hint: &Hint) -> u16 {
     text::columns(&hint.key) + 1 + text::columns(hint.words)
 }
 
+/// The chosen one cannot be called, and nobody is marked for a call.
+fn uncallable(model: &Model) -> bool {
+    model.contacts.marked().is_empty() && model.contacts.selected().is_some_and(|contact| !callable(contact))
+}
+
 /// A hint as it is true here; none where the key does nothing.
 fn fitting(model: &Model, hint: Hint) -> Option<Hint> {
     let adding = if let Some(Popup::Add(add)) = model.popups.last() { Some(add) } else { None };
@@ -145,6 +150,7 @@ fn fitting(model: &Model, hint: Hint) -> Option<Hint> {
         contact.standing == Standing::Asked || is_guest(contact) && contact.standing != Standing::Asking
     };
     let idle = hint.act == Act::Open && model.contacts.selected().is_some_and(unwritable)
+        || matches!(hint.act, Act::Call | Act::Mark) && uncallable(model)
         || hint.act == Act::Talk && !model.sound.talk.is_on()
         || hint.act == Act::Undo && model.contacts.leaving().is_none()
         || matches!(hint.act, Act::OwnLink | Act::OtherLine) && model.settings.plain_server.is_some()

@@ -122,6 +122,18 @@ impl World {
         self.pactl(&["list", "short", "source-outputs"]).lines().count()
     }
 
+    /// How many programs take sound from a microphone now: one that is open and paused hears nothing.
+    pub(crate) fn listening(&self) -> usize {
+        let readers = self.pactl(&["list", "source-outputs"]);
+        let programs = readers.split("Source Output #").skip(1);
+        programs.filter(|about| !about.contains("module-") && about.contains("Corked: no")).count()
+    }
+
+    /// Waits until it is so many.
+    pub(crate) fn until_listening(&self, programs: usize) {
+        wait_for(&format!("{programs} listening"), || (self.listening() == programs).then_some(()));
+    }
+
     /// Waits until so many programs read microphones: no more than that are open anywhere.
     pub(crate) fn until_read_by(&self, programs: usize) {
         wait_for(&format!("{programs} open microphones"), || {

@@ -88,6 +88,15 @@ pub(super) fn rest(model: &mut Model, effects: &mut Vec<Effect>) {
     }
 }
 
+/// The program goes on after [`rest`]: whoever is back must know whether they are heard.
+pub(super) fn continued(model: &mut Model) {
+    if model.call.is_none() || model.incoming().is_some() {
+        return;
+    }
+    let heard = if model.is_silent() { "not heard" } else { "heard again" };
+    notice(model, format!("You are back in the call, and {heard}."));
+}
+
 /// Mutes or opens the microphone, if that is not what it is already. Without a call that one can talk in nothing stays
 /// open: what was pressed for a call that never came must not open the next one.
 pub(super) fn microphone(model: &mut Model, effects: &mut Vec<Effect>) {

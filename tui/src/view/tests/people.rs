@@ -90,6 +90,20 @@ fn the_longest_message_with_a_request_is_read_in_the_smallest_window() {
     assert!(shown.contains("? grace") && shown.contains("(Enter)"), "{shown}");
 }
 
+/// What can be done with whoever asks is named where there is least room, and what cannot is not.
+#[test]
+fn the_footer_names_what_can_be_done_with_whoever_is_chosen() {
+    let mut story = Story::morning(UNICODE);
+    story.ask("it is Grace");
+    let foot = |story: &Story| picture(&story.buffer(40, 10).0).lines().last().unwrap().to_owned();
+    assert!(foot(&story).contains("Enter accept") && !foot(&story).contains("call"), "{}", foot(&story));
+    story.keys("k");
+    assert_eq!(story.model.chatting().map(proto::id::Name::as_str), Some("frank"));
+    assert!(!foot(&story).contains("call") && !foot(&story).contains("write"), "{}", foot(&story));
+    story.keys("g");
+    assert!(foot(&story).contains("c call"), "{}", foot(&story));
+}
+
 /// Twice as wide, and in a call: as much as fits, who asks, and the key that shows the rest; with it all is read.
 #[test]
 fn the_widest_message_with_a_request_is_read_with_the_keys_that_are_named() {
@@ -125,6 +139,54 @@ fn the_widest_message_with_a_request_is_read_with_the_keys_that_are_named() {
     story.ask(&run);
     let shown = picture(&story.buffer(50, 12).0);
     assert!(letters.iter().all(|c| shown.contains(*c)) && !shown.contains("PgDn"), "{shown}");
+}
+
+/// Without a connection nobody knows who is there: nothing of what was known last is shown.
+#[test]
+fn nobody_is_shown_as_there_without_a_connection() {
+    for look in [UNICODE, ASCII] {
+        let mut story = Story::morning(look);
+        let glyphs = super::super::theme::Theme::new(look).glyphs;
+        let row = |story: &Story, who: &str| {
+            let shown = picture(&story.buffer(80, 24).0);
+            let row = shown.lines().skip(2).find(|row| row.contains(who)).unwrap().to_owned();
+            row.chars().take(21).collect::<String>()
+        };
+        assert!(row(&story, "bob").contains(glyphs.online) && row(&story, "dave").contains("in a call"));
+        story.tell(Event::Link(LinkState::Away { retry_in: Duration::from_secs(9) }));
+        story.model.notice = None;
+        for who in ["bob", "carol", "dave", "erin"] {
+            let row = row(&story, who);
+            assert!(row.contains(glyphs.offline) && !row.contains(glyphs.online), "{row}");
+            assert!(!row.contains(glyphs.in_call) && !row.contains("in a call"), "{row}");
+        }
+        let shown = picture(&story.buffer(80, 24).0);
+        assert!(!shown.contains(" online") && shown.contains("not known, no connection"), "{shown}");
+        story.tell(Event::Link(LinkState::Online));
+        assert!(row(&story, "bob").contains(glyphs.online), "known again");
+    }
+}
+
+/// However long a name is, how much of theirs is unread is seen, and the name gives way.
+#[test]
+fn how_much_is_unread_keeps_its_place_beside_a_long_name() {
+    let long = "a".repeat(proto::limits::NAME_CHARS_MAX);
+    let mut story = Story::with(UNICODE, vec![contact("bob", Standing::Mutual, Presence::Online)]);
+    story.tell(Event::Contact(contact(&long, Standing::Mutual, Presence::Online)));
+    for n in 0..123 {
+        let (id, text) = (MsgId([n; 16]), Safe::line("hello"));
+        story.tell(Event::Said { from: name(&long), id, sent: START, text });
+    }
+    story.verified(&long);
+    story.model.notice = None;
+    for (width, height, list) in [(40, 10, 40), (50, 12, 50), (80, 24, 20), (120, 40, 26)] {
+        let shown = picture(&story.buffer(width, height).0);
+        let row = shown.lines().find(|row| row.contains("aaaa") && row.contains('●')).unwrap();
+        let row: String = row.chars().take(list).collect();
+        assert!(row.trim_end().ends_with(" 123"), "{width}x{height}: {row}");
+        let whole = row.contains(&long);
+        assert!(whole || row.contains("a…"), "{width}x{height}: {row}");
+    }
 }
 
 /// Both lines of the window, and what is wrong, are there in the smallest window, too.

@@ -49,10 +49,17 @@ fn a_call_that_is_stopped_is_muted_before_and_goes_on_as_it_was() {
     story.effects.clear();
     story.keys("^z");
     assert_eq!(story.asked(), [mute(true), Effect::Suspend, mute(false)]);
+    story.event(Msg::Continued);
+    assert_eq!(story.notice(), "You are back in the call, and heard again.");
     story.keys("^t");
     story.effects.clear();
     story.keys("^z");
     assert_eq!(story.asked(), [Effect::Suspend], "muted stays muted");
+    story.event(Msg::Continued);
+    assert_eq!(story.notice(), "You are back in the call, and not heard.");
+    let mut story = Story::friends();
+    story.event(Msg::Continued);
+    assert_eq!(story.notice(), "", "there is nothing to say without a call");
 }
 
 #[test]

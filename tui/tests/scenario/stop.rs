@@ -1,0 +1,61 @@
+//! ^Z in a call: the shell has the terminal and nobody hears what is said there, which the other end is told; `fg` is
+//! heard again.
+
+use std::path::Path;
+
+use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::sound::World;
+use crate::harness::terminal::Terminal;
+use crate::harness::{Scratch, my_turn};
+
+#[test]
+fn whoever_is_stopped_in_a_call_is_muted_before_and_heard_when_they_are_back() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("stop");
+    let Some(world) = World::start(scratch.path()) else { return };
+    let server = Server::start(&scratch);
+    let mut bob = Headless::start(&scratch, "bob", &server, "tone", &[]);
+    let mut environment = world.endpoint("alice");
+    environment.extend([("PS1", "shell$ "), ("HISTFILE", "")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    let shell = ["--norc", "--noprofile", "-i"];
+    let mut alice = Terminal::start("alice", Path::new("/bin/bash"), &shell, &environment);
+    alice.see("shell$ ");
+    let (program, profile) = (tincan().display(), scratch.join("alice").display().to_string());
+    alice.press(&format!("{program} --profile {profile} {}\r", server.invite));
+    alice.first_run("alice");
+    bob.say("add alice");
+    alice.see("? bob");
+    alice.press("A");
+    bob.expect_where("accepted", |event| event["name"] == "alice");
+    bob.say("call alice");
+    alice.see("bob is calling");
+    // The window ignores keys for its first half second, so that nobody answers by accident.
+    alice.press_until("y", "E2E");
+    bob.expect("call_live");
+    world.until_listening(1);
+
+    alice.press("\x1a");
+    alice.see("Stopped");
+    assert_eq!(world.listening(), 0, "closed before the shell has the terminal");
+    bob.expect_where("member", |event| event["who"] == "alice" && event["muted"] == true);
+    alice.press("fg\r");
+    alice.see("You are back in the call, and heard again.");
+    bob.expect_where("member", |event| event["who"] == "alice" && event["muted"] == false);
+    world.until_listening(1);
+
+    // Muted before is muted after.
+    alice.press("\x14");
+    bob.expect_where("member", |event| event["muted"] == true);
+    alice.press("\x1a");
+    alice.see_no("E2E");
+    alice.press("fg\r");
+    alice.see("You are back in the call, and not heard.");
+    assert_eq!(world.listening(), 0);
+    bob.say("hangup");
+    alice.see_no("E2E");
+    alice.press("q");
+    alice.see("shell$ ");
+    alice.press("exit\r");
+    assert!(alice.wait_exit().success());
+    assert!(bob.quit().success());
+}
