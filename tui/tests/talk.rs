@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use harness::process::{Headless, Server, tincan};
 use harness::signal::{self, RATE, find, voice_like};
@@ -201,4 +202,46 @@ fn the_exit_says_why_there_was_no_call() {
     server.kill();
     let (exit, story) = run(&["call", "bob", "--device", "null"]);
     assert_eq!(exit, Some(3), "{story}");
+}
+
+#[test]
+fn a_call_whose_machines_slept_longer_than_silence_is_borne_goes_on() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("talk-sleep");
+    let _server = friends(&scratch);
+    let said = voice_like(5, 8.0);
+    let mut bob = Program::start(scratch.join("bob"), &["answer", "--once", "--out", "-"]);
+    let heard = bob.listen();
+    bob.until("waiting for a call");
+    let mut alice = Program::start(scratch.join("alice"), &["call", "bob", "--in", "-"]);
+    let mut microphone = alice.child.stdin.take().expect("stdin is piped");
+    let (bytes, half) = (raw(&said), said.len());
+    let (slept, sleeps) = channel::<()>();
+    let feed = std::thread::spawn(move || {
+        microphone.write_all(&bytes[..half]).expect("it reads half of it");
+        // The rest is said after the sleep.
+        let _ = sleeps.recv();
+        microphone.write_all(&bytes[half..]).expect("it reads to the end");
+    });
+    bob.until("alice is in the call");
+    // Nobody hears anybody for longer than a call bears; neither is there to notice.
+    alice.signal("-STOP");
+    bob.signal("-STOP");
+    std::thread::sleep(Duration::from_secs(17));
+    bob.signal("-CONT");
+    alice.signal("-CONT");
+    slept.send(()).expect("the microphone waits");
+    let (status, story) = alice.end();
+    assert_eq!(code(status), Some(0), "{story}");
+    let (status, story) = bob.end();
+    assert_eq!(code(status), Some(0), "{story}");
+    feed.join().expect("the pipe was read");
+    let heard = heard.recv().expect("the output ended with the program");
+    // All that was said afterwards. What was on its way when they fell asleep is of before.
+    let after = &said[said.len() / 2 + RATE..];
+    let meets = find(&after[..RATE / 2], &heard).at;
+    let slack = meets.min(RATE / 2);
+    assert_heard("what is said after the sleep", after, &heard[meets - slack..], slack);
+    // The sleep itself is no part of the call: neither was it made up for, nor is it in what was heard.
+    assert!(heard.len() < said.len() + 4 * RATE, "{} s were heard", heard.len() / RATE);
 }

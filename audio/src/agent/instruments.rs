@@ -238,11 +238,9 @@ impl Instruments {
         if self.open.is_some() {
             return;
         }
-        // The half-filled frame of the last call is nobody's business in this one.
-        self.capture.set_muted(self.capture.muted());
-        self.chain.forget();
+        // What is left of the last call is nobody's business in this one.
+        self.drop_unsent();
         self.chain.tell_again();
-        while self.frames.1.pop().is_some() {}
         self.open = Some(now);
         self.meter_at = now;
         self.taps.open();
@@ -286,12 +284,27 @@ impl Instruments {
 
     pub(super) fn mute(&mut self, muted: bool) {
         self.capture.set_muted(muted);
-        self.chain.forget();
-        while self.frames.1.pop().is_some() {}
+        self.drop_unsent();
         if let Some(line) = &mut self.microphone {
             line.rest();
         }
         self.opener.ask(Ask::Mute(muted));
+    }
+
+    /// The machine slept, or we were stopped. What was said before is sent to nobody: all at once it would make everybody's
+    /// buffer believe in a network that is late by that much, and be late for seconds.
+    pub(super) fn slept(&mut self, now: Time) {
+        self.drop_unsent();
+        if let Some(line) = &mut self.microphone {
+            line.slept(now);
+        }
+    }
+
+    /// What was said and is not sent yet is not to be: neither half a frame, nor whole ones.
+    fn drop_unsent(&mut self) {
+        self.capture.set_muted(self.capture.muted());
+        self.chain.forget();
+        while self.frames.1.pop().is_some() {}
     }
 
     /// Passes on what ends when the device thread has done all that it was asked before.

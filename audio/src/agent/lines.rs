@@ -21,6 +21,10 @@ const RENDER: usize = BLOCK / 2;
 /// is worse than a gap.
 const STALE: usize = 5;
 
+/// How long after sleep what comes is thrown away: what the system had kept, which is of before. Until then a card is
+/// opened anew.
+const OLD: Duration = Duration::from_millis(200);
+
 /// Notices the first callback of a device.
 struct Beginning {
     name: Safe,
@@ -53,6 +57,8 @@ pub(super) struct MicrophoneLine {
     stale: u64,
     steady: Steady,
     extremes: Extremes,
+    /// Until then what comes is old.
+    old_until: Time,
 }
 
 impl MicrophoneLine {
@@ -67,6 +73,7 @@ impl MicrophoneLine {
             stale: 0,
             steady: Steady::default(),
             extremes: Extremes::default(),
+            old_until: Time::ZERO,
         }
     }
 
@@ -94,6 +101,12 @@ impl MicrophoneLine {
         self.steady.rest();
     }
 
+    /// We slept: what it collected is of before.
+    pub(super) fn slept(&mut self, now: Time) {
+        self.rest();
+        self.old_until = now + OLD;
+    }
+
     /// What is wrong with its samples since the last time.
     pub(super) fn take_extremes(&mut self) -> Extremes {
         std::mem::take(&mut self.extremes)
@@ -108,6 +121,10 @@ impl MicrophoneLine {
     pub(super) fn drain(&mut self, now: Time, mut take: impl FnMut(&[f32])) {
         if !self.ring.is_empty() {
             self.steady.visit(now);
+        }
+        if now < self.old_until {
+            self.ring.skip(self.ring.len());
+            return;
         }
         let limit = self.rate as usize / STALE;
         if self.ring.len() > limit {

@@ -18,6 +18,7 @@ use voice::Voice;
 
 #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 mod arrival;
+mod awake;
 mod ears;
 mod instruments;
 mod lines;

@@ -23,6 +23,7 @@ use crate::device::{Choice, Half};
 use crate::frame::{FrameDuration, OpusFrame};
 
 mod muting;
+mod sleeping;
 
 const PEER: Ssrc = Ssrc(7);
 /// Other threads answer within so long, even on a busy machine.

@@ -24,13 +24,13 @@ use proto::media::{
 use proto::time::earliest;
 use proto::{Rng, Safe, Time};
 
+use super::awake::Awake;
 use super::ears::{Devices, Ears};
 use super::instruments::Instruments;
 use super::socket::{Buffer, CallSocket, Came, DATAGRAM_MAX};
 use super::teller::Teller;
 use super::turns::Turns;
 use super::{Order, SOCKET, Settings, WAKE};
-use crate::clock::Clock;
 use crate::device::opener::Opener;
 use crate::device::{Choice, Half};
 use crate::frame::FrameDuration;
@@ -47,7 +47,7 @@ const STATISTICS_EVERY: Duration = Duration::from_secs(1);
 /// Everything the thread owns.
 pub(super) struct Voice {
     poll: Poll,
-    clock: Clock,
+    clock: Awake,
     media: Media,
     instruments: Instruments,
     ears: Ears,
@@ -84,7 +84,7 @@ impl Voice {
         tell: SyncSender<AgentEvent>,
         notify: Box<dyn Fn() + Send>,
     ) -> io::Result<Self> {
-        let clock = Clock::start();
+        let clock = Awake::start();
         let socket = CallSocket::new(poll.registry().try_clone()?, SOCKET);
         let opener = Opener::start(waker)?;
         let mut instruments =
@@ -145,19 +145,23 @@ impl Voice {
     }
 
     fn wait(&mut self, events: &mut Events) {
-        let timeout = if self.more { Some(Duration::ZERO) } else { self.timeout() };
+        let due = if self.more { Some(self.clock.mono()) } else { self.due() };
+        let timeout = due.map(|due| due - self.clock.mono());
         // Interrupted by a signal is as good as woken.
         if self.poll.poll(events, timeout).is_err() {
             events.clear();
+        }
+        if self.clock.woke(due) {
+            self.media.set_wall(self.clock.now());
+            self.instruments.slept(self.clock.mono());
         }
         self.readable |= events.iter().any(|event| event.token() == SOCKET);
         self.woken = events.iter().any(|event| event.token() == WAKE);
     }
 
-    fn timeout(&self) -> Option<Duration> {
+    fn due(&self) -> Option<Time> {
         let deadline = earliest(self.media.deadline(), self.instruments.deadline());
-        let deadline = earliest(deadline, self.statistics_at)?;
-        Some(deadline - self.clock.mono())
+        earliest(deadline, self.statistics_at)
     }
 
     // --- the media path ---------------------------------------------------------------------------------------
