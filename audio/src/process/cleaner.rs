@@ -8,10 +8,11 @@
 //! Below 40 kbit/s the codec keeps nothing of a voice above 8 kHz, and to treat it there costs more than all the rest: in
 //! the full band each part splits the voice into three bands and joins them again.
 
+use super::echo_power::EchoPower;
 use super::high_pass::HighPass;
 use super::module::Module;
 use super::part::{Part, Step};
-use super::rate::{Down, Up};
+use super::rate::{Down, LOW_BLOCK, Up};
 use super::residual::Residual;
 use super::wide::{Canceller, Suppressor};
 use super::{Band, NoiseLevel, ProcessorSettings, WARM_UP};
@@ -94,6 +95,9 @@ impl Step for Cleaner {
 struct Echo {
     canceller: InBand<Canceller>,
     residual: Residual,
+    power: Box<EchoPower>,
+    /// To what the model of its power takes, in the full band: of the far end and of the microphone.
+    rates: Option<Box<[Down; 2]>>,
 }
 
 impl Echo {
@@ -102,7 +106,16 @@ impl Echo {
             Band::Wide => InBand::Wide(Canceller::new()),
             Band::Full => InBand::Full(Module::echo()),
         };
-        Self { canceller, residual: Residual::new(band.echo_delay()) }
+        let rates = (band == Band::Full).then(Box::default);
+        Self { canceller, residual: Residual::new(band.echo_delay()), power: Box::default(), rates }
+    }
+
+    /// `block` at 16 kHz.
+    fn low(rates: &mut Option<Box<[Down; 2]>>, which: usize, block: &[f32]) -> [f32; LOW_BLOCK] {
+        match rates {
+            Some(rates) => rates[which].process(block),
+            None => std::array::from_fn(|n| block[n]),
+        }
     }
 }
 
@@ -110,12 +123,15 @@ impl Step for Echo {
     fn far(&mut self, block: &[f32]) {
         self.canceller.far(block);
         self.residual.far(block);
+        self.power.far(&Self::low(&mut self.rates, 0, block));
     }
 
     fn near(&mut self, block: &mut [f32]) {
         self.residual.said(block);
+        self.power.said(&Self::low(&mut self.rates, 1, block));
         self.canceller.near(block);
         self.residual.near(block);
+        self.power.near(block);
     }
 }
 

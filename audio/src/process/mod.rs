@@ -16,9 +16,13 @@
 //! [`Processor::near`] and [`Processor::far`] do not belong on the voice thread: the agent runs them on one of their own.
 
 mod cleaner;
+mod echo_power;
+mod fourier;
 mod high_pass;
+mod lag;
 mod levels;
 mod module;
+mod pair;
 mod part;
 mod policy;
 mod product;

@@ -4,9 +4,10 @@
 //! 48 kHz are brought down to 8 kHz, and 32 ms of that are seen through a Fourier transform of 256 points, in bands of
 //! four bins. Nothing allocates after construction.
 
-use std::f32::consts::{PI, TAU};
+use std::f32::consts::PI;
 
 use super::BLOCK;
+use super::fourier::{Fourier, POINTS, hann};
 use super::product::{LANES, product};
 
 /// Bands of 125 Hz each, from 170 Hz to 3.2 kHz: where voices are and every speaker and codec carries them.
@@ -14,8 +15,6 @@ pub(crate) const BANDS: usize = 24;
 /// Bins per band, and the first of them (31.25 Hz each).
 const WIDTH: usize = 4;
 const FIRST: usize = 6;
-/// Points of the transform.
-const POINTS: usize = 256;
 /// From 48 kHz to 8 kHz.
 const DOWN: usize = 6;
 /// Taps of the filter before that: 2 ms.
@@ -45,12 +44,11 @@ pub(crate) struct Sketcher {
     filled: usize,
     seen: [f32; POINTS],
     window: [f32; POINTS],
-    turns: [(f32, f32); POINTS / 2],
+    fourier: Fourier,
 }
 
 impl Default for Sketcher {
     fn default() -> Self {
-        let hann = |n: usize, of: usize| 0.5 - 0.5 * (TAU * (n as f32 + 0.5) / of as f32).cos();
         let mut filter: [f32; TAPS] = std::array::from_fn(|n| {
             let x = (n as f32 - (TAPS as f32 - 1.0) / 2.0) / DOWN as f32 * 0.9;
             (PI * x).sin() / (PI * x) * hann(n, TAPS)
@@ -63,7 +61,7 @@ impl Default for Sketcher {
             filled: 0,
             seen: [0.0; POINTS],
             window: std::array::from_fn(|n| hann(n, POINTS)),
-            turns: std::array::from_fn(|n| (TAU * n as f32 / POINTS as f32).sin_cos()),
+            fourier: Fourier::default(),
         }
     }
 }
@@ -98,41 +96,19 @@ impl Sketcher {
     fn bands(&self) -> [f32; BANDS] {
         let mut re: [f32; POINTS] = std::array::from_fn(|n| self.seen[n] * self.window[n]);
         let mut im = [0.0; POINTS];
-        self.transform(&mut re, &mut im);
+        self.fourier.transform(&mut re, &mut im);
         std::array::from_fn(|band| {
             let bins = FIRST + band * WIDTH..FIRST + (band + 1) * WIDTH;
             let power: f32 = bins.map(|bin| re[bin] * re[bin] + im[bin] * im[bin]).sum();
             10.0 * (power / (POINTS * POINTS / 8) as f32 + FLOOR).log10()
         })
     }
-
-    /// Cooley and Tukey's, radix two, decimation in time.
-    fn transform(&self, re: &mut [f32; POINTS], im: &mut [f32; POINTS]) {
-        for n in 0..POINTS {
-            let other = n.reverse_bits() >> (usize::BITS - POINTS.trailing_zeros());
-            if n < other {
-                re.swap(n, other);
-                im.swap(n, other);
-            }
-        }
-        let mut half = 1;
-        while half < POINTS {
-            for start in (0..POINTS).step_by(2 * half) {
-                for k in 0..half {
-                    let (sin, cos) = self.turns[k * (POINTS / 2 / half)];
-                    let (a, b) = (start + k, start + k + half);
-                    let (x, y) = (re[b] * cos + im[b] * sin, im[b] * cos - re[b] * sin);
-                    (re[b], im[b]) = (re[a] - x, im[a] - y);
-                    (re[a], im[a]) = (re[a] + x, im[a] + y);
-                }
-            }
-            half *= 2;
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::f32::consts::TAU;
+
     use super::*;
 
     fn sketches(samples: &[f32], block: usize) -> Vec<Sketch> {

@@ -48,12 +48,7 @@ pub(super) struct Canceller {
 
 impl Canceller {
     pub(super) fn new() -> Self {
-        let mut config = EchoCanceller3Config::default();
-        // As long as the room is not known its echo counts as this much louder than what was played, in power. With 1, two
-        // of the sixteen echoes of the test keep 3 dB more in the first two seconds; of 48 other rooms seven miss their
-        // 25 dB with either (of the full band nine). The price: with a headset, who talks over the other from the first
-        // second on is held down by 11 instead of 8 dB until it is known that there is no echo.
-        config.ep_strength.default_gain = 12.0;
+        let config = EchoCanceller3Config::default();
         Self {
             inner: Box::new(BlockProcessor::new(&config, RATE, 1, 1)),
             far: Line::new(),
