@@ -234,6 +234,9 @@ pub const CALL_MAIL_SEEN_MAX: usize = 256;
 pub const MEMBER_AWAY_MAX: Duration = Duration::from_secs(30);
 /// A call ends when no packet of the other side was opened for so long.
 pub const MEDIA_SILENCE_MAX: Duration = Duration::from_secs(15);
+/// The same of whoever said that they are on hold. The server keeps their place about as long: their connection is taken
+/// for dead after [`SILENT_AFTER`], and the place is theirs for [`MEMBER_AWAY_MAX`] more.
+pub const HOLD_MAX: Duration = Duration::from_secs(90);
 /// Calls of one account at once; the echo friend has its own, larger, figure.
 pub const CALLS_PER_ACCOUNT_MAX: usize = 1;
 /// Calls of the echo friend at once, over all its devices.

@@ -299,6 +299,7 @@ fn every_limit_in_the_document_is_the_one_in_the_code() {
     row("ringing", format!("{} s", limits::RING_TIME_MAX.as_secs()));
     row("member away", format!("{} s", limits::MEMBER_AWAY_MAX.as_secs()));
     row("media silence", format!("{} s", limits::MEDIA_SILENCE_MAX.as_secs()));
+    row("hold", format!("{} s", limits::HOLD_MAX.as_secs()));
     row("ticket", format!("{} s", limits::TICKET_LIFE.as_secs()));
     row("binding", format!("{} s", limits::BINDING_LIFE.as_secs()));
     row("datagram", format!("{} bytes", limits::DATAGRAM_BYTES_MAX));

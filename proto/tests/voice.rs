@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
 use proto::id::Ssrc;
-use proto::limits::{MEDIA_SILENCE_MAX, REPORT_EVERY};
+use proto::limits::{HOLD_MAX, MEDIA_SILENCE_MAX, REPORT_EVERY};
 use proto::media::{
     CallCommand, CallEvent, Condition, EncoderPlan, MediaInput, MediaOutput, MemberState, Statistics,
 };
@@ -240,10 +240,50 @@ fn what_one_says_of_oneself_is_told_at_once_and_once() {
     say(&mut net, Condition { recording: true, ..Condition::default() });
     let ssrc = place(ALICE).ssrc;
     let states: Vec<_> = net.ends[BOB].members.iter().map(|(state, _)| *state).collect();
-    let told = |muted, recording| MemberState { ssrc, muted, recording };
+    let told = |muted, recording| MemberState { ssrc, muted, recording, on_hold: false };
     assert_eq!(states, [told(true, false), told(false, true)]);
     assert_eq!(net.ends[BOB].members[0].1, at + 2 * ONE_WAY);
     assert_eq!(net.ends[ALICE].members, []);
+}
+
+/// A program that stands still says so before, and is waited for; one that does not is lost after fifteen seconds.
+#[test]
+fn whoever_is_on_hold_is_waited_for() {
+    for (returns, reason) in [(true, "in time"), (false, "never")] {
+        let mut net = Net::new(3);
+        in_call(&mut net);
+        net.talk(Duration::from_secs(2));
+        let say = |net: &mut Net, on_hold| {
+            let condition = Condition { muted: on_hold, on_hold, ..Condition::default() };
+            net.ends[ALICE].media.handle(MediaInput::Condition(condition), net.now);
+            net.drain(ALICE);
+        };
+        say(&mut net, true);
+        let from = net.now;
+        net.ends[ALICE].asleep = true;
+        net.run(HOLD_MAX - Duration::from_secs(2));
+        let quiet = CallEvent::Quiet { call: CALL, ssrc: place(ALICE).ssrc };
+        let lost = |net: &Net| {
+            net.ends[BOB].events.contains(&quiet) || net.ends[BOB].events.contains(&CallEvent::Silent(CALL))
+        };
+        assert!(!lost(&net), "{reason}");
+        assert!(net.ends[BOB].members.last().is_some_and(|(state, _)| state.on_hold && state.muted));
+        if returns {
+            net.ends[ALICE].asleep = false;
+            say(&mut net, false);
+            net.talk(Duration::from_secs(2));
+            assert!(net.ends[BOB].members.last().is_some_and(|(state, _)| !state.on_hold && !state.muted));
+            net.ends[ALICE].asleep = true;
+            net.run(MEDIA_SILENCE_MAX + Duration::from_secs(1));
+            assert!(lost(&net), "the next time it is not waited for");
+        } else {
+            net.run(Duration::from_secs(3));
+            assert!(net.ends[BOB].told_at(&quiet) - from <= HOLD_MAX + Duration::from_secs(1));
+            assert!(
+                net.ends[BOB].told_at(&CallEvent::Silent(CALL)) - from <= HOLD_MAX + Duration::from_secs(1)
+            );
+        }
+    }
 }
 
 #[test]

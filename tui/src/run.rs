@@ -134,7 +134,7 @@ impl Run {
                 return Ok(Some(exit));
             }
         }
-        let effects = self.screen.on_time(now);
+        let effects = self.screen.on_time(self.session.now());
         if let Some(exit) = self.obey(effects)? {
             return Ok(Some(exit));
         }
@@ -166,7 +166,7 @@ impl Run {
     fn obey(&mut self, effects: Vec<Effect>) -> anyhow::Result<Option<Exit>> {
         let mut muted = false;
         for effect in effects {
-            muted |= effect == Effect::Sound(SoundCommand::Mute(true));
+            muted |= matches!(effect, Effect::Sound(SoundCommand::Mute(true) | SoundCommand::Hold(true)));
             if effect == Effect::Suspend {
                 // A program that stands still would keep the microphone open, in the state of this moment.
                 self.closing.take().into_iter().for_each(Closing::wait);
@@ -174,7 +174,13 @@ impl Run {
                     self.session.settled().wait();
                 }
             }
-            match self.screen.obey(effect).context("taking the terminal again")? {
+            let stops = effect == Effect::Suspend;
+            let left = self.screen.obey(effect).context("taking the terminal again")?;
+            if stops {
+                // It may have been for an hour: what is told from now on would be over before it is seen.
+                self.session.look_at_the_clock();
+            }
+            match left {
                 None
                 | Some(
                     Effect::Alert(_) | Effect::Bell | Effect::Copy(_) | Effect::Redraw | Effect::Suspend,

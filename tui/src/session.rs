@@ -170,9 +170,14 @@ impl Session {
         Arc::clone(&self.waker)
     }
 
-    /// The time, as read after the last wait.
+    /// The time, as read after the last wait, or since then by [`Self::look_at_the_clock`].
     pub fn now(&self) -> Now {
         self.now
+    }
+
+    /// Reads the time again: we stood still.
+    pub fn look_at_the_clock(&mut self) {
+        self.now = self.clock.now();
     }
 
     /// The account's fingerprint; plain protocols have no accounts.

@@ -160,6 +160,11 @@ impl Devices {
         Ourselves { muted, microphone: self.fault(), speaker_trouble, capture, look_ahead, speaker }
     }
 
+    /// The program is about to stand still, or goes on.
+    pub(super) fn hold(&mut self, on_hold: bool) {
+        self.condition.on_hold = on_hold;
+    }
+
     /// What is said in the call is kept here, or not.
     pub(super) fn record(&mut self, recording: bool) {
         self.condition.recording = recording;

@@ -336,6 +336,10 @@ impl Voice {
                 self.devices.mute(muted);
                 self.tell_condition(now);
             }
+            SoundCommand::Hold(on_hold) => {
+                self.devices.hold(on_hold);
+                self.tell_condition(now);
+            }
             SoundCommand::Device(text) => match Choice::parse(&text) {
                 Ok(choice) => self.instruments.choose(choice, now),
                 Err(error) => {

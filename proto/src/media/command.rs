@@ -171,6 +171,8 @@ pub struct Condition {
     pub muted: bool,
     /// We keep what is said.
     pub recording: bool,
+    /// We are about to stand still, and will be back.
+    pub on_hold: bool,
     /// Our microphone fails, or gives less than it should.
     pub microphone_trouble: bool,
     /// Our speaker fails, or is not fed as it should be.
@@ -180,8 +182,15 @@ pub struct Condition {
 impl Condition {
     /// As a report says it.
     pub(super) fn flags(self) -> ReportFlags {
-        let Self { muted, recording, microphone_trouble, speaker_trouble } = self;
-        ReportFlags { muted, recording, microphone_trouble, speaker_trouble, ..ReportFlags::default() }
+        let Self { muted, recording, on_hold, microphone_trouble, speaker_trouble } = self;
+        ReportFlags {
+            muted,
+            recording,
+            on_hold,
+            microphone_trouble,
+            speaker_trouble,
+            ..ReportFlags::default()
+        }
     }
 }
 
@@ -190,6 +199,8 @@ impl Condition {
 pub enum SoundCommand {
     /// Stop capture at the source, or go on.
     Mute(bool),
+    /// The program is about to stand still, or goes on: the others are told, and wait for us longer. It mutes nothing.
+    Hold(bool),
     /// Use this device from now on (the text of `--device`, or a listed name). One that is not there is told with
     /// [`super::event::HalfState`], and which is taken instead.
     Device(String),

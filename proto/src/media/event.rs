@@ -50,14 +50,16 @@ pub enum CallEvent {
         /// The member's stream.
         ssrc: Ssrc,
     },
-    /// Nothing of this member was opened for [`crate::limits::MEDIA_SILENCE_MAX`].
+    /// Nothing of this member was opened for [`crate::limits::MEDIA_SILENCE_MAX`], or on hold for
+    /// [`crate::limits::HOLD_MAX`].
     Quiet {
         /// The call.
         call: CallId,
         /// The member's stream.
         ssrc: Ssrc,
     },
-    /// Nothing was opened of anybody for [`crate::limits::MEDIA_SILENCE_MAX`].
+    /// Nothing was opened of anybody for [`crate::limits::MEDIA_SILENCE_MAX`], or, with somebody on hold, for
+    /// [`crate::limits::HOLD_MAX`].
     Silent(CallId),
     /// A call without a relay cannot have its address: it has no voice and never will.
     Unbound {
@@ -116,6 +118,8 @@ pub struct MemberState {
     pub muted: bool,
     /// Keeps what is said.
     pub recording: bool,
+    /// Says nothing for a while, and will be back.
+    pub on_hold: bool,
 }
 
 /// The names of the devices of a sound system, each as it can be chosen.

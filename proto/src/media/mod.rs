@@ -339,6 +339,7 @@ impl Media {
         if live.rebind_at().is_some_and(|at| at <= now) {
             live.binding.start(now);
         }
+        live.silence.bear(live.speakers.is_held());
         let silent = live.silence.is_over(now);
         let sign_due = live.outgoing.is_plain() && live.outgoing.sign_of_life_due() <= now;
         let report_due = live.outgoing.report_due() <= now;
@@ -387,6 +388,8 @@ impl Media {
         let news = self.condition != condition;
         self.condition = condition;
         match &self.phase {
+            // After that nothing more comes for a while, which would tell it again.
+            Phase::Live(_) if news && condition.on_hold => (0..HOLD_TOLD).try_for_each(|_| self.report(now)),
             Phase::Live(_) if news => self.report(now),
             Phase::Live(_) | Phase::Idle | Phase::Bound(_) | Phase::Direct(_) => Ok(()),
         }
@@ -462,6 +465,9 @@ impl fmt::Debug for Media {
         write!(f, "Media({phase}, {:?})", self.call())
     }
 }
+
+/// Times that it is told that we are on hold.
+const HOLD_TOLD: u8 = 3;
 
 /// Most outputs of one input: every waiting packet played and first heard, everybody quiet, and what is due by the way.
 const OUTPUTS_MAX: usize = (2 + COPIES_MAX) * KEYLESS_PACKETS_MAX * KEYLESS_SENDERS_MAX + MEMBERS_MAX + 16;

@@ -7,7 +7,7 @@ use crate::crypto::sframe::Sealed;
 use crate::crypto::window::Window;
 use crate::drop::Drop;
 use crate::id::Ssrc;
-use crate::limits::{MEDIA_SILENCE_MAX, MEMBERS_MAX, REPLAY_WINDOW};
+use crate::limits::{HOLD_MAX, MEDIA_SILENCE_MAX, MEMBERS_MAX, REPLAY_WINDOW};
 use crate::media::controller::Scene;
 use crate::media::copies::{Copies, parts};
 use crate::media::event::MemberState;
@@ -177,11 +177,12 @@ impl Speaker {
 impl Reception {
     /// Takes a report of `ssrc`.
     fn told(&mut self, ssrc: Ssrc, report: &Report<'_>, own: Ssrc, now: Time) -> Opened {
-        let state = |flags: ReportFlags| (flags.muted, flags.recording);
+        let state = |flags: ReportFlags| (flags.muted, flags.recording, flags.on_hold);
         let before = state(self.flags());
         self.report(report, own, now);
-        let (muted, recording) = state(self.flags());
-        let news = (before != (muted, recording)).then_some(MemberState { ssrc, muted, recording });
+        let now = state(self.flags());
+        let (muted, recording, on_hold) = now;
+        let news = (before != now).then_some(MemberState { ssrc, muted, recording, on_hold });
         Opened::Report { hung_up: report.flags.hung_up, news }
     }
 }
@@ -243,11 +244,13 @@ pub(super) struct Silence {
     /// When something was last opened, or was first to be.
     since: Time,
     told: bool,
+    /// For how long it is borne.
+    borne: Duration,
 }
 
 impl Silence {
     pub(super) fn new(now: Time) -> Self {
-        Self { since: now, told: false }
+        Self { since: now, told: false, borne: MEDIA_SILENCE_MAX }
     }
 
     pub(super) fn since(&self) -> Time {
@@ -256,12 +259,17 @@ impl Silence {
 
     /// Something was opened.
     pub(super) fn end(&mut self, now: Time) {
-        *self = Self::new(now);
+        (self.since, self.told) = (now, false);
     }
 
-    /// When [`MEDIA_SILENCE_MAX`] is over.
+    /// From now on it is borne for [`HOLD_MAX`] rather than [`MEDIA_SILENCE_MAX`], or not any more.
+    pub(super) fn bear(&mut self, on_hold: bool) {
+        self.borne = if on_hold { HOLD_MAX } else { MEDIA_SILENCE_MAX };
+    }
+
+    /// When it was borne long enough.
     pub(super) fn deadline(&self) -> Option<Time> {
-        (!self.told).then(|| self.since + MEDIA_SILENCE_MAX)
+        (!self.told).then(|| self.since + self.borne)
     }
 
     /// Whether it is, the first time it is.
@@ -325,6 +333,11 @@ impl Speakers {
         }
     }
 
+    /// Whether anybody is on hold.
+    pub(super) fn is_held(&self) -> bool {
+        self.0.iter().any(|speaker| speaker.reception.flags().on_hold)
+    }
+
     /// When to call [`Self::on_time`].
     pub(super) fn deadline(&self) -> Option<Time> {
         let of = |speaker: &Speaker| {
@@ -344,6 +357,7 @@ impl Speakers {
             if let Cover::Keys(keys) = &mut speaker.cover {
                 keys.forget(now);
             }
+            speaker.silence.bear(speaker.reception.flags().on_hold);
             if speaker.silence.is_over(now) {
                 quiet(speaker.ssrc);
             }

@@ -5,7 +5,7 @@
 //! block: ssrc 4 | highest 4 | opened 4 | lost 2 | jitter 4 | echo 4 | held 2 | burst 1 | concealed 2 | depth 2 | flags 1
 //! ```
 //!
-//! Flags of the report: bit 0 hung up, 1 reads copies, 2 muted, 3 recording, 5 microphone trouble, 6 speaker trouble.
+//! Flags of the report: bit 0 hung up, 1 reads copies, 2 muted, 3 recording, 4 on hold, 5 microphone trouble, 6 speaker trouble.
 //! Flags of a block: bit 0 your microphone returns my voice. Other bits are zero and ignored.
 //!
 //! `sent` is the sender's clock in microseconds modulo 2^32, never 0. A block tells one speaker what arrived:
@@ -33,6 +33,8 @@ pub struct ReportFlags {
     pub muted: bool,
     /// Keeps what is said in the call.
     pub recording: bool,
+    /// Will say nothing for a while, and is to be waited for.
+    pub on_hold: bool,
     /// The microphone gives less than it should.
     pub microphone_trouble: bool,
     /// The speaker is not fed as it should be, or does not play at all.
@@ -47,6 +49,7 @@ impl ReportFlags {
             (self.reads_copies, READS_COPIES),
             (self.muted, MUTED),
             (self.recording, RECORDING),
+            (self.on_hold, ON_HOLD),
             (self.microphone_trouble, MICROPHONE_TROUBLE),
             (self.speaker_trouble, SPEAKER_TROUBLE),
         ];
@@ -61,6 +64,7 @@ impl ReportFlags {
             reads_copies: said(READS_COPIES),
             muted: said(MUTED),
             recording: said(RECORDING),
+            on_hold: said(ON_HOLD),
             microphone_trouble: said(MICROPHONE_TROUBLE),
             speaker_trouble: said(SPEAKER_TROUBLE),
         }
@@ -177,6 +181,7 @@ const HUNG_UP: u8 = 1;
 const READS_COPIES: u8 = 1 << 1;
 const MUTED: u8 = 1 << 2;
 const RECORDING: u8 = 1 << 3;
+const ON_HOLD: u8 = 1 << 4;
 const MICROPHONE_TROUBLE: u8 = 1 << 5;
 const SPEAKER_TROUBLE: u8 = 1 << 6;
 const RETURNS_VOICE: u8 = 1;
@@ -221,10 +226,11 @@ mod tests {
     #[test]
     fn every_flag_is_a_bit_and_the_others_are_ignored() {
         for byte in 0..=255 {
-            assert_eq!(ReportFlags::decode(byte).encode(), byte & 0b0110_1111);
+            assert_eq!(ReportFlags::decode(byte).encode(), byte & 0b0111_1111);
         }
         assert!(ReportFlags::decode(1).hung_up && ReportFlags::decode(2).reads_copies);
         assert!(ReportFlags::decode(4).muted && ReportFlags::decode(8).recording);
+        assert!(ReportFlags::decode(16).on_hold);
         assert!(ReportFlags::decode(32).microphone_trouble && ReportFlags::decode(64).speaker_trouble);
     }
 

@@ -70,6 +70,8 @@ pub(crate) struct End {
     event_times: Vec<Time>,
     drops: Vec<Drop>,
     address: SocketAddr,
+    /// It stands still: nothing reaches it, and it does nothing.
+    pub(crate) asleep: bool,
 }
 
 impl End {
@@ -129,6 +131,7 @@ impl Net {
             event_times: Vec::new(),
             drops: Vec::new(),
             address: SocketAddr::from(([192, 0, 2, n], 4_000)),
+            asleep: false,
         };
         let ends = (1..).take(count).map(|n| end(&mut rng, n)).collect();
         let relay = Relay::new(RELAY_KEY, rng.child("relay"), RelayLimits::default());
@@ -215,7 +218,7 @@ impl Net {
         let until = self.now + time;
         while self.now < until {
             for end in 0..self.ends.len() {
-                if self.ends[end].devices {
+                if self.ends[end].devices && !self.ends[end].asleep {
                     self.frame(end, frame);
                 }
             }
@@ -227,7 +230,8 @@ impl Net {
     pub(crate) fn run(&mut self, time: Duration) {
         let until = self.now + time;
         loop {
-            let asked = self.ends.iter().filter_map(|end| end.media.deadline()).chain(self.relay.deadline());
+            let awake = self.ends.iter().filter(|end| !end.asleep);
+            let asked = awake.filter_map(|end| end.media.deadline()).chain(self.relay.deadline());
             let next = asked.chain(self.flying.keys().next().map(|(at, _)| *at)).min();
             let Some(next) = next.filter(|next| *next <= until) else { break };
             self.now = self.now.max(next);
@@ -242,7 +246,8 @@ impl Net {
             self.deliver(from, to, &bytes);
         }
         for end in 0..self.ends.len() {
-            if self.ends[end].media.deadline().is_some_and(|at| at <= self.now) {
+            let asleep = self.ends[end].asleep;
+            if !asleep && self.ends[end].media.deadline().is_some_and(|at| at <= self.now) {
                 self.ends[end].media.handle(MediaInput::Timeout, self.now);
                 self.drain(end);
                 let again = self.ends[end].media.deadline();
@@ -260,7 +265,7 @@ impl Net {
         if to == self.relay_addr() {
             return self.deliver_to_relay(from, bytes);
         }
-        let Some(end) = self.ends.iter().position(|end| end.address == to) else { return };
+        let Some(end) = self.ends.iter().position(|end| end.address == to && !end.asleep) else { return };
         self.ends[end].received.push(bytes.to_vec());
         self.ends[end].media.handle(MediaInput::Datagram(from, bytes), self.now);
         self.drain(end);

@@ -71,6 +71,8 @@ pub struct Party {
     pub stream: Option<Ssrc>,
     /// They say that they are muted.
     pub muted: bool,
+    /// They stand still, and will be back.
+    pub on_hold: bool,
     /// They say that they keep what is said.
     pub recording: bool,
     /// Their figures, as they are shown.
@@ -155,6 +157,7 @@ impl Party {
             volume: 100,
             stream: None,
             muted: false,
+            on_hold: false,
             recording: false,
             figures: MemberFigures::default(),
         }
@@ -295,6 +298,7 @@ impl Call {
     pub fn member(&mut self, state: MemberState) {
         if let Some(party) = self.parties.iter_mut().find(|party| party.ssrc() == Some(state.ssrc)) {
             (party.muted, party.recording) = (state.muted, state.recording);
+            party.on_hold = state.on_hold;
         }
     }
 

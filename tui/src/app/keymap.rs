@@ -437,7 +437,7 @@ pub const TABLE: &[Row] = &{
         ),
         row(&[code(Code::F(1))], "F1 or ?", Anywhere, Act::Help, "this help", "help"),
         row(&[Key::ctrl('l')], "^L", Anywhere, Act::Redraw, "paint anew", ""),
-        row(&[Key::ctrl('z')], "^Z", Anywhere, Act::Suspend, "suspend", ""),
+        row(&[Key::ctrl('z')], "^Z", Anywhere, Act::Suspend, "suspend (call on hold)", ""),
         row(&[Key::ctrl('c')], "^C ^C", Anywhere, Act::Interrupt, "quit", ""),
     ]
 };

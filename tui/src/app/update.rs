@@ -81,7 +81,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Asked(who, request) => asked::asked(model, who, request, &mut effects),
         Msg::Heard(heard) => settings::heard(model, heard),
         Msg::NotKept(why) => notice(model, why.as_str()),
-        Msg::Continued => ptt::continued(model),
+        Msg::Continued => ptt::continued(model, &mut effects),
         Msg::RingsElsewhere { wanted, instead } => {
             notice(model, ring::elsewhere(&wanted, instead.as_ref()));
         }

@@ -164,8 +164,11 @@ impl Call {
     /// A member says something of itself.
     pub(super) fn state(&self, state: MemberState) -> Option<Value> {
         let who = self.names.get(&state.ssrc)?;
-        let MemberState { muted, recording, .. } = state;
-        Some(json!({ "event": "member", "who": who.as_str(), "muted": muted, "recording": recording }))
+        let MemberState { muted, recording, on_hold, .. } = state;
+        let who = who.as_str();
+        Some(
+            json!({ "event": "member", "who": who, "muted": muted, "recording": recording, "on_hold": on_hold }),
+        )
     }
 
     /// What is said of it at its end; none when nobody was ever in.
@@ -310,8 +313,9 @@ mod tests {
     #[test]
     fn what_a_member_says_of_itself_is_an_event_and_a_volume_is_status() {
         let mut call = live();
-        let state = MemberState { ssrc: Ssrc(7), muted: true, recording: false };
-        let told = json!({ "event": "member", "who": "bob", "muted": true, "recording": false });
+        let state = MemberState { ssrc: Ssrc(7), muted: true, recording: false, on_hold: false };
+        let told =
+            json!({ "event": "member", "who": "bob", "muted": true, "recording": false, "on_hold": false });
         assert_eq!(call.state(state), Some(told));
         assert_eq!(call.state(MemberState { ssrc: Ssrc(8), ..state }), None, "nobody we know");
         call.volume(&bob(), 80);

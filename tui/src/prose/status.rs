@@ -156,7 +156,11 @@ fn of_call(model: &Model, call: &Call) -> Vec<String> {
     let who = who.map_or_else(|| "somebody".to_owned(), |party| model.shown(&party.name));
     lines.extend(call::blame(hop, &who, call.figures.blamed, call.figures.round_trip.shown()));
     for party in call.parties.iter().filter(|party| party.ssrc().is_some()) {
-        let muted = if party.muted { ", muted" } else { "" };
+        let muted = match (party.on_hold, party.muted) {
+            (true, _) => ", on hold",
+            (false, true) => ", muted",
+            (false, false) => "",
+        };
         let records = if party.recording { ", records this call" } else { "" };
         let name = model.shown(&party.name);
         lines.push(format!("{name} is in it, played at {} %{muted}{records}.", party.volume));

@@ -140,7 +140,7 @@ fn a_call_from_the_ring_to_its_end() {
     assert_eq!(story.asked(), [Effect::Sound(SoundCommand::Mute(true))]);
     assert_eq!(story.typed("/mute on"), "You are muted.");
     assert_eq!(story.asked(), []);
-    let muted = MemberState { ssrc: Ssrc(7), muted: true, recording: true };
+    let muted = MemberState { ssrc: Ssrc(7), muted: true, recording: true, on_hold: false };
     assert_eq!(story.hear(SoundEvent::Member(muted)), "bob is muted.\nbob records this call.");
     assert_eq!(story.typed("/volume 80"), "bob is played at 80 %.");
     assert_eq!(story.asked(), [Effect::Volume { who: name("bob"), percent: 80 }]);

@@ -239,6 +239,10 @@ pub(super) fn sound(prose: &mut Prose, event: &SoundEvent) {
                 return;
             };
             let (name, muted, recording) = (prose.model.shown(&party.name), party.muted, party.recording);
+            let held = party.on_hold;
+            if held != state.on_hold {
+                prose.say(format!("{name} is {}.", if state.on_hold { "on hold" } else { "back" }));
+            }
             if muted != state.muted {
                 prose.say(format!("{name} is {}.", if state.muted { "muted" } else { "not muted any more" }));
             }

@@ -251,6 +251,9 @@ fn to_talk(model: &Model) -> String {
 fn their_level(model: &Model, party: &Party, width: u16, theme: Theme) -> Level {
     match &model.sound.speaker {
         HalfState::Failed { .. } => Level::word("no speaker", theme.bad()),
+        HalfState::Open { .. } | HalfState::Absent { .. } | HalfState::Closed if party.on_hold => {
+            Level::word("on hold", theme.warn())
+        }
         HalfState::Open { .. } | HalfState::Absent { .. } | HalfState::Closed if party.muted => {
             Level::word("muted", theme.warn())
         }

@@ -2,6 +2,9 @@
 //! heard again.
 
 use std::path::Path;
+use std::time::Duration;
+
+use proto::limits::MEDIA_SILENCE_MAX;
 
 use crate::harness::process::{Headless, Server, tincan};
 use crate::harness::sound::World;
@@ -37,10 +40,16 @@ fn whoever_is_stopped_in_a_call_is_muted_before_and_heard_when_they_are_back() {
     alice.press("\x1a");
     alice.see("Stopped");
     assert_eq!(world.listening(), 0, "closed before the shell has the terminal");
-    bob.expect_where("member", |event| event["who"] == "alice" && event["muted"] == true);
+    bob.expect_where("member", |event| {
+        event["who"] == "alice" && event["muted"] == true && event["on_hold"] == true
+    });
+    // Who is on hold is waited for longer than anybody else who is not heard.
+    std::thread::sleep(MEDIA_SILENCE_MAX + Duration::from_secs(3));
+    bob.say("status");
+    assert!(bob.expect("status")["call"].is_object(), "still in the call");
     alice.press("fg\r");
     alice.see("You are back in the call, and heard again.");
-    bob.expect_where("member", |event| event["who"] == "alice" && event["muted"] == false);
+    bob.expect_where("member", |event| event["muted"] == false && event["on_hold"] == false);
     world.until_listening(1);
 
     // Muted before is muted after.

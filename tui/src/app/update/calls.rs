@@ -93,7 +93,7 @@ pub(super) fn joined(model: &mut Model, who: Name, ssrc: Ssrc, plain: bool) {
     call.plain = plain;
     let Some(party) = call.enter(who.clone()) else { return };
     party.being = Being::In { ssrc, since, heard: false };
-    (party.stream, party.muted, party.recording) = (Some(ssrc), false, false);
+    (party.stream, party.muted, party.recording, party.on_hold) = (Some(ssrc), false, false, false);
     if !late {
         model.tools.anyway_until = None;
         return;

@@ -77,8 +77,8 @@ pub(super) fn on_time(model: &mut Model) {
     }
 }
 
-/// The program is going to stand still: nobody presses, and a call hears that we are muted rather than nothing at all.
-/// [`microphone`] takes that back once it goes on.
+/// The program is going to stand still: nobody presses, and a call hears that we are muted and on hold rather than nothing
+/// at all. [`microphone`] and [`continued`] take that back once it goes on.
 pub(super) fn rest(model: &mut Model, effects: &mut Vec<Effect>) {
     model.sound.talk.shut();
     microphone(model, effects);
@@ -86,10 +86,14 @@ pub(super) fn rest(model: &mut Model, effects: &mut Vec<Effect>) {
     if talks && !core::mem::replace(&mut model.sound.silent, true) {
         effects.push(Effect::Sound(SoundCommand::Mute(true)));
     }
+    if talks {
+        effects.push(Effect::Sound(SoundCommand::Hold(true)));
+    }
 }
 
 /// The program goes on after [`rest`]: whoever is back must know whether they are heard.
-pub(super) fn continued(model: &mut Model) {
+pub(super) fn continued(model: &mut Model, effects: &mut Vec<Effect>) {
+    effects.push(Effect::Sound(SoundCommand::Hold(false)));
     if model.call.is_none() || model.incoming().is_some() {
         return;
     }

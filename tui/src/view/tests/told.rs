@@ -88,7 +88,12 @@ pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
 
     for (name, keys) in [("call_recorded", "^g"), ("call_recorded_bar", "")] {
         let mut story = Story::in_call(look);
-        story.hear(SoundEvent::Member(MemberState { ssrc: Ssrc(7), muted: true, recording: true }));
+        story.hear(SoundEvent::Member(MemberState {
+            ssrc: Ssrc(7),
+            muted: true,
+            recording: true,
+            on_hold: false,
+        }));
         story.model.notice = None;
         story.keys(keys);
         page(name, story);
@@ -128,7 +133,12 @@ impl Story {
         story.hear(SoundEvent::Microphone(open("USB Headset")));
         story.hear(SoundEvent::Speaker(open("USB Headset")));
         story.wait(Duration::from_secs(192));
-        story.hear(SoundEvent::Member(MemberState { ssrc: Ssrc(2), muted: true, recording: false }));
+        story.hear(SoundEvent::Member(MemberState {
+            ssrc: Ssrc(2),
+            muted: true,
+            recording: false,
+            on_hold: false,
+        }));
         let speakers = vec![(Ssrc(1), -21.0), (Ssrc(3), -40.0)];
         story.hear(SoundEvent::Levels(Levels { microphone: -9.0, speakers }));
         let mut lossy = figures(&[42, 61, 88, 35]);
@@ -165,13 +175,33 @@ fn who_records_is_seen_wherever_the_call_is() {
 fn recording_is_said_at_once_and_again_when_it_ends() {
     let mut story = Story::in_call(UNICODE);
     let said = |story: &Story| story.model.notice.as_ref().map(|notice| notice.text.clone());
-    let state = |recording| SoundEvent::Member(MemberState { ssrc: Ssrc(7), muted: false, recording });
+    let state = |recording| {
+        SoundEvent::Member(MemberState { ssrc: Ssrc(7), muted: false, recording, on_hold: false })
+    };
     story.hear(state(true));
     assert_eq!(said(&story).as_deref(), Some("bob records this call."));
     story.hear(state(false));
     assert_eq!(said(&story).as_deref(), Some("bob stopped recording."));
     let (buffer, _) = story.buffer(80, 24);
     assert!(!picture(&buffer).contains("REC"));
+}
+
+#[test]
+fn whoever_is_on_hold_is_not_merely_muted() {
+    for (keys, width, height) in [("^g", 80, 24), ("^g", 50, 12), ("", 120, 40)] {
+        let mut story = Story::in_call(UNICODE);
+        let mut told = |on_hold| {
+            let state = MemberState { ssrc: Ssrc(7), muted: true, recording: false, on_hold };
+            story.hear(SoundEvent::Member(state));
+            if on_hold {
+                story.keys(keys);
+            }
+            let (buffer, _) = story.buffer(width, height);
+            picture(&buffer).contains("on hold")
+        };
+        assert!(told(true), "{width}x{height}");
+        assert!(!told(false), "{width}x{height}");
+    }
 }
 
 /// Figures that waver as those of a good call do.

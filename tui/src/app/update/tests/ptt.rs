@@ -42,19 +42,22 @@ impl Story {
 #[test]
 fn a_call_that_is_stopped_is_muted_before_and_goes_on_as_it_was() {
     let mute = |wanted| Effect::Sound(SoundCommand::Mute(wanted));
+    let hold = |wanted| Effect::Sound(SoundCommand::Hold(wanted));
     let mut story = Story::friends();
     story.keys("^z");
     assert_eq!(story.asked(), [Effect::Suspend], "nobody hears us anyway");
     story.live();
     story.effects.clear();
     story.keys("^z");
-    assert_eq!(story.asked(), [mute(true), Effect::Suspend, mute(false)]);
+    assert_eq!(story.asked(), [mute(true), hold(true), Effect::Suspend, mute(false)]);
+    story.effects.clear();
     story.event(Msg::Continued);
+    assert_eq!(story.asked(), [hold(false)]);
     assert_eq!(story.notice(), "You are back in the call, and heard again.");
     story.keys("^t");
     story.effects.clear();
     story.keys("^z");
-    assert_eq!(story.asked(), [Effect::Suspend], "muted stays muted");
+    assert_eq!(story.asked(), [hold(true), Effect::Suspend], "muted stays muted");
     story.event(Msg::Continued);
     assert_eq!(story.notice(), "You are back in the call, and not heard.");
     let mut story = Story::friends();
@@ -125,7 +128,8 @@ fn nobody_is_heard_after_what_held_the_key_is_gone() {
     }
     let mut story = Story::walkie_talkie();
     story.keys("Space ^z");
-    assert_eq!(story.asked(), [HEARD, SILENT, Effect::Suspend], "shut before it stops");
+    let hold = Effect::Sound(SoundCommand::Hold(true));
+    assert_eq!(story.asked(), [HEARD, SILENT, hold, Effect::Suspend], "shut before it stops");
 }
 
 /// Whatever becomes of a call that was not there yet, the next one begins in silence.
