@@ -6,9 +6,11 @@ mod harness;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
+
+use proto::limits::MEDIA_SILENCE_MAX;
 
 use harness::process::{Headless, Server, tincan};
 use harness::signal::{self, RATE, find, voice_like};
@@ -98,6 +100,37 @@ fn friends(scratch: &Scratch) -> Server {
     server
 }
 
+/// A call from a pipe into a pipe.
+struct Piped {
+    alice: Program,
+    bob: Program,
+    /// Where alice speaks.
+    microphone: ChildStdin,
+    /// What bob heard, once his program has ended.
+    heard: Receiver<Vec<f32>>,
+}
+
+impl Piped {
+    /// Both are friends already.
+    fn start(scratch: &Scratch) -> Self {
+        let mut bob = Program::start(scratch.join("bob"), &["answer", "--once", "--out", "-"]);
+        let heard = bob.listen();
+        bob.until("waiting for a call");
+        let mut alice = Program::start(scratch.join("alice"), &["call", "bob", "--in", "-"]);
+        let microphone = alice.child.stdin.take().expect("stdin is piped");
+        Self { alice, bob, microphone, heard }
+    }
+}
+
+/// Both end well; what was heard.
+fn both_end(alice: Program, bob: Program, heard: &Receiver<Vec<f32>>) -> Vec<f32> {
+    for program in [alice, bob] {
+        let (status, story) = program.end();
+        assert_eq!(code(status), Some(0), "{story}");
+    }
+    heard.recv().expect("the output ended with the program")
+}
+
 fn code(status: ExitStatus) -> Option<i32> {
     status.code()
 }
@@ -108,20 +141,12 @@ fn what_is_piped_in_comes_out_of_the_other_pipe_from_its_first_word_on() {
     let scratch = Scratch::new("talk-pipe");
     let _server = friends(&scratch);
     let said = voice_like(3, 5.0);
-    let mut bob = Program::start(scratch.join("bob"), &["answer", "--once", "--out", "-"]);
-    let heard = bob.listen();
-    bob.until("waiting for a call");
-    let mut alice = Program::start(scratch.join("alice"), &["call", "bob", "--in", "-"]);
-    let mut microphone = alice.child.stdin.take().expect("stdin is piped");
+    let Piped { alice, mut bob, mut microphone, heard } = Piped::start(&scratch);
     let bytes = raw(&said);
     let feed = std::thread::spawn(move || microphone.write_all(&bytes).expect("it reads to the end"));
     bob.until("alice is in the call");
-    let (status, story) = alice.end();
-    assert_eq!(code(status), Some(0), "{story}");
-    let (status, story) = bob.end();
-    assert_eq!(code(status), Some(0), "{story}");
+    let heard = both_end(alice, bob, &heard);
     feed.join().expect("the pipe was read");
-    let heard = heard.recv().expect("the output ended with the program");
     // The very first word, too: it was held back until bob could open it.
     let meets = find(&said[..RATE / 2], &heard).at;
     let slack = meets.min(RATE / 2);
@@ -210,11 +235,7 @@ fn a_call_whose_machines_slept_longer_than_silence_is_borne_goes_on() {
     let scratch = Scratch::new("talk-sleep");
     let _server = friends(&scratch);
     let said = voice_like(5, 8.0);
-    let mut bob = Program::start(scratch.join("bob"), &["answer", "--once", "--out", "-"]);
-    let heard = bob.listen();
-    bob.until("waiting for a call");
-    let mut alice = Program::start(scratch.join("alice"), &["call", "bob", "--in", "-"]);
-    let mut microphone = alice.child.stdin.take().expect("stdin is piped");
+    let Piped { alice, mut bob, mut microphone, heard } = Piped::start(&scratch);
     let (bytes, half) = (raw(&said), said.len());
     let (slept, sleeps) = channel::<()>();
     let feed = std::thread::spawn(move || {
@@ -227,16 +248,12 @@ fn a_call_whose_machines_slept_longer_than_silence_is_borne_goes_on() {
     // Nobody hears anybody for longer than a call bears; neither is there to notice.
     alice.signal("-STOP");
     bob.signal("-STOP");
-    std::thread::sleep(Duration::from_secs(17));
+    std::thread::sleep(MEDIA_SILENCE_MAX + Duration::from_secs(2));
     bob.signal("-CONT");
     alice.signal("-CONT");
     slept.send(()).expect("the microphone waits");
-    let (status, story) = alice.end();
-    assert_eq!(code(status), Some(0), "{story}");
-    let (status, story) = bob.end();
-    assert_eq!(code(status), Some(0), "{story}");
+    let heard = both_end(alice, bob, &heard);
     feed.join().expect("the pipe was read");
-    let heard = heard.recv().expect("the output ended with the program");
     // All that was said afterwards. What was on its way when they fell asleep is of before.
     let after = &said[said.len() / 2 + RATE..];
     let meets = find(&after[..RATE / 2], &heard).at;

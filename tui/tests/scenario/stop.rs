@@ -44,9 +44,7 @@ fn whoever_is_stopped_in_a_call_is_muted_before_and_heard_when_they_are_back() {
         event["who"] == "alice" && event["muted"] == true && event["on_hold"] == true
     });
     // Who is on hold is waited for longer than anybody else who is not heard.
-    std::thread::sleep(MEDIA_SILENCE_MAX + Duration::from_secs(3));
-    bob.say("status");
-    assert!(bob.expect("status")["call"].is_object(), "still in the call");
+    assert!(bob.stays_quiet_about("call_ended", MEDIA_SILENCE_MAX + Duration::from_secs(3)));
     alice.press("fg\r");
     alice.see("You are back in the call, and heard again.");
     bob.expect_where("member", |event| event["muted"] == false && event["on_hold"] == false);
