@@ -7,7 +7,7 @@ use super::Session;
 use super::mind::Act;
 
 /// Who carries out.
-trait Hands {
+pub(super) trait Hands {
     /// What the machine says next.
     fn next(&mut self) -> Option<Act>;
     /// Saves, into what is not on the disk yet; or does anything else.
@@ -17,11 +17,7 @@ trait Hands {
 }
 
 /// Carries out what the machine says, until it is silent.
-pub(super) fn carry_out(session: &mut Session) -> anyhow::Result<()> {
-    in_order(session)
-}
-
-fn in_order(hands: &mut impl Hands) -> anyhow::Result<()> {
+pub(super) fn carry_out(hands: &mut impl Hands) -> anyhow::Result<()> {
     while let Some(act) = hands.next() {
         // An event is only kept here; it is told once all is on the disk.
         if !matches!(act, Act::Save(_) | Act::Event(_)) {
@@ -110,7 +106,7 @@ mod tests {
     #[test]
     fn nothing_is_said_of_what_is_not_on_the_disk() {
         let mut diary = diary();
-        in_order(&mut diary).unwrap();
+        carry_out(&mut diary).unwrap();
         let expected = [
             "save",
             "on the disk",
@@ -129,7 +125,7 @@ mod tests {
     #[test]
     fn where_nothing_can_be_saved_nothing_is_said() {
         let mut diary = Diary { full: true, ..diary() };
-        assert!(in_order(&mut diary).is_err());
+        assert!(carry_out(&mut diary).is_err());
         assert_eq!(diary.done, ["save"]);
     }
 }
