@@ -237,6 +237,8 @@ pub const MEDIA_SILENCE_MAX: Duration = Duration::from_secs(15);
 /// The same of whoever said that they are on hold. The server keeps their place about as long: their connection is taken
 /// for dead after [`SILENT_AFTER`], and the place is theirs for [`MEMBER_AWAY_MAX`] more.
 pub const HOLD_MAX: Duration = Duration::from_secs(90);
+/// Reports at once that say that one is on hold: nothing comes after them, which would say it again.
+pub const HOLD_REPORTS: u8 = 3;
 /// Calls of one account at once; the echo friend has its own, larger, figure.
 pub const CALLS_PER_ACCOUNT_MAX: usize = 1;
 /// Calls of the echo friend at once, over all its devices.

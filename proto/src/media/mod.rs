@@ -22,7 +22,9 @@ use std::collections::VecDeque;
 
 use crate::drop::Drop;
 use crate::id::{CallId, Ssrc};
-use crate::limits::{COPIES_MAX, KEYLESS_PACKETS_MAX, KEYLESS_SENDERS_MAX, MEMBERS_MAX, REBIND_AFTER};
+use crate::limits::{
+    COPIES_MAX, HOLD_REPORTS, KEYLESS_PACKETS_MAX, KEYLESS_SENDERS_MAX, MEMBERS_MAX, REBIND_AFTER,
+};
 use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
 use crate::wire::report::ReportFlags;
@@ -388,8 +390,9 @@ impl Media {
         let news = self.condition != condition;
         self.condition = condition;
         match &self.phase {
-            // After that nothing more comes for a while, which would tell it again.
-            Phase::Live(_) if news && condition.on_hold => (0..HOLD_TOLD).try_for_each(|_| self.report(now)),
+            Phase::Live(_) if news && condition.on_hold => {
+                (0..HOLD_REPORTS).try_for_each(|_| self.report(now))
+            }
             Phase::Live(_) if news => self.report(now),
             Phase::Live(_) | Phase::Idle | Phase::Bound(_) | Phase::Direct(_) => Ok(()),
         }
@@ -465,9 +468,6 @@ impl fmt::Debug for Media {
         write!(f, "Media({phase}, {:?})", self.call())
     }
 }
-
-/// Times that it is told that we are on hold.
-const HOLD_TOLD: u8 = 3;
 
 /// Most outputs of one input: every waiting packet played and first heard, everybody quiet, and what is due by the way.
 const OUTPUTS_MAX: usize = (2 + COPIES_MAX) * KEYLESS_PACKETS_MAX * KEYLESS_SENDERS_MAX + MEMBERS_MAX + 16;
