@@ -297,8 +297,7 @@ impl Call {
     /// Takes what a member says of itself.
     pub fn member(&mut self, state: MemberState) {
         if let Some(party) = self.parties.iter_mut().find(|party| party.ssrc() == Some(state.ssrc)) {
-            (party.muted, party.recording) = (state.muted, state.recording);
-            party.on_hold = state.on_hold;
+            (party.muted, party.recording, party.on_hold) = (state.muted, state.recording, state.on_hold);
         }
     }
 

@@ -238,9 +238,9 @@ pub(super) fn sound(prose: &mut Prose, event: &SoundEvent) {
             let Some(party) = prose.model.call.as_ref().and_then(|call| call.speaker(state.ssrc)) else {
                 return;
             };
-            let (name, muted, recording) = (prose.model.shown(&party.name), party.muted, party.recording);
-            let held = party.on_hold;
-            if held != state.on_hold {
+            let name = prose.model.shown(&party.name);
+            let (muted, recording, on_hold) = (party.muted, party.recording, party.on_hold);
+            if on_hold != state.on_hold {
                 prose.say(format!("{name} is {}.", if state.on_hold { "on hold" } else { "back" }));
             }
             if muted != state.muted {

@@ -21,7 +21,7 @@ pub(super) const ASK: &[u8] = b"\x1b[>5u\x1b[?1004h";
 
 /// Repeats and releases (2), too, and whether the terminal has that; no answer is waited for. Every key comes as a
 /// sequence then (8) with the text it types (16): otherwise kitty sends Enter, Tab and Backspace once more when they come
-/// up (up to 0.38 and in 0.48: kovidgoyal/kitty#8212, #10331), and nobody could tell that from a second press. A shell
+/// up (seen in 0.26; kovidgoyal/kitty#8212 and #10331 tell of later ones), and nobody could tell that from a second press. A shell
 /// that finds the terminal so, because we were killed, cannot be typed to; so it is asked for only while it is needed.
 pub(super) const ASK_RELEASES: &[u8] = b"\x1b[=31u\x1b[?u";
 
