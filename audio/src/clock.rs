@@ -1,4 +1,7 @@
 //! The only room of the crate that reads the time. The voice thread asks once per turn, after it woke.
+//!
+//! On Linux the time goes on while the machine sleeps, unlike [`Instant`]: who does not see that a lid was closed takes
+//! what was said meanwhile for lost.
 
 #![expect(clippy::disallowed_methods, reason = "this is the clock")]
 
@@ -10,12 +13,14 @@ use proto::{Now, Time, Wall};
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     epoch: Instant,
+    /// The same moment by the system's time since it began; none where that is not told.
+    booted: Option<Duration>,
 }
 
 impl Clock {
     /// Time zero is now.
     pub fn start() -> Self {
-        Self { epoch: Instant::now() }
+        Self { epoch: Instant::now(), booted: since_boot() }
     }
 
     /// The time.
@@ -26,10 +31,44 @@ impl Clock {
 
     /// The monotonic time alone, for whoever asks often.
     pub fn mono(&self) -> Time {
-        Time::us(us(self.epoch.elapsed()))
+        let slept_too = self.booted.and_then(|booted| since_boot()?.checked_sub(booted));
+        Time::us(us(slept_too.unwrap_or_else(|| self.epoch.elapsed())))
     }
+}
+
+/// Time since the machine was started, its sleep included; none on a system that does not tell.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "a system call that the standard library does not wrap")]
+fn since_boot() -> Option<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the time is written during the call, and only there.
+    let done = unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    let nanos = u32::try_from(time.tv_nsec).ok()?;
+    (done == 0).then_some(Duration::new(u64::try_from(time.tv_sec).ok()?, nanos))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Option<Duration> {
+    None
 }
 
 fn us(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn it_is_the_clock_that_goes_on_in_sleep() {
+        let clock = Clock::start();
+        let (before, booted, after) = (clock.mono(), since_boot().unwrap(), clock.mono());
+        let at = booted - clock.booted.unwrap();
+        assert!((before..=after).contains(&Time::us(us(at))), "{before:?} {at:?} {after:?}");
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        assert!((booted.as_secs_f64() - uptime).abs() < 1.0, "{booted:?}, and the system says {uptime} s");
+    }
 }

@@ -93,6 +93,8 @@ pub(crate) struct Jitter {
     drawn_out: i64,
     /// The last packet that was missing did not come later.
     was_lost: bool,
+    /// We stood still since the last packet: what is missing before the next one was not for us.
+    stood_still: bool,
     joint: bool,
     /// Transit time at which a packet should be played.
     aim: i64,
@@ -123,6 +125,7 @@ impl Jitter {
             provisional: 0,
             drawn_out: 0,
             was_lost: false,
+            stood_still: false,
             joint: false,
             aim: TARGET_FIRST,
             target_first: TARGET_FIRST,

@@ -121,6 +121,11 @@ impl<D: Decode> Playout<D> {
         }
     }
 
+    /// We stood still: what waits to be heard is of before, and what was sent meanwhile is not missing.
+    pub fn stood_still(&mut self) {
+        self.jitter.stood_still();
+    }
+
     /// Gives the next samples, any number of them.
     pub fn render(&mut self, out: &mut [f32]) {
         self.jitter.asked(out.len());

@@ -286,6 +286,51 @@ fn whoever_is_on_hold_is_waited_for() {
     }
 }
 
+/// Nobody says before that a lid is closed. What was sent meanwhile is lost to nobody's network: neither the sleeper's own
+/// figures say so, nor do the others send copies for it. What is lost by the network is told all the same.
+#[test]
+fn whoever_stood_still_takes_that_time_for_nobodys_loss() {
+    for (loss_percent, seconds) in [(0, 3), (0, 12), (10, 12)] {
+        let mut net = Net::new(7);
+        in_call(&mut net);
+        net.loss_percent = loss_percent;
+        net.talk(Duration::from_secs(15));
+        let (plans, before) = (net.ends[BOB].plans.len(), net.figures(ALICE));
+        net.stop(ALICE);
+        net.talk(Duration::from_secs(seconds));
+        assert!(net.figures(BOB).loss_in > 0.99, "whoever is not heard is not heard");
+        net.go_on(ALICE);
+        let shown = |net: &Net| (net.figures(ALICE), net.figures(BOB));
+        for tenth in 0..80 {
+            net.talk(Duration::from_millis(100));
+            let (hers, his) = shown(&net);
+            // To the relay, and from there.
+            let lost = f32::from(u16::try_from(2 * loss_percent).unwrap()) / 100.0;
+            let within = |share: f32| (lost * 0.6..=lost * 1.4 + 0.001).contains(&share);
+            assert!(within(hers.loss_in), "{loss_percent} {seconds} {tenth}: she shows {}", hers.loss_in);
+            // He hears of her 200 ms later at the latest, and she of what he hears.
+            let heard = tenth >= 4 || hers.loss_out < 0.99;
+            assert!(
+                heard && (tenth < 4 || within(his.loss_in)),
+                "{tenth}: {} {}",
+                hers.loss_out,
+                his.loss_in
+            );
+            for trip in [hers.round_trip, his.round_trip] {
+                assert_eq!(trip, before.round_trip, "{loss_percent} {seconds} {tenth}");
+            }
+            assert!(hers.jitter < FRAME && his.jitter < FRAME, "{tenth}: {:?} {:?}", hers.jitter, his.jitter);
+        }
+        let lost = net.figures(ALICE).lost - before.lost;
+        assert_eq!(lost == 0, loss_percent == 0, "{lost} of {seconds} s");
+        assert!(
+            loss_percent > 0 || net.ends[BOB].plans.len() == plans,
+            "nothing is done about it: {:?}",
+            net.ends[BOB].plans
+        );
+    }
+}
+
 #[test]
 fn what_ones_ears_say_reaches_the_speaker() {
     let mut net = Net::new(3);

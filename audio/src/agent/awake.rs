@@ -1,6 +1,6 @@
 //! The voice thread's time, which stands still while the thread cannot run: the machine sleeps, or the program is
-//! stopped. On some systems the clock itself does so; on others it goes on, and then nothing was heard of anybody for
-//! that long, and that much of our own voice would be due at once. Neither says anything about the call.
+//! stopped. The clock itself goes on, and nothing was heard of anybody for that long, and that much of our own voice
+//! would be due at once. Neither says anything about the call.
 
 use std::time::Duration;
 
@@ -10,6 +10,9 @@ use crate::clock::Clock;
 
 /// So late a busy machine does not wake us up.
 const SLEPT: Duration = Duration::from_secs(2);
+/// While sound moves we mean to wait no longer than this at once, and mostly are woken long before: then all of a wait
+/// that became sleep was sleep.
+const SHORT: Duration = Duration::from_secs(1);
 
 /// A clock of the time in which we could run.
 pub(super) struct Awake {
@@ -33,21 +36,23 @@ impl Awake {
         Now { mono: self.mono(), ..self.clock.now() }
     }
 
-    /// We were to wake up at `due`, if at all, and did now. True when we slept meanwhile.
-    pub(super) fn woke(&mut self, due: Option<Time>) -> bool {
-        due.is_some_and(|due| self.woke_at(due, self.mono()))
+    /// We began to wait, were to wake up at `due`, if at all, and did now. For how long we slept meanwhile, if we did.
+    pub(super) fn woke(&mut self, began: Time, due: Option<Time>) -> Option<Duration> {
+        self.woke_at(began, due?, self.mono())
     }
 
-    fn woke_at(&mut self, due: Time, now: Time) -> bool {
-        let late = overslept(due, now);
-        self.slept += late;
-        !late.is_zero()
+    fn woke_at(&mut self, began: Time, due: Time, now: Time) -> Option<Duration> {
+        let slept = overslept(began, due, now)?;
+        self.slept += slept;
+        Some(slept)
     }
 }
 
-/// The time between what was due and now, if it was slept through.
-fn overslept(due: Time, now: Time) -> Duration {
-    Some(now - due).filter(|late| *late > SLEPT).unwrap_or_default()
+/// The time of a wait that was slept through, if any was.
+fn overslept(began: Time, due: Time, now: Time) -> Option<Duration> {
+    let due = due.max(began);
+    let since = if due - began <= SHORT { began } else { due };
+    (now - due > SLEPT).then(|| now - since)
 }
 
 #[cfg(test)]
@@ -56,17 +61,21 @@ mod tests {
 
     #[test]
     fn only_what_was_slept_through_is_left_out() {
-        let late = |ms| overslept(Time::ms(100), Time::ms(ms));
-        assert_eq!(late(50), Duration::ZERO, "woken before");
-        assert_eq!(late(2_000), Duration::ZERO, "a busy machine");
-        assert_eq!(late(20_100), Duration::from_secs(20));
+        let late = |due, now| overslept(Time::secs(10), Time::ms(due), Time::ms(now));
+        assert_eq!(late(10_100, 10_050), None, "woken before");
+        assert_eq!(late(10_100, 12_100), None, "a busy machine");
+        assert_eq!(late(10_100, 30_100), Some(Duration::from_millis(20_100)), "woken all the time before");
+        assert_eq!(late(15_000, 35_000), Some(Duration::from_secs(20)), "it may have been awake until then");
+        assert_eq!(late(9_000, 30_000), Some(Duration::from_secs(20)), "time does not go back");
     }
 
     #[test]
     fn time_goes_on_from_where_it_stood() {
         let mut awake = Awake::start();
-        assert!(!awake.woke(None) && !awake.woke(Some(Time::secs(60))));
-        assert!(awake.woke_at(Time::secs(1), Time::secs(21)) && awake.woke_at(Time::secs(2), Time::secs(5)));
+        assert_eq!(awake.woke(Time::ZERO, None), None);
+        assert_eq!(awake.woke(Time::ZERO, Some(Time::secs(60))), None);
+        let mut woke = |began, now| awake.woke_at(Time::secs(began), Time::secs(began), Time::secs(now));
+        assert!(woke(1, 21).is_some() && woke(2, 5).is_some());
         assert_eq!(awake.slept, Duration::from_secs(23));
         assert!(awake.mono() < Time::secs(1), "and no earlier than its beginning");
     }

@@ -292,9 +292,10 @@ impl Instruments {
     }
 
     /// The machine slept, or we were stopped. What was said before is sent to nobody: all at once it would make everybody's
-    /// buffer believe in a network that is late by that much, and be late for seconds.
+    /// buffer believe in a network that is late by that much, and be late for seconds. What they said before is not heard.
     pub(super) fn slept(&mut self, now: Time) {
         self.drop_unsent();
+        self.speakers.iter_mut().for_each(|speaker| speaker.playout.stood_still());
         if let Some(line) = &mut self.microphone {
             line.slept(now);
         }

@@ -28,8 +28,16 @@ pub(super) struct Came<'a> {
     pub(super) from: SocketAddr,
     /// What is in it.
     pub(super) bytes: &'a [u8],
-    /// How long it has waited for us; nothing where the system does not say.
-    pub(super) ago: Duration,
+    /// How long it has waited for us; none where the system does not say.
+    pub(super) ago: Option<Duration>,
+}
+
+impl Came<'_> {
+    /// Whether it was there before we went on, which was so long ago. What the system does not date is taken for old: it
+    /// lay in the same queue.
+    pub(super) fn is_older_than(&self, went_on: Duration) -> bool {
+        self.ago.is_none_or(|ago| ago > went_on)
+    }
 }
 
 /// The socket, or the lack of one yet.
@@ -171,9 +179,8 @@ fn stamp(socket: &UdpSocket) -> bool {
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
-fn receive(open: &Open, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, Duration)> {
+fn receive(open: &Open, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, Option<Duration>)> {
     super::arrival::receive(&open.socket, buffer)
-        .map(|(count, from, ago)| (count, from, ago.unwrap_or_default()))
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")))]
@@ -182,8 +189,8 @@ fn stamp(_socket: &UdpSocket) -> bool {
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")))]
-fn receive(open: &Open, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, Duration)> {
-    open.socket.recv_from(buffer).map(|(count, from)| (count, from, Duration::ZERO))
+fn receive(open: &Open, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, Option<Duration>)> {
+    open.socket.recv_from(buffer).map(|(count, from)| (count, from, None))
 }
 
 #[cfg(test)]
@@ -250,7 +257,7 @@ mod tests {
             let came = two.receive(&mut buffer).expect("it came all the same");
             assert_eq!((came.bytes, came.from.ip()), (&b"voice"[..], to.ip()));
             assert!(
-                came.ago >= Duration::from_millis(30),
+                came.ago.is_some_and(|ago| ago >= Duration::from_millis(30)),
                 "it waited while nobody was woken: {:?}",
                 came.ago
             );
@@ -259,6 +266,14 @@ mod tests {
             two.watch(true);
             assert_eq!(received(&mut poll, &mut two), [b"more".to_vec()]);
         }
+    }
+
+    #[test]
+    fn what_lay_there_before_we_went_on_is_old() {
+        let came = |ago| Came { from: "127.0.0.1:1".parse().unwrap(), bytes: b"voice", ago };
+        let ms = Duration::from_millis;
+        assert!(came(Some(ms(900))).is_older_than(ms(5)) && !came(Some(ms(4))).is_older_than(ms(5)));
+        assert!(came(None).is_older_than(ms(5)));
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub(super) struct Voice {
     readable: bool,
     /// When it was found empty: what is in it now came later.
     emptied: Time,
+    /// When we went on after we stood still, until all that came meanwhile is thrown away.
+    went_on: Option<Time>,
     /// Somebody woke us, who may have commanded something.
     woken: bool,
     /// Something was left undone, so that the next wait is none.
@@ -114,6 +116,7 @@ impl Voice {
             plan: None,
             readable: false,
             emptied: Time::ZERO,
+            went_on: None,
             woken: false,
             more: false,
             ended: false,
@@ -145,18 +148,28 @@ impl Voice {
     }
 
     fn wait(&mut self, events: &mut Events) {
-        let due = if self.more { Some(self.clock.mono()) } else { self.due() };
-        let timeout = due.map(|due| due - self.clock.mono());
+        let began = self.clock.mono();
+        let due = if self.more { Some(began) } else { self.due() };
+        let timeout = due.map(|due| due - began);
         // Interrupted by a signal is as good as woken.
         if self.poll.poll(events, timeout).is_err() {
             events.clear();
         }
-        if self.clock.woke(due) {
-            self.media.set_wall(self.clock.now());
-            self.instruments.slept(self.clock.mono());
+        if let Some(slept) = self.clock.woke(began, due) {
+            self.go_on(slept);
         }
         self.readable |= events.iter().any(|event| event.token() == SOCKET);
         self.woken = events.iter().any(|event| event.token() == WAKE);
+    }
+
+    /// We stood still for so long.
+    fn go_on(&mut self, slept: Duration) {
+        let now = self.clock.mono();
+        self.went_on = Some(now);
+        self.media.set_wall(self.clock.now());
+        self.instruments.slept(now);
+        self.media.handle(MediaInput::StoodStill(slept), now);
+        self.drain(now);
     }
 
     fn due(&self) -> Option<Time> {
@@ -171,13 +184,17 @@ impl Voice {
             return;
         }
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some(Came { from, bytes, ago }) = self.socket.receive(&mut self.buffer) else {
-                (self.readable, self.emptied) = (false, now);
+            let Some(came) = self.socket.receive(&mut self.buffer) else {
+                (self.readable, self.emptied, self.went_on) = (false, now, None);
                 return;
             };
+            if self.went_on.is_some_and(|at| came.is_older_than(self.clock.mono() - at)) {
+                continue;
+            }
+            let Came { from, bytes, ago } = came;
             self.teller.received(from, bytes);
             // The wall's clock, which the wait is told by, may be set.
-            let at = now.back(ago).max(self.emptied);
+            let at = now.back(ago.unwrap_or_default()).max(self.emptied);
             self.media.handle(MediaInput::Datagram(from, bytes), at);
             self.drain(now);
         }

@@ -118,16 +118,26 @@ impl Jitter {
         self.next = number;
         self.provisional = 0;
         self.drawn_out = 0;
+        self.stood_still = false;
         self.joint = false;
         self.tempo.reset();
         self.probation = None;
         self.counters.restarts += 1;
     }
 
+    /// We stood still, and nobody listened: what waits is of before, and the stream begins with what comes next.
+    pub(crate) fn stood_still(&mut self) {
+        self.phase = Phase::Idle;
+        self.slots.iter_mut().for_each(|slot| (slot.number, slot.copy) = (None, false));
+        (self.provisional, self.drawn_out, self.was_lost) = (0, 0, false);
+        self.stood_still = true;
+    }
+
     /// A stream that had gone quiet goes on with `number`: nothing is missing after a pause, but all between is after
     /// an outage.
     fn count_outage(&mut self, number: i64) {
-        if self.counters.received > 0 {
+        let heard = !std::mem::take(&mut self.stood_still);
+        if heard && self.counters.received > 0 {
             let missing = u64::try_from(number - self.next).unwrap_or(0);
             self.counters.lost += missing;
             self.counters.concealed += missing;

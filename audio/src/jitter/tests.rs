@@ -239,6 +239,36 @@ fn a_pause_ends_the_stream_and_the_next_word_starts_it_at_once() {
     assert!(*first <= 200 * 480 + 480_000 + 500 + 960, "{first}");
 }
 
+/// We stood still: what waited is of before, and nothing that was sent meanwhile is missing. An outage afterwards is one.
+#[test]
+fn who_stood_still_begins_with_what_comes_next() {
+    let mut jitter = Jitter::new();
+    let frame = FrameDuration::Ms10;
+    let say = |jitter: &mut Jitter, numbers: core::ops::Range<u64>, tick: u64| {
+        for n in numbers {
+            let _ = jitter.arrive(n as u16, &WITHOUT_COPY, frame, (n - tick) * 480);
+            jitter.step((n - tick) * 480, false);
+        }
+    };
+    say(&mut jitter, 0..50, 0);
+    assert_eq!(jitter.arrive(51, &WITHOUT_COPY, frame, 50 * 480), Ok(()));
+    let before = jitter.counters();
+    jitter.stood_still();
+    assert_eq!((jitter.depth(), jitter.delay()), (0, None));
+    say(&mut jitter, 1_250..1_300, 1_200);
+    let after = jitter.counters();
+    assert_eq!((after.lost, after.concealed, after.far), (before.lost, before.concealed, before.far));
+    assert_eq!(after.received - before.received, 50, "the first is believed");
+    // Nothing for so long that nothing is expected any more.
+    for n in 100..200 {
+        if matches!(jitter.step(n * 480, false), Step::DrawOut) {
+            jitter.drawn_out(DRAWN_OUT);
+        }
+    }
+    say(&mut jitter, 1_400..1_401, 1_200);
+    assert!(jitter.counters().lost >= after.lost + 50, "{:?}", jitter.counters());
+}
+
 #[test]
 fn an_outage_with_loss_keeps_the_delay() {
     let flights = flights(2_000, 480.0, |n| (!(500..510).contains(&n)).then_some(500.0));

@@ -34,6 +34,8 @@ pub(super) struct Bursts {
     /// Those that did not come, and the runs they make.
     lost: u64,
     runs: u64,
+    /// Those that nobody listened for, which are neither.
+    spared: u64,
 }
 
 impl Bursts {
@@ -69,6 +71,20 @@ impl Bursts {
         }
         self.bits = self.bits.checked_shl(shift).unwrap_or(0) | 1;
         self.open += shift;
+    }
+
+    /// The next packet that came is of this counter, and of those missing before it so many are not to be counted: nobody
+    /// listened.
+    pub(super) fn spare(&mut self, counter: u64, of_missing: impl FnOnce(u64) -> u64) {
+        let Some(highest) = self.highest.filter(|highest| *highest < counter) else { return };
+        while self.open > 0 {
+            self.close_oldest();
+        }
+        let missing = counter - highest - 1;
+        let spared = of_missing(missing).min(missing);
+        self.highest = Some(highest + spared);
+        self.spared = self.spared.saturating_add(spared);
+        self.in_run = false;
     }
 
     /// Counts what is known for good.
@@ -114,6 +130,11 @@ impl Bursts {
     /// Packets that were either lost or came for good, so far.
     pub(super) fn closed(&self) -> u64 {
         self.closed
+    }
+
+    /// Packets that are counted as neither, so far.
+    pub(super) fn spared(&self) -> u64 {
+        self.spared
     }
 
     /// The counter of this key up to which is counted; nothing before the first.
@@ -178,6 +199,20 @@ mod tests {
         assert_eq!((bursts.counts(), bursts.closed()), ((3, 1), 6));
         (7..100).for_each(|counter| bursts.came(counter, Time::ZERO));
         assert_eq!(bursts.counts(), (3, 1), "what was sent before the first was not for us");
+    }
+
+    #[test]
+    fn what_nobody_listened_for_is_neither_lost_nor_come() {
+        let mut bursts = Bursts::default();
+        [0, 1, 3].into_iter().for_each(|counter| bursts.came(counter, Time::ZERO));
+        bursts.spare(1_004, |missing| {
+            assert_eq!(missing, 1_000);
+            missing - 10
+        });
+        (0..6).for_each(|n| bursts.came(1_004 + n, Time::ms(1_000 + n * 50)));
+        assert_eq!((bursts.counts(), bursts.spared()), ((11, 2), 990), "the hole before and the rest of it");
+        assert_eq!((bursts.closed(), bursts.counted_to()), (20, Some(1_009)));
+        bursts.spare(1_005, |_| panic!("nothing is missing before what is old"));
     }
 
     proptest! {

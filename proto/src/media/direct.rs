@@ -192,6 +192,11 @@ impl Direct {
         self.members.iter().position(is)
     }
 
+    /// We stood still for so long.
+    pub(super) fn stood_still(&mut self, time: Duration, now: Time) {
+        self.members.iter_mut().for_each(|member| member.reception.stood_still(time, now));
+    }
+
     /// When to call [`Self::on_time`].
     pub(super) fn deadline(&self) -> Option<Time> {
         let quiet = self.members.iter().filter_map(|member| member.silence.deadline()).min();

@@ -21,6 +21,9 @@ const ROUND_TRIP_MAX: Duration = Duration::from_secs(30);
 /// A report that is older than the newest one by no more than this was overtaken; by more, their clock began anew.
 const OVERTAKEN: Duration = Duration::from_secs(2);
 
+/// So soon the next packet comes, of whoever is muted, too.
+const NEXT: Duration = Duration::from_millis(300);
+
 /// For how long after a gap its sender is told often.
 const LOSES_FOR: Duration = Duration::from_secs(3);
 
@@ -60,6 +63,10 @@ pub(super) struct Reception {
     seconds: [Counts; SECONDS],
     second: usize,
     counted_at: Time,
+    /// For so long we stood still since the last packet came, and did not listen.
+    missed: Duration,
+    /// When we last went on after that; time zero before.
+    awake_at: Time,
 }
 
 /// What is counted, since the call began.
@@ -82,12 +89,36 @@ impl Reception {
     /// A packet was opened.
     pub(super) fn opened(&mut self, counter: u64, newest_key: bool, now: Time) {
         self.opened += 1;
-        self.opened_at = now;
         if newest_key {
+            self.spare(counter, now);
             let (lost, _) = self.bursts.counts();
             self.bursts.came(counter, now);
             self.gap_at = if self.bursts.counts().0 > lost { Some(now) } else { self.gap_at };
         }
+        self.opened_at = now;
+    }
+
+    /// We stood still for so long and go on: what was sent meanwhile is not ours to judge, and no time that spans it is
+    /// a time on the road.
+    pub(super) fn stood_still(&mut self, time: Duration, now: Time) {
+        self.missed = self.missed.saturating_add(time);
+        self.awake_at = now;
+        self.voice = None;
+        self.echo = None;
+    }
+
+    /// Of what is missing before this packet so much is not counted as we did not listen for; what was missing before we
+    /// stood still, and after we went on, was lost.
+    fn spare(&mut self, counter: u64, now: Time) {
+        let missed = core::mem::take(&mut self.missed).as_micros();
+        if missed == 0 {
+            return;
+        }
+        let listened = (now - self.opened_at).saturating_sub(NEXT).as_micros();
+        self.bursts.spare(counter, |missing| {
+            let share = u128::from(missing).saturating_mul(missed) / (missed + listened);
+            u64::try_from(share).unwrap_or(u64::MAX)
+        });
     }
 
     /// It was voice: its spacing against its timestamps is the jitter.
@@ -96,7 +127,10 @@ impl Reception {
             let samples = i64::from(timestamp.wrapping_sub(before).cast_signed());
             let apart = now.as_us().cast_signed() - at.as_us().cast_signed();
             let off = (apart - samples * 1_000 / 48).unsigned_abs();
-            self.jitter = self.jitter + off - (self.jitter + 8) / 16;
+            // Who stood still is not on an uneven road.
+            if Duration::from_micros(off) < NOTHING {
+                self.jitter = self.jitter + off - (self.jitter + 8) / 16;
+            }
         }
         self.voice = Some((now, timestamp));
     }
@@ -110,12 +144,17 @@ impl Reception {
         self.echo = Some((report.sent, now));
         self.flags = report.flags;
         let Some(of_us) = report.heard().find(|heard| heard.ssrc == own) else { return };
+        let away = u64::from(clock(now).wrapping_sub(of_us.echo));
+        let stood_still = self.awake_at > Time::ZERO && of_us.echo != 0;
+        if stood_still && Duration::from_micros(away) > now - self.awake_at {
+            // They had heard nothing of us yet since we stood still.
+            return;
+        }
         self.outcome.told(&of_us, now);
         self.of_us = Some(of_us);
         if of_us.echo == 0 || of_us.held == u16::MAX {
             return;
         }
-        let away = u64::from(clock(now).wrapping_sub(of_us.echo));
         let trip = Duration::from_micros(away.saturating_sub(u64::from(of_us.held) * 100));
         self.round_trip = Some(trip).filter(|trip| *trip < ROUND_TRIP_MAX).or(self.round_trip);
     }
@@ -134,10 +173,11 @@ impl Reception {
     pub(super) fn heard(&self, ssrc: Ssrc, now: Time) -> Heard {
         let held = |at: Time| u16::try_from((now - at).as_micros() / 100).unwrap_or(u16::MAX);
         let lost = (self.loss(now) * f32::from(u16::MAX)).round();
+        let came = self.bursts.closed().saturating_sub(self.bursts.counts().0);
         Heard {
             ssrc,
             highest: modulo(self.bursts.counted_to().unwrap_or(0)),
-            opened: modulo(self.bursts.closed().saturating_sub(self.bursts.counts().0)),
+            opened: modulo(came.saturating_add(self.bursts.spared())),
             lost: share(lost),
             jitter: u32::try_from(self.jitter / 16).unwrap_or(u32::MAX),
             echo: self.echo.map_or(0, |(sent, _)| sent),

@@ -107,6 +107,9 @@ pub enum MediaInput<'a> {
         /// Our own voice comes back from them.
         echo: bool,
     },
+    /// We stood still for so long, which the time does not tell: it goes on from where it was. Nothing that came meanwhile
+    /// is handed in. Told once, before anything of after it.
+    StoodStill(Duration),
     /// The deadline passed.
     Timeout,
 }
@@ -239,6 +242,7 @@ impl Media {
             MediaInput::Ears { ssrc, concealed, depth, echo } => {
                 self.ears(ssrc, Ears { concealed, depth, echo })
             }
+            MediaInput::StoodStill(time) => self.stood_still(time, now),
             MediaInput::Timeout => Ok(()),
         };
         if let Err(drop) = done {
@@ -406,6 +410,19 @@ impl Media {
         };
         reception.ok_or(Drop::Stranger)?.ears(ears);
         Ok(())
+    }
+
+    /// The others hear at once that we are back.
+    fn stood_still(&mut self, time: Duration, now: Time) -> Result<(), Drop> {
+        match &mut self.phase {
+            Phase::Idle | Phase::Bound(_) => return Ok(()),
+            Phase::Live(live) => live.speakers.stood_still(time, now),
+            Phase::Direct(direct) => {
+                direct.stood_still(time, now);
+                return Ok(());
+            }
+        }
+        self.report(now)
     }
 
     fn report(&mut self, now: Time) -> Result<(), Drop> {

@@ -333,6 +333,11 @@ impl Speakers {
         }
     }
 
+    /// We stood still for so long.
+    pub(super) fn stood_still(&mut self, time: Duration, now: Time) {
+        self.0.iter_mut().for_each(|speaker| speaker.reception.stood_still(time, now));
+    }
+
     /// Whether anybody is on hold.
     pub(super) fn is_held(&self) -> bool {
         self.0.iter().any(|speaker| speaker.reception.flags().on_hold)

@@ -9,6 +9,7 @@ use proto::crypto::mac;
 use proto::id::{CallId, RelayId, Ssrc};
 use proto::media::{
     BaseKey, CallCommand, CallEvent, EncoderPlan, Media, MediaInput, MediaOutput, MemberState, Place,
+    Statistics,
 };
 use proto::relay::{Change, Input, Output, Relay, RelayLimits};
 use proto::{Drop, Now, Rng, Time, Wall};
@@ -72,6 +73,9 @@ pub(crate) struct End {
     address: SocketAddr,
     /// It stands still: nothing reaches it, and it does nothing.
     pub(crate) asleep: bool,
+    /// When it began to, and for how long it stood still before: its time does not go on meanwhile.
+    slept_at: Time,
+    slept: Duration,
 }
 
 impl End {
@@ -81,6 +85,14 @@ impl End {
 
     pub(crate) fn told_at(&self, event: &CallEvent) -> Time {
         self.event_times[self.events.iter().position(|told| told == event).unwrap()]
+    }
+
+    fn time(&self, now: Time) -> Time {
+        now.back(self.slept)
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.media.deadline().filter(|_| !self.asleep).map(|at| at + self.slept)
     }
 
     pub(crate) fn longest_gap(&self, from: Time) -> Duration {
@@ -132,6 +144,8 @@ impl Net {
             drops: Vec::new(),
             address: SocketAddr::from(([192, 0, 2, n], 4_000)),
             asleep: false,
+            slept_at: Time::ZERO,
+            slept: Duration::ZERO,
         };
         let ends = (1..).take(count).map(|n| end(&mut rng, n)).collect();
         let relay = Relay::new(RELAY_KEY, rng.child("relay"), RelayLimits::default());
@@ -201,15 +215,38 @@ impl Net {
     }
 
     pub(crate) fn command(&mut self, end: usize, command: CallCommand) {
-        self.ends[end].media.handle(MediaInput::Command(command), self.now);
+        let now = self.ends[end].time(self.now);
+        self.ends[end].media.handle(MediaInput::Command(command), now);
         self.drain(end);
     }
 
     pub(crate) fn frame(&mut self, end: usize, duration: Duration) {
         let opus = marked(end, self.ends[end].said);
         self.ends[end].said += 1;
-        self.ends[end].media.handle(MediaInput::Frame { opus: &opus, duration }, self.now);
+        let now = self.ends[end].time(self.now);
+        self.ends[end].media.handle(MediaInput::Frame { opus: &opus, duration }, now);
         self.drain(end);
+    }
+
+    /// It stands still from now on, its time too.
+    pub(crate) fn stop(&mut self, end: usize) {
+        (self.ends[end].asleep, self.ends[end].slept_at) = (true, self.now);
+    }
+
+    /// And goes on.
+    pub(crate) fn go_on(&mut self, end: usize) {
+        let this = &mut self.ends[end];
+        let time = self.now - this.slept_at;
+        (this.asleep, this.slept) = (false, this.slept + time);
+        this.media.handle(MediaInput::StoodStill(time), this.time(self.now));
+        self.drain(end);
+    }
+
+    /// What an end tells of the call.
+    pub(crate) fn figures(&self, end: usize) -> Statistics {
+        let (mut figures, this) = (Statistics::default(), &self.ends[end]);
+        this.media.fill(&mut figures, this.time(self.now));
+        figures
     }
 
     /// Everybody who is in speaks, 20 ms at a time.
@@ -230,8 +267,7 @@ impl Net {
     pub(crate) fn run(&mut self, time: Duration) {
         let until = self.now + time;
         loop {
-            let awake = self.ends.iter().filter(|end| !end.asleep);
-            let asked = awake.filter_map(|end| end.media.deadline()).chain(self.relay.deadline());
+            let asked = self.ends.iter().filter_map(End::deadline).chain(self.relay.deadline());
             let next = asked.chain(self.flying.keys().next().map(|(at, _)| *at)).min();
             let Some(next) = next.filter(|next| *next <= until) else { break };
             self.now = self.now.max(next);
@@ -246,11 +282,11 @@ impl Net {
             self.deliver(from, to, &bytes);
         }
         for end in 0..self.ends.len() {
-            let asleep = self.ends[end].asleep;
-            if !asleep && self.ends[end].media.deadline().is_some_and(|at| at <= self.now) {
-                self.ends[end].media.handle(MediaInput::Timeout, self.now);
+            if self.ends[end].deadline().is_some_and(|at| at <= self.now) {
+                let now = self.ends[end].time(self.now);
+                self.ends[end].media.handle(MediaInput::Timeout, now);
                 self.drain(end);
-                let again = self.ends[end].media.deadline();
+                let again = self.ends[end].deadline();
                 assert!(again.is_none_or(|at| at > self.now), "a deadline in the past would spin");
             }
         }
@@ -267,7 +303,8 @@ impl Net {
         }
         let Some(end) = self.ends.iter().position(|end| end.address == to && !end.asleep) else { return };
         self.ends[end].received.push(bytes.to_vec());
-        self.ends[end].media.handle(MediaInput::Datagram(from, bytes), self.now);
+        let now = self.ends[end].time(self.now);
+        self.ends[end].media.handle(MediaInput::Datagram(from, bytes), now);
         self.drain(end);
     }
 

@@ -291,6 +291,12 @@ impl Headless {
     pub(crate) fn pid(&self) -> u32 {
         self.child.0.id()
     }
+
+    /// Sends it a signal, by its name without SIG.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "{} is gone", self.name);
+    }
 }
 
 impl Drop for Headless {

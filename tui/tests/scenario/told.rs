@@ -1,7 +1,10 @@
 //! What people are told about a call on a bad road: the real programs, loss made on one way only, and both ends blame
 //! the hop it is on. And that a volume is remembered.
 
+use std::time::Duration;
+
 use proto::invite::Invite;
+use proto::limits::MEDIA_SILENCE_MAX;
 use serde_json::Value;
 
 use crate::harness::process::{Headless, Server};
@@ -88,6 +91,38 @@ fn a_downlink_that_loses_is_blamed_by_all_three() {
     for one in [ann, ben, cat] {
         one.quit();
     }
+}
+
+/// Stopped without a word, as by a lid: it is nobody's loss. The system's queue is full of what was said meanwhile, and
+/// overflowed.
+#[test]
+fn whoever_was_stopped_blames_nobody_and_nothing_is_done_about_it() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("stopped");
+    let server = Server::start(&scratch);
+    let mut ann = Headless::start(&scratch, "ann", &server, "tone", &[]);
+    let mut ben = Headless::start(&scratch, "ben", &server, "tone", &[]);
+    ann.befriend(&mut ben);
+    talk(&mut ann, &mut [("ben", &mut ben)]);
+    let heard = |event: &Value| event["members"][0]["round_trip_us"].is_u64();
+    ann.expect_where("figures", heard);
+    let before = ben.expect_where("figures", heard);
+    ann.signal("STOP");
+    assert!(ben.stays_quiet_about("call_ended", MEDIA_SILENCE_MAX - Duration::from_secs(6)));
+    ann.signal("CONT");
+    for second in 0..5 {
+        let told = ann.expect("figures");
+        for way in ["loss_in", "loss_out"] {
+            assert!(told[way].as_f64().expect("a share") < 0.02, "{second}: {told}");
+        }
+        assert!(told["members"][0]["heard_in"].as_f64().expect("a share") < 0.02, "{second}: {told}");
+        assert_eq!(told["blame"]["hop"], "nobody", "{second}: {told}");
+        assert!(told["round_trip_us"].as_u64().expect("known") < 1_000_000, "{second}: {told}");
+        let told = ben.expect_where("figures", |event| event["loss_in"] == 0.0);
+        assert_eq!((&told["frame_us"], &told["copies"]), (&before["frame_us"], &before["copies"]), "{told}");
+    }
+    ann.quit();
+    ben.quit();
 }
 
 #[test]
