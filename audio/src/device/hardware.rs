@@ -44,7 +44,7 @@ pub(super) struct Hardware {
     speaker: State,
     looks: u32,
     clock: Clock,
-    looked: Now,
+    rest: Rest,
 }
 
 #[derive(Default)]
@@ -92,7 +92,7 @@ impl Default for Hardware {
             microphone: State::Closed,
             speaker: State::Closed,
             looks: 0,
-            looked: clock.now(),
+            rest: Rest { since: clock.now() },
             clock,
         }
     }
@@ -109,7 +109,6 @@ impl Hardware {
     /// also when nothing had to be done, because that may not be what they expect.
     pub(super) fn open(&mut self, wanted: Wanted, asked: Option<Half>, answers: &Answers) {
         self.wanted = wanted;
-        self.looked = self.clock.now();
         self.forget_card();
         for half in [Half::Speaker, Half::Microphone] {
             let stays = matches!(self.state(half), State::Open(_)) && !self.has_moved(half);
@@ -119,13 +118,14 @@ impl Hardware {
                 self.tell_kept(half, answers);
             }
         }
+        self.rest.since = self.clock.now();
     }
 
     /// Opens the speaker alone, before there is a call: no microphone is looked for.
     pub(super) fn open_speaker(&mut self, wanted: Wanted, answers: &Answers) {
         self.wanted = wanted;
-        self.looked = self.clock.now();
         self.reopen(Half::Speaker, answers);
+        self.rest.since = self.clock.now();
     }
 
     /// Looks for the devices of these names without opening any.
@@ -172,9 +172,12 @@ impl Hardware {
 
     /// Rebuilds what broke, and follows what changed.
     pub(super) fn watch(&mut self, answers: &Answers) {
-        let now = self.clock.now();
-        let slept = slept(self.looked, now);
-        self.looked = now;
+        let (clock, mut rest) = (self.clock, self.rest);
+        rest.end(|| clock.now(), |slept| self.look_after(slept, answers));
+        self.rest = rest;
+    }
+
+    fn look_after(&mut self, slept: bool, answers: &Answers) {
         self.looks = self.looks.wrapping_add(1);
         let news = self.card.as_mut().is_some_and(Card::has_news);
         for half in [Half::Speaker, Half::Microphone] {
@@ -296,6 +299,21 @@ impl Hardware {
     }
 }
 
+/// The time between two looks, in which the machine may sleep. A look that takes its time because the system does, seconds
+/// for a device or an answer, is none of it.
+#[derive(Clone, Copy)]
+struct Rest {
+    since: Now,
+}
+
+impl Rest {
+    /// Looks, knowing whether the machine slept, and rests again.
+    fn end(&mut self, mut now: impl FnMut() -> Now, look: impl FnOnce(bool)) {
+        look(slept(self.since, now()));
+        self.since = now();
+    }
+}
+
 /// Whether the machine slept between two looks: our clock stands still then on some systems and goes on on others.
 fn slept(before: Now, now: Now) -> bool {
     let passed = now.mono - before.mono;
@@ -330,6 +348,19 @@ mod tests {
             assert_eq!(target.in_place_of(wanted), None);
         }
         assert_eq!(target.in_place_of(Some("USB Headset")), Some(Safe::line("USB Headset")));
+    }
+
+    #[test]
+    fn a_look_that_takes_its_time_is_no_sleep() {
+        let at = |mono: u64| Now { mono: Time::ms(mono), wall: Wall(50_000 + mono) };
+        let mut rest = Rest { since: at(0) };
+        // The sound system answers after three seconds; then the machine does sleep.
+        let mut times = [100, 3_100, 3_200, 3_210, 9_000, 9_010].map(at).into_iter();
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            rest.end(|| times.next().unwrap(), |slept| seen.push(slept));
+        }
+        assert_eq!(seen, [false, false, true]);
     }
 
     #[test]
