@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 
 use super::signal::{RATE, to_i16};
 use super::{house, wait_for};
@@ -74,6 +75,8 @@ impl World {
     pub(crate) fn record(&self) -> Recording {
         let file = self.folder.join("world.raw");
         let to = std::fs::File::create(&file).expect("the scratch directory takes a recording");
+        let words = self.folder.join("world.log");
+        let said = std::fs::File::create(&words).expect("the scratch directory takes a log");
         let child = self
             .tool(
                 "parec",
@@ -86,10 +89,11 @@ impl World {
                 ],
             )
             .stdout(to)
+            .stderr(said)
             .spawn()
             .expect("parec runs");
-        let recording = Recording { child, file };
-        wait_for("the recording to begin", || (recording.samples() > 0).then_some(()));
+        let recording = Recording { child: Mutex::new(child), file, words };
+        recording.until(1);
         recording
     }
 
@@ -190,8 +194,10 @@ impl Drop for Playing {
 }
 
 pub(crate) struct Recording {
-    child: Child,
+    child: Mutex<Child>,
     file: PathBuf,
+    /// What the recorder complains of.
+    words: PathBuf,
 }
 
 impl Recording {
@@ -202,8 +208,19 @@ impl Recording {
 
     /// Waits until so much more was recorded.
     pub(crate) fn pass(&self, seconds: f64) {
-        let end = self.samples() + (seconds * RATE as f64) as usize;
-        wait_for("the recording to go on", || (self.samples() >= end).then_some(()));
+        self.until(self.samples() + (seconds * RATE as f64) as usize);
+    }
+
+    /// Waits until so much was recorded. A recorder that is gone is no fault of the programs, and is said to be.
+    fn until(&self, samples: usize) {
+        wait_for("the recording to go on", || {
+            let ended = self.child.lock().expect("nobody panics with it").try_wait();
+            if let Ok(Some(status)) = ended {
+                let words = std::fs::read_to_string(&self.words).unwrap_or_default();
+                panic!("the recorder ended, {status}: {words}");
+            }
+            (self.samples() >= samples).then_some(())
+        });
     }
 
     /// One lane of what was recorded until now.
@@ -217,8 +234,9 @@ impl Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let child = self.child.get_mut().expect("nobody panics with it");
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 
