@@ -267,6 +267,7 @@ fn whoever_is_on_hold_is_waited_for() {
             net.ends[BOB].events.contains(&quiet) || net.ends[BOB].events.contains(&CallEvent::Silent(CALL))
         };
         assert!(!lost(&net), "{reason}");
+        assert!(net.figures(BOB).loss_in < 0.01, "what is not sent is not lost");
         assert!(net.ends[BOB].members.last().is_some_and(|(state, _)| state.on_hold && state.muted));
         if returns {
             net.ends[ALICE].asleep = false;

@@ -274,7 +274,8 @@ impl Reception {
     /// Share lost over the last seconds, 0 to 1.
     #[expect(clippy::cast_precision_loss, reason = "a share of at most some thousand packets")]
     fn loss(&self, now: Time) -> f32 {
-        if self.opened > 0 && now - self.opened_at > NOTHING {
+        // Whoever is on hold sends nothing, and said so.
+        if self.opened > 0 && now - self.opened_at > NOTHING && !self.flags.on_hold {
             return 1.0;
         }
         let then = self.seconds[self.second];
