@@ -36,7 +36,8 @@ impl Awake {
         Now { mono: self.mono(), ..self.clock.now() }
     }
 
-    /// We began to wait, were to wake up at `due`, if at all, and did now. For how long we slept meanwhile, if we did.
+    /// We last ran from `began` on, were to wake up at `due`, if at all, and did now. For how long we slept meanwhile, if we
+    /// did: it may have begun before we were at rest.
     pub(super) fn woke(&mut self, began: Time, due: Option<Time>) -> Option<Duration> {
         self.woke_at(began, due?, self.mono())
     }
@@ -48,7 +49,7 @@ impl Awake {
     }
 }
 
-/// The time of a wait that was slept through, if any was.
+/// The time of a turn and the wait after it that was slept through, if any was.
 fn overslept(began: Time, due: Time, now: Time) -> Option<Duration> {
     let due = due.max(began);
     let since = if due - began <= SHORT { began } else { due };
@@ -66,7 +67,11 @@ mod tests {
         assert_eq!(late(10_100, 12_100), None, "a busy machine");
         assert_eq!(late(10_100, 30_100), Some(Duration::from_millis(20_100)), "woken all the time before");
         assert_eq!(late(15_000, 35_000), Some(Duration::from_secs(20)), "it may have been awake until then");
-        assert_eq!(late(9_000, 30_000), Some(Duration::from_secs(20)), "time does not go back");
+        assert_eq!(
+            late(9_000, 30_000),
+            Some(Duration::from_secs(20)),
+            "it was due already, and time does not go back"
+        );
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub(super) struct Voice {
     readable: bool,
     /// When it was found empty: what is in it now came later.
     emptied: Time,
+    /// When this turn began, or the last one.
+    began: Time,
     /// When we went on after we stood still, until all that came meanwhile is thrown away.
     went_on: Option<Time>,
     /// Somebody woke us, who may have commanded something.
@@ -116,6 +118,7 @@ impl Voice {
             plan: None,
             readable: false,
             emptied: Time::ZERO,
+            began: now,
             went_on: None,
             woken: false,
             more: false,
@@ -129,6 +132,7 @@ impl Voice {
         while !self.ended {
             self.wait(&mut events);
             let now = self.clock.mono();
+            self.began = now;
             self.more = false;
             self.receive(now);
             self.sound(now);
@@ -148,14 +152,13 @@ impl Voice {
     }
 
     fn wait(&mut self, events: &mut Events) {
-        let began = self.clock.mono();
-        let due = if self.more { Some(began) } else { self.due() };
-        let timeout = due.map(|due| due - began);
+        let due = if self.more { Some(self.began) } else { self.due() };
+        let timeout = due.map(|due| due - self.clock.mono());
         // Interrupted by a signal is as good as woken.
         if self.poll.poll(events, timeout).is_err() {
             events.clear();
         }
-        if let Some(slept) = self.clock.woke(began, due) {
+        if let Some(slept) = self.clock.woke(self.began, due) {
             self.go_on(slept);
         }
         self.readable |= events.iter().any(|event| event.token() == SOCKET);
