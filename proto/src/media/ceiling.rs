@@ -17,6 +17,7 @@ use core::time::Duration;
 
 use crate::media::evidence::Evidence;
 use crate::media::outcome::Tally;
+use crate::media::plan::NARROW;
 use crate::time::Time;
 
 /// After a change of plan, until reports tell of packets sent by it: a round trip and a report.
@@ -94,6 +95,8 @@ pub(super) struct Ceiling {
     acquittal: Duration,
     /// What was lost before is the full network's.
     explained_until: Time,
+    /// What was lost of what was sent when the ceiling was suspected.
+    suspected: Evidence,
 }
 
 /// What the judgment looks at: loss of the worst member since then.
@@ -102,6 +105,8 @@ pub(super) trait Losses {
     fn since(&self, then: Time, least: u32) -> Option<Tally>;
     /// The least loss of any interval since then, and how many intervals there are.
     fn steady_since(&self, then: Time) -> (f32, usize);
+    /// For how long nothing at all was lost, to anybody, and of how many packets.
+    fn lossless(&self) -> (Duration, u32);
 }
 
 impl Ceiling {
@@ -117,6 +122,7 @@ impl Ceiling {
             acquitted_until: Time::ZERO,
             acquittal: ACQUITTED.0,
             explained_until: Time::ZERO,
+            suspected: Evidence::default(),
         }
     }
 
@@ -165,16 +171,17 @@ impl Ceiling {
         match self.state {
             State::Trial { since, loss, again } => {
                 let Some(left) = losses.since(since + SETTLE, JUDGED) else { return };
-                if left.loss() > (loss * HELPED).max(NEARLY_NONE) {
+                let helped = left.loss() <= (loss * HELPED).max(NEARLY_NONE);
+                if !helped && !self.is_full_even_for(wire, left) {
                     self.acquit(now);
                 } else if left.loss() > (loss * HELPED_WELL).max(NEARLY_NONE) && !again {
-                    self.limit = Some(through(wire, left).min(wire / 4 * 3));
+                    self.limit = Some(through(wire, left).min((wire / 4 * 3).max(NARROW.wire())));
                     self.state = State::Trial { since: now, loss, again: true };
                 } else {
                     self.state = State::Held { since: now, loss };
                 }
             }
-            State::Held { since: held, loss } if self.fails(held.max(since), loss, losses, now) => {
+            State::Held { since: held, loss } if self.fails(wire, held.max(since), loss, losses, now) => {
                 self.acquit(now)
             }
             State::Held { .. } if let Some(loss) = self.ventured_too_far(losses) => self.go_back(loss, now),
@@ -193,9 +200,19 @@ impl Ceiling {
     }
 
     /// Whether as much is lost under the ceiling as if there were none.
-    fn fails(&self, held: Time, loss: f32, losses: &impl Losses, now: Time) -> bool {
+    fn fails(&self, wire: u32, held: Time, loss: f32, losses: &impl Losses, now: Time) -> bool {
         let since = (held + SETTLE).max(now.back(Duration::from_secs(6)));
-        losses.since(since, 2 * JUDGED).is_some_and(|tally| tally.surely() > (loss * HELPS).max(FAILS))
+        let lost = losses.since(since, 2 * JUDGED);
+        lost.is_some_and(|tally| {
+            tally.surely() > (loss * HELPS).max(FAILS) && !self.is_full_even_for(wire, tally)
+        })
+    }
+
+    /// Whether what is lost of less shows that there is room for still less: then sending more again is no answer.
+    fn is_full_even_for(&self, wire: u32, lost: Tally) -> bool {
+        let mut evidence = self.suspected;
+        evidence.add(wire, lost);
+        evidence.of_a_full_network() >= SUSPICIOUS
     }
 
     /// What is lost since we sent more.
@@ -251,17 +268,21 @@ impl Ceiling {
         let again = self.lifted_at.is_some_and(|at| now - at < SOON + SETTLE);
         self.hold = if again { (self.hold * LONGER).min(HOLD.1) } else { HOLD.0 };
         self.limit = Some(through(wire, lost));
+        self.suspected = Evidence::default();
+        self.suspected.add(wire, lost);
         self.state = State::Trial { since: now, loss: lost.loss(), again: false };
         self.forget();
         self.explained_until = now + SETTLE;
     }
 }
 
-/// What of `wire` bits per second came through.
+/// What of `wire` bits per second came through, as far as it can be followed: when hardly anything came, that was an
+/// outage and no ceiling, and doubling next to nothing would take minutes to come back from it.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range first")]
 fn through(wire: u32, lost: Tally) -> u32 {
     let share = (1.0 - lost.loss()).clamp(0.0, 1.0);
-    (f32::from(u16::try_from(wire / 100).unwrap_or(u16::MAX)) * share) as u32 * 100
+    let through = (f32::from(u16::try_from(wire / 100).unwrap_or(u16::MAX)) * share) as u32 * 100;
+    through.max(NARROW.wire())
 }
 
 #[cfg(test)]
@@ -279,6 +300,10 @@ mod tests {
 
         fn steady_since(&self, _: Time) -> (f32, usize) {
             (self.0, 8)
+        }
+
+        fn lossless(&self) -> (Duration, u32) {
+            (Duration::ZERO, 0)
         }
     }
 

@@ -9,8 +9,11 @@
 //! ```
 //!
 //! Up takes a second or two, since the first step costs the network nothing and the second is measured on it. Down
-//! takes six seconds without loss; who has to go up again soon after goes up at once, and is kept there four times as
-//! long, up to a minute, so that a network which is neither good nor bad does not make us swing. What may be sent at all, [`Ceiling`] says.
+//! takes six seconds with hardly any loss; who has to go up again soon after goes up at once, and is kept there longer
+//! each time, up to a minute, so that a network which is neither good nor bad does not make us swing. Each step down has
+//! a [`Patience`] of its own: swinging between one copy and two says nothing of a network that loses no more. And seven
+//! seconds in which nothing at all is lost are believed even so, until they have misled twice. What may be sent at all,
+//! [`Ceiling`] says.
 //!
 //! In calls of many each copy of ours loads everybody's link: with more than [`ONE_COPY_OTHERS`] others to hear us one
 //! copy goes along at most, with more than [`NO_COPY_OTHERS`] none.
@@ -44,10 +47,18 @@ const CALM: f32 = 0.005;
 const HEAVY: (f32, f32) = (0.03, 0.025);
 /// Runs longer than by chance that need copies from farther back, and that do not any more.
 const RUNS: (f32, f32) = (1.6, 1.3);
-/// How long a kind of copies is kept before it gives way to a lesser or another one.
-const KEPT: Duration = Duration::from_secs(8);
-/// How long it must have been calm at first, and at most.
-const HOLD: (Duration, Duration) = (WHILE, Duration::from_secs(60));
+/// How many seconds two copies, or those from farther back, are kept before they give way, and how many when they had to
+/// come back soon once, twice, ..
+const KEPT: &[u64] = &[8, 60, 180];
+/// How long it must have been calm, which is always looked back over. Of 1 % lost at random, one while in five is.
+const CALM_FOR: &[u64] = &[6, 24, 60];
+/// And how long nothing at all may have been lost instead, so that who is well again is heard as well within ten
+/// seconds, whatever was before. Of 1 % lost at random, three such whiles in a hundred mislead; of 2 %, none in a
+/// thousand. Who was misled twice in a row is not again: a network that is bad for some seconds of each half minute
+/// does not make us swing.
+const LOSSLESS_FOR: &[u64] = &[7, 7, 60];
+/// Of so many packets: seven seconds of the longest frames, less one report.
+const LOSSLESS_PACKETS: u32 = 300;
 /// Loss again within this after it was calm: the calm was believed too soon.
 const SOON: Duration = Duration::from_secs(30);
 /// A way shorter than this is short, and one that was is until it is longer than that.
@@ -74,6 +85,46 @@ pub(super) struct Scene {
     pub(super) round_trip: Option<Duration>,
 }
 
+/// How long to wait before less is done: longer each time that it was too little.
+#[derive(Debug)]
+struct Patience {
+    /// Seconds, by how often it was too little.
+    holds: &'static [u64],
+    times: usize,
+    /// When less was done.
+    down_at: Option<Time>,
+}
+
+impl Patience {
+    const fn new(holds: &'static [u64]) -> Self {
+        Self { holds, times: 0, down_at: None }
+    }
+
+    fn hold(&self) -> Duration {
+        self.holds
+            .get(self.times)
+            .or(self.holds.last())
+            .map_or(Duration::ZERO, |seconds| Duration::from_secs(*seconds))
+    }
+
+    /// Whether less was done only just now.
+    fn is_soon(&self, now: Time) -> bool {
+        self.down_at.is_some_and(|at| now - at < SOON.max(self.hold()))
+    }
+
+    fn down(&mut self, now: Time) {
+        self.down_at = Some(now);
+    }
+
+    /// More had to be done again; if it was this that had let less be done, and soon after, it waits longer next time.
+    fn up(&mut self, now: Time) {
+        if self.down_at.is_some() {
+            self.times = if self.is_soon(now) { (self.times + 1).min(self.holds.len() - 1) } else { 0 };
+        }
+        self.down_at = None;
+    }
+}
+
 /// The members who count.
 struct Worst<I>(I);
 
@@ -87,6 +138,11 @@ impl<'a, I: Iterator<Item = &'a Outcome> + Clone> Losses for Worst<I> {
     fn steady_since(&self, then: Time) -> (f32, usize) {
         let all = self.0.clone().map(|outcome| outcome.steady_since(then));
         all.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((0.0, 0))
+    }
+
+    fn lossless(&self) -> (Duration, u32) {
+        let all = self.0.clone().map(Outcome::lossless);
+        all.reduce(|a, b| (a.0.min(b.0), a.1.min(b.1))).unwrap_or_default()
     }
 }
 
@@ -103,11 +159,15 @@ pub(super) struct Controller {
     level: Level,
     level_since: Time,
     bursty: bool,
+    bursty_since: Time,
     ceiling: Ceiling,
-    hold: Duration,
-    /// When it was last taken for calm.
-    calmed_at: Option<Time>,
-    /// What was done before it was.
+    /// Before it is taken for calm: with hardly any loss, and with none.
+    calm: Patience,
+    lossless: Patience,
+    /// Before one copy is taken for enough, and loss for random.
+    one_copy: Patience,
+    random: Patience,
+    /// What was done before it was taken for calm.
     calmed_from: Level,
     calm_since: Option<Time>,
     short_since: Option<Time>,
@@ -129,9 +189,12 @@ impl Controller {
             level: Level::Clean,
             level_since: now,
             bursty: false,
+            bursty_since: now,
             ceiling: Ceiling::new(),
-            hold: HOLD.0,
-            calmed_at: None,
+            calm: Patience::new(CALM_FOR),
+            lossless: Patience::new(LOSSLESS_FOR),
+            one_copy: Patience::new(KEPT),
+            random: Patience::new(KEPT),
             calmed_from: Level::Light,
             calm_since: None,
             short_since: None,
@@ -171,7 +234,7 @@ impl Controller {
         runs.into_iter().for_each(|runs| self.tell_runs(runs, now));
         let level = self.next_level(&worst, now);
         if level != self.level {
-            self.count_swing(level, now);
+            self.count_swing(level, self.is_lossless_for_long(&worst), now);
             (self.level, self.level_since) = (level, now);
         }
         self.notice_short(scene, now);
@@ -188,10 +251,19 @@ impl Controller {
     /// Whether packets are lost in runs. A change of mind moves the delay by two frames, so it is not made often.
     fn tell_runs(&mut self, burstiness: f32, now: Time) {
         let runs = burstiness >= if self.bursty { RUNS.1 } else { RUNS.0 };
-        let free = self.level != Level::Strong || now - self.since >= KEPT;
-        if runs != self.bursty && (free || runs) {
-            self.bursty = runs;
+        if runs == self.bursty {
+            return;
         }
+        if runs {
+            self.random.up(now);
+            self.bursty_since = now;
+        } else if self.level == Level::Strong {
+            if now - self.bursty_since.max(self.since) < self.random.hold() {
+                return;
+            }
+            self.random.down(now);
+        }
+        self.bursty = runs;
     }
 
     fn next_level(&mut self, worst: &impl Losses, now: Time) -> Level {
@@ -210,9 +282,10 @@ impl Controller {
             Level::Clean if surely(moment) >= LOSSY || surely(past) >= LOSSY => self.level_for_loss(now),
             Level::Clean => Level::Clean,
             Level::Light | Level::Strong if self.is_calm_for_long(now) => Level::Clean,
+            Level::Light | Level::Strong if self.is_lossless_for_long(worst) => Level::Clean,
             Level::Light if heavy >= if self.bursty { LOSSY } else { HEAVY.0 } => Level::Strong,
             Level::Light => Level::Light,
-            Level::Strong if now - self.level_since < KEPT.max(self.hold) || self.ceiling.tries() => {
+            Level::Strong if now - self.level_since < self.one_copy.hold() || self.ceiling.tries() => {
                 Level::Strong
             }
             // One copy is no help against runs, and where nothing is lost any more it will soon be calm.
@@ -223,30 +296,36 @@ impl Controller {
 
     /// The first answer costs the network nothing. Who was calm only just now knows what is needed.
     fn level_for_loss(&self, now: Time) -> Level {
-        if self.is_soon(now) { self.calmed_from } else { Level::Light }
-    }
-
-    fn is_soon(&self, now: Time) -> bool {
-        self.calmed_at.is_some_and(|at| now - at < SOON.max(self.hold))
+        if self.calm.is_soon(now) || self.lossless.is_soon(now) { self.calmed_from } else { Level::Light }
     }
 
     /// The last six seconds are always looked back over, so the rest of the hold is waited for.
     fn is_calm_for_long(&self, now: Time) -> bool {
-        self.calm_since.is_some_and(|since| now - since + WHILE >= self.hold)
+        self.calm_since.is_some_and(|since| now - since + WHILE >= self.calm.hold())
     }
 
-    /// Who goes up again soon after coming down is held longer from now on.
-    fn count_swing(&mut self, level: Level, now: Time) {
-        if level < self.level {
-            (self.calmed_at, self.calmed_from) = (Some(now), self.level);
-            return;
+    /// Between runs of lost packets there is nothing lost for seconds: there it says little.
+    fn is_lossless_for_long(&self, worst: &impl Losses) -> bool {
+        let (long, packets) = worst.lossless();
+        !self.bursty && long >= self.lossless.hold() && packets >= LOSSLESS_PACKETS
+    }
+
+    fn count_swing(&mut self, level: Level, lossless: bool, now: Time) {
+        match (self.level, level) {
+            (Level::Clean, _) => {
+                self.calm.up(now);
+                self.lossless.up(now);
+            }
+            (from, Level::Clean) => {
+                self.calmed_from = from;
+                self.calm.down(now);
+                if lossless {
+                    self.lossless.down(now);
+                }
+            }
+            (Level::Strong, _) => self.one_copy.down(now),
+            (Level::Light, _) => self.one_copy.up(now),
         }
-        if self.is_soon(now) {
-            self.hold = (self.hold * 4).min(HOLD.1);
-        } else if self.level == Level::Clean {
-            self.hold = HOLD.0;
-        }
-        self.calmed_at = None;
     }
 
     fn notice_short(&mut self, scene: Scene, now: Time) {

@@ -120,6 +120,16 @@ impl Outcome {
             .map(|interval| interval.to)
     }
 
+    /// For how long nothing was lost up to the newest report, and of how many packets; as long as is remembered.
+    pub(super) fn lossless(&self) -> (Duration, u32) {
+        let newest_first =
+            (1..=INTERVALS).map(|back| self.intervals[(self.next + INTERVALS - back) % INTERVALS]);
+        let lossless = |interval: &Interval| interval.to > interval.from && interval.tally.lost == 0;
+        newest_first.take_while(lossless).fold((Duration::ZERO, 0), |(long, sent), interval| {
+            (long + (interval.to - interval.from), sent + interval.tally.expected)
+        })
+    }
+
     /// How much longer the runs of lost packets are than if each were lost by itself: 1 for as long.
     /// None while too few are lost to tell.
     pub(super) fn burstiness(&self, now: Time) -> Option<f32> {
