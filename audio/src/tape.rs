@@ -249,7 +249,7 @@ fn failed(path: &Path, error: &io::Error) -> String {
     } else {
         format!("{error}; {ELSEWHERE}")
     };
-    format!("the recording ended: {}: {what}", path.display())
+    format!("The recording ended: {}: {what}", path.display())
 }
 
 /// A file that grows by pages.

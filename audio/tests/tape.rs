@@ -189,7 +189,7 @@ fn a_full_disk_is_told_keeps_whole_pages_and_nothing_waits_for_it() {
         tape.news()
     });
     let Some(News::Failed(why)) = why else { panic!("{why:?}") };
-    assert_eq!(why, format!("the recording ended: {}: the disk is full; make room", path.display()));
+    assert_eq!(why, format!("The recording ended: {}: the disk is full; make room", path.display()));
     let kept = std::fs::read(&path).unwrap();
     let read = ogg::read(&kept);
     assert!(!read.complete && read.pages > 2, "{} pages", read.pages);

@@ -1,7 +1,7 @@
 //! `tincan doctor` and `tincan echo`: what this machine, its terminal and the way to the server can do, in plain lines,
 //! and one line of what to do for each thing that fails. Both wait; there is no session.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 
 use anyhow::Context as _;
 use audio::check::{Check, Exchanged, Habits, Loudness, chirps, codec_cost, devices, round_trip};
@@ -40,7 +40,8 @@ pub struct Wanted {
 /// # Errors
 /// When the report cannot be written.
 pub fn run(wanted: Wanted) -> anyhow::Result<Exit> {
-    let mut report = Report::new(io::stdout().lock(), wanted.json);
+    let columns = terminal::size().map(|(columns, _)| columns);
+    let mut report = Report::new(io::stdout().lock(), wanted.json).within(columns);
     let ring = wanted.ring.as_deref();
     if wanted.only_sound {
         let exit = examine(wanted.sound, ring, &mut report)?;
@@ -228,18 +229,19 @@ fn in_words(delay: std::time::Duration) -> String {
 /// # Errors
 /// When the report cannot be written.
 pub fn echo(choice: Choice) -> anyhow::Result<Exit> {
-    let terminal = io::stdout().is_terminal();
-    back(choice, io::stdout().lock(), terminal)
+    back(choice, io::stdout().lock(), terminal::size().map(|(columns, _)| columns))
 }
 
-fn back(choice: Choice, out: impl io::Write, terminal: bool) -> anyhow::Result<Exit> {
-    let mut report = Report::new(out, false);
+/// `columns` are those of the terminal, where there is one.
+fn back(choice: Choice, out: impl io::Write, columns: Option<u16>) -> anyhow::Result<Exit> {
+    let mut report = Report::new(out, false).within(columns);
     let mut check = Check::open(choice).context("starting the device thread")?;
     halves(&check, &mut report)?;
     if check.microphone().is_err() {
         return Ok(report.exit);
     }
     report.note("echo", &format!("speak now, for {ECHO_SECONDS} seconds"))?;
+    let terminal = columns.is_some();
     let mut bar = Bar { wanted: terminal, since: 0, loudest: 0.0 };
     let out = &mut report.out;
     let said = check.exchange(&[], ECHO_SECONDS * SAMPLE_RATE as usize, &mut |piece| bar.show(piece, out));
@@ -354,12 +356,12 @@ mod tests {
     fn an_echo_over_a_cable_is_heard_back() {
         let mut out = Vec::new();
         // The cable is silent until something is played: the first three seconds are, the rest is not judged.
-        let exit = back(Choice::Loopback, &mut out, true).unwrap();
+        let exit = back(Choice::Loopback, &mut out, Some(80)).unwrap();
         let said = String::from_utf8(out).unwrap();
         assert_eq!(exit, Exit::Failed, "a silent cable is a dead microphone: {said}");
         assert!(said.contains("speak now") && said.contains("\r["), "{said}");
         let mut out = Vec::new();
-        back(Choice::Tone, &mut out, false).unwrap();
+        back(Choice::Tone, &mut out, None).unwrap();
         let said = String::from_utf8(out).unwrap();
         assert!(said.contains("peak -20 dBFS, mean -23 dBFS") && !said.contains('\r'), "{said}");
     }

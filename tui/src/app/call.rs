@@ -18,7 +18,7 @@ pub mod figures;
 mod words;
 
 pub use blame::{blame, percent, rating, summed_up};
-pub use words::{Whom, among, clock, ended, ended_note, parted, parted_word, stand_in, trouble};
+pub use words::{Whom, among, clock, ended, ended_note, goes_on, parted, parted_word, stand_in, trouble};
 
 /// Keys are ignored for so long after the window of an incoming call opens over the list: what was meant for the
 /// list must not answer a call.

@@ -31,8 +31,7 @@ enum Keyboard {
 
 pub(super) fn examine<W: io::Write>(report: &mut Report<W>) -> anyhow::Result<()> {
     let get = |name: &str| std::env::var(name).ok();
-    let size = if io::stdout().is_terminal() { crossterm::terminal::size().ok() } else { None };
-    environment(get, size, report)?;
+    environment(get, size(), report)?;
     let term = get("TERM").unwrap_or_default();
     let asked =
         io::stdin().is_terminal() && io::stdout().is_terminal() && !matches!(term.as_str(), "" | "dumb");
@@ -53,6 +52,11 @@ pub(super) fn examine<W: io::Write>(report: &mut Report<W>) -> anyhow::Result<()
         Keyboard::Mute => "no answer in time: taken as basic, which always works",
     };
     if found == Keyboard::Mute { report.note("keyboard", words) } else { report.ok("keyboard", words) }
+}
+
+/// Columns and rows of the terminal that shows the report; none where it goes to a file or a pipe.
+pub(super) fn size() -> Option<(u16, u16)> {
+    if io::stdout().is_terminal() { crossterm::terminal::size().ok() } else { None }
 }
 
 /// What the environment tells.

@@ -377,6 +377,10 @@ fn devices_are_taken_by_number_or_by_a_part_of_the_name() {
     let why = Safe::line("it is unplugged");
     let said = story.hear(SoundEvent::Microphone(HalfState::Failed { why }));
     assert!(said.contains("no microphone: it is unplugged") && said.contains("/devices"), "{said}");
+    assert!(said.contains("with the other half"), "{said}");
+    let why = Safe::line("it is unplugged");
+    let said = story.hear(SoundEvent::Speaker(HalfState::Failed { why }));
+    assert!(said.contains("in silence until one works"), "{said}");
 }
 
 #[test]

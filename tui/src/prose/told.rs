@@ -259,7 +259,11 @@ pub(super) fn sound(prose: &mut Prose, event: &SoundEvent) {
 
 /// A device is named when it is another than the last time, or fails.
 fn device(prose: &mut Prose, what: &str, half: &HalfState) {
-    let said = if what == "microphone" { &mut prose.said.microphone } else { &mut prose.said.speaker };
+    let sound = &prose.model.sound;
+    let (said, other) = match what {
+        "microphone" => (&mut prose.said.microphone, &sound.speaker),
+        _ => (&mut prose.said.speaker, &sound.microphone),
+    };
     match half {
         HalfState::Closed => {}
         HalfState::Open { wanted: None, name, .. } => {
@@ -273,7 +277,8 @@ fn device(prose: &mut Prose, what: &str, half: &HalfState) {
         }
         HalfState::Failed { why } => {
             *said = None;
-            prose.say(format!("There is no {what}: {why}. The call goes on with the other half; /devices lists what there is."));
+            let goes_on = call::goes_on(other);
+            prose.say(format!("There is no {what}: {why}. {goes_on}; /devices lists what there is."));
         }
     }
 }

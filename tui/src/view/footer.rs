@@ -84,14 +84,25 @@ fn tell(words: &str, row: Rect, buf: &mut Buffer, theme: Theme) {
     }
 }
 
-pub(super) fn footer(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme) {
-    let area = text::row(screen, screen.height - 1);
+/// What happened, where it stands in the last row of a screen so high.
+fn news(model: &Model, height: u16) -> Option<&str> {
     // Who is here for the first time needs the keys more than the news.
     let first = |popup: &Popup| matches!(popup, Popup::Settings(open) if open.first);
-    let elsewhere =
-        asked(model) || stands_above(model, screen.height) || model.popups.last().is_some_and(first);
-    if let Some(notice) = model.notice.as_ref().filter(|_| !elsewhere) {
-        return tell(&notice.text, area, buf, theme);
+    let elsewhere = asked(model) || stands_above(model, height) || model.popups.last().is_some_and(first);
+    model.notice.as_ref().filter(|_| !elsewhere).map(|notice| notice.text.as_str())
+}
+
+/// Rows above the last one that what happened takes: what is to be read at the foot of a page stands above them.
+pub(super) fn rows_over(model: &Model, screen: Rect) -> u16 {
+    let words = news(model, screen.height).unwrap_or_default();
+    let rows = text::wrap(words, screen.width.saturating_sub(2)).len();
+    if rows > usize::from(ROWS_MAX) { 0 } else { u16::try_from(rows).unwrap_or(1).saturating_sub(1) }
+}
+
+pub(super) fn footer(model: &Model, screen: Rect, buf: &mut Buffer, theme: Theme) {
+    let area = text::row(screen, screen.height - 1);
+    if let Some(words) = news(model, screen.height) {
+        return tell(words, area, buf, theme);
     }
     // The first-run screen and the full stop have nothing to explain but themselves.
     let main = matches!(model.stage, Stage::Main);

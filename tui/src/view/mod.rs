@@ -26,6 +26,7 @@ mod title;
 mod welcome;
 
 pub use links::Link;
+pub use text::wrap as wrapped;
 pub use title::window as window_title;
 
 use theme::Theme;
@@ -107,9 +108,10 @@ fn main_page(
 }
 
 /// Where there is room for one pane only, a call keeps two rows below the list, and so does what the chosen one says
-/// with a request: Enter accepts it, and the chat is not seen before.
+/// with a request: Enter accepts it, and the chat is not seen before. All of it stands above what happened.
 fn narrow_list(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) -> Rect {
-    let bar = if model.call.is_some() { 2 } else { 0 };
+    let area = Rect { height: area.height - footer::rows_over(model, buf.area).min(area.height), ..area };
+    let bar = if model.call.is_some() { 2.min(area.height) } else { 0 };
     let below = Rect { y: area.y + area.height - bar, height: bar, ..area };
     call::bar(model, below, buf, theme);
     let above = Rect { height: area.height - bar, ..area };

@@ -279,6 +279,22 @@ fn pages(look: Look) -> Vec<(&'static str, Story)> {
     story.keys("^g");
     page("no_microphone", story);
 
+    // The sound server ended: what its library said of it is long.
+    let mut story = Story::in_call(look);
+    for half in ["microphone", "speaker"] {
+        let why = Safe::line(&format!(
+            "the {half} does not work (ALSA function 'snd_pcm_open' failed with error 'Connection refused (111)'); \
+             choose another device"
+        ));
+        let failed = HalfState::Failed { why };
+        let event =
+            if half == "speaker" { SoundEvent::Speaker(failed) } else { SoundEvent::Microphone(failed) };
+        story.hear(event);
+    }
+    story.keys("^g");
+    story.wait(Duration::from_secs(20));
+    page("no_sound", story);
+
     let mut story = Story::in_call(look);
     story.tell(Event::Ended { with: vec![name("bob")], reason: EndReason::TheyHungUp });
     page("hung_up", story);

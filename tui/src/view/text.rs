@@ -57,7 +57,7 @@ pub(super) fn row(area: Rect, y: u16) -> Rect {
 }
 
 /// The text as rows of at most `room` columns: broken at spaces, and inside words that are longer than a row.
-pub(super) fn wrap(text: &str, room: u16) -> Vec<String> {
+pub fn wrap(text: &str, room: u16) -> Vec<String> {
     let room = room.max(1);
     let mut rows = Vec::new();
     for line in text.split('\n') {

@@ -119,11 +119,21 @@ pub fn parted_word(reason: EndReason) -> &'static str {
     }
 }
 
-/// What is wrong with the sound, in a sentence; none when nothing is.
+/// What is wrong with the sound, in a sentence without its end; none when nothing is.
 pub fn trouble(what: &str, half: &HalfState) -> Option<String> {
     match half {
-        HalfState::Failed { why } => Some(format!("no {what}: {why}")),
+        HalfState::Failed { why } => Some(format!("No {what}: {why}")),
         HalfState::Open { .. } | HalfState::Absent { .. } | HalfState::Closed => None,
+    }
+}
+
+/// What becomes of a call whose microphone or speaker failed, by how the other half is.
+pub fn goes_on(other: &HalfState) -> &'static str {
+    match other {
+        HalfState::Failed { .. } => "The call goes on, in silence until one works",
+        HalfState::Open { .. } | HalfState::Absent { .. } | HalfState::Closed => {
+            "The call goes on with the other half"
+        }
     }
 }
 

@@ -110,12 +110,14 @@ pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
     match event {
         SoundEvent::Microphone(half) => {
             let before = core::mem::replace(&mut model.sound.microphone, half.clone());
-            say_trouble(model, "microphone", &before, &half);
+            let other = model.sound.speaker.clone();
+            say_device(model, "microphone", [&before, &half, &other]);
             model.dirty = true;
         }
         SoundEvent::Speaker(half) => {
             let before = core::mem::replace(&mut model.sound.speaker, half.clone());
-            say_trouble(model, "speaker", &before, &half);
+            let other = model.sound.microphone.clone();
+            say_device(model, "speaker", [&before, &half, &other]);
             model.dirty = true;
         }
         SoundEvent::Tool(event) => tools::told(model, event),
@@ -160,15 +162,20 @@ fn capital(words: &str) -> String {
     first.map_or_else(|| format!("{words}."), |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
 }
 
-/// What is wrong with a half of the sound, and that it is not any more: neither may stand there longer than it is true.
-fn say_trouble(model: &mut Model, what: &str, before: &HalfState, half: &HalfState) {
+/// What is wrong with a half of the sound, that it is not any more, and that it is another than before though nobody
+/// chose it: none of it may be missed, nor stand there longer than it is true.
+fn say_device(model: &mut Model, what: &str, [before, half, other]: [&HalfState; 3]) {
     let amiss = |half| call::trouble(what, half).or_else(|| call::stand_in(what, half));
     if let Some(words) = call::trouble(what, half) {
-        notice(model, format!("{words}. The call goes on with the other half."));
+        notice(model, format!("{words}. {}.", call::goes_on(other)));
     } else if let Some(words) = call::stand_in(what, half) {
         notice(model, format!("{words}."));
     } else if let (Some(_), Some(name)) = (amiss(before), call::device(half)) {
         notice(model, format!("The {what} is {name} again."));
+    } else if let (Some(last), Some(name)) = (call::device(before), call::device(half))
+        && last != name
+    {
+        notice(model, format!("The {what} is {name} now."));
     }
 }
 

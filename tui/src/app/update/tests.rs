@@ -213,8 +213,38 @@ fn a_broken_microphone_is_said_and_the_call_goes_on() {
     story.live();
     let why = Safe::line("the device is busy; close the other program");
     story.event(Msg::Sound(SoundEvent::Microphone(HalfState::Failed { why })));
-    assert!(story.notice().contains("no microphone: the device is busy"));
+    assert!(story.notice().contains("No microphone: the device is busy"));
     assert!(matches!(story.model.call.as_ref().unwrap().phase, Phase::Live { .. }));
+}
+
+#[test]
+fn without_either_half_no_other_half_is_promised() {
+    let mut story = Story::friends();
+    story.live();
+    let failed = || HalfState::Failed { why: Safe::line("the sound server is gone") };
+    story.event(Msg::Sound(SoundEvent::Speaker(failed())));
+    assert!(story.notice().ends_with("The call goes on with the other half."), "{}", story.notice());
+    story.event(Msg::Sound(SoundEvent::Microphone(failed())));
+    assert_eq!(
+        story.notice(),
+        "No microphone: the sound server is gone. The call goes on, in silence until one works."
+    );
+}
+
+#[test]
+fn a_device_that_takes_over_by_itself_is_named() {
+    let mut story = Story::friends();
+    story.live();
+    let open = |name: &str| {
+        let (name, opened_in) = (Safe::line(name), Duration::ZERO);
+        Msg::Sound(SoundEvent::Microphone(HalfState::Open { name, opened_in, wanted: None }))
+    };
+    story.event(open("Headset"));
+    story.model.notice = None;
+    story.event(open("Headset"));
+    assert_eq!(story.model.notice, None, "it is the same");
+    story.event(open("Webcam"));
+    assert_eq!(story.notice(), "The microphone is Webcam now.");
 }
 
 #[test]

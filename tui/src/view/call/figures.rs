@@ -1,7 +1,8 @@
 //! The figures of a call: a table where there is room, one row where there is not.
 
-use proto::media::Path;
+use proto::media::blame::Hop;
 use proto::media::processing::Part;
+use proto::media::{HalfState, Path};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -34,25 +35,20 @@ const NOT_TOLD: &str = "their program does not say";
 
 /// What is wrong, and the figures of a call, one in a row, with the details beside them where there is room.
 pub(super) fn figures(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme, wide: bool) {
-    let mut y = 0;
     let x = 2 - u16::from(!wide);
-    for (words, style) in troubles(model, call, theme) {
-        for line in text::wrap(&words, area.width.saturating_sub(3)) {
-            text::left(buf, text::row(area, y), x, &line, style);
-            y += 1;
-        }
-    }
+    let mut y = sentences(troubles(model, call, theme), x, 0, area, buf);
     if call.statistics.is_none() {
         return;
     }
     let (value_at, detail_at) = if wide { (17, 32) } else { (12, 22) };
     // With few rows what is wrong comes first; with many it stands below, where it moves nothing.
     let rows = table(model, call, wide, area.width >= ROOMY);
-    let blamed = sentence(model, call);
-    let lines = blamed.as_ref().map_or(0, |words| text::wrap(words, area.width.saturating_sub(x + 1)).len());
-    let below = rows.len() + lines + 1 + usize::from(y) <= usize::from(area.height);
-    if let Some(words) = blamed.as_ref().filter(|_| !below) {
-        y += paragraph(words, x, y, area, buf, theme);
+    let blamed: Vec<_> =
+        sentence(model, call).map(|words| Sentence::new(words, theme.warn())).into_iter().collect();
+    let lines = rows_of(&blamed, x, area.width);
+    let below = taken(rows.len()) + lines + 1 + y <= area.height;
+    if !below {
+        y = sentences(blamed.clone(), x, y, area, buf);
     }
     for (label, value, detail) in rows {
         let row = text::row(area, y);
@@ -64,23 +60,70 @@ pub(super) fn figures(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, 
         }
         y += 1;
     }
-    if let Some(words) = blamed.filter(|_| below) {
-        paragraph(&words, x, y + 1, area, buf, theme);
+    if below {
+        sentences(blamed, x, y + 1, area, buf);
     }
 }
 
-/// Who is to blame, over as many rows as it takes; gives how many.
-fn paragraph(words: &str, x: u16, from: u16, area: Rect, buf: &mut Buffer, theme: Theme) -> u16 {
-    let lines = text::wrap(words, area.width.saturating_sub(x + 1));
-    for (line, y) in lines.iter().zip(from..) {
-        text::left(buf, text::row(area, y), x, line, theme.warn());
-    }
-    u16::try_from(lines.len()).unwrap_or(u16::MAX)
+/// Something that is wrong, and the same in as few words as it takes where there is no room for a reason.
+#[derive(Clone)]
+struct Sentence {
+    whole: String,
+    short: String,
+    style: Style,
 }
 
-/// Who is to blame for how it sounds, in a sentence; none when nobody is.
+impl Sentence {
+    fn new(whole: String, style: Style) -> Self {
+        Self { short: whole.clone(), whole, style }
+    }
+}
+
+/// Rows of what is wrong with a call of two, in whole sentences.
+pub(super) fn wrong_rows(model: &Model, call: &Call, width: u16, theme: Theme) -> u16 {
+    let blamed = sentence(model, call).map(|words| Sentence::new(words, theme.warn()));
+    let all: Vec<Sentence> = troubles(model, call, theme).into_iter().chain(blamed).collect();
+    rows_of(&all, 2, width)
+}
+
+fn rows_of(all: &[Sentence], x: u16, width: u16) -> u16 {
+    taken(all.iter().map(|sentence| lines(&sentence.whole, x, width).len()).sum())
+}
+
+fn taken(rows: usize) -> u16 {
+    u16::try_from(rows).unwrap_or(u16::MAX)
+}
+
+fn lines(words: &str, x: u16, width: u16) -> Vec<String> {
+    text::wrap(words, width.saturating_sub(x + 1))
+}
+
+/// Sentences below each other from row `y` on: whole ones, or all in few words where those do not fit. One that does not
+/// even then is left out, but the first. Gives the row behind.
+fn sentences(all: Vec<Sentence>, x: u16, mut y: u16, area: Rect, buf: &mut Buffer) -> u16 {
+    let short = y + rows_of(&all, x, area.width) > area.height;
+    for (at, Sentence { whole, short: few, style }) in all.into_iter().enumerate() {
+        let words = if short { few } else { whole };
+        let lines = lines(&words, x, area.width);
+        if words.is_empty() || at > 0 && y + taken(lines.len()) > area.height {
+            continue;
+        }
+        for line in lines {
+            text::left(buf, text::row(area, y), x, &line, style);
+            y += 1;
+        }
+    }
+    y
+}
+
+/// Who is to blame for how it sounds, in a sentence; none when nobody is. Of a device that does not work at all that is
+/// said already, and a microphone that is muted, or shut until one presses to talk, is to blame for nothing.
 pub(super) fn sentence(model: &Model, call: &Call) -> Option<String> {
     let hop = call.figures.hop;
+    let dumb = failed(&model.sound.microphone) || model.is_silent();
+    if matches!(hop, Hop::MyMicrophone(_)) && dumb || hop == Hop::MySpeaker && failed(&model.sound.speaker) {
+        return None;
+    }
     let party = hop.member().and_then(|ssrc| call.speaker(ssrc));
     let who = party.map_or_else(|| "somebody".to_owned(), |party| model.shown(&party.name));
     let trip = match party {
@@ -115,36 +158,57 @@ pub(super) fn in_one_row(model: &Model, call: &Call, area: Rect, buf: &mut Buffe
     }
 }
 
+fn failed(half: &HalfState) -> bool {
+    matches!(half, HalfState::Failed { .. })
+}
+
 /// What is wrong with the sound of a call, who else can hear it, and who keeps it.
-fn troubles(model: &Model, call: &Call, theme: Theme) -> Vec<(String, Style)> {
-    let mut words = Vec::new();
-    words.extend(call.plain.then(|| (OVERHEARD.to_owned(), theme.warn())));
-    words.extend(sound_troubles(model).into_iter().map(|words| (words, theme.warn())));
-    words.extend(echoes(model, call).map(|words| (words, theme.warn())));
+fn troubles(model: &Model, call: &Call, theme: Theme) -> Vec<Sentence> {
+    let of = |whole: String, short: String| Sentence { whole, short, style: theme.warn() };
+    let mut all = Vec::new();
+    all.extend(call.plain.then(|| Sentence::new(OVERHEARD.to_owned(), theme.warn())));
+    all.extend(sound_troubles(model).into_iter().map(|(whole, short)| of(whole, short)));
+    all.extend(echoes(model, call).map(|(whole, short)| of(whole, short)));
     if !call.heard() {
-        words.push(("connected, waiting for their first sound".to_owned(), theme.warn()));
+        all.push(Sentence::new("connected, waiting for their first sound".to_owned(), theme.warn()));
     }
-    words
+    all
 }
 
-/// What is wrong with the devices.
-pub(super) fn sound_troubles(model: &Model) -> Vec<String> {
-    let (microphone, speaker) = (&model.sound.microphone, &model.sound.speaker);
-    [trouble("microphone", microphone), trouble("speaker", speaker)].into_iter().flatten().collect()
+/// What is wrong with the devices, and the same in few words: what the system said of it is left out there.
+pub(super) fn sound_troubles(model: &Model) -> Vec<(String, String)> {
+    let key =
+        model.settings.keys.key(Act::Devices, model.places()).unwrap_or_else(|| "^P devices".to_owned());
+    let both = failed(&model.sound.microphone) && failed(&model.sound.speaker);
+    let mut all = Vec::new();
+    for (what, half) in [("microphone", &model.sound.microphone), ("speaker", &model.sound.speaker)] {
+        let short = match (both, what) {
+            (true, "speaker") => String::new(),
+            (true, _) => format!("No microphone and no speaker work: {key} chooses others."),
+            (false, _) => format!("No {what}: {key} chooses another."),
+        };
+        all.extend(trouble(what, half).map(|whole| (format!("{whole}."), short)));
+    }
+    all
 }
 
-/// Whose voice comes back through whose microphone, and what to do.
-pub(super) fn echoes<'a>(model: &'a Model, call: &'a Call) -> impl Iterator<Item = String> + 'a {
+/// Whose voice comes back through whose microphone, and what to do; and the same in few words.
+pub(super) fn echoes<'a>(model: &'a Model, call: &'a Call) -> impl Iterator<Item = (String, String)> + 'a {
     let inside = |party: &&Party| party.ssrc().is_some() && party.name.as_str() != FRIEND;
     call.parties.iter().filter(inside).filter_map(|party| {
         let who = model.shown(&party.name);
         if party.figures.echo_from_us {
-            return Some(format!(
-                "{who} hears an echo of themselves from you: use headphones, or turn down."
+            return Some((
+                format!("{who} hears an echo of themselves from you: use headphones, or turn down."),
+                format!("{who} hears themselves: turn down."),
             ));
         }
-        let heard = party.figures.echo_from_them;
-        heard.then(|| format!("You hear yourself back from {who}: ask them to use headphones, or turn down."))
+        party.figures.echo_from_them.then(|| {
+            (
+                format!("You hear yourself back from {who}: ask them to use headphones, or turn down."),
+                format!("{who} sends your voice back to you."),
+            )
+        })
     })
 }
 
@@ -200,15 +264,23 @@ fn table(model: &Model, call: &Call, wide: bool, roomy: bool) -> Vec<(&'static s
     rows
 }
 
-/// `good`, or why nothing is known.
+/// `good`, or why nothing is known. Without a speaker nothing is heard, well or badly.
 fn quality(model: &Model, call: &Call) -> String {
+    if failed(&model.sound.speaker) {
+        return "none".to_owned();
+    }
     call.figures.rating.map_or_else(|| unknown(model, call), |of| call::rating(of).to_owned())
 }
 
 /// The score behind the word, and how they hear us.
 fn opinions(model: &Model, call: &Call, roomy: bool) -> String {
+    if failed(&model.sound.speaker) {
+        return "nothing is heard here".to_owned();
+    }
     let mos = |of: Steady| of.shown().map(|tenths| format!("{}.{}", tenths / 10, tenths % 10));
-    match (mos(call.figures.mos), mos(call.figures.mos_there), call.first()) {
+    // Of a microphone that does not work they hear nothing, whatever they tell of the network.
+    let there = mos(call.figures.mos_there).filter(|_| !failed(&model.sound.microphone));
+    match (mos(call.figures.mos), there, call.first()) {
         (None, _, _) => String::new(),
         (Some(mos), Some(there), Some(party)) if roomy => {
             format!("MOS {mos} (estimate), {} hears {there}", model.shown(&party.name))

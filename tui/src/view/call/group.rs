@@ -209,11 +209,16 @@ fn key(model: &Model, party: &Party, theme: Theme) -> (&'static str, Style) {
 /// What is wrong, a rule, the figures, and the devices; gives the rows that it takes.
 fn foot(model: &Model, call: &Call, area: Rect, roomy: bool, buf: &mut Buffer, theme: Theme) -> u16 {
     let room = area.width.saturating_sub(3);
-    let mut words = wrong(model, call).map(|words| text::wrap(&words, room)).unwrap_or_default();
-    // Where somebody can still be seen above it, it is said whole.
-    if words.len() > if roomy || area.height < 5 { 1 } else { 2 } {
-        words =
-            wrong(model, call).map(|words| text::fit(&words, room, theme.glyphs.more)).into_iter().collect();
+    let (whole, short) = wrong(model, call).unwrap_or_default();
+    let lines = |words: &str| if words.is_empty() { Vec::new() } else { text::wrap(words, room) };
+    // Where somebody can still be seen above it, it is said whole; else in as few words as it takes.
+    let most = if roomy || area.height < 5 { 1 } else { 2 };
+    let mut words = lines(&whole);
+    if words.len() > most {
+        words = lines(&short);
+    }
+    if words.len() > most {
+        words = vec![text::fit(&short, room, theme.glyphs.more)];
     }
     let under_rows = if roomy { 2 } else { u16::try_from(words.len()).unwrap_or(1).max(1) };
     // One sentence over the rule has its place also while nothing is wrong, so that nothing jumps when something is.
@@ -236,8 +241,9 @@ fn foot(model: &Model, call: &Call, area: Rect, roomy: bool, buf: &mut Buffer, t
     rows
 }
 
-/// The worst that there is to say.
-fn wrong(model: &Model, call: &Call) -> Option<String> {
+/// The worst that there is to say, and the same in few words.
+fn wrong(model: &Model, call: &Call) -> Option<(String, String)> {
     let devices = figures::sound_troubles(model).into_iter().next();
-    devices.or_else(|| figures::echoes(model, call).next()).or_else(|| figures::sentence(model, call))
+    let blamed = || figures::sentence(model, call).map(|words| (words.clone(), words));
+    devices.or_else(|| figures::echoes(model, call).next()).or_else(blamed)
 }

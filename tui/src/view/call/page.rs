@@ -122,13 +122,17 @@ fn pair(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
         }
         y += 1 + gap;
     }
-    // Lower still, the rule: who is to blame may take two rows.
+    // Lower still, the rule: who is to blame may take two rows. What is wrong comes before the names of the devices.
     let ruled = area.height >= RULED;
-    let bottom = 1 + u16::from(ruled);
+    let crowded =
+        !ruled && figures::wrong_rows(model, call, area.width, theme) > area.height.saturating_sub(y + 1);
+    let bottom = u16::from(!crowded) + u16::from(ruled);
     let rows = Rect { y: area.y + y, height: area.height.saturating_sub(y + bottom + gap), ..area };
     figures::figures(model, call, rows, buf, theme, true);
     if ruled {
         text::rule(buf, text::row(area, area.height - 2), theme.glyphs.horizontal, theme.dim());
     }
-    figures::devices(model, text::row(area, area.height - 1), buf, theme);
+    if !crowded {
+        figures::devices(model, text::row(area, area.height - 1), buf, theme);
+    }
 }

@@ -26,6 +26,9 @@ pub(super) fn add(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme:
         // What is wrong, and the link, matter more.
         hints.clear();
     }
+    if model.own_link.is_some() && problem.is_empty() && rows(&[fields, own.len()]) > area.height {
+        return link_first(model, add, area, buf, theme);
+    }
     let height = rows(&[fields, problem.len(), hints.len(), own.len()]);
     let inside = window(area, width, height, "Add a contact", buf, theme);
     let row = |y| text::row(inside, y);
@@ -60,6 +63,25 @@ pub(super) fn add(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme:
         y += 1;
     }
     if add.in_message { message } else { who }
+}
+
+/// On a low screen a link of one's own is shown whole, because whoever cannot copy it reads it from here: of the lines only
+/// the one that has the keys, and what copies it where a row is left.
+fn link_first(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
+    let inside = window(area, area.width.saturating_sub(2), area.height, "Add a contact", buf, theme);
+    let (label, editor) = if add.in_message { ("message  ", &add.message) } else { ("name     ", &add.who) };
+    let x = 1 + text::columns(label);
+    text::left(buf, text::row(inside, 0), 1, label, theme.dim());
+    let field = Rect { x: inside.x + x, width: inside.width.saturating_sub(x), ..text::row(inside, 0) };
+    let cursor = line::line(editor, field, buf, theme);
+    let mut own = own_link(model, add, inside.width.saturating_sub(2));
+    if own.len() >= usize::from(inside.height) {
+        own.remove(0);
+    }
+    for (y, words) in (1..).zip(&own) {
+        text::left(buf, text::row(inside, y), 1, words, theme.plain());
+    }
+    cursor
 }
 
 const ASKED: &str = "They are asked; you see each other once they accept.";

@@ -60,6 +60,12 @@ fn request_pages(look: Look) -> Vec<(&'static str, Story)> {
     story.ask(&"日本語も大丈夫ですか".repeat(14));
     page("request_message_wide", story);
 
+    // What is told of it does not hide the key that shows the rest.
+    let mut story = Story::morning(look);
+    story.ask(&"日本語も大丈夫ですか".repeat(14));
+    story.tell(Event::Request(name("grace")));
+    page("request_message_told", story);
+
     let mut story = Story::morning(look);
     story.ask("שלום, זו גרייס מהנמל. בוב נתן לי את השם שלך, אני מחכה לתשובה ממך");
     page("request_message_leftward", story);
