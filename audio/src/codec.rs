@@ -2,7 +2,8 @@
 //! Nothing here allocates after construction.
 //!
 //! Constant bit rate and no silence suppression are deliberate: packet sizes and packet times of a sealed call must
-//! not tell a listener on the network when and what somebody speaks.
+//! not tell a listener on the network when and what somebody speaks. Who asks for [`EncoderSettings::dtx`] gives up the
+//! former half of that.
 
 use std::fmt;
 
@@ -57,6 +58,9 @@ pub struct EncoderSettings {
     pub loss_percent: u8,
     /// The codec's mode of least delay: it looks 2.5 ms ahead instead of 6.5 and makes no coarse copies.
     pub low_delay: bool,
+    /// Silence is sent in frames of one byte, but for one of whole length every 0.4 s (discontinuous transmission, RFC 6716
+    /// section 2.1.9). It leaks: whoever sees the sizes of packets sees when somebody speaks.
+    pub dtx: bool,
 }
 
 impl Default for EncoderSettings {
@@ -67,6 +71,7 @@ impl Default for EncoderSettings {
             complexity: 10,
             loss_percent: 0,
             low_delay: false,
+            dtx: false,
         }
     }
 }
@@ -100,7 +105,7 @@ impl Encoder {
         inner.set_bitrate(opus::Bitrate::Bits(settings.bit_rate.clamp(low, high) as i32))?;
         inner.set_vbr(false)?;
         inner.set_max_bandwidth(bandwidth(settings.bit_rate))?;
-        inner.set_dtx(false)?;
+        inner.set_dtx(settings.dtx)?;
         inner.set_signal(opus::Signal::Voice)?;
         inner.set_complexity(i32::from(settings.complexity.min(10)))?;
         inner.set_inband_fec(true)?;
@@ -392,6 +397,35 @@ mod tests {
             sizes.insert(packet.bytes().len());
         }
         assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [42], "33.6 kb/s is 42 bytes each 10 ms");
+    }
+
+    #[test]
+    fn silence_is_sent_short_only_where_that_was_asked_for() {
+        for (dtx, low_delay) in [(true, false), (true, true), (false, false)] {
+            let frame = if low_delay { FrameDuration::Ms5 } else { FrameDuration::Ms10 };
+            let settings = EncoderSettings { frame, dtx, low_delay, ..Default::default() };
+            let (mut encoder, mut decoder) = (Encoder::new(settings).unwrap(), Decoder::new().unwrap());
+            let mut packet = OpusFrame::EMPTY;
+            let mut out = [0.0; FRAME_SAMPLES_MAX];
+            let (mut sizes, mut last) = (Vec::new(), 0.0);
+            for at in 0..300 {
+                let said = if at < 100 {
+                    tone(at * frame.samples(), frame.samples())
+                } else {
+                    vec![0.0; frame.samples()]
+                };
+                encoder.encode(&said, &mut packet).unwrap();
+                sizes.push(packet.bytes().len());
+                assert_eq!(duration(packet.bytes()), Ok(frame));
+                let count = decoder.decode(packet.bytes(), &mut out).unwrap();
+                assert_eq!(count, frame.samples(), "a short frame lasts as long as a whole one");
+                last = rms(&out[..count]);
+            }
+            let short = sizes[200..].iter().filter(|bytes| **bytes <= 2).count();
+            assert!(if dtx { short > 80 } else { short == 0 }, "{dtx} {low_delay}: {sizes:?}");
+            assert!(sizes[10..100].iter().all(|bytes| *bytes == sizes[10]), "speech has one size: {sizes:?}");
+            assert!(last < 0.001, "{dtx} {low_delay}: silence stays silent: {last}");
+        }
     }
 
     #[test]

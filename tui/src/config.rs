@@ -13,6 +13,7 @@
 //! noise_suppression = "auto"
 //! gain_control = "auto"
 //! delay = "ordinary"             # as --delay: low for frames of 5 ms, path for those where the way is short
+//! dtx = false                    # send silence in fewer bytes: the network sees when you speak
 //! frame = 10                     # frames of 5, 10 or 20 ms whatever the network is like
 //! transmit = "open"              # open, or ptt: the microphone is on only while you press to talk
 //! earcons = "auto"               # tones for who joins and leaves, and for mute: auto (with --plain), on or off
@@ -83,6 +84,8 @@ pub struct Config {
     pub delay: Option<DelayMode>,
     /// Frames of this duration, whatever the network is like.
     pub frame: Option<FrameDuration>,
+    /// Silence is sent short, which leaks when somebody speaks.
+    pub dtx: bool,
     /// Where recordings go.
     pub recordings: Option<PathBuf>,
     /// When the microphone is open.
@@ -135,6 +138,7 @@ struct Voice {
     gain_control: Option<String>,
     delay: Option<String>,
     frame: Option<u32>,
+    dtx: Option<bool>,
     transmit: Option<String>,
     talk_key: Option<String>,
     earcons: Option<String>,
@@ -245,6 +249,7 @@ impl Config {
             links: wish("links", file.ui.links)?,
             delay: delay.transpose()?,
             frame: frame.transpose()?,
+            dtx: file.voice.dtx.unwrap_or(false),
             server: server.transpose()?,
             name: name.transpose()?,
             device: file.device,
@@ -327,6 +332,7 @@ mod tests {
         assert!(config.ascii && !config.color && config.meter_hz == Some(4));
         let voice = Config::parse("[voice]\ndelay = \"path\"\nframe = 20\n").unwrap();
         assert_eq!((voice.delay, voice.frame), (Some(DelayMode::ByPath), Some(FrameDuration::Ms20)));
+        assert!(!voice.dtx && Config::parse("[voice]\ndtx = true\n").unwrap().dtx);
         assert_eq!(config.recordings, Some("/r".into()));
         let home = std::env::home_dir().unwrap();
         assert_eq!(Config::parse("recordings = \"~/r\"").unwrap().recordings, Some(home.join("r")));

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use audio::codec::EncoderSettings;
 use audio::device::flow::Flow;
 use clap::Parser as _;
 use proto::id::Name;
@@ -100,7 +101,8 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     };
     let processing = args.processing(config.processing);
     let delay = args.delay.or(config.delay).unwrap_or_default();
-    let sound = audio::Settings { processing, delay, frame: config.frame, ..sound };
+    let encoder = EncoderSettings { dtx: config.dtx, ..sound.encoder };
+    let sound = audio::Settings { processing, delay, frame: config.frame, encoder, ..sound };
     if !args.headless
         && !args.plain
         && !making_invite
@@ -215,6 +217,7 @@ fn preferences(args: &Args, config: &Config, keeper: &Keeper) -> Preferences {
         processing: args.processing(config.processing),
         delay: args.delay.or(config.delay).unwrap_or_default(),
         frame: config.frame.and_then(|frame| u8::try_from(frame.ms()).ok()),
+        dtx: config.dtx,
         recordings: config.recordings.as_ref().map(|folder| folder.display().to_string()),
         file: keeper.shown(),
     }

@@ -43,12 +43,13 @@ impl Talk {
         flows.then(|| audio::Settings::for_flow(self.input.clone(), self.output.clone()))
     }
 
-    /// Whether the input can be read, before anybody's telephone rings.
+    /// Whether the input can be read and the output has a place, before anybody's telephone rings.
     ///
     /// # Errors
     /// A sentence with what to do.
     pub fn check(&self) -> anyhow::Result<()> {
-        self.input.as_ref().map_or(Ok(()), |input| Ok(flow::check(input)?))
+        self.input.as_ref().map_or(Ok(()), flow::check)?;
+        Ok(self.output.as_ref().map_or(Ok(()), flow::check_output)?)
     }
 }
 

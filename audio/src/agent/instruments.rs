@@ -70,6 +70,8 @@ pub(super) struct Instruments {
     frame_forced: Option<FrameDuration>,
     /// The codec's mode of least delay was decided on.
     low_delay: bool,
+    /// Silence is to be sent short.
+    dtx: bool,
     /// The call is not encrypted: its frames are those a plain client can bear.
     plain: bool,
     /// Since when a call wants sound.
@@ -115,6 +117,7 @@ impl Instruments {
             frame_wanted: encoder.frame,
             frame_forced: None,
             low_delay: encoder.low_delay,
+            dtx: encoder.dtx,
             plain: false,
             open: None,
             pace: None,

@@ -376,6 +376,22 @@ fn what_a_person_sets_counts_more_than_what_is_decided() {
 }
 
 #[test]
+fn silence_is_sent_short_by_wish_and_never_in_a_plain_call() {
+    let mut side = Side::new("tone");
+    let short = |side: &Side| side.instruments.encoder().dtx;
+    assert!(!short(&side), "which leaks, and is off unless asked for");
+    side.instruments.set_dtx(true).unwrap();
+    assert!(short(&side));
+    side.instruments.set_frame(FrameDuration::Ms20).unwrap();
+    assert!(short(&side), "whatever else is decided");
+    side.instruments.set_plain(true).unwrap();
+    assert!(!short(&side));
+    side.instruments.set_plain(false).unwrap();
+    side.instruments.set_dtx(false).unwrap();
+    assert!(!short(&side));
+}
+
+#[test]
 fn a_plain_call_has_frames_of_ten_milliseconds_and_the_next_call_its_own_again() {
     let mut side = Side::new("tone");
     side.instruments.set_frame(FrameDuration::Ms20).unwrap();

@@ -378,6 +378,8 @@ impl Voice {
                 self.instruments.tool(command);
                 self.tell_recording(now);
             }
+            // A refused encoder leaves the old one; the figures tell which it is.
+            SoundCommand::Dtx(wanted) => drop(self.instruments.set_dtx(wanted)),
             SoundCommand::Delay(mode) => {
                 self.media.handle(MediaInput::Delay(mode), now);
                 self.drain(now);
@@ -438,6 +440,7 @@ impl Voice {
             bitrate: encoder.bit_rate,
             frame: lasts(encoder.frame),
             low_delay: encoder.low_delay,
+            dtx: encoder.dtx,
             fec: encoder.loss_percent > 0,
             overruns: self.instruments.overruns() + self.socket.unsent(),
             turn: self.turns.percentile(99),

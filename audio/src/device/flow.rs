@@ -28,6 +28,7 @@ mod reading;
 mod writing;
 
 pub use reading::check;
+pub use writing::check as check_output;
 
 /// Samples read ahead of the voice thread: enough for a reader that sleeps, too little to make a live source old.
 const AHEAD: usize = SAMPLE_RATE as usize / 5;

@@ -225,6 +225,9 @@ pub enum SoundCommand {
     /// Our packets carry frames of this duration from now on, whatever the network is like: 5, 10 or 20 ms; zero to
     /// have it decided again. Calls that are not encrypted keep theirs.
     FrameDuration(Duration),
+    /// Whether silence is sent in as few bytes as it takes (discontinuous transmission), which tells whoever sees the sizes
+    /// of packets when we speak. Calls that are not encrypted keep their frames.
+    Dtx(bool),
     /// What is to be done to our own voice from now on.
     Process {
         /// One part of it.

@@ -197,6 +197,8 @@ pub struct Statistics {
     pub frame: Duration,
     /// We send in the codec's mode of least delay.
     pub low_delay: bool,
+    /// Silence is sent short: whoever sees the sizes of packets sees when we speak.
+    pub dtx: bool,
     /// Samples lost between callbacks and rings, both ways.
     pub overruns: u64,
     /// Opus repairs single losses by itself (in-band forward error correction).

@@ -15,6 +15,8 @@ pub struct Preferences {
     pub delay: DelayMode,
     /// Frames of 5, 10 or 20 ms; none lets the network decide.
     pub frame: Option<u8>,
+    /// Silence is sent short.
+    pub dtx: bool,
     /// Where recordings go; none for the usual folder.
     pub recordings: Option<String>,
     /// The file that changes are written to.

@@ -67,6 +67,8 @@ pub enum Setting {
     Delay,
     /// The duration of frames.
     Frame,
+    /// Whether silence is sent short.
+    Dtx,
     /// When the microphone is open.
     Transmit,
     /// How the key to talk is held.
@@ -154,6 +156,7 @@ impl Setting {
             Self::Process(_)
             | Self::Delay
             | Self::Frame
+            | Self::Dtx
             | Self::Transmit
             | Self::TalkKey
             | Self::Bell
@@ -389,6 +392,10 @@ fn calls(model: &Model) -> Vec<Item> {
         DelayMode::ByPath => "least delay where the way is short",
     };
     let frame = preferences.frame.map_or_else(|| "auto".to_owned(), |ms| format!("{ms} ms"));
+    let (silence, leak) = match preferences.dtx {
+        false => ("sent as speech", "nobody sees who speaks"),
+        true => ("sent short", "DTX: leaks when you speak"),
+    };
     let [microphone, key] = outside::transmit(model);
     let folder = preferences.recordings.clone().unwrap_or_else(|| "the usual folder".to_owned());
     vec![
@@ -396,6 +403,7 @@ fn calls(model: &Model) -> Vec<Item> {
         key,
         Item { note: delay.to_owned(), ..item("Delay", preferences.delay.word(), Some(Setting::Delay)) },
         item("Frames", frame, Some(Setting::Frame)),
+        Item { note: leak.to_owned(), ..item("Silence", silence, Some(Setting::Dtx)) },
         item("Recordings", folder, None),
     ]
 }

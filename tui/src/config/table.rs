@@ -158,6 +158,13 @@ pub static TABLE: &[Row] = &{
         ),
         row(
             "voice",
+            "dtx",
+            Switch,
+            "false",
+            "send silence in fewer bytes (DTX); it leaks: the network sees when you speak",
+        ),
+        row(
+            "voice",
             "transmit",
             Text,
             "\"open\"",

@@ -279,6 +279,7 @@ impl World {
             | SoundCommand::Volume { .. }
             | SoundCommand::Delay(_)
             | SoundCommand::FrameDuration(_)
+            | SoundCommand::Dtx(_)
             | SoundCommand::Hold(_)
             | SoundCommand::Earcon(_)
             | SoundCommand::Process { .. } => {}

@@ -123,7 +123,7 @@ impl Call {
             "round_trip_us": of.round_trip.map(micros), "loss_in": of.loss_in, "loss_out": of.loss_out,
             "jitter_us": micros(of.jitter), "buffer_us": micros(of.buffer), "opened": of.opened, "lost": of.lost,
             "repaired": of.repaired, "concealed": of.concealed, "late": of.late, "bitrate": of.bitrate,
-            "frame_us": micros(of.frame), "low_delay": of.low_delay, "overruns": of.overruns, "turn_us": micros(of.turn), "fec": of.fec, "dtx": false, "copies": of.copies,
+            "frame_us": micros(of.frame), "low_delay": of.low_delay, "overruns": of.overruns, "turn_us": micros(of.turn), "fec": of.fec, "dtx": of.dtx, "copies": of.copies,
             "payload_out": of.payload, "wire_out": of.wire.0, "wire_in": of.wire.1,
             "local": of.local.map(|local| local.to_string()), "mos": told.mos,
             "round_trip_p95_us": told.round_trip_p95.map(micros), "members": members,

@@ -79,6 +79,7 @@ const TABLE: &[(&str, &str)] = &[
     ("microphone DEVICE", "take another microphone, or default, and keep the speaker"),
     ("speaker DEVICE", "take another speaker, or default, and keep the microphone"),
     ("delay ordinary|low|path", "what is dearer from now on: sound, delay, or delay where the way is short"),
+    ("dtx on|off", "silence is sent in fewer bytes, and the network sees when you speak"),
     ("frame 5|10|20|auto", "the duration of our frames in milliseconds, or as the network is"),
     ("record on|off", "keep the call in a file; everybody in it is told"),
     ("record anyway", "the same, although somebody cannot be told"),
@@ -121,6 +122,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Wish>, String> {
         "microphone" => device(word, rest).map(SoundCommand::Microphone).map(sound),
         "speaker" => device(word, rest).map(SoundCommand::Speaker).map(sound),
         "delay" => DelayMode::parse(rest).map(SoundCommand::Delay).map(sound).ok_or_else(|| usage_of(word)),
+        "dtx" => switch(word, rest).map(SoundCommand::Dtx).map(sound),
         "frame" => frame(rest).map(SoundCommand::FrameDuration).map(sound).ok_or_else(|| usage_of(word)),
         "status" => bare(Wish::Status),
         "help" => bare(Wish::Help),
@@ -314,6 +316,7 @@ mod tests {
     fn delay_and_frames_are_set_by_a_word() {
         let frame = |ms| Ok(Some(Wish::Sound(SoundCommand::FrameDuration(Duration::from_millis(ms)))));
         assert_eq!(parse("delay path"), Ok(Some(Wish::Sound(SoundCommand::Delay(DelayMode::ByPath)))));
+        assert_eq!(parse("dtx on"), Ok(Some(Wish::Sound(SoundCommand::Dtx(true)))));
         assert_eq!((parse("frame 5"), parse("frame auto")), (frame(5), frame(0)));
         assert_eq!(parse("frame 15").unwrap_err(), "say: frame 5|10|20|auto");
         assert_eq!(parse("delay none").unwrap_err(), "say: delay ordinary|low|path");

@@ -30,16 +30,22 @@ impl Instruments {
         self.use_frame()
     }
 
+    /// Sends silence in as few bytes as it takes, or as many as speech. Not in a plain call, whose programs may not bear it.
+    pub(in crate::agent) fn set_dtx(&mut self, wanted: bool) -> Result<(), CodecError> {
+        self.dtx = wanted;
+        self.use_frame()
+    }
+
     fn use_frame(&mut self) -> Result<(), CodecError> {
-        let (frame, low_delay) = if self.plain {
-            (PLAIN_FRAME, false)
+        let (frame, low_delay, dtx) = if self.plain {
+            (PLAIN_FRAME, false, false)
         } else {
-            (self.frame_forced.unwrap_or(self.frame_wanted), self.low_delay)
+            (self.frame_forced.unwrap_or(self.frame_wanted), self.low_delay, self.dtx)
         };
-        if (self.encoder.frame, self.encoder.low_delay) == (frame, low_delay) {
+        let settings = EncoderSettings { frame, low_delay, dtx, ..self.encoder };
+        if settings == self.encoder {
             return Ok(());
         }
-        let settings = EncoderSettings { frame, low_delay, ..self.encoder };
         let muted = self.capture.muted();
         let mut fresh = Capture::new(settings)?;
         fresh.tap(self.capture.tap(None));

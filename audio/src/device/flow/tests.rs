@@ -104,6 +104,14 @@ fn what_cannot_be_opened_is_told_with_what_to_do() {
     assert!(check(&Flow::File(scratch.path().to_owned())).unwrap_err().to_string().contains("directory"));
     assert_eq!(check(&Flow::File(wav(&scratch, "good.wav", &[0.1; 9]))), Ok(()));
     assert_eq!(check(&Flow::Standard), Ok(()));
+
+    assert!(check_output(&none().unwrap()).unwrap_err().to_string().contains("check the path"));
+    let folder = Flow::File(scratch.path().to_owned());
+    assert!(check_output(&folder).unwrap_err().to_string().contains("directory"));
+    for good in [Flow::File(scratch.file("new.wav")), Flow::File("new.wav".into()), Flow::Standard] {
+        assert_eq!(check_output(&good), Ok(()), "{good:?}");
+    }
+    assert!(!scratch.file("new.wav").exists(), "nothing is made before there is something to write");
 }
 
 /// A pipe that nobody reads: the ring fills, the rest is counted, and no exchange ever waits.

@@ -16,6 +16,24 @@ use crate::ring::PcmRx;
 /// Samples written at once, at most.
 const BLOCK: usize = 4_800;
 
+/// Whether there is a place for a file that is to be written. It is not opened before there is something to write.
+///
+/// # Errors
+/// Its folder is not there, or it is a folder itself.
+pub fn check(flow: &Flow) -> Result<(), DeviceError> {
+    let Flow::File(path) = flow else { return Ok(()) };
+    let refused = |why: &str| Err(DeviceError::File { path: path.clone(), why: why.to_owned() });
+    if path.is_dir() {
+        return refused("is a directory; name a file to write, or - for standard output");
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            refused("its folder is not there; check the path")
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Why no more is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {

@@ -222,6 +222,12 @@ fn set(model: &mut Model, setting: Setting, usual: bool, effects: &mut Vec<Effec
             effects.push(Effect::Sound(SoundCommand::FrameDuration(duration)));
             keep(effects, "voice", "frame", frame.map_or(Value::Unset, |ms| Value::Number(ms.into())));
         }
+        Setting::Dtx => {
+            let dtx = !usual && !settings.preferences.dtx;
+            settings.preferences.dtx = dtx;
+            effects.push(Effect::Sound(SoundCommand::Dtx(dtx)));
+            keep(effects, "voice", "dtx", Value::Switch(dtx));
+        }
         Setting::Transmit
         | Setting::TalkKey
         | Setting::Bell

@@ -241,8 +241,13 @@ fn table(model: &Model, call: &Call, wide: bool, roomy: bool) -> Vec<(&'static s
         1 => ", 1 copy".to_owned(),
         more => format!(", {more} copies"),
     };
-    let codec =
-        if roomy { format!("{frame} ms, {fec}{copies}, DTX off") } else { format!("48 kHz, {frame} ms") };
+    // What leaks is marked as such, wherever there is room for anything about it.
+    let codec = match (roomy, exact.dtx) {
+        (true, false) => format!("{frame} ms, {fec}{copies}, DTX off"),
+        (true, true) => format!("{frame} ms, {fec}{copies}, DTX on: leaks"),
+        (false, false) => format!("48 kHz, {frame} ms"),
+        (false, true) => format!("{frame} ms, DTX leaks"),
+    };
     let label = if wide { "mouth-to-ear" } else { "mouth-ear" };
     let wire = match figures.wire {
         (up, down) if roomy => {

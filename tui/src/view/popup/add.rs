@@ -66,19 +66,26 @@ pub(super) fn add(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme:
 }
 
 /// On a low screen a link of one's own is shown whole, because whoever cannot copy it reads it from here: of the lines only
-/// the one that has the keys, and what copies it where a row is left.
+/// the one that has the keys unless there is room for both, and what copies it where a row is left.
 fn link_first(model: &Model, add: &Add, area: Rect, buf: &mut Buffer, theme: Theme) -> Option<Position> {
     let inside = window(area, area.width.saturating_sub(2), area.height, "Add a contact", buf, theme);
-    let (label, editor) = if add.in_message { ("message  ", &add.message) } else { ("name     ", &add.who) };
-    let x = 1 + text::columns(label);
-    text::left(buf, text::row(inside, 0), 1, label, theme.dim());
-    let field = Rect { x: inside.x + x, width: inside.width.saturating_sub(x), ..text::row(inside, 0) };
-    let cursor = line::line(editor, field, buf, theme);
     let mut own = own_link(model, add, inside.width.saturating_sub(2));
-    if own.len() >= usize::from(inside.height) {
+    let room = usize::from(inside.height);
+    let fields = [("name     ", &add.who, !add.in_message), ("message  ", &add.message, add.in_message)];
+    let both = own.len() + fields.len() <= room;
+    let (mut y, mut cursor) = (0, None);
+    for (label, editor, has_keys) in fields.into_iter().filter(|(.., has_keys)| both || *has_keys) {
+        let (row, x) = (text::row(inside, y), 1 + text::columns(label));
+        text::left(buf, row, 1, label, theme.dim());
+        let field = Rect { x: inside.x + x, width: inside.width.saturating_sub(x), ..row };
+        let at = line::line(editor, field, buf, theme);
+        cursor = if has_keys { at } else { cursor };
+        y += 1;
+    }
+    if own.len() + usize::from(y) > room {
         own.remove(0);
     }
-    for (y, words) in (1..).zip(&own) {
+    for (y, words) in (y..).zip(&own) {
         text::left(buf, text::row(inside, y), 1, words, theme.plain());
     }
     cursor

@@ -86,6 +86,17 @@ pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
     story.hear(SoundEvent::Statistics(Box::new(lossy)));
     page("call_blamed", story);
 
+    let mut story = Story::in_call(look);
+    story.keys("^g");
+    let leaking = Statistics { dtx: true, copies: [2, 4], ..figures(&[42]) };
+    story.hear(SoundEvent::Statistics(Box::new(leaking)));
+    page("call_dtx", story);
+
+    let mut story = Story::morning(look);
+    story.keys(", Tab Down Down Down Down Enter");
+    story.model.notice = None;
+    page("settings_dtx", story);
+
     for (name, keys) in [("call_recorded", "^g"), ("call_recorded_bar", "")] {
         let mut story = Story::in_call(look);
         story.hear(SoundEvent::Member(MemberState {

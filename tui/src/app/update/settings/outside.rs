@@ -58,6 +58,7 @@ pub(super) fn set(model: &mut Model, setting: Setting, usual: bool, effects: &mu
         | Setting::Process(_)
         | Setting::Delay
         | Setting::Frame
+        | Setting::Dtx
         | Setting::Theme
         | Setting::Colour
         | Setting::Ascii

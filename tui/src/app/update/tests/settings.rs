@@ -123,8 +123,17 @@ fn what_is_changed_counts_at_once_and_is_written() {
     assert!(story.effects.contains(&frames(5)));
     story.keys("r");
     assert!(story.effects.contains(&frames(0)));
-    let voice =
-        [("voice.delay", text("path")), ("voice.frame", Value::Number(5)), ("voice.frame", Value::Unset)];
+    story.keys("Down Enter");
+    assert!(story.effects.contains(&Effect::Sound(SoundCommand::Dtx(true))));
+    story.keys("r");
+    assert!(story.effects.contains(&Effect::Sound(SoundCommand::Dtx(false))));
+    let voice = [
+        ("voice.delay", text("path")),
+        ("voice.frame", Value::Number(5)),
+        ("voice.frame", Value::Unset),
+        ("voice.dtx", Value::Switch(true)),
+        ("voice.dtx", Value::Switch(false)),
+    ];
     assert_eq!(story.written(), voice.map(|(key, value)| (key.to_owned(), value)));
 
     story.keys("Tab Tab Enter Down Enter Down Enter Down Enter Down Enter");
