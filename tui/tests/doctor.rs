@@ -90,6 +90,26 @@ fn without_a_sound_system_it_says_what_to_install() {
 }
 
 #[test]
+fn without_a_sound_server_a_card_is_listed_for_both_its_halves() {
+    if !std::path::Path::new("/usr/share/alsa/alsa.conf").exists() {
+        return;
+    }
+    let scratch = Scratch::new("doctor-alsa");
+    let config = scratch.join("asound.conf");
+    let card = "</usr/share/alsa/alsa.conf>\npcm.!default { type null }\n\
+                pcm.desk { type null hint { show on description \"Desk Phone\" } }\n";
+    std::fs::write(&config, card).expect("the scratch directory takes it");
+    let world = [
+        ("PULSE_SERVER".to_owned(), format!("unix:{}", scratch.join("none").display())),
+        ("ALSA_CONFIG_PATH".to_owned(), config.display().to_string()),
+    ];
+    let (_, said) = run(&["doctor", "--audio"], &world);
+    assert!(said.contains("sound system   ok    ALSA"), "{said}");
+    assert!(said.contains("microphone Desk Phone") && said.contains("speaker Desk Phone"), "{said}");
+    assert!(!said.contains("Plugin") && !said.contains("Discard"), "parts are no devices: {said}");
+}
+
+#[test]
 fn the_server_is_looked_at_with_and_without_a_login() {
     let scratch = Scratch::new("doctor-server");
     let mut server = Server::start(&scratch);

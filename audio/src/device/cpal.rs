@@ -63,6 +63,10 @@ static FORMATS: [Format; 5] = [
     Format::of::<f64>(SampleFormat::F64),
 ];
 
+/// What ALSA's plugins call themselves as devices: converters, mixers of channels, and nothing at all.
+const ALSA_PARTS: [&str; 10] =
+    ["null", "jack", "oss", "downmix", "vdownmix", "upmix", "speex", "speexrate", "lavrate", "samplerate"];
+
 /// A connection to the sound system.
 pub(super) struct Host(::cpal::Host);
 
@@ -91,16 +95,20 @@ impl Host {
         self.0.id().name()
     }
 
-    /// All microphones and speakers.
+    /// All microphones and speakers. What is both, as most of ALSA's devices are, is in the list as both; what is a part to
+    /// build devices of is not in it, and is found by its name all the same.
     pub(super) fn list(&self) -> Vec<Listed> {
         let Ok(devices) = self.0.devices() else { return Vec::new() };
-        devices
-            .filter_map(|device| {
-                let half = if device.supports_input() { Half::Microphone } else { Half::Speaker };
-                let id = Safe::line(device.id().ok()?.id());
-                Some(Listed { half, id, label: name_of(&device) })
-            })
-            .collect()
+        let mut all = Vec::new();
+        for device in devices {
+            let Ok(id) = device.id() else { continue };
+            let (id, label) = (Safe::line(id.id()), name_of(&device));
+            let halves =
+                [(Half::Microphone, device.supports_input()), (Half::Speaker, device.supports_output())];
+            let halves = halves.into_iter().filter(|(_, can)| *can && !ALSA_PARTS.contains(&id.as_str()));
+            all.extend(halves.map(|(half, _)| Listed { half, id: id.clone(), label: label.clone() }));
+        }
+        all
     }
 
     /// The device of that name, else the system's default.

@@ -393,7 +393,7 @@ fn calls(model: &Model) -> Vec<Item> {
     };
     let frame = preferences.frame.map_or_else(|| "auto".to_owned(), |ms| format!("{ms} ms"));
     let (silence, leak) = match preferences.dtx {
-        false => ("sent as speech", "nobody sees who speaks"),
+        false => ("sent as speech", "packet sizes tell nothing"),
         true => ("sent short", "DTX: leaks when you speak"),
     };
     let [microphone, key] = outside::transmit(model);
