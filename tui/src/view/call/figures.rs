@@ -192,18 +192,21 @@ pub(super) fn sound_troubles(model: &Model) -> Vec<(String, String)> {
     all
 }
 
-/// Whose voice comes back through whose microphone, and what to do; and the same in few words.
+/// Whose voice comes back through whose microphone, and what to do; and the same in few words. Nothing does through one that
+/// does not work or is shut, and nothing is heard back without a speaker.
 pub(super) fn echoes<'a>(model: &'a Model, call: &'a Call) -> impl Iterator<Item = (String, String)> + 'a {
     let inside = |party: &&Party| party.ssrc().is_some() && party.name.as_str() != FRIEND;
-    call.parties.iter().filter(inside).filter_map(|party| {
+    let (open, heard) =
+        (!failed(&model.sound.microphone) && !model.is_silent(), !failed(&model.sound.speaker));
+    call.parties.iter().filter(inside).filter_map(move |party| {
         let who = model.shown(&party.name);
-        if party.figures.echo_from_us {
+        if party.figures.echo_from_us && open {
             return Some((
                 format!("{who} hears an echo of themselves from you: use headphones, or turn down."),
                 format!("{who} hears themselves: turn down."),
             ));
         }
-        party.figures.echo_from_them.then(|| {
+        (party.figures.echo_from_them && heard).then(|| {
             (
                 format!("You hear yourself back from {who}: ask them to use headphones, or turn down."),
                 format!("{who} sends your voice back to you."),

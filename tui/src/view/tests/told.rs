@@ -4,7 +4,7 @@
 use core::net::SocketAddr;
 
 use proto::media::appraise::{Appraisal, MemberAppraisal};
-use proto::media::blame::Hop;
+use proto::media::blame::{Fault, Hop};
 use proto::media::quality::MouthToEar;
 use proto::media::{MemberState, MemberStatistics, Path};
 
@@ -179,6 +179,38 @@ fn who_records_is_seen_wherever_the_call_is() {
                 assert!(!speaks, "{page} at {width}x{height}:\n{drawn}");
             }
         }
+    }
+}
+
+#[test]
+fn nothing_is_blamed_on_a_microphone_that_is_shut_or_does_not_work() {
+    let failed = HalfState::Failed { why: Safe::line("it is unplugged") };
+    for broken in [None, Some(failed)] {
+        let mut story = Story::in_call(UNICODE);
+        story.keys("^g");
+        let mut loud = figures(&[42]);
+        loud.members[0].echo_from_us = true;
+        loud.appraisal = Appraisal { hop: Hop::MyMicrophone(Fault::Clips), ..loud.appraisal };
+        story.hear(SoundEvent::Statistics(Box::new(loud)));
+        let says = |story: &Story, words: &str| picture(&story.buffer(80, 24).0).contains(words);
+        assert!(says(&story, "too loud for your microphone") && says(&story, "bob hears an echo"));
+        match broken {
+            Some(half) => story.hear(SoundEvent::Microphone(half)),
+            None => story.keys("t"),
+        }
+        assert!(!says(&story, "too loud") && !says(&story, "hears an echo"));
+    }
+}
+
+#[test]
+fn on_the_smallest_screen_what_is_wrong_is_not_cut() {
+    let (width, height) = (40, 10);
+    for page in ["no_sound", "call_echo", "call_blamed"] {
+        let all = super::pages(UNICODE);
+        let (_, story) = all.into_iter().find(|(name, _)| *name == page).expect("it is one of the pages");
+        let drawn = picture(&story.buffer(width, height).0);
+        let wrong: Vec<&str> = drawn.lines().skip(6).take(3).map(str::trim).collect();
+        assert!(wrong.iter().any(|row| row.ends_with('.')), "{page} ends its sentence:\n{drawn}");
     }
 }
 
