@@ -96,7 +96,7 @@ fn without_a_sound_server_a_card_is_listed_for_both_its_halves() {
     }
     let scratch = Scratch::new("doctor-alsa");
     let config = scratch.join("asound.conf");
-    let card = "</usr/share/alsa/alsa.conf>\npcm.!default { type null }\n\
+    let card = "</usr/share/alsa/alsa.conf>\npcm.!default { type hw card 99 }\n\
                 pcm.desk { type null hint { show on description \"Desk Phone\" } }\n";
     std::fs::write(&config, card).expect("the scratch directory takes it");
     let world = [
