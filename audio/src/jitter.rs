@@ -30,7 +30,7 @@ mod counters;
 #[cfg(test)]
 mod tests;
 
-use aim::{Reach, TARGET_FIRST, TARGET_MAX};
+use aim::{NONE_NEWEST, Reach, TARGET_FIRST, TARGET_MAX};
 pub use counters::{PlayoutCounters, Unplaced};
 
 /// Packets held per speaker: 640 ms of 5 ms frames, 2.5 s of 20 ms ones. A power of two, so that it divides the
@@ -98,6 +98,8 @@ pub(crate) struct Jitter {
     joint: bool,
     /// Transit time at which a packet should be played.
     aim: i64,
+    /// Transit times of the two packets that came last.
+    newest: [i64; 2],
     /// The delay aimed at when this stream began.
     target_first: i64,
     /// Packets for which the sender is still believed to add coarse copies.
@@ -128,6 +130,7 @@ impl Jitter {
             stood_still: false,
             joint: false,
             aim: TARGET_FIRST,
+            newest: NONE_NEWEST,
             target_first: TARGET_FIRST,
             copies: 0,
             reach: Reach::default(),
@@ -197,13 +200,15 @@ impl Jitter {
     /// The awaited packet is here.
     fn step_here(&mut self, now: u64, quiet: bool) -> Step<'_> {
         self.delayed();
-        let excess = self.transit(self.next, now) - self.aim;
+        let transit = self.transit(self.next, now);
+        let excess = (transit - self.aim).min(self.slack(self.next, transit));
         if excess > EXCESS_CUT {
             self.skip_to_live(excess);
         }
         self.played = self.transit(self.next, now);
         let excess = self.played - self.aim;
-        let turn = self.tempo.decide(excess, self.target(), now, quiet);
+        let slack = usize::try_from(self.slack(self.next, self.played)).unwrap_or(0);
+        let turn = self.tempo.decide(excess, self.target(), now, quiet).and_then(|turn| turn.within(slack));
         let joint = std::mem::take(&mut self.joint);
         let number = self.next;
         self.next += 1;

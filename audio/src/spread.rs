@@ -7,16 +7,19 @@
 
 use crate::frame::SAMPLE_RATE;
 
-/// Packets remembered: five seconds at 10 ms. Long enough to hold the rare late ones, short enough to forget a
-/// network that has calmed down.
+/// Packets remembered at most.
 const WINDOW: usize = 512;
+/// And for how long, in samples: 5.12 s. Long enough to hold the rare late ones, short enough to forget a network that
+/// has calmed down. It is a time, not a number of packets: frames of 20 ms would remember a stall for ten seconds. Of 5 ms
+/// frames there is room for half as long.
+const MEMORY: i64 = WINDOW as i64 * 480;
 /// Samples of delay we pay so that one packet in a hundred is not late: 24 ms. Ten percent of invented frames cost
 /// more than two of the five points of a listener's opinion, 150 ms of delay hardly half a one (ITU-T G.107); and one
 /// that is late by little is only drawn out.
 const LATE_COST: i64 = 24 * SAMPLE_RATE as i64 / 1000;
 /// A window less full than this counts as this full: the first late packet of a call is not yet a bad network.
 const FULL_ENOUGH: usize = 100;
-/// Packets that may be given up as late, per window: an eighth.
+/// Packets that may be given up as late: an eighth of a full window.
 const GIVEN_UP_MAX: usize = WINDOW / 8;
 
 /// A sliding window of transit times, in samples of the *output* clock; only differences mean anything.
@@ -33,12 +36,11 @@ impl Spread {
         Self { transits: [0; WINDOW], sorted: [0; WINDOW], len: 0, at: 0 }
     }
 
-    /// A packet arrived `transit` samples after the time its own clock names.
-    pub(crate) fn note(&mut self, transit: i64) {
-        if self.len == WINDOW {
-            let oldest = self.sorted.partition_point(|known| *known < self.transits[self.at]);
-            self.sorted.copy_within(oldest + 1.., oldest);
-            self.len -= 1;
+    /// A packet of `length` samples arrived `transit` samples after the time its own clock names.
+    pub(crate) fn note(&mut self, transit: i64, length: i64) {
+        let most = usize::try_from(MEMORY / length.max(1)).map_or(WINDOW, |most| most.clamp(1, WINDOW));
+        while self.len >= most {
+            self.forget_oldest();
         }
         let place = self.sorted[..self.len].partition_point(|known| *known < transit);
         self.sorted.copy_within(place..self.len, place + 1);
@@ -46,6 +48,13 @@ impl Spread {
         self.transits[self.at] = transit;
         self.at = (self.at + 1) % WINDOW;
         self.len += 1;
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.transits[(self.at + WINDOW - self.len) % WINDOW];
+        let place = self.sorted[..self.len].partition_point(|known| *known < oldest);
+        self.sorted.copy_within(place + 1..self.len, place);
+        self.len -= 1;
     }
 
     pub(crate) fn clear(&mut self) {
@@ -83,7 +92,7 @@ mod tests {
     fn rare_stragglers_do_not_count() {
         let mut spread = Spread::new();
         for n in 0..1_000 {
-            spread.note(if n % 100 == 0 { 50_000 } else { 1_000 + n % 7 });
+            spread.note(if n % 100 == 0 { 50_000 } else { 1_000 + n % 7 }, 480);
         }
         assert_eq!(spread.base(), Some(1_000));
         assert_eq!(spread.late(), 6);
@@ -93,7 +102,7 @@ mod tests {
     fn one_packet_in_a_hundred_is_worth_twenty_four_milliseconds() {
         for (late, waits) in [(22, true), (26, false)] {
             let mut spread = Spread::new();
-            (0..512).for_each(|n| spread.note(if n % 100 == 50 { late * 48 } else { 0 }));
+            (0..512).for_each(|n| spread.note(if n % 100 == 50 { late * 48 } else { 0 }, 480));
             assert_eq!(spread.late() > 0, waits, "{late} ms");
         }
     }
@@ -101,20 +110,32 @@ mod tests {
     #[test]
     fn the_first_late_packet_of_a_burst_already_counts() {
         let mut spread = Spread::new();
-        (0..512).for_each(|_| spread.note(0));
-        spread.note(200);
+        (0..512).for_each(|_| spread.note(0, 480));
+        spread.note(200, 480);
         assert_eq!(spread.late(), 200);
-        (0..10).for_each(|_| spread.note(50 * 48));
+        (0..10).for_each(|_| spread.note(50 * 48, 480));
         assert_eq!(spread.late(), 50 * 48, "ten of them are worth more than 50 ms");
     }
 
     #[test]
     fn an_old_network_is_forgotten() {
         let mut spread = Spread::new();
-        (0..WINDOW as i64).for_each(|n| spread.note(n * 10));
+        (0..WINDOW as i64).for_each(|n| spread.note(n * 10, 480));
         assert!(spread.late() > 4_000);
-        (0..WINDOW).for_each(|_| spread.note(77));
+        (0..WINDOW).for_each(|_| spread.note(77, 480));
         assert_eq!((spread.base(), spread.late()), (Some(77), 0));
+    }
+
+    #[test]
+    fn what_is_remembered_is_a_time_whatever_the_frames_last() {
+        for (length, packets) in [(240, 512), (480, 512), (960, 256)] {
+            let mut spread = Spread::new();
+            (0..WINDOW).for_each(|_| spread.note(77, 480));
+            (0..packets - 1).for_each(|_| spread.note(9_000, length));
+            assert_eq!(spread.base(), Some(77), "{length}: one of the old is still known");
+            spread.note(9_000, length);
+            assert_eq!((spread.len(), spread.base()), (packets, Some(9_000)), "{length}");
+        }
     }
 
     #[test]
@@ -126,7 +147,7 @@ mod tests {
         #[test]
         fn the_sorted_window_is_the_window(transits in proptest::collection::vec(-9_000i64..9_000, 1..1_500)) {
             let mut spread = Spread::new();
-            transits.iter().for_each(|transit| spread.note(*transit));
+            transits.iter().for_each(|transit| spread.note(*transit, 480));
             let mut latest = transits[transits.len().saturating_sub(WINDOW)..].to_vec();
             latest.sort();
             prop_assert_eq!(&spread.sorted[..spread.len()], &latest[..]);

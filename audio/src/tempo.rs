@@ -49,6 +49,18 @@ pub(crate) enum Turn {
     Shorten(Wish),
 }
 
+impl Turn {
+    /// The same, but not shorter by more than that many samples; none when nothing is left of it.
+    pub(crate) fn within(self, slack: usize) -> Option<Self> {
+        match self {
+            Self::Lengthen(_) => Some(self),
+            Self::Shorten(wish) => {
+                (slack > 0).then(|| Self::Shorten(Wish { near: wish.near.min(slack), ..wish }))
+            }
+        }
+    }
+}
+
 /// One speaker's pace.
 pub(crate) struct Tempo {
     /// On which side of its aim the delay is, true for too short, and since when.
@@ -120,6 +132,14 @@ mod tests {
         assert_eq!(first(ms(15), false), Some((500, Turn::Shorten(wish(15, false)))));
         assert_eq!(first(ms(15), true), Some((100, Turn::Shorten(wish(15, false)))));
         assert_eq!(first(ms(70), false), Some((0, Turn::Shorten(wish(70, true)))));
+    }
+
+    #[test]
+    fn nothing_is_made_shorter_by_more_than_there_is() {
+        let (shorten, lengthen) = (Turn::Shorten(wish(15, true)), Turn::Lengthen(wish(15, true)));
+        assert_eq!(shorten.within(ms(4) as usize), Some(Turn::Shorten(wish(4, true))));
+        assert_eq!(shorten.within(ms(40) as usize), Some(shorten));
+        assert_eq!((shorten.within(0), lengthen.within(0)), (None, Some(lengthen)));
     }
 
     #[test]

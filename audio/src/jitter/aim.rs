@@ -33,9 +33,11 @@ pub(super) const COPIES_HELD: u16 = 512;
 const REACH_HELD: u16 = 16;
 /// Packets that must have arrived before their spread is believed.
 const SPREAD_BELIEVED: usize = 16;
-/// Share of the way down the target goes with each packet when the network is calmer than it was: 1.3 s to a third
-/// at 10 ms. Upward it goes at once.
-const CALM: i64 = 128;
+/// How long the target takes down to a third when the network is calmer than it was. Upward it goes at once.
+const CALM: i64 = ms(1_280);
+
+/// Transit times of packets that are not there: nothing is held against a hurry.
+pub(super) const NONE_NEWEST: [i64; 2] = [i64::MIN; 2];
 
 impl Jitter {
     /// The output asks for so many samples at a time.
@@ -72,11 +74,11 @@ impl Jitter {
     pub(super) fn learn(&mut self, number: i64, now: u64) {
         let transit = self.transit(number, now);
         let begins = self.spread.len() == 0;
-        self.spread.note(transit);
+        let length = self.timeline.length(number);
+        self.spread.note(transit, length);
+        self.newest = [self.newest[1], transit];
         let base = self.spread.base().unwrap_or(transit);
-        let low = self.least(number);
-        let coarse = if self.copies > 0 { self.timeline.length(number) } else { 0 };
-        let copies = self.reach.samples().max(coarse);
+        let (low, copies) = (self.least(number), self.copies_take(number));
         let unknown = self.spread.len() < SPREAD_BELIEVED;
         let least = if unknown { self.target_first.max(low) } else { low + copies };
         let wanted = base + (self.spread.late() + copies).max(least).min(TARGET_MAX);
@@ -84,10 +86,25 @@ impl Jitter {
             self.aim = wanted;
         } else {
             // While little is known, the first guess gives way as fast as knowledge grows.
-            let known = CALM.min(self.spread.len() as i64);
+            let known = (CALM / length).min(self.spread.len() as i64);
             self.aim -= ((self.aim - wanted) / known).max(1);
             self.aim = self.aim.min(base + TARGET_MAX);
         }
+    }
+
+    /// How much the sound could be made shorter at most, at packet `number` played at that transit time: what the newest
+    /// packets waited beyond their least. Where all packets take longer since some moment, as after a pause that their
+    /// numbers do not tell of, the fastest of before says nothing, and who hurries runs dry.
+    pub(super) fn slack(&self, number: i64, transit: i64) -> i64 {
+        let fastest = self.newest[0].min(self.newest[1]);
+        let slack = transit.saturating_sub(fastest) - self.least(number) - self.copies_take(number);
+        slack.max(0)
+    }
+
+    /// How much later than itself the copy of a packet comes.
+    fn copies_take(&self, number: i64) -> i64 {
+        let coarse = if self.copies > 0 { self.timeline.length(number) } else { 0 };
+        self.reach.samples().max(coarse)
     }
 
     /// The shortest delay for packets like that.

@@ -1,7 +1,7 @@
 //! Which packets a jitter buffer keeps, and where: those expected, those that overtook each other, and copies that fill a
 //! hole. Strange numbers are refused until a second one shows that the sender began anew.
 
-use super::aim::COPIES_HELD;
+use super::aim::{COPIES_HELD, NONE_NEWEST};
 use super::{Jitter, Phase, SLOTS, Unplaced, slot_of};
 use crate::codec;
 use crate::frame::FrameDuration;
@@ -114,6 +114,7 @@ impl Jitter {
         self.timeline = Timeline::new(number, frame);
         self.target_first = self.target().max(self.least(number));
         self.spread.clear();
+        self.newest = NONE_NEWEST;
         self.phase = Phase::Waiting { until: now + self.target_first as u64 };
         self.next = number;
         self.provisional = 0;

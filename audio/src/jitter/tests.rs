@@ -270,6 +270,23 @@ fn who_stood_still_begins_with_what_comes_next() {
 }
 
 #[test]
+fn a_pause_too_short_to_be_one_makes_no_haste() {
+    // Muted for a moment every three seconds: the numbers go on where they stopped, everything after takes longer.
+    for frame in FrameDuration::ALL {
+        let length = frame.samples() as i64;
+        let pauses = |n: i64| (n * length / 144_000) as f64 * 9_600.0;
+        let flights = flights(1_440_000 / length, length as f64, |n| Some(500.0 + pauses(n)));
+        let heard = listen(&flights, &WITHOUT_COPY, frame, 1_500_000, |_| false);
+        let counters = heard.counters;
+        assert!(in_order(&heard), "{frame:?}");
+        assert_eq!((counters.lost, counters.late, counters.skipped), (0, 0, 0), "{frame:?}: {counters:?}");
+        // At most a frame of each of the nine pauses was drawn out, and what was too much is taken out again.
+        let moved = counters.shortened + counters.lengthened;
+        assert!(moved <= 9 * 2 * 960, "{frame:?}: {moved} samples, {counters:?}");
+    }
+}
+
+#[test]
 fn an_outage_with_loss_keeps_the_delay() {
     let flights = flights(2_000, 480.0, |n| (!(500..510).contains(&n)).then_some(500.0));
     let heard = listen(&flights, &WITHOUT_COPY, FrameDuration::Ms10, 900_000, |_| false);

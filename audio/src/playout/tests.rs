@@ -436,6 +436,22 @@ fn a_network_that_turns_bad_is_met_at_once_and_forgiven_slowly() {
 }
 
 #[test]
+fn what_the_network_was_is_forgotten_within_ten_seconds_whatever_the_frames_last() {
+    for frame in FrameDuration::ALL {
+        let length = frame.samples();
+        let packets = packets(480_000 / length, EncoderSettings { frame, ..Default::default() });
+        let mut dice = Dice::new("forgotten");
+        let bad = |n: usize| (5..15).contains(&(n * length / 48_000));
+        let network = |n| Some(if bad(n) { dice.unit() * 60.0 * 48.0 } else { 0.0 });
+        let Call { delays, .. } = call(&packets, 30 * 48_000 / length, length as f64, false, network);
+        let at = |seconds: usize| delays[seconds * 200];
+        assert!(at(14) >= 45.0, "{frame:?}: {} ms while it is bad", at(14));
+        let most = delays[25 * 200..].iter().copied().fold(0.0, f64::max);
+        assert!(most <= at(4) + 4.0, "{frame:?}: {most} ms ten seconds after, {} before", at(4));
+    }
+}
+
+#[test]
 fn a_stall_of_a_hundred_milliseconds_is_played_faster_and_nothing_is_thrown_away() {
     let packets = packets(1_000, EncoderSettings::default());
     let stall = |n: usize| if (500..510).contains(&n) { (510 - n) as f64 * 480.0 } else { 0.0 };
