@@ -71,7 +71,7 @@ pub(super) struct Voice {
     began: Time,
     /// When we went on after we stood still, until all that came meanwhile is thrown away.
     went_on: Option<Time>,
-    /// Somebody woke us, who may have commanded something.
+    /// Somebody woke us, and may have commanded something that is not done yet.
     woken: bool,
     /// Something was left undone, so that the next wait is none.
     more: bool,
@@ -162,7 +162,7 @@ impl Voice {
             self.go_on(slept);
         }
         self.readable |= events.iter().any(|event| event.token() == SOCKET);
-        self.woken = events.iter().any(|event| event.token() == WAKE);
+        self.woken |= events.iter().any(|event| event.token() == WAKE);
     }
 
     /// We stood still for so long.
@@ -282,8 +282,17 @@ impl Voice {
             match self.commanded.try_recv() {
                 Ok(Order::Command(AgentCommand::Call(command))) => self.call(command, now),
                 Ok(Order::Command(AgentCommand::Sound(command))) => self.instrument(command, now),
-                Ok(Order::Settle(token)) => self.instruments.settle(token),
-                Err(TryRecvError::Empty) => return,
+                Ok(Order::Settle(token)) => {
+                    self.instruments.settle(token);
+                    // Whoever waits for it may stop us right here: what is commanded after that is of another turn, which
+                    // knows that time was missed.
+                    self.more = true;
+                    return;
+                }
+                Err(TryRecvError::Empty) => {
+                    self.woken = false;
+                    return;
+                }
                 Err(TryRecvError::Disconnected) => {
                     self.ended = true;
                     return;

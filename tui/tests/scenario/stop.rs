@@ -36,6 +36,8 @@ fn whoever_is_stopped_in_a_call_is_muted_before_and_heard_when_they_are_back() {
     alice.press_until("y", "E2E");
     bob.expect("call_live");
     world.until_listening(1);
+    bob.say("figures on");
+    bob.expect_where("figures", |event| event["round_trip_us"].is_u64());
 
     alice.press("\x1a");
     alice.see("Stopped");
@@ -48,6 +50,12 @@ fn whoever_is_stopped_in_a_call_is_muted_before_and_heard_when_they_are_back() {
     alice.press("fg\r");
     alice.see("You are back in the call, and heard again.");
     bob.expect_where("member", |event| event["muted"] == false && event["on_hold"] == false);
+    // The time that she stood still is none on the road.
+    for _ in 0..3 {
+        let told = bob.expect("figures");
+        assert!(told["round_trip_us"].as_u64().expect("known") < 5_000_000, "{told}");
+        assert!(told["loss_in"].as_f64().expect("a share") < 0.1, "{told}");
+    }
     world.until_listening(1);
 
     // Muted before is muted after.
