@@ -261,7 +261,10 @@ impl Jitter {
     /// What the sound was drawn out by has become delay.
     fn delayed(&mut self) {
         let by = std::mem::take(&mut self.drawn_out);
-        self.was_lost &= by == 0;
+        if by > 0 {
+            self.was_lost = false;
+            self.tempo.drawn_out();
+        }
         self.stretched(by);
     }
 

@@ -11,6 +11,10 @@
 //! What is slight can wait for the next pause: a thread that is late by some milliseconds now and then makes the delay a
 //! little longer each time, and putting that right in mid-word is heard more than it.
 //!
+//! What the sound was drawn out by while a packet was awaited is a whole period of the voice or more, and mostly longer than
+//! the packet was late. What it is too long by, if not slight, is put right at once: half a second of a voice that is
+//! eight milliseconds late is worse than twenty milliseconds of it.
+//!
 //! The sound may refuse what would be heard; after a while, or far from the aim, it may not.
 
 use crate::frame::SAMPLE_RATE;
@@ -27,6 +31,8 @@ const HELD: (u64, u64) = (ms(100) as u64, ms(500) as u64);
 /// What is slight, too short and too long, and how long it is left alone in mid-word.
 const SLIGHT: (i64, i64) = (ms(5), ms(12));
 const SLIGHT_HELD: u64 = ms(2_000) as u64;
+/// The least that is put right at once when the sound was drawn out for too long.
+const OVERSHOT: i64 = ms(5);
 /// Played sound between two changes: what follows a change must be heard as itself again.
 const GAP_QUICK: u64 = ms(20) as u64;
 const GAP_CAREFUL: u64 = ms(60) as u64;
@@ -67,17 +73,19 @@ pub(crate) struct Tempo {
     since: Option<(bool, u64)>,
     /// Not before this.
     ready: u64,
+    /// The sound was drawn out, and the delay was not near its aim since.
+    overshot: bool,
 }
 
 impl Tempo {
     pub(crate) const fn new() -> Self {
-        Self { since: None, ready: 0 }
+        Self { since: None, ready: 0, overshot: false }
     }
 
     /// What to do about a delay `excess` samples longer than the `target` aimed at, at the output's sample `now`.
     pub(crate) fn decide(&mut self, excess: i64, target: i64, now: u64, quiet: bool) -> Option<Turn> {
         if -NEAR_ENOUGH.0 < excess && excess < NEAR_ENOUGH.1.max(target / NEAR_PART) {
-            self.since = None;
+            (self.since, self.overshot) = (None, false);
             return None;
         }
         let short = excess < 0;
@@ -90,6 +98,7 @@ impl Tempo {
         let far = if short { excess <= -FAR.0 } else { excess >= FAR.1 };
         let slight = -SLIGHT.0 < excess && excess < SLIGHT.1;
         let needed = match (short || far, quiet) {
+            (false, _) if self.overshot && excess >= OVERSHOT => 0,
             (_, false) if slight => SLIGHT_HELD,
             (true, _) => 0,
             (false, true) => HELD.0,
@@ -103,6 +112,11 @@ impl Tempo {
         let pressing = far || held >= if short && !slight { REFUSED.0 } else { REFUSED.1 };
         let wish = Wish { near, pressing };
         Some(if short { Turn::Lengthen(wish) } else { Turn::Shorten(wish) })
+    }
+
+    /// The sound was drawn out while a packet was awaited.
+    pub(crate) fn drawn_out(&mut self) {
+        self.overshot = true;
     }
 
     /// The stream begins anew.
