@@ -19,7 +19,7 @@ const MEMORY: i64 = WINDOW as i64 * 480;
 const LATE_COST: i64 = 24 * SAMPLE_RATE as i64 / 1000;
 /// A window less full than this counts as this full: the first late packet of a call is not yet a bad network.
 const FULL_ENOUGH: usize = 100;
-/// Packets that may be given up as late: an eighth of a full window.
+/// Packets that may be given up as late: an eighth of what is remembered of frames of 10 ms.
 const GIVEN_UP_MAX: usize = WINDOW / 8;
 
 /// A sliding window of transit times, in samples of the *output* clock; only differences mean anything.

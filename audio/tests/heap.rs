@@ -103,5 +103,6 @@ fn a_call_uses_the_heap_for_its_figures_and_for_nothing_else() {
     let moments = moments_of_use() - moments;
     assert!(opened > 400, "voice went on: {opened} packets");
     // Both told once or twice more beside those that were waited for, in turns of one moment or two.
+    assert!(moments >= told / 2, "{moments} moments for {told} figures: the count does not see the thread");
     assert!(moments <= 2 * (told + 4), "{moments} moments for {told} figures and {opened} packets");
 }

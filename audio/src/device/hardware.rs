@@ -118,13 +118,17 @@ impl Hardware {
                 self.tell_kept(half, answers);
             }
         }
-        self.rest.since = self.clock.now();
     }
 
     /// Opens the speaker alone, before there is a call: no microphone is looked for.
     pub(super) fn open_speaker(&mut self, wanted: Wanted, answers: &Answers) {
         self.wanted = wanted;
         self.reopen(Half::Speaker, answers);
+    }
+
+    /// Something was done for somebody, for however long, and nobody slept meanwhile. Who asks all the time keeps us from
+    /// [`Self::watch`], and that is no sleep either.
+    pub(super) fn obeyed(&mut self) {
         self.rest.since = self.clock.now();
     }
 
@@ -361,6 +365,16 @@ mod tests {
             rest.end(|| times.next().unwrap(), |slept| seen.push(slept));
         }
         assert_eq!(seen, [false, false, true]);
+    }
+
+    #[test]
+    fn whatever_was_asked_for_may_take_its_time() {
+        let mut hardware = Hardware::default();
+        let long_ago = Now { mono: Time::ZERO, wall: Wall(0) };
+        hardware.rest.since = long_ago;
+        assert!(slept(hardware.rest.since, hardware.clock.now()), "as after a list that took its time");
+        hardware.obeyed();
+        assert!(!slept(hardware.rest.since, hardware.clock.now()));
     }
 
     #[test]

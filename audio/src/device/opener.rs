@@ -171,19 +171,28 @@ fn run(asked: &Receiver<Ask>, answers: &Answers) {
             Some(pause) => asked.recv_timeout(pause),
         };
         match ask {
-            Ok(Ask::Open { choice, asked }) => open(choice, asked, &mut hardware, answers),
-            Ok(Ask::OpenSpeaker(speaker)) => {
-                hardware.close();
-                hardware.open_speaker(Wanted { microphone: None, speaker }, answers);
+            Ok(ask) => {
+                obey(ask, &mut hardware, answers);
+                hardware.obeyed();
             }
-            Ok(Ask::Look(choice)) => hardware.look(&Wanted::of(&choice), answers),
-            Ok(Ask::Close) => hardware.close(),
-            Ok(Ask::Mute(muted)) => hardware.mute(muted),
-            Ok(Ask::Settle(token)) => drop(token),
-            Ok(Ask::List) => answers.tell(Told::Devices(hardware.list())),
             Err(RecvTimeoutError::Timeout) => hardware.watch(answers),
             Err(RecvTimeoutError::Disconnected) => return,
         }
+    }
+}
+
+fn obey(ask: Ask, hardware: &mut hardware::Hardware, answers: &Answers) {
+    match ask {
+        Ask::Open { choice, asked } => open(choice, asked, hardware, answers),
+        Ask::OpenSpeaker(speaker) => {
+            hardware.close();
+            hardware.open_speaker(Wanted { microphone: None, speaker }, answers);
+        }
+        Ask::Look(choice) => hardware.look(&Wanted::of(&choice), answers),
+        Ask::Close => hardware.close(),
+        Ask::Mute(muted) => hardware.mute(muted),
+        Ask::Settle(token) => drop(token),
+        Ask::List => answers.tell(Told::Devices(hardware.list())),
     }
 }
 

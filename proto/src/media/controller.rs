@@ -53,7 +53,7 @@ const KEPT: &[u64] = &[8, 60, 180];
 /// How long it must have been calm, which is always looked back over. Of 1 % lost at random, one while in five is.
 const CALM_FOR: &[u64] = &[6, 24, 60];
 /// And how long nothing at all may have been lost instead, so that who is well again is heard as well within ten
-/// seconds, whatever was before. Of 1 % lost at random, three such whiles in a hundred mislead; of 2 %, none in a
+/// seconds. Outcomes are remembered for less than the last of these, which so means never. Of 1 % lost at random, three such whiles in a hundred mislead; of 2 %, none in a
 /// thousand. Who was misled twice in a row is not again: a network that is bad for some seconds of each half minute
 /// does not make us swing.
 const LOSSLESS_FOR: &[u64] = &[7, 7, 60];
@@ -313,6 +313,10 @@ impl Controller {
     fn count_swing(&mut self, level: Level, lossless: bool, now: Time) {
         match (self.level, level) {
             (Level::Clean, _) => {
+                if !self.calm.is_soon(now) {
+                    // Whoever was calm for that long was not misled, however often before.
+                    self.lossless = Patience::new(LOSSLESS_FOR);
+                }
                 self.calm.up(now);
                 self.lossless.up(now);
             }

@@ -21,6 +21,9 @@ const ROUND_TRIP_MAX: Duration = Duration::from_secs(30);
 /// A report that is older than the newest one by no more than this was overtaken; by more, their clock began anew.
 const OVERTAKEN: Duration = Duration::from_secs(2);
 
+/// So soon after we stood still a member who is not deaf to us has heard us again.
+const HEARD_AGAIN: Duration = Duration::from_secs(2);
+
 /// So soon the next packet comes, of whoever is muted, too.
 const NEXT: Duration = Duration::from_millis(300);
 
@@ -67,6 +70,8 @@ pub(super) struct Reception {
     missed: Duration,
     /// When we last went on after that; time zero before.
     awake_at: Time,
+    /// When they last came back after a silence; time zero before.
+    back_at: Time,
 }
 
 /// What is counted, since the call began.
@@ -89,6 +94,9 @@ impl Reception {
     /// A packet was opened.
     pub(super) fn opened(&mut self, counter: u64, newest_key: bool, now: Time) {
         self.opened += 1;
+        if self.opened > 1 && now - self.opened_at > NOTHING {
+            self.back_at = now;
+        }
         if newest_key {
             self.spare(counter, now);
             let (lost, _) = self.bursts.counts();
@@ -114,7 +122,9 @@ impl Reception {
         if missed == 0 {
             return;
         }
-        let listened = (now - self.opened_at).saturating_sub(NEXT).as_micros();
+        // Whoever was on hold said nothing we could have listened for.
+        let listened =
+            if self.flags.on_hold { 0 } else { (now - self.opened_at).saturating_sub(NEXT).as_micros() };
         self.bursts.spare(counter, |missing| {
             let share = u128::from(missing).saturating_mul(missed) / (missed + listened);
             u64::try_from(share).unwrap_or(u64::MAX)
@@ -145,14 +155,19 @@ impl Reception {
         self.flags = report.flags;
         let Some(of_us) = report.heard().find(|heard| heard.ssrc == own) else { return };
         let away = u64::from(clock(now).wrapping_sub(of_us.echo));
+        let awake = now - self.awake_at;
         let stood_still = self.awake_at > Time::ZERO && of_us.echo != 0;
-        if stood_still && Duration::from_micros(away) > now - self.awake_at {
-            // They had heard nothing of us yet since we stood still.
+        // They had heard nothing of us yet since we stood still; if that lasts, it is true of the road.
+        let of_before = stood_still && Duration::from_micros(away) > awake;
+        if of_before && awake < HEARD_AGAIN {
             return;
         }
         self.outcome.told(&of_us, now);
         self.of_us = Some(of_us);
-        if of_us.echo == 0 || of_us.held == u16::MAX {
+        // What they answer from before a silence of theirs was held for that silence, whatever they say: they may not know
+        // yet that they stood still.
+        let of_their_past = self.back_at > Time::ZERO && Duration::from_micros(away) > now - self.back_at;
+        if of_before || of_their_past || of_us.echo == 0 || of_us.held == u16::MAX {
             return;
         }
         let trip = Duration::from_micros(away.saturating_sub(u64::from(of_us.held) * 100));

@@ -242,6 +242,13 @@ impl Net {
         self.drain(end);
     }
 
+    /// And goes on as if no time had passed: what it says at first is of before.
+    pub(crate) fn go_on_unaware(&mut self, end: usize) {
+        let this = &mut self.ends[end];
+        (this.asleep, this.slept) = (false, this.slept + (self.now - this.slept_at));
+        self.drain(end);
+    }
+
     /// What an end tells of the call.
     pub(crate) fn figures(&self, end: usize) -> Statistics {
         let (mut figures, this) = (Statistics::default(), &self.ends[end]);
