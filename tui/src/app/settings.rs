@@ -392,10 +392,7 @@ fn calls(model: &Model) -> Vec<Item> {
         DelayMode::ByPath => "least delay where the way is short",
     };
     let frame = preferences.frame.map_or_else(|| "auto".to_owned(), |ms| format!("{ms} ms"));
-    let (silence, leak) = match preferences.dtx {
-        false => ("sent as speech", "packet sizes tell nothing"),
-        true => ("sent short", "DTX: leaks when you speak"),
-    };
+    let silence = if preferences.dtx { "sent short" } else { "sent as speech" };
     let [microphone, key] = outside::transmit(model);
     let folder = preferences.recordings.clone().unwrap_or_else(|| "the usual folder".to_owned());
     vec![
@@ -403,9 +400,22 @@ fn calls(model: &Model) -> Vec<Item> {
         key,
         Item { note: delay.to_owned(), ..item("Delay", preferences.delay.word(), Some(Setting::Delay)) },
         item("Frames", frame, Some(Setting::Frame)),
-        Item { note: leak.to_owned(), ..item("Silence", silence, Some(Setting::Dtx)) },
+        Item { note: leak(model).to_owned(), ..item("Silence", silence, Some(Setting::Dtx)) },
         item("Recordings", folder, None),
     ]
+}
+
+/// What the network sees of when one speaks. What is not encrypted is heard, and never sent short.
+fn leak(model: &Model) -> &'static str {
+    let plain = model.settings.plain_server.is_some() || model.call.as_ref().is_some_and(|call| call.plain);
+    match (model.settings.preferences.dtx, plain) {
+        (true, true) => "not where nothing is encrypted",
+        (false, true) => "",
+        (true, false) => "DTX: leaks when you speak",
+        // There are packets only while one presses.
+        (false, false) if model.sound.talk.is_on() => "the network sees you press",
+        (false, false) => "packet sizes tell nothing",
+    }
 }
 
 fn look(model: &Model) -> Vec<Item> {

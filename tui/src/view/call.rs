@@ -70,7 +70,9 @@ fn headline(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: The
         x = text::left(buf, area, x, &words, theme.alarm()) + 1;
     }
     let mut words = title::state(model).unwrap_or_default();
-    let room = area.width.saturating_sub(x);
+    // What leaks stands behind it, before the figures.
+    let behind = if leaks(call) { text::columns(LEAKS) + 3 } else { 0 };
+    let room = area.width.saturating_sub(x + behind);
     // Half a clock says nothing.
     if text::columns(&words) > room
         && let Some((before, _)) = words.rsplit_once(' ').filter(|(_, last)| last.contains(':'))
@@ -100,6 +102,31 @@ pub(super) fn trust(model: &Model, call: &Call) -> String {
     }
 }
 
+/// Said beside a seal that shows all the same when we speak.
+const LEAKS: &str = "DTX leaks";
+
+/// Whether the sizes of what we send show when we speak, though nobody can hear it.
+fn leaks(call: &Call) -> bool {
+    !call.plain && call.statistics.as_ref().is_some_and(|exact| exact.dtx)
+}
+
+/// That a call is sealed, who in it was compared, and what leaks all the same: as much as there are columns for, and
+/// what leaks in any case.
+fn sealed(model: &Model, call: &Call, room: u16, theme: Theme) -> (String, Style) {
+    let (tick, trust) = (theme.glyphs.delivered, trust(model, call));
+    let (but, style) =
+        if leaks(call) { (format!(", {LEAKS}"), theme.warn()) } else { (String::new(), theme.good()) };
+    let short = format!("{tick} E2E{but}");
+    let ways = [
+        format!("{tick} end-to-end encrypted, {trust}{but}"),
+        format!("{tick} E2E, {trust}{but}"),
+        short.clone(),
+    ];
+    let words = ways.into_iter().find(|words| text::columns(words) <= room);
+    let least = || if leaks(call) { LEAKS.to_owned() } else { short };
+    (words.unwrap_or_else(least), style)
+}
+
 /// Who keeps what is said: ` REC bob `. Said wherever the call is shown.
 pub(super) fn recorders(model: &Model, call: &Call) -> Option<String> {
     let records = |party: &&Party| party.recording && party.ssrc().is_some();
@@ -112,6 +139,10 @@ fn figures_in_a_row(call: &Call, area: Rect, x: u16, buf: &mut Buffer, theme: Th
     let mut pieces = Vec::new();
     if !call.heard() {
         pieces.push(("waiting for sound".to_owned(), theme.warn()));
+    }
+    // Before the figures: where there is no room for all, they go.
+    if leaks(call) {
+        pieces.push((LEAKS.to_owned(), theme.warn()));
     }
     if call.statistics.is_some() {
         let trip = call.figures.round_trip.shown().map(|ms| match ms {
@@ -282,9 +313,8 @@ pub(super) fn panel(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     if call.plain {
         text::left(buf, text::row(area, 1), 1, NOT_ENCRYPTED, theme.alarm());
     } else if live {
-        let sealed = format!("{} E2E, {}", theme.glyphs.delivered, trust(model, call));
-        let sealed = text::fit(&sealed, area.width.saturating_sub(2), theme.glyphs.more);
-        text::left(buf, text::row(area, 1), 1, &sealed, theme.good());
+        let (words, style) = sealed(model, call, area.width.saturating_sub(2), theme);
+        text::left(buf, text::row(area, 1), 1, &words, style);
     }
     if let Some(words) = recorders(model, call) {
         text::left(

@@ -111,13 +111,15 @@ pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
         SoundEvent::Microphone(half) => {
             let before = core::mem::replace(&mut model.sound.microphone, half.clone());
             let other = model.sound.speaker.clone();
-            say_device(model, "microphone", [&before, &half, &other]);
+            let chosen = model.settings.preferences.ears.microphone.clone();
+            say_device(model, "microphone", chosen, [&before, &half, &other]);
             model.dirty = true;
         }
         SoundEvent::Speaker(half) => {
             let before = core::mem::replace(&mut model.sound.speaker, half.clone());
             let other = model.sound.microphone.clone();
-            say_device(model, "speaker", [&before, &half, &other]);
+            let chosen = model.settings.preferences.ears.speaker.clone();
+            say_device(model, "speaker", chosen, [&before, &half, &other]);
             model.dirty = true;
         }
         SoundEvent::Tool(event) => tools::told(model, event),
@@ -162,9 +164,10 @@ fn capital(words: &str) -> String {
     first.map_or_else(|| format!("{words}."), |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
 }
 
-/// What is wrong with a half of the sound, that it is not any more, and that it is another than before though nobody
-/// chose it: none of it may be missed, nor stand there longer than it is true.
-fn say_device(model: &mut Model, what: &str, [before, half, other]: [&HalfState; 3]) {
+/// What is wrong with a half of the sound, that it is not any more, and that it is another than before and not the one
+/// that was `chosen` by its name: none of it may be missed, nor stand there longer than it is true.
+fn say_device(model: &mut Model, what: &str, chosen: Option<String>, [before, half, other]: [&HalfState; 3]) {
+    let chosen = chosen.unwrap_or_else(|| model.settings.preferences.ears.device.clone());
     let amiss = |half| call::trouble(what, half).or_else(|| call::stand_in(what, half));
     if let Some(words) = call::trouble(what, half) {
         notice(model, format!("{words}. {}.", call::goes_on(other)));
@@ -174,6 +177,7 @@ fn say_device(model: &mut Model, what: &str, [before, half, other]: [&HalfState;
         notice(model, format!("The {what} is {name} again."));
     } else if let (Some(last), Some(name)) = (call::device(before), call::device(half))
         && last != name
+        && name.as_str() != chosen
     {
         notice(model, format!("The {what} is {name} now."));
     }

@@ -36,20 +36,18 @@ const NOT_TOLD: &str = "their program does not say";
 /// What is wrong, and the figures of a call, one in a row, with the details beside them where there is room.
 pub(super) fn figures(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme, wide: bool) {
     let x = 2 - u16::from(!wide);
-    let mut y = sentences(troubles(model, call, theme), x, 0, area, buf);
-    if call.statistics.is_none() {
-        return;
-    }
     let (value_at, detail_at) = if wide { (17, 32) } else { (12, 22) };
-    // With few rows what is wrong comes first; with many it stands below, where it moves nothing.
+    // With few rows what is wrong comes first; with many it stands below, an empty row between, where it moves nothing.
     let rows = table(model, call, wide, area.width >= ROOMY);
     let blamed: Vec<_> =
         sentence(model, call).map(|words| Sentence::new(words, theme.warn())).into_iter().collect();
-    let lines = rows_of(&blamed, x, area.width);
-    let below = taken(rows.len()) + lines + 1 + y <= area.height;
+    let mut above = troubles(model, call, theme);
+    let lines = rows_of(&above, x, area.width) + rows_of(&blamed, x, area.width);
+    let below = taken(rows.len()) + lines < area.height;
     if !below {
-        y = sentences(blamed.clone(), x, y, area, buf);
+        above.extend_from_slice(&blamed);
     }
+    let mut y = sentences(above, x, 0, area, buf);
     for (label, value, detail) in rows {
         let row = text::row(area, y);
         text::left(buf, row, x, label, theme.dim());
@@ -249,7 +247,8 @@ fn table(model: &Model, call: &Call, wide: bool, roomy: bool) -> Vec<(&'static s
         (true, false) => format!("{frame} ms, {fec}{copies}, DTX off"),
         (true, true) => format!("{frame} ms, {fec}{copies}, DTX on: leaks"),
         (false, false) => format!("48 kHz, {frame} ms"),
-        (false, true) => format!("{frame} ms, DTX leaks"),
+        // No wider, or the panel beside the chat had no room for any of it.
+        (false, true) => "DTX: leaks".to_owned(),
     };
     let label = if wide { "mouth-to-ear" } else { "mouth-ear" };
     let wire = match figures.wire {

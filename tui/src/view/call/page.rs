@@ -14,6 +14,9 @@ use super::{figures, group, own_level, recorders, speaks, their_level};
 const METER: u16 = 24;
 const NARROW_METER: u16 = 12;
 
+/// Columns of the shortest way to say that a call is sealed.
+const SEAL_COLUMNS: u16 = 5;
+
 /// Said until the call is answered.
 pub(super) const NOTHING_YET: &str = "Nothing is heard or sent before the call is answered.";
 
@@ -54,7 +57,9 @@ fn head(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
     let x = text::left(buf, area, 2, &with, theme.strong());
     let now = model.now.mono;
     let recorded = recorders(model, call);
+    let leaks = super::leaks(call);
     let warnings = if call.plain { text::columns(NOT_ENCRYPTED) + 2 } else { 0 }
+        + if leaks { SEAL_COLUMNS + 2 + text::columns(super::LEAKS) + 2 } else { 0 }
         + recorded.as_ref().map_or(0, |words| text::columns(words) + 2);
     let words = match &call.phase {
         Phase::Live { since } if group => {
@@ -63,25 +68,28 @@ fn head(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
             let both = format!("{time}  {here}");
             if x + 3 + text::columns(&both) + warnings <= area.width { both } else { time }
         }
-        Phase::Live { since } => format!("in call  {}", clock(now - *since)),
+        Phase::Live { since } => {
+            let time = clock(now - *since);
+            let both = format!("in call  {time}");
+            if !leaks || x + 3 + text::columns(&both) + warnings <= area.width { both } else { time }
+        }
         Phase::Placing { since, .. } => clock(now - *since),
         Phase::Incoming(incoming) => format!("is calling  {}", clock(now - incoming.since)),
         Phase::Answering(_) => "connecting".to_owned(),
     };
     let mut x = text::left(buf, area, x + 2, &words, theme.plain());
-    if let Some(words) = recorded {
-        x = text::left(buf, area, x + 2, &words, theme.alarm());
+    if let Some(words) = &recorded {
+        x = text::left(buf, area, x + 2, words, theme.alarm());
     }
     if call.plain {
         text::right(buf, area, 1, NOT_ENCRYPTED, theme.alarm());
     } else if matches!(call.phase, Phase::Live { .. }) {
-        let trust = super::trust(model, call);
-        let long = format!("{} end-to-end encrypted, {trust}", theme.glyphs.delivered);
-        let middle = format!("{} E2E, {trust}", theme.glyphs.delivered);
-        let short = format!("{} E2E", theme.glyphs.delivered);
-        let fits = |words: &&String| x + 2 + text::columns(words) < area.width;
-        let words = [&long, &middle].into_iter().find(fits).unwrap_or(&short);
-        text::right(buf, area, 1, words, theme.good());
+        let room = area.width.saturating_sub(x + 3);
+        let (words, style) = super::sealed(model, call, room, theme);
+        // Who keeps what is said is not written over: it ends with a space of its own.
+        if recorded.is_none() || text::columns(&words) <= room + 2 {
+            text::right(buf, area, 1, &words, style);
+        }
     }
 }
 

@@ -92,6 +92,19 @@ pub(super) fn pages(look: Look) -> Vec<(&'static str, Story)> {
     story.hear(SoundEvent::Statistics(Box::new(leaking)));
     page("call_dtx", story);
 
+    // Beside the chat, or above the line in which one writes.
+    let mut story = Story::in_call(look);
+    story.hear(SoundEvent::Statistics(Box::new(Statistics { dtx: true, ..figures(&[42]) })));
+    page("call_dtx_bar", story);
+
+    for (name, keys) in [("group_dtx", "^g"), ("group_dtx_bar", "")] {
+        let mut story = Story::group_told(look);
+        let leaking = Statistics { dtx: true, ..figures(&[42, 61, 88, 35]) };
+        story.hear(SoundEvent::Statistics(Box::new(leaking)));
+        story.keys(keys);
+        page(name, story);
+    }
+
     let mut story = Story::morning(look);
     story.keys(", Tab Down Down Down Down Enter");
     story.model.notice = None;
@@ -182,6 +195,36 @@ fn who_records_is_seen_wherever_the_call_is() {
     }
 }
 
+/// Also while the other side records, which is said first.
+#[test]
+fn that_silence_leaks_is_seen_wherever_the_call_is() {
+    for look in [UNICODE, ASCII] {
+        for (page, mut story) in pages(look).into_iter().filter(|(page, _)| page.contains("_dtx")) {
+            if story.model.call.is_none() {
+                continue;
+            }
+            for recording in [false, true] {
+                let ssrc = if page.starts_with("group") { Ssrc(1) } else { Ssrc(7) };
+                story.hear(SoundEvent::Member(MemberState { ssrc, muted: false, recording, on_hold: false }));
+                story.model.notice = None;
+                for (width, height) in [(120, 40), (80, 24), (60, 15), (50, 12), (40, 10)] {
+                    let drawn = picture(&story.buffer(width, height).0);
+                    assert!(drawn.contains("DTX leaks"), "{page} at {width}x{height}:\n{drawn}");
+                    assert_eq!(drawn.contains("REC bob"), recording, "{page} at {width}x{height}:\n{drawn}");
+                }
+            }
+            // Among the figures, too, of which the panel has room for a few words.
+            let drawn = picture(&story.buffer(120, 40).0);
+            let row = if page.ends_with("_bar") { "Opus      DTX: leaks\n" } else { "DTX on: leaks\n" };
+            assert!(page == "group_dtx" || drawn.contains(row), "{page}:\n{drawn}");
+            story.hear(SoundEvent::Statistics(Box::new(figures(&[42]))));
+            for (width, height) in [(120, 40), (80, 24), (40, 10)] {
+                assert!(!picture(&story.buffer(width, height).0).contains("leaks"), "{page} after it");
+            }
+        }
+    }
+}
+
 #[test]
 fn nothing_is_blamed_on_a_microphone_that_is_shut_or_does_not_work() {
     let failed = HalfState::Failed { why: Safe::line("it is unplugged") };
@@ -204,13 +247,29 @@ fn nothing_is_blamed_on_a_microphone_that_is_shut_or_does_not_work() {
 
 #[test]
 fn on_the_smallest_screen_what_is_wrong_is_not_cut() {
-    let (width, height) = (40, 10);
-    for page in ["no_sound", "call_echo", "call_blamed"] {
-        let all = super::pages(UNICODE);
-        let (_, story) = all.into_iter().find(|(name, _)| *name == page).expect("it is one of the pages");
-        let drawn = picture(&story.buffer(width, height).0);
-        let wrong: Vec<&str> = drawn.lines().skip(6).take(3).map(str::trim).collect();
-        assert!(wrong.iter().any(|row| row.ends_with('.')), "{page} ends its sentence:\n{drawn}");
+    let echo = "bob hears an echo of themselves from you: use headphones, or turn down.";
+    let blame = "bob's uplink or your downlink loses 5.0 %: 0.4 % could be heard.";
+    let mut all = super::pages(UNICODE);
+    let mut both = Story::in_call(UNICODE);
+    both.keys("^g");
+    let mut told = figures(&[42]);
+    told.members[0].echo_from_us = true;
+    let hop = Hop::FromThem(Ssrc(7));
+    told.appraisal = Appraisal { hop, lost: 0.05, heard: 0.004, ..told.appraisal };
+    both.hear(SoundEvent::Statistics(Box::new(told)));
+    all.push(("both", both));
+    for (page, whole) in [
+        ("no_sound", vec!["No microphone and no speaker work: d chooses others."]),
+        ("call_echo", vec![echo]),
+        ("call_blamed", vec![blame]),
+        ("both", vec!["bob hears themselves: turn down.", blame]),
+        ("plain_view", vec!["The server and the network can hear this call."]),
+        ("group_blamed", vec!["dave's uplink loses 1.9 %: 0.2 % could be heard."]),
+    ] {
+        let (_, story) = all.iter().find(|(name, _)| *name == page).expect("it is one of the pages");
+        let drawn = picture(&story.buffer(40, 10).0);
+        let rows: Vec<&str> = drawn.lines().skip(6).take(3).map(str::trim).collect();
+        assert!(rows.join(" ").contains(&whole.join(" ")), "{page}: {whole:?} in\n{drawn}");
     }
 }
 

@@ -150,6 +150,29 @@ fn what_is_changed_counts_at_once_and_is_written() {
     assert_eq!(story.written(), ui.map(|(key, value)| (key.to_owned(), value)));
 }
 
+/// What the network sees is said as it is: it is another matter with push-to-talk, and where it hears all anyway.
+#[test]
+fn what_silence_shows_to_the_network_is_true() {
+    let mut story = Story::friends();
+    story.keys(", Tab");
+    let row = |story: &Story| {
+        let items = story.settings().items(&story.model);
+        let item = items.into_iter().find(|item| item.label == "Silence").unwrap();
+        (item.value, item.note)
+    };
+    let is = |value: &str, note: &str| (value.to_owned(), note.to_owned());
+    assert_eq!(row(&story), is("sent as speech", "packet sizes tell nothing"));
+    story.keys("Enter");
+    assert!(story.model.sound.talk.is_on());
+    assert_eq!(row(&story), is("sent as speech", "the network sees you press"));
+    story.keys("Down Down Down Down Enter");
+    assert_eq!(row(&story), is("sent short", "DTX: leaks when you speak"));
+    story.model.settings.plain_server = Some("binary");
+    assert_eq!(row(&story), is("sent short", "not where nothing is encrypted"));
+    story.keys("Enter");
+    assert_eq!(row(&story), is("sent as speech", ""));
+}
+
 #[test]
 fn push_to_talk_is_found_in_the_settings_and_silences_a_call_at_once() {
     let mut story = Story::friends();
@@ -296,6 +319,30 @@ fn a_device_that_is_not_there_is_said_with_what_is_taken() {
     assert_eq!(story.notice(), "The microphone USB Headset is not there: Built-in is used instead.");
     story.hear(SoundEvent::Microphone(open("USB Headset")));
     assert_eq!(story.notice(), "The microphone is USB Headset again.");
+}
+
+/// Nobody sees that the system's own choice is another one now; what one chose one knows.
+#[test]
+fn a_device_that_was_chosen_is_not_named_as_if_it_took_over() {
+    let mut story = Story::friends();
+    story.live();
+    story.hear(SoundEvent::Microphone(open("Built-in")));
+    story.hear(SoundEvent::Speaker(open("Built-in")));
+    let said = |story: &mut Story, event| {
+        story.model.notice = None;
+        story.hear(event);
+        story.model.notice.as_ref().map(|notice| notice.text.clone())
+    };
+    story.keys("^g d");
+    story.devices();
+    story.keys("Enter Down Down Enter");
+    assert_eq!(said(&mut story, SoundEvent::Microphone(open("Webcam"))), None, "it was chosen");
+    let other = said(&mut story, SoundEvent::Speaker(open("Webcam")));
+    assert_eq!(other.as_deref(), Some("The speaker is Webcam now."), "a microphone was chosen, no speaker");
+    let other = said(&mut story, SoundEvent::Microphone(open("Built-in")));
+    assert_eq!(other.as_deref(), Some("The microphone is Built-in now."), "another than the chosen one");
+    story.model.settings.preferences.ears.device = "Loud".to_owned();
+    assert_eq!(said(&mut story, SoundEvent::Speaker(open("Loud"))), None, "chosen for both halves");
 }
 
 #[test]
