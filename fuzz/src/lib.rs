@@ -1,12 +1,15 @@
 //! What the fuzzer feeds, one function per parser that strangers can reach. `cargo fuzz run NAME` explores;
 //! `proto/tests/corpus.rs` replays the committed corpora with the same functions on every test run.
 
-use proto::Safe;
 use proto::crypto::envelope::Envelope;
+use proto::crypto::sframe::{ReceiverKey, Sealed, SenderKey, TAG_BYTES, generation_and_step, kid, ratchet};
+use proto::id::{CallId, RelayId, Ssrc};
 use proto::invite::Invite;
+use proto::limits::{COPIES_MAX, OPUS_BYTES_MAX};
+use proto::media::{BaseKey, CallCommand, Media, MediaInput, MediaOutput, OpusFrame, Place};
 use proto::wire::copies::WithCopies;
 use proto::wire::datagram::{
-    Bind, Bound, Cookie, Kind, PlainVoice, Rtp, decode_text_voice, encode_text_voice,
+    Bind, Bound, Cookie, Kind, Payload, PlainVoice, RTP_BYTES, Rtp, decode_text_voice, encode_text_voice,
 };
 use proto::wire::plain::{
     PlainReply, PlainSplitter, decode_plain_reply, decode_plain_request, encode_fault, encode_plain_reply,
@@ -16,6 +19,7 @@ use proto::wire::report::{REPORT_BYTES_MAX, Report};
 use proto::wire::stun::{Answer, Question};
 use proto::wire::text::{Between, FromServer, ToServer, answer};
 use proto::wire::{Frame, Splitter, decode_reply, decode_request, encode_reply, encode_request};
+use proto::{Rng, Safe, Time};
 
 /// Feeds one parser.
 pub type Target = fn(&[u8]);
@@ -33,7 +37,13 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("plain", plain),
     ("packets", packets),
     ("plain_voice", plain_voice),
+    ("media", media),
 ];
+
+/// A call with one member, whose stream and base key (00 01 .. 1f) are those of the voice packet of PROTOCOL.md.
+const CALL: CallId = CallId([3; 16]);
+const MEMBER: Ssrc = Ssrc(0x0102_0304);
+const RELAY: ([u8; 4], u16) = ([192, 0, 2, 1], 8_462);
 
 /// The first byte says how the rest is cut. Any cut gives the same frames.
 pub fn frame(data: &[u8]) {
@@ -208,6 +218,90 @@ pub fn plain_voice(data: &[u8]) {
         let again = encode_text_voice(&opus).expect("what can be read can be written");
         assert!(data.ends_with(&again));
     }
+}
+
+/// A datagram of a sealed call. Anybody may send it, so its header is read before anything of it is known; and a member
+/// may, so the same bytes are also sealed as theirs, and what was opened is believed as little.
+pub fn media(data: &[u8]) {
+    let base_key = member_key();
+    if let Some(sealed) = Sealed::read(data) {
+        if let Some((generation, step)) = generation_and_step(sealed.kid) {
+            assert_eq!(kid(generation, step), sealed.kid);
+        }
+        let mut packet = data.to_vec();
+        if let Ok(plain) = ReceiverKey::new(&base_key, 0, 0).open(&sealed, &mut packet) {
+            assert!(RTP_BYTES + plain.len() + TAG_BYTES < data.len());
+        }
+    }
+    let mut call = call_with_member();
+    assert!(hear(&mut call, data).len() <= COPIES_MAX + 1);
+    // One step on, so that the counters are not those of what came by itself.
+    let mut key = SenderKey::new(&ratchet(&base_key), 0, 1);
+    let with_copies = hear(&mut call, &sealed(&mut key, Payload::Copies, data));
+    if let Some((frame, copies)) = with_copies.split_last() {
+        let read = WithCopies::decode(data).expect("nothing else is played");
+        assert_eq!(&frame[..], read.frame);
+        assert!(copies.iter().all(|copy| read.copies().any(|earlier| earlier.opus == &copy[..])));
+    }
+    let voice = hear(&mut call, &sealed(&mut key, Payload::Voice, data));
+    let is_frame = (1..=OPUS_BYTES_MAX).contains(&data.len());
+    assert!(if is_frame { matches!(&voice[..], [frame] if &frame[..] == data) } else { voice.is_empty() });
+    let report = hear(&mut call, &sealed(&mut key, Payload::Report, data));
+    assert!(report.is_empty(), "a report is no voice");
+}
+
+fn member_key() -> [u8; 32] {
+    core::array::from_fn(|n| u8::try_from(n).expect("there are few"))
+}
+
+/// An open call in which the member may be heard.
+fn call_with_member() -> Media {
+    let place = Place {
+        call: CALL,
+        relay_addr: RELAY.into(),
+        relay: RelayId(1),
+        ssrc: Ssrc(1),
+        expiry: 600,
+        ticket: [0; 32],
+    };
+    let base_key = BaseKey::new(member_key());
+    let listen = CallCommand::Listen { call: CALL, ssrc: MEMBER, generation: 0, step: 0, base_key };
+    let mut call = Media::new(Rng::new([1; 32]), Time::ZERO);
+    for command in [CallCommand::Bind(place), CallCommand::Open(CALL), listen] {
+        call.handle(MediaInput::Command(command), Time::ZERO);
+    }
+    while call.poll().is_some() {}
+    call
+}
+
+/// What is played of a datagram: copies of earlier frames, the oldest first, and then its own.
+fn hear(call: &mut Media, datagram: &[u8]) -> Vec<OpusFrame> {
+    call.handle(MediaInput::Datagram(RELAY.into(), datagram), Time::ZERO);
+    let (mut played, mut heard) = (Vec::new(), Vec::new());
+    while let Some(output) = call.poll() {
+        if let MediaOutput::Play { speaker, seq, frame, copy, reach, .. } = output {
+            assert!(speaker == MEMBER && !frame.is_empty());
+            played.push((seq, copy, reach));
+            heard.push(frame);
+        }
+    }
+    if let Some(((seq, copy, reach), earlier)) = played.split_last() {
+        assert!(!copy && earlier.iter().all(|(_, copy, _)| *copy));
+        assert!(played.windows(2).all(|two| two[0].0 < two[1].0));
+        assert!(earlier.iter().all(|(before, ..)| seq - before <= u64::from(*reach)));
+    }
+    heard
+}
+
+/// What the member sends with `plain` in it.
+fn sealed(key: &mut SenderKey, payload: Payload, plain: &[u8]) -> Vec<u8> {
+    let at = key.plaintext_at();
+    let mut packet = vec![0; at + plain.len() + TAG_BYTES];
+    let header = Rtp { payload, seq: 7, timestamp: 960, ssrc: MEMBER };
+    packet[..RTP_BYTES].copy_from_slice(&header.encode());
+    packet[at..at + plain.len()].copy_from_slice(plain);
+    assert_eq!(key.seal(&mut packet, plain.len()), Some(packet.len()));
+    packet
 }
 
 /// Two bytes of code (little-endian), then the payload.

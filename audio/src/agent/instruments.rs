@@ -396,7 +396,8 @@ impl Instruments {
         self.speakers.iter().any(|speaker| speaker.ssrc == ssrc && speaker.returns.is_echo())
     }
 
-    fn decide(&mut self) {
+    /// Does to our own voice what was asked for, or what is needed where we talk; tells it when that is news.
+    pub(super) fn decide(&mut self) {
         self.chain.place(self.place());
         if let Some(processing) = self.chain.decide(self.capture.bit_rate()) {
             self.tell(SoundEvent::Processing(processing));
@@ -410,11 +411,7 @@ impl Instruments {
 
     /// Where we talk, as far as the devices tell.
     pub(super) fn place(&self) -> Place {
-        Place {
-            room: self.choice.is_card(),
-            low_delay: self.encoder.frame == FrameDuration::Ms5,
-            hint: self.hint,
-        }
+        Place { room: self.choice.is_card(), low_delay: self.encoder.low_delay, hint: self.hint }
     }
 
     /// Tells the levels if it is time.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proto::Time;
 use proto::id::Ssrc;
-use proto::media::processing::Wishes;
+use proto::media::processing::{PartState, Why, Wishes};
 use proto::media::{
     AgentCommand, EncoderPlan, HalfState, SoundCommand, SoundEvent, Tape, TapeState, ToolCommand, ToolEvent,
 };
@@ -23,6 +23,7 @@ use crate::device::{Choice, Half};
 use crate::frame::{FrameDuration, OpusFrame};
 
 mod muting;
+mod sizes;
 mod sleeping;
 
 const PEER: Ssrc = Ssrc(7);
@@ -351,15 +352,36 @@ fn thirty_one_loud_speakers_of_all_durations_are_mixed_without_clipping() {
     assert_eq!(of_all.collect::<Vec<_>>(), [31, 31, 30, 30], "each has its own level");
 }
 
+fn plan(ms: u64, low_delay: bool) -> EncoderPlan {
+    EncoderPlan { frame: Duration::from_millis(ms), bit_rate: 64_000, loss_percent: 0, low_delay }
+}
+
+#[test]
+fn low_delay_leaves_the_voice_as_it_is_whatever_its_frames_last() {
+    // Decided, and set by a person: of frames of 5 ms alone nothing follows, nor does another duration undo low delay.
+    for forced in [None, Some(FrameDuration::Ms5), Some(FrameDuration::Ms10), Some(FrameDuration::Ms20)] {
+        let mut side = Side::new("default");
+        side.instruments.force_frame(forced).unwrap();
+        for (low_delay, in_clear, why) in [
+            (true, false, Why::LowDelay),
+            (false, false, Why::NoEcho),
+            (true, false, Why::LowDelay),
+            (true, true, Why::NoEcho),
+        ] {
+            side.instruments.set_plain(in_clear).unwrap();
+            side.instruments.follow(plan(if low_delay { 5 } else { 10 }, low_delay)).unwrap();
+            side.instruments.decide();
+            let told = std::iter::from_fn(|| side.instruments.poll()).find_map(|event| {
+                if let SoundEvent::Processing(told) = event { Some(told.echo) } else { None }
+            });
+            assert_eq!(told, Some(PartState { on: false, why }), "{forced:?}");
+        }
+    }
+}
+
 #[test]
 fn what_a_person_sets_counts_more_than_what_is_decided() {
     let mut side = Side::new("tone");
-    let plan = |ms, low_delay| EncoderPlan {
-        frame: Duration::from_millis(ms),
-        bit_rate: 64_000,
-        loss_percent: 0,
-        low_delay,
-    };
     let at = |side: &Side| (side.instruments.encoder().frame.ms(), side.instruments.encoder().low_delay);
     side.instruments.follow(plan(5, true)).unwrap();
     assert_eq!(at(&side), (5, true));

@@ -252,6 +252,36 @@ mod tests {
         assert_eq!(echo(&policy), (true, Why::EchoHeard), "it lies on the table");
     }
 
+    /// The leak of a headset, which the hiss of its microphone covers more and more.
+    #[test]
+    fn what_a_headset_lets_through_is_no_echo_unless_it_is_clear() {
+        let far = talker(28, 8.0);
+        let leak = Room::new(4, 20.0).echo(&far, 35.0, false);
+        // In which second the canceller comes, if it does.
+        let comes = |hint: Hint, hiss: f32| {
+            let heard = mixed(&leak, &noise(29, far.len(), hiss));
+            let mut policy = Policy::new(Wishes::default());
+            policy.place(Place { hint, ..ROOM });
+            heard.chunks(48_000).zip(far.chunks(48_000)).position(|(near, far)| {
+                listen(&mut policy, near, far);
+                policy.settings(&policy.decide()).echo
+            })
+        };
+        let (mut clear, mut weak, mut covered) = (0, 0, 0);
+        for hiss in [-85.0, -79.0, -76.0, -73.0, -70.0, -67.0, -64.0, -61.0, -58.0, -52.0] {
+            let (at_large, headset) = (comes(Hint::None, hiss), comes(Hint::Headset, hiss));
+            println!("hiss of {hiss} dBFS: {at_large:?}, of a headset {headset:?}");
+            match (at_large, headset) {
+                (Some(_), Some(_)) => clear += 1,
+                (Some(_), None) => weak += 1,
+                (None, None) => covered += 1,
+                (None, Some(_)) => panic!("a headset is believed less, not more"),
+            }
+        }
+        assert!(weak >= 1, "{clear} clear, {weak} weak, {covered} covered");
+        assert!(clear >= 1 && covered >= 1, "{clear} clear, {weak} weak, {covered} covered");
+    }
+
     #[test]
     fn what_is_asked_for_counts_everywhere_and_nothing_else_without_a_room() {
         for place in [Place::default(), ROOM, Place { low_delay: true, ..ROOM }] {

@@ -7,6 +7,8 @@ use crate::id::Ssrc;
 use crate::media::figures::Reception;
 use crate::rng::Rng;
 
+mod seeds;
+
 const US: Ssrc = Ssrc(1);
 const WAY: Duration = Duration::from_millis(30);
 
@@ -241,11 +243,15 @@ fn loss_that_is_neither_random_nor_in_runs_moves_the_delay_seldom() {
     }
 }
 
+/// Mostly in seven, nine at the slower end: an outage after a loss looks like a full network, and the ceiling that is found
+/// then is held for six. Each report that is lost on the way back, here one in ten, may make it a second more.
 #[test]
-fn after_an_outage_we_are_heard_as_before_within_ten_seconds() {
+fn after_an_outage_we_are_heard_as_before_mostly_within_ten_seconds_and_always_within_twelve() {
     const OUTAGE: Network = Network { loss: 0.999, run: 1_000.0, ..GOOD };
+    const OUTAGES: [u8; 3] = [3, 10, 30];
+    let mut slow = 0;
     for seed in 0..40 {
-        for long in [3, 10, 30] {
+        for long in OUTAGES {
             let end = 20.0 + f64::from(long);
             let network = |second: f64| match second {
                 // Something is lost just before, so that what follows is taken for the answer to more sent.
@@ -256,8 +262,10 @@ fn after_an_outage_we_are_heard_as_before_within_ten_seconds() {
             let story = Simulation::new(DelayMode::Ordinary, seed).run(end as u64 + 20, network);
             let clean = story.first(end, |plan| plan == CLEAN);
             assert!(clean <= 12.0, "seed {seed}, {long} s: {clean} s, {:?}", story.plans);
+            slow += usize::from(clean > 10.0);
         }
     }
+    assert!(slow <= 40 * OUTAGES.len() / 20, "{slow} of {} took more than ten seconds", 40 * OUTAGES.len());
 }
 
 #[test]
@@ -412,24 +420,7 @@ fn table_of_networks() {
         "An hour of each. Shares of the time in percent; changes are of the plan, in the worst minute and in the hour.\n\
          network               | clean  light  random  bursty  lean  narrow | minute  hour | lost %  payload most kb/s\n",
     );
-    type Traced = (&'static str, Box<dyn Fn(f64) -> Network>);
-    let networks: [Traced; 14] = [
-        ("good", Box::new(|_| GOOD)),
-        ("0.5 % random", Box::new(|_| losing(0.005))),
-        ("1 % random", Box::new(|_| losing(0.01))),
-        ("2 % random", Box::new(|_| losing(0.02))),
-        ("5 % random", Box::new(|_| losing(0.05))),
-        ("20 % random", Box::new(|_| losing(0.2))),
-        ("30 % random", Box::new(|_| losing(0.3))),
-        ("2 % runs of 3", Box::new(|_| Network { loss: 0.02, run: 3.0, ..GOOD })),
-        ("10 % runs of 3", Box::new(|_| Network { loss: 0.1, run: 3.0, ..GOOD })),
-        ("20 % runs of 3", Box::new(|_| Network { loss: 0.2, run: 3.0, ..GOOD })),
-        ("wifi", Box::new(wifi)),
-        ("mobile", Box::new(mobile)),
-        ("collapses to 60 kb/s", Box::new(collapse(60_000))),
-        ("room for 100 kb/s, 5 %", Box::new(|_| Network { room: 100_000, ..losing(0.05) })),
-    ];
-    for (name, network) in networks {
+    for (name, network) in seeds::networks() {
         let story = ordinary(3_600, network);
         assert!(story.swings() <= 8, "{name}: {} changes in a minute", story.swings());
         assert!(story.payload_most <= 96_000, "{name}");
