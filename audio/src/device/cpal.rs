@@ -302,3 +302,50 @@ fn name_of(device: &::cpal::Device) -> Safe {
         .description()
         .map_or_else(|_| Safe::line("unnamed device"), |description| Safe::line(description.name()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::signs::Signs;
+
+    #[test]
+    fn a_lost_device_is_the_end_of_a_stream_and_one_lost_block_is_not() {
+        let table = [
+            (ErrorKind::DeviceChanged, 0),
+            (ErrorKind::RealtimeDenied, 0),
+            (ErrorKind::Xrun, 1),
+            (ErrorKind::DeviceBusy, 1),
+            (ErrorKind::InvalidInput, 1),
+            (ErrorKind::PermissionDenied, 1),
+            (ErrorKind::ResourceExhausted, 1),
+            (ErrorKind::UnsupportedConfig, 1),
+            (ErrorKind::UnsupportedOperation, 1),
+            (ErrorKind::BackendError, 1),
+            (ErrorKind::Other, 1),
+            (ErrorKind::DeviceNotAvailable, FATAL),
+            (ErrorKind::StreamInvalidated, FATAL),
+            (ErrorKind::HostUnavailable, FATAL),
+        ];
+        for (kind, weighs) in table {
+            // What the library says beside the kind does not matter.
+            for error in [Error::new(kind), Error::with_message(kind, "broken")] {
+                let pulse = Pulse::default();
+                pulse.fault(weight(&error));
+                assert_eq!(pulse.faults(), weighs, "{kind:?}");
+                let rebuilt = Signs::default().look(1, pulse.faults(), false);
+                assert_eq!(rebuilt, weighs == FATAL, "{kind:?}, once");
+            }
+        }
+    }
+
+    /// The trap at the head of this file: none of these errors is the end, and so many are.
+    #[test]
+    fn lost_blocks_without_end_are_the_end_of_a_stream() {
+        let (pulse, mut signs) = (Pulse::default(), Signs::default());
+        for (errors, rebuilt) in [(20, false), (3_000, true), (1, false)] {
+            (0..errors).for_each(|_| pulse.fault(weight(&Error::new(ErrorKind::Xrun))));
+            // Whether it also calls for sound meanwhile does not matter.
+            assert_eq!(signs.look(errors, pulse.faults(), false), rebuilt, "{errors}");
+        }
+    }
+}

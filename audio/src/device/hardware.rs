@@ -17,19 +17,14 @@ use proto::{Now, Safe};
 use super::callback::Pulse;
 use super::card::{Card, Opened, Stream, Target};
 use super::opener::{Answers, Line, Told, Wanted};
+use super::signs::Signs;
 use super::{DeviceError, Half};
 use crate::clock::Clock;
 
 /// How often open streams are looked after.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
-/// Faults in one look above which a stream is rebuilt.
-const FAULTS_MAX: u64 = 20;
-/// Looks without a callback after which a stream counts as dead: three seconds.
-const STILL_MAX: u32 = 30;
 /// Looks before the first retry, and at most between two.
 const RETRY: (u32, u32) = (2, 50);
-/// Looks that a stream must have lived to be opened again at once when it dies.
-const LIVED_MIN: u32 = 20;
 /// Looks between two questions after the devices that are wanted, if the system told of no change before.
 const FOLLOW_EVERY: u32 = 20;
 /// Time that passed more on the wall than for us, or between two looks, when the machine slept.
@@ -64,21 +59,13 @@ struct Health {
     stream: Stream,
     target: Target,
     pulse: Arc<Pulse>,
-    calls: u64,
-    faults: u64,
-    still: u32,
-    lived: u32,
+    signs: Signs,
 }
 
 impl Health {
     /// Whether the stream must be rebuilt. A paused one may be still.
     fn look(&mut self, paused: bool) -> bool {
-        let (calls, faults) = (self.pulse.calls(), self.pulse.faults());
-        self.still = if calls == self.calls && !paused { self.still + 1 } else { 0 };
-        let faulty = faults - self.faults > FAULTS_MAX;
-        (self.calls, self.faults) = (calls, faults);
-        self.lived = self.lived.saturating_add(1);
-        faulty || self.still > STILL_MAX
+        self.signs.look(self.pulse.calls(), self.pulse.faults(), paused)
     }
 }
 
@@ -222,7 +209,7 @@ impl Hardware {
     }
 
     fn died(&mut self, half: Half, answers: &Answers) {
-        let lived = matches!(self.state(half), State::Open(health) if health.lived >= LIVED_MIN);
+        let lived = matches!(self.state(half), State::Open(health) if health.signs.has_lived());
         // The server itself may have been restarted.
         self.card = None;
         if lived {
@@ -328,7 +315,7 @@ fn slept(before: Now, now: Now) -> bool {
 fn parts<Ring>(opened: Opened<Ring>, target: Target, wanted: Option<Safe>) -> (Health, Line<Ring>) {
     let Opened { ring, rate, name, pulse, stream } = opened;
     (
-        Health { stream, target, pulse: pulse.clone(), calls: 0, faults: 0, still: 0, lived: 0 },
+        Health { stream, target, pulse: pulse.clone(), signs: Signs::default() },
         Line { ring, rate, name, wanted, pulse },
     )
 }

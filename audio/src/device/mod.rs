@@ -28,6 +28,8 @@ pub(crate) mod opener;
 pub mod pace;
 #[cfg(all(feature = "device", target_os = "linux"))]
 mod pulse;
+#[cfg(feature = "device")]
+mod signs;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tone;
