@@ -119,6 +119,10 @@ impl Workshop {
 }
 
 impl Drop for Workshop {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the workshop ends with the agent, and no sound moves then"
+    )]
     fn drop(&mut self) {
         self.shared.ends.store(true, Ordering::Relaxed);
         self.wake();

@@ -163,6 +163,7 @@ impl Answers {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the device thread waits here and nowhere else")]
 fn run(asked: &Receiver<Ask>, answers: &Answers) {
     let mut hardware = hardware::Hardware::default();
     loop {
