@@ -22,6 +22,8 @@ use proto::media::{AgentEvent, CallCommand, HalfState, SoundCommand, SoundEvent}
 
 #[path = "virtual_sound/following.rs"]
 mod following;
+#[path = "virtual_sound/heap.rs"]
+mod heap;
 mod line;
 
 /// Names the directory of the room to the child.

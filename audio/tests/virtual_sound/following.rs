@@ -235,7 +235,7 @@ fn until_named(party: &mut Party, device: &str, microphone: bool) {
 
 /// How much of the tone is in half a second of what a device plays, as the amplitude of a sine: the loudest of some
 /// tries, since it may only be beginning.
-fn tone_at(monitor: &str, rate: u32) -> f32 {
+pub(super) fn tone_at(monitor: &str, rate: u32) -> f32 {
     let mut recorder = Command::new("parec")
         .args(["-d", monitor, "--raw", "--format=s16le", "--channels=1", "--latency-msec=5"])
         .arg(format!("--rate={rate}"))
