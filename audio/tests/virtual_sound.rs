@@ -25,6 +25,8 @@ mod following;
 #[path = "virtual_sound/heap.rs"]
 mod heap;
 mod line;
+#[path = "virtual_sound/waiting.rs"]
+mod waiting;
 
 /// Names the directory of the room to the child.
 const ROOM: &str = "TINCAN_VIRTUAL_ROOM";

@@ -7,7 +7,7 @@ mod harness;
 use std::process::{Command, Output, Stdio};
 
 use harness::process::{Server, tincan};
-use harness::signal::voice_like;
+use harness::signal::{self, find, level_db, voice_like};
 use harness::sound::World;
 use harness::{Scratch, my_turn};
 
@@ -34,7 +34,9 @@ fn a_world_of_sound_is_listed_measured_and_judged() {
     let _recording = world.record();
     let (exit, said) = run(&["doctor", "--audio"], &alice);
     assert_eq!(exit, Some(1), "a dead microphone fails: {said}");
-    assert!(said.contains("sound system   ok") && said.contains("alice_mic"), "{said}");
+    // ALSA would do, too, as is shown below.
+    assert!(said.contains("sound system   ok    PulseAudio or PipeWire\n"), "{said}");
+    assert!(said.contains("alice_mic"), "{said}");
     assert!(said.contains("FAIL  silent") && said.contains("fix:  unmute"), "{said}");
     assert!(said.contains("callbacks in   ok    48000 Hz"), "{said}");
 
@@ -65,6 +67,12 @@ fn a_world_of_sound_is_listed_measured_and_judged() {
         "{said}"
     );
     drop(playing);
+    // The same world with nobody at the server's door.
+    let nowhere = ("PULSE_SERVER".to_owned(), format!("unix:{}", scratch.join("none").display()));
+    let alsa: Vec<(String, String)> =
+        alice.into_iter().filter(|(key, _)| key != "PULSE_SERVER").chain([nowhere]).collect();
+    let (_, said) = run(&["doctor", "--audio"], &alsa);
+    assert!(said.contains("sound system   ok    ALSA\n"), "{said}");
 }
 
 #[test]
@@ -184,6 +192,26 @@ fn an_echo_test_without_a_server_ends_well_and_says_so_and_a_wrong_word_does_not
         assert_eq!(exit, Some(2), "{said}");
         assert!(!said.contains("speak now"), "said before anybody speaks: {said}");
     }
+}
+
+/// A file is who speaks, and another is what they hear.
+#[test]
+fn what_is_said_to_the_echo_test_is_played_back_once_it_was_said() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("doctor-local");
+    let (spoken, played) = (scratch.join("in.wav"), scratch.join("out.wav"));
+    // As long as it listens.
+    let voice = voice_like(21, 3.0);
+    signal::write_wav(&spoken, &voice);
+    let device = format!("wav:{},{}", spoken.display(), played.display());
+    let profile = scratch.join("erin").display().to_string();
+    let (exit, said) = run(&["echo", "--local", "--device", &device, "--profile", &profile], &[]);
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(said.contains("this is what was heard") && !said.contains("not called"), "{said}");
+    let heard = signal::read_wav(&played);
+    let found = find(&voice, &heard);
+    assert!(found.likeness > 0.99 && found.level_db.abs() < 0.1, "{found:?}");
+    assert!(level_db(&heard[..voice.len()]) < -100.0, "nothing is played to whoever speaks");
 }
 
 #[test]

@@ -13,6 +13,14 @@ use harness::process::{Headless, Server};
 use harness::signal::{self, RATE, find, voice_like};
 use harness::{Scratch, assert_heard, hearing, my_turn, wait_for};
 
+/// How somebody starts who keeps recordings in the scenario's own folder.
+fn keeps_here(scratch: &Scratch) -> String {
+    let config = scratch.join("config.toml");
+    let folder = scratch.join("kept");
+    std::fs::write(&config, format!("recordings = {folder:?}\n")).expect("the disk takes it");
+    config.to_str().expect("ASCII").to_owned()
+}
+
 struct Pair {
     scratch: Scratch,
     _server: Server,
@@ -26,16 +34,14 @@ impl Pair {
     fn in_call(name: &str, seconds: f64) -> Self {
         let scratch = Scratch::new(name);
         let server = Server::start(&scratch);
-        let config = scratch.join("config.toml");
-        let folder = scratch.join("kept");
-        std::fs::write(&config, format!("recordings = {folder:?}\n")).expect("the disk takes it");
+        let config = keeps_here(&scratch);
         let said = [voice_like(11, seconds), voice_like(12, seconds)];
         let start = |name: &str, voice: &[f32]| {
             let microphone = scratch.join(&format!("{name}-in.wav"));
             signal::write_wav(&microphone, voice);
             let speaker = scratch.join(&format!("{name}-out.wav"));
             let sound = format!("wav:{},{}", microphone.display(), speaker.display());
-            let place = [server.invite.as_str(), "--config", config.to_str().expect("ASCII")];
+            let place = [server.invite.as_str(), "--config", config.as_str()];
             Headless::start_at(&scratch, name, &place, &sound, &[])
         };
         let (mut alice, mut bob) = (start("alice", &said[0]), start("bob", &said[1]));
@@ -94,6 +100,54 @@ fn a_recording_has_both_sides_and_outlives_kill_9() {
     wait_for("alice to be gone", || (!PathBuf::from(format!("/proc/{pid}/fd/0")).exists()).then_some(()));
     let rest = ogg::read(&std::fs::read(&second).expect("it is there"));
     assert!(!rest.complete && rest.tracks[1].len() >= 2 * RATE - rest.pre_skip);
+}
+
+/// Whoever comes to a call that is being recorded is told as those are who were in it.
+#[test]
+fn a_recording_in_a_call_of_three_is_told_to_both_others() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("keeping-three");
+    let server = Server::start(&scratch);
+    let config = keeps_here(&scratch);
+    let start = |name: &str| {
+        let place = [server.invite.as_str(), "--config", config.as_str()];
+        Headless::start_at(&scratch, name, &place, "tone", &[])
+    };
+    let (mut alice, mut bob, mut cat) = (start("alice"), start("bob"), start("cat"));
+    alice.befriend(&mut bob);
+    alice.befriend(&mut cat);
+    alice.say("call bob cat");
+    for other in [&mut bob, &mut cat] {
+        other.expect_where("incoming_call", |event| event["from"] == "alice");
+    }
+    bob.say("answer");
+    bob.expect("call_live");
+    alice.expect_where("call_joined", |event| event["who"] == "bob");
+    let records = |who: &mut Headless, state: &str| {
+        who.say(&format!("record {state}"));
+        who.expect_where("recording", |event| event["state"] == state);
+    };
+    let is_told = |who: &mut Headless, of: &str, recording: bool| {
+        who.expect_where("member", |event| event["who"] == of && event["recording"] == recording);
+    };
+    records(&mut alice, "on");
+    is_told(&mut bob, "alice", true);
+    cat.say("answer");
+    is_told(&mut cat, "alice", true);
+    records(&mut alice, "off");
+    is_told(&mut bob, "alice", false);
+    is_told(&mut cat, "alice", false);
+
+    // Now all three are in, and the one who records did not call.
+    records(&mut bob, "on");
+    is_told(&mut alice, "bob", true);
+    is_told(&mut cat, "bob", true);
+    records(&mut bob, "off");
+    is_told(&mut alice, "bob", false);
+    is_told(&mut cat, "bob", false);
+    for one in [alice, bob, cat] {
+        assert!(one.quit().success());
+    }
 }
 
 #[test]

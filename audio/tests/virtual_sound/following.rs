@@ -19,6 +19,11 @@ fn another_speaker_is_taken_left_when_unplugged_and_taken_again() {
 }
 
 #[test]
+fn a_speaker_that_was_suspended_is_heard_again() {
+    in_a_room("following::a_speaker_that_was_suspended_is_heard_again", true, speaker_is_suspended);
+}
+
+#[test]
 fn a_closed_microphone_has_no_reader() {
     in_a_room("following::a_closed_microphone_has_no_reader", true, microphone_is_closed);
 }
@@ -97,23 +102,48 @@ fn speaker_goes_and_comes(_: &Room) {
     let (mut alice, mut bob) = (Party::new("default", 11), Party::new("tone", 22));
     connect(&line, &mut alice, &mut bob);
     until_both(&mut alice, "the card", opened);
-    // Of another rate than ours.
-    let headset = ["load-module", "module-null-sink", "sink_name=headset", "rate=44100"];
-    let headset = [&headset[..], &["sink_properties=device.description=headset"]].concat();
-    let module = pactl(&headset);
+    // Of another rate than ours, which it keeps: a sink of its own would take over that of its first stream.
+    let headset = |rate: u32| {
+        let remap = ["load-module", "module-remap-sink", "sink_name=headset", "master=bob_spk", "channels=1"];
+        let mono = ["channel_map=mono", "master_channel_map=mono", "remix=no"];
+        let rate = format!("rate={rate}");
+        let about = [rate.as_str(), "sink_properties=device.description=headset"];
+        pactl(&[&remap[..], &mono, &about].concat())
+    };
+    let module = headset(44_100);
     alice.sound(SoundCommand::Speaker("headset".into()));
     let seen = alice.seen.len();
     until_named(&mut alice, "headset", false);
+    assert!(speaker("headset").contains(" 44100Hz"), "{}", speaker("headset"));
     assert!(tone_at("headset.monitor", 44_100) > 0.02, "bob is heard in the headset");
     pactl(&["unload-module", module.trim()]);
     until_named(&mut alice, "alice_spk", false);
     assert!(tone_at("alice_spk.monitor", 48_000) > 0.02, "and then in the default");
-    pactl(&headset);
+    // The same name, and another rate.
+    headset(96_000);
     until_named(&mut alice, "headset", false);
-    assert!(tone_at("headset.monitor", 44_100) > 0.02, "and again in the headset");
+    assert!(speaker("headset").contains(" 96000Hz"), "{}", speaker("headset"));
+    assert!(tone_at("headset.monitor", 96_000) > 0.02, "and again in the headset");
     let microphone = |event: &AgentEvent| matches!(event, AgentEvent::Sound(SoundEvent::Microphone(_)));
     assert!(!alice.seen[seen..].iter().any(microphone), "nobody touched the microphone");
     opened_by(&mut bob, 100);
+}
+
+fn speaker_is_suspended(_: &Room) {
+    let line = Line::new();
+    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("tone", 22));
+    connect(&line, &mut alice, &mut bob);
+    until_both(&mut alice, "the card", opened);
+    assert!(tone_at("alice_spk.monitor", 48_000) > 0.02, "bob is heard");
+    pactl(&["suspend-sink", "alice_spk", "1"]);
+    // Nothing is asked of us any more. That may as well be a stream that died: it is built anew.
+    until_named(&mut alice, "alice_spk", false);
+    assert!(speaker("alice_spk").ends_with("SUSPENDED"), "{}", speaker("alice_spk"));
+    pactl(&["suspend-sink", "alice_spk", "0"]);
+    poll_for("the speaker to go on", || !speaker("alice_spk").ends_with("SUSPENDED"));
+    assert!(tone_at("alice_spk.monitor", 48_000) > 0.02, "bob is heard again");
+    let before = opened_by(&mut bob, 0);
+    opened_by(&mut bob, before + 100);
 }
 
 fn microphone_goes_and_comes(_: &Room) {
@@ -168,7 +198,7 @@ fn microphone_is_closed(_: &Room) {
 }
 
 /// Runs `pactl` against the room; what it said.
-fn pactl(words: &[&str]) -> String {
+pub(super) fn pactl(words: &[&str]) -> String {
     let output = Command::new("pactl").env("LC_ALL", "C").args(words).output().unwrap();
     assert!(output.status.success(), "pactl {words:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -185,21 +215,28 @@ fn read_devices() -> BTreeSet<String> {
         let mut rows = sources.lines().map(|row| row.split('\t').collect::<Vec<_>>());
         rows.find(|row| row[0] == index).map(|row| row[1].to_owned()).unwrap()
     };
-    ours().iter().map(|block| name(&field(block, "Source: "))).collect()
+    ours("source-outputs").iter().map(|block| name(&field(block, "Source: "))).collect()
 }
 
 /// Whether each of tincan's readers is stopped.
 fn corked() -> Vec<bool> {
-    ours().iter().map(|block| field(block, "Corked: ") == "yes").collect()
+    ours("source-outputs").iter().map(|block| field(block, "Corked: ") == "yes").collect()
 }
 
-/// The readers that are ours, as the server tells of them.
-fn ours() -> Vec<String> {
-    let all = pactl(&["list", "source-outputs"]);
-    all.split("Source Output #").filter(|block| block.contains("\"tincan\"")).map(str::to_owned).collect()
+/// The streams of a kind that are ours, as the server tells of them.
+pub(super) fn ours(kind: &str) -> Vec<String> {
+    let all = pactl(&["list", kind]);
+    all.split("\n\n").filter(|block| block.contains("\"tincan\"")).map(str::to_owned).collect()
 }
 
-fn field(block: &str, name: &str) -> String {
+/// What the server says of a speaker: its rate, and last whether it runs.
+fn speaker(name: &str) -> String {
+    let sinks = pactl(&["list", "short", "sinks"]);
+    let row = sinks.lines().find(|row| row.split('\t').nth(1) == Some(name));
+    row.unwrap_or_else(|| panic!("no {name} in {sinks}")).to_owned()
+}
+
+pub(super) fn field(block: &str, name: &str) -> String {
     let row = block.lines().find_map(|row| row.trim().strip_prefix(name));
     row.unwrap_or_else(|| panic!("no {name} in {block}")).to_owned()
 }
