@@ -1,6 +1,7 @@
 //! A private sound world (`scripts/virtual-sound`): two people, two microphones, two speakers, and one recording of
 //! all four lanes on one clock.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -131,6 +132,15 @@ impl World {
         let readers = self.pactl(&["list", "source-outputs"]);
         let programs = readers.split("Source Output #").skip(1);
         programs.filter(|about| !about.contains("module-") && about.contains("Corked: no")).count()
+    }
+
+    /// The numbers of the streams that tincan plays and of those that it reads: one that is opened anew has another.
+    pub(crate) fn streams(&self) -> [BTreeSet<String>; 2] {
+        ["sink-inputs", "source-outputs"].map(|kind| {
+            let all = self.pactl(&["list", kind]);
+            let ours = all.split("\n\n").filter(|about| about.contains("\"tincan\""));
+            ours.filter_map(|about| about.trim().lines().next().map(str::to_owned)).collect()
+        })
     }
 
     /// Waits until it is so many.

@@ -7,9 +7,11 @@ use std::time::Duration;
 use proto::limits::MEDIA_SILENCE_MAX;
 
 use crate::harness::process::{Headless, Server, tincan};
-use crate::harness::sound::World;
+use crate::harness::signal::{self, RATE, level_db, voice_like};
+use crate::harness::sound::{Lane, World};
 use crate::harness::terminal::Terminal;
-use crate::harness::{Scratch, my_turn};
+use crate::harness::{Scratch, my_turn, wait_for};
+use crate::headless::assert_heard_in_file;
 
 #[test]
 fn whoever_is_stopped_in_a_call_is_muted_before_and_heard_when_they_are_back() {
@@ -73,4 +75,47 @@ fn whoever_is_stopped_in_a_call_is_muted_before_and_heard_when_they_are_back() {
     alice.press("exit\r");
     assert!(alice.wait_exit().success());
     assert!(bob.quit().success());
+}
+
+/// Stopped without a word, as by a lid. What the card had kept meanwhile is of before: both halves are opened anew.
+#[test]
+fn whoever_stood_still_has_the_card_anew_and_hears_and_is_heard() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("still");
+    let Some(world) = World::start(scratch.path()) else { return };
+    let recording = world.record();
+    let server = Server::start(&scratch);
+    let mut alice = Headless::start(&scratch, "alice", &server, "default", &world.endpoint("alice"));
+    let (speaks, hears) = (scratch.join("bob-in.wav"), scratch.join("bob-out.wav"));
+    signal::write_wav(&speaks, &voice_like(41, 120.0));
+    let sound = format!("wav:{},{}", speaks.display(), hears.display());
+    let mut bob = Headless::start(&scratch, "bob", &server, &sound, &[]);
+    alice.befriend(&mut bob);
+    alice.call(&mut bob);
+    let lately = || {
+        let heard = recording.lane(Lane::AliceSpeaker);
+        level_db(&heard[heard.len().saturating_sub(RATE / 2)..])
+    };
+    wait_for("bob to be heard", || (lately() > -50.0).then_some(()));
+    let before = wait_for("both halves", || {
+        let streams = world.streams();
+        streams.iter().all(|numbers| numbers.len() == 1).then_some(streams)
+    });
+
+    alice.signal("STOP");
+    recording.pass(4.0);
+    assert!(lately() < -70.0, "nobody plays anything: {:.0} dB", lately());
+    alice.signal("CONT");
+    wait_for("both halves anew", || {
+        let now = world.streams();
+        now.iter().zip(&before).all(|(now, before)| now.len() == 1 && now != before).then_some(())
+    });
+    wait_for("bob to be heard again", || (lately() > -50.0).then_some(()));
+    let said = voice_like(42, 5.0);
+    world.play("alice", &said).finish();
+    recording.pass(1.0);
+    bob.say("hangup");
+    bob.expect("call_ended");
+    assert!(alice.quit().success() && bob.quit().success());
+    assert_heard_in_file("alice", &said, &signal::read_wav(&hears));
 }
