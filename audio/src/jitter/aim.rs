@@ -5,8 +5,9 @@ use super::{Jitter, ms};
 use crate::frame::FrameDuration;
 
 /// Delay of a new stream before anything is known of its network: what an even network needs, so that a good call has
-/// its delay from the first word. A bad one shows itself within a few packets.
-pub(super) const TARGET_FIRST: i64 = ms(8);
+/// its delay from the first word, with the frames of least delay and with longer ones. A bad one shows itself within a few
+/// packets.
+pub(super) const TARGET_FIRST: (i64, i64) = (ms(7), ms(8));
 /// The shortest delay we aim at, beyond what the output asks for at a time: a packet that comes just after it asked
 /// must wait for the next time, though it came no later than the others. It holds what is near enough to the aim.
 pub(super) const MARGIN: i64 = ms(1);
@@ -106,6 +107,12 @@ impl Jitter {
     fn copies_take(&self, number: i64) -> i64 {
         let coarse = if self.copies > 0 { self.timeline.length(number) } else { 0 };
         self.reach.samples().max(coarse)
+    }
+
+    /// The delay that a stream of such frames begins with.
+    pub(super) fn first(&self, number: i64, frame: FrameDuration) -> i64 {
+        let guess = if frame.samples() as i64 > ms(5) { TARGET_FIRST.1 } else { TARGET_FIRST.0 };
+        self.spread.base().map_or(guess, |base| self.aim - base).max(self.least(number))
     }
 
     /// The shortest delay for packets like that.

@@ -112,7 +112,7 @@ impl Jitter {
     fn restart(&mut self, number: i64, frame: FrameDuration, now: u64) {
         self.slots.iter_mut().for_each(|slot| (slot.number, slot.copy) = (None, false));
         self.timeline = Timeline::new(number, frame);
-        self.target_first = self.target().max(self.least(number));
+        self.target_first = self.first(number, frame);
         self.spread.clear();
         self.newest = NONE_NEWEST;
         self.phase = Phase::Waiting { until: now + self.target_first as u64 };
