@@ -318,6 +318,8 @@ fn lines_ring_and_run_the_command_unless_nobody_is_to_disturb() {
     alice.see("bob is calling");
     bob.say("hangup");
     bob.expect("call_ended");
+    // That it was missed would be told, too.
+    alice.see("bob called and stopped before you answered");
     alice.press("/dnd\n");
     alice.see("You are told of calls and texts again.");
     bob.say("call alice");
