@@ -246,6 +246,13 @@ fn what_one_says_of_oneself_is_told_at_once_and_once() {
     assert_eq!(net.ends[ALICE].members, []);
 }
 
+/// Alice says that she is on hold, or that she is back.
+fn hold(net: &mut Net, on_hold: bool) {
+    let condition = Condition { muted: on_hold, on_hold, ..Condition::default() };
+    net.ends[ALICE].media.handle(MediaInput::Condition(condition), net.now);
+    net.drain(ALICE);
+}
+
 /// A program that stands still says so before, and is waited for; one that does not is lost after fifteen seconds.
 #[test]
 fn whoever_is_on_hold_is_waited_for() {
@@ -253,12 +260,7 @@ fn whoever_is_on_hold_is_waited_for() {
         let mut net = Net::new(3);
         in_call(&mut net);
         net.talk(Duration::from_secs(2));
-        let say = |net: &mut Net, on_hold| {
-            let condition = Condition { muted: on_hold, on_hold, ..Condition::default() };
-            net.ends[ALICE].media.handle(MediaInput::Condition(condition), net.now);
-            net.drain(ALICE);
-        };
-        say(&mut net, true);
+        hold(&mut net, true);
         let from = net.now;
         net.ends[ALICE].asleep = true;
         net.run(HOLD_MAX - Duration::from_secs(2));
@@ -271,7 +273,7 @@ fn whoever_is_on_hold_is_waited_for() {
         assert!(net.ends[BOB].members.last().is_some_and(|(state, _)| state.on_hold && state.muted));
         if returns {
             net.ends[ALICE].asleep = false;
-            say(&mut net, false);
+            hold(&mut net, false);
             net.talk(Duration::from_secs(2));
             assert!(net.ends[BOB].members.last().is_some_and(|(state, _)| !state.on_hold && !state.muted));
             net.ends[ALICE].asleep = true;
@@ -301,6 +303,44 @@ fn whoever_does_not_know_yet_that_they_stood_still_seems_no_farther_away() {
         net.talk(Duration::from_millis(100));
         assert_eq!(net.figures(BOB).round_trip, before, "{tenth}");
     }
+}
+
+/// While she was on hold there was nothing to listen for, so that what she said while he slept is most of what he missed.
+#[test]
+fn whoever_sleeps_as_a_hold_ends_takes_none_of_it_for_lost() {
+    let mut net = Net::new(7);
+    in_call(&mut net);
+    net.talk(Duration::from_secs(15));
+    hold(&mut net, true);
+    net.ends[ALICE].asleep = true;
+    net.run(Duration::from_secs(60));
+    net.stop(BOB);
+    net.run(Duration::from_secs(6));
+    net.ends[ALICE].asleep = false;
+    hold(&mut net, false);
+    net.talk(Duration::from_secs(6));
+    net.go_on(BOB);
+    for _ in 0..30 {
+        net.talk(Duration::from_millis(100));
+        let loss = net.figures(BOB).loss_in;
+        assert!(loss < 0.02, "{loss}");
+    }
+}
+
+/// What they say of the time we slept is not believed, but that it does not end is.
+#[test]
+fn whoever_is_not_heard_after_sleep_is_told_so() {
+    let mut net = Net::new(7);
+    in_call(&mut net);
+    net.talk(Duration::from_secs(15));
+    net.stop(BOB);
+    net.talk(Duration::from_secs(3));
+    net.unheard = Some(BOB);
+    net.go_on(BOB);
+    net.talk(Duration::from_secs(1));
+    assert!(net.figures(BOB).loss_out < 0.01, "they could not have heard him yet");
+    net.talk(Duration::from_secs(4));
+    assert!(net.figures(BOB).loss_out > 0.99, "{}", net.figures(BOB).loss_out);
 }
 
 /// Nobody says before that a lid is closed. What was sent meanwhile is lost to nobody's network: neither the sleeper's own

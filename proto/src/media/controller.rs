@@ -53,9 +53,9 @@ const KEPT: &[u64] = &[8, 60, 180];
 /// How long it must have been calm, which is always looked back over. Of 1 % lost at random, one while in five is.
 const CALM_FOR: &[u64] = &[6, 24, 60];
 /// And how long nothing at all may have been lost instead, so that who is well again is heard as well within ten
-/// seconds. Outcomes are remembered for less than the last of these, which so means never. Of 1 % lost at random, three such whiles in a hundred mislead; of 2 %, none in a
-/// thousand. Who was misled twice in a row is not again: a network that is bad for some seconds of each half minute
-/// does not make us swing.
+/// seconds. Of 1 % lost at random, three such whiles in a hundred mislead; of 2 %, none in a thousand. Who was misled
+/// twice in a row is not again, until it was calm for long: a network that is bad for some seconds of each half minute
+/// does not make us swing. The last of these means never, because outcomes are remembered for less.
 const LOSSLESS_FOR: &[u64] = &[7, 7, 60];
 /// Of so many packets: seven seconds of the longest frames, less one report.
 const LOSSLESS_PACKETS: u32 = 300;

@@ -106,6 +106,8 @@ pub(crate) struct Net {
     pub(crate) ends: Vec<End>,
     pub(crate) relay: Relay,
     pub(crate) loss_percent: u64,
+    /// Whose packets are all lost.
+    pub(crate) unheard: Option<usize>,
     /// The relay's machine is gone.
     pub(crate) down: bool,
     /// Of everything that was sent, in order.
@@ -154,6 +156,7 @@ impl Net {
             ends,
             relay,
             loss_percent: 0,
+            unheard: None,
             down: false,
             trace: 0,
             rng,
@@ -342,7 +345,8 @@ impl Net {
         hash.write_u64(self.now.as_us());
         hash.write(bytes);
         self.trace = hash.finish();
-        if self.rng.below(100) < self.loss_percent {
+        let unheard = self.unheard.is_some_and(|end| self.ends[end].address == from);
+        if unheard || self.rng.below(100) < self.loss_percent {
             return;
         }
         self.sent += 1;

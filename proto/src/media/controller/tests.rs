@@ -230,6 +230,20 @@ fn what_was_lost_for_long_is_over_within_ten_seconds_however_it_swung() {
 }
 
 #[test]
+fn who_was_misled_by_a_little_loss_is_quick_again_after_a_calm_time() {
+    for seed in 0..40 {
+        let network = |second: f64| match second {
+            second if second < 1_800.0 => losing(0.01),
+            second if (1_980.0..2_130.0).contains(&second) => losing(0.03),
+            _ => GOOD,
+        };
+        let story = Simulation::new(DelayMode::Ordinary, seed).run(2_150, network);
+        let clean = story.first(2_130.0, |plan| plan == CLEAN);
+        assert!(clean <= 10.0, "seed {seed}: {clean} s, {:?}", story.plans);
+    }
+}
+
+#[test]
 fn loss_that_is_neither_random_nor_in_runs_moves_the_delay_seldom() {
     for (loss, run) in [(0.05, 1.5), (0.2, 2.0)] {
         let story = |seed| {
