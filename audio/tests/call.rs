@@ -46,14 +46,6 @@ fn read(path: &Path) -> Vec<f32> {
     reader.into_samples::<i16>().map(|sample| f32::from(sample.unwrap()) / 32_768.0).collect()
 }
 
-/// Waits until the party's statistics satisfy `wanted`.
-fn until_opened(party: &mut Party, packets: u64) {
-    party.until("packets", |event| match event {
-        AgentEvent::Sound(SoundEvent::Statistics(statistics)) => (statistics.opened >= packets).then_some(()),
-        AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
-    });
-}
-
 #[test]
 fn two_voices_cross_and_the_recordings_are_whole() {
     let scratch = Scratch::new("cross");
@@ -72,8 +64,8 @@ fn two_voices_cross_and_the_recordings_are_whole() {
     let line = Line::new();
     let (mut alice, mut bob) = (Party::new(&device("alice"), 11), Party::new(&device("bob"), 22));
     connect(&line, &mut alice, &mut bob);
-    until_opened(&mut alice, 300);
-    until_opened(&mut bob, 300);
+    alice.until_opened(300);
+    bob.until_opened(300);
     alice.call(CallCommand::Close(CALL));
     bob.until_call("HungUp", |event| matches!(event, CallEvent::HungUp { .. }).then_some(()));
     drop((alice, bob));

@@ -19,19 +19,18 @@ use audio::tape::{Label, Tape};
 use forbidding::{uses_of_heap, without_heap};
 use proto::media::processing::Wishes;
 
-/// The one place with `unsafe`: Rust's allocator interface is made of it. Each call is handed on unchanged to the
-/// system's allocator, whose promises are thereby ours.
-#[expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait; see the module's text")]
+#[path = "noting/mod.rs"]
+mod noting;
+
 mod forbidding {
-    use std::alloc::{GlobalAlloc, Layout, System};
     use std::cell::Cell;
+
+    use super::noting::Noting;
 
     thread_local! {
         static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
         static USES: Cell<usize> = const { Cell::new(0) };
     }
-
-    struct Forbidding;
 
     fn check() {
         // A thread that is ending has no flag any more, and runs no callback.
@@ -41,25 +40,8 @@ mod forbidding {
         let _ = USES.try_with(|uses| uses.set(uses.get() + 1));
     }
 
-    unsafe impl GlobalAlloc for Forbidding {
-        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            check();
-            unsafe { System.alloc(layout) }
-        }
-
-        unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-            check();
-            unsafe { System.dealloc(pointer, layout) }
-        }
-
-        unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-            check();
-            unsafe { System.realloc(pointer, layout, size) }
-        }
-    }
-
     #[global_allocator]
-    static ALLOCATOR: Forbidding = Forbidding;
+    static ALLOCATOR: Noting = Noting(check);
 
     /// Runs `act`; any use of the heap by this thread meanwhile aborts.
     pub(crate) fn without_heap<T>(act: impl FnOnce() -> T) -> T {

@@ -6,25 +6,26 @@
 
 use counting::moments_of_use;
 use line::{Line, Party, connect};
-use proto::media::{AgentEvent, SoundEvent, Statistics};
 
 #[expect(dead_code, unused_imports, reason = "the line also serves tests that listen")]
 mod line;
 
-/// The one place with `unsafe`: Rust's allocator interface is made of it. Each call is handed on unchanged to the
-/// system's allocator, whose promises are thereby ours.
-#[expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait; see the module's text")]
+#[path = "noting/mod.rs"]
+mod noting;
+#[path = "noting/thread.rs"]
+mod thread;
+
 #[expect(clippy::disallowed_methods, reason = "moments are told apart by a clock")]
 mod counting {
-    use std::alloc::{GlobalAlloc, Layout, System};
     use std::cell::Cell;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::{Duration, Instant};
 
+    use super::noting::Noting;
+    use super::thread::is_called;
+
     /// Uses closer together are of one moment, shorter than the time between two frames.
     const MOMENT: Duration = Duration::from_millis(8);
-    /// What the thread is called.
-    const VOICE: &[u8] = b"tincan-voice\0";
 
     static MOMENTS: AtomicU64 = AtomicU64::new(0);
 
@@ -32,13 +33,8 @@ mod counting {
         static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
     }
 
-    struct Counting;
-
     fn note() {
-        let mut name = [0u8; 16];
-        // SAFETY: the system writes at most 16 bytes, the length of what it is given, and keeps no hold of it.
-        unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
-        if !name.starts_with(VOICE) {
+        if !is_called("tincan-voice") {
             return;
         }
         let now = Instant::now();
@@ -49,38 +45,13 @@ mod counting {
         }
     }
 
-    unsafe impl GlobalAlloc for Counting {
-        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            note();
-            unsafe { System.alloc(layout) }
-        }
-
-        unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-            note();
-            unsafe { System.dealloc(pointer, layout) }
-        }
-
-        unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-            note();
-            unsafe { System.realloc(pointer, layout, size) }
-        }
-    }
-
     #[global_allocator]
-    static ALLOCATOR: Counting = Counting;
+    static ALLOCATOR: Noting = Noting(note);
 
     /// How often voice threads used the heap so far, all of one moment counted once.
     pub(crate) fn moments_of_use() -> u64 {
         MOMENTS.load(Ordering::Relaxed)
     }
-}
-
-/// The next figures of a party.
-fn figures(party: &mut Party) -> Statistics {
-    party.until("figures", |event| match event {
-        AgentEvent::Sound(SoundEvent::Statistics(statistics)) => Some(statistics.as_ref().clone()),
-        AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
-    })
 }
 
 #[test]
@@ -89,17 +60,16 @@ fn a_call_uses_the_heap_for_its_figures_and_for_nothing_else() {
     let (mut alice, mut bob) = (Party::new("tone", 11), Party::new("tone", 22));
     connect(&line, &mut alice, &mut bob);
     // Each hears the other, and all that is made once is made.
-    let settled = |party: &mut Party| while figures(party).opened < 200 {};
-    settled(&mut alice);
-    settled(&mut bob);
-    let (moments, opened) = (moments_of_use(), figures(&mut alice).opened);
+    alice.until_opened(200);
+    bob.until_opened(200);
+    let (moments, opened) = (moments_of_use(), alice.figures().opened);
     let mut told = 0;
     for _ in 0..5 {
         told += 2;
-        figures(&mut bob);
-        figures(&mut alice);
+        bob.figures();
+        alice.figures();
     }
-    let opened = figures(&mut alice).opened - opened;
+    let opened = alice.figures().opened - opened;
     let moments = moments_of_use() - moments;
     assert!(opened > 400, "voice went on: {opened} packets");
     // Both told once or twice more beside those that were waited for, in turns of one moment or two.

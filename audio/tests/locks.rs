@@ -18,10 +18,12 @@ use std::time::Duration;
 use counting::{locks, waits};
 use line::{Line, Party, connect};
 use proto::media::processing::{Part, Wish};
-use proto::media::{AgentEvent, SoundCommand, SoundEvent, Statistics};
+use proto::media::{AgentEvent, SoundCommand, SoundEvent};
 
 #[expect(dead_code, unused_imports, reason = "the line also serves tests that listen")]
 mod line;
+#[path = "noting/thread.rs"]
+mod thread;
 
 /// The one place with `unsafe`. Functions of these names are found here before those of the C library, by this program and
 /// by the libraries it loads; each hands on what it was given to the one that it stands before, whose promises are thereby
@@ -32,8 +34,8 @@ mod counting {
 
     use libc::{c_int, c_long, c_void, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, timespec};
 
-    /// What the thread is called.
-    const VOICE: &[u8] = b"tincan-voice\0";
+    use super::thread::is_called;
+
     /// What `futex` is asked for by who may have to wait.
     const WAITING: [c_int; 4] =
         [libc::FUTEX_WAIT, libc::FUTEX_WAIT_BITSET, libc::FUTEX_LOCK_PI, libc::FUTEX_LOCK_PI2];
@@ -52,10 +54,7 @@ mod counting {
     }
 
     fn note(count: &AtomicU64) {
-        let mut name = [0u8; 16];
-        // SAFETY: the system writes at most 16 bytes, the length of what it is given, and keeps no hold of it.
-        unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
-        if name.starts_with(VOICE) {
+        if is_called("tincan-voice") {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -206,14 +205,6 @@ fn every_wait_is_seen() {
     assert_eq!((waits(), locks()), before, "of other threads");
 }
 
-/// The next figures of a party.
-fn figures(party: &mut Party) -> Statistics {
-    party.until("figures", |event| match event {
-        AgentEvent::Sound(SoundEvent::Statistics(statistics)) => Some(statistics.as_ref().clone()),
-        AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
-    })
-}
-
 /// One test, because all voice threads of the process are counted.
 #[test]
 fn a_voice_thread_takes_no_lock_and_waits_for_no_other_thread() {
@@ -228,16 +219,16 @@ fn a_voice_thread_takes_no_lock_and_waits_for_no_other_thread() {
         AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
     });
     for party in [&mut alice, &mut bob] {
-        while figures(party).opened < 200 {}
+        party.until_opened(200);
     }
-    let opened = figures(&mut alice).opened;
+    let opened = alice.figures().opened;
     let before = (waits(), locks());
     for _ in 0..5 {
-        figures(&mut bob);
-        figures(&mut alice);
+        bob.figures();
+        alice.figures();
     }
     let counted = (waits() - before.0, locks() - before.1);
-    let opened = figures(&mut alice).opened - opened;
+    let opened = alice.figures().opened - opened;
     assert!(opened > 400, "voice went on: {opened} packets");
     assert_eq!(counted, (0, 0), "waits for other threads, and locks, in a call of {opened} packets");
 }

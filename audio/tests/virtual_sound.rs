@@ -97,29 +97,25 @@ fn a_card_that_goes_away_is_told_and_found_again() {
 }
 
 fn card_goes_and_comes(room: &Room) {
-    let line = Line::new();
-    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("null", 22));
-    connect(&line, &mut alice, &mut bob);
-    until_both(&mut alice, "the card", opened);
+    let (_line, mut alice, mut bob) = call_by_card("null");
     assert!(room.script(&["stop"]).status().unwrap().success());
     until_both(&mut alice, "the news that it went", failed);
     assert!(room.script(&["start"]).status().unwrap().success());
     until_both(&mut alice, "the card again", opened);
     // A muted microphone is paused; it must come back too. Reports alone are five a second.
     alice.sound(SoundCommand::Mute(true));
-    let before = opened_by(&mut bob, 0);
+    let before = bob.until_opened(1);
     alice.sound(SoundCommand::Mute(false));
-    opened_by(&mut bob, before + 300);
+    bob.until_opened(before + 300);
 }
 
-/// Waits until the party has opened more packets than `least`, and says how many.
-fn opened_by(party: &mut Party, least: u64) -> u64 {
-    party.until("packets", |event| match event {
-        AgentEvent::Sound(SoundEvent::Statistics(statistics)) => {
-            (statistics.opened > least).then_some(statistics.opened)
-        }
-        AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
-    })
+/// A call of alice, by the card, with bob, by `other`.
+fn call_by_card(other: &str) -> (Line, Party, Party) {
+    let line = Line::new();
+    let (mut alice, mut bob) = (Party::new("default", 11), Party::new(other, 22));
+    connect(&line, &mut alice, &mut bob);
+    until_both(&mut alice, "the card", opened);
+    (line, alice, bob)
 }
 
 /// Waits until `wanted` was told of both halves, in either order.
@@ -168,10 +164,7 @@ fn voices_cross(room: &Room) {
     // Each half opens when it is ready: the speaker's word may come after the microphone's.
     until_both(&mut alice, "both halves of the card", opened);
     play(&said);
-    bob.until("four seconds of statistics", |event| match event {
-        AgentEvent::Sound(SoundEvent::Statistics(statistics)) => (statistics.opened > 400).then_some(()),
-        AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
-    });
+    bob.until_opened(400);
     alice.call(CallCommand::Close(CALL));
     drop((alice, bob));
 

@@ -6,7 +6,7 @@ use proto::id::Ssrc;
 use proto::media::{AgentEvent, BaseKey, CallCommand, CallEvent, DirectForm, HalfState, SoundEvent};
 
 use super::line::{CALL, Line, Party, alike, voice};
-use super::{Scratch, read, until_opened, write};
+use super::{Scratch, read, write};
 
 /// The pitch of each, in hertz, and one that nobody has.
 const PITCHES: [f32; 3] = [500.0, 800.0, 1_300.0];
@@ -86,7 +86,7 @@ fn three_tones_cross_and_the_third_joins_by_a_step_and_a_renewal_follows() {
     }
     tell(&parties[0], parties[1].ssrc, &keys[1]);
     tell(&parties[1], parties[0].ssrc, &keys[0]);
-    until_opened(&mut parties[0], 50);
+    parties[0].until_opened(50);
     // The third comes: it tells its key, and gets the stepped ones.
     parties[2].call(CallCommand::Open(CALL));
     let third = key(&mut parties[2]);
@@ -99,7 +99,7 @@ fn three_tones_cross_and_the_third_joins_by_a_step_and_a_renewal_follows() {
         let ssrc = parties[n].ssrc;
         tell(&parties[2], ssrc, &stepped);
     }
-    until_opened(&mut parties[2], 200);
+    parties[2].until_opened(200);
     // Everybody renews, as after somebody left.
     for n in 0..3 {
         parties[n].call(CallCommand::Renew(CALL));
@@ -108,13 +108,10 @@ fn three_tones_cross_and_the_third_joins_by_a_step_and_a_renewal_follows() {
         let ssrc = parties[n].ssrc;
         (0..3).filter(|to| *to != n).for_each(|to| tell(&parties[to], ssrc, &renewed));
     }
-    parties.iter_mut().for_each(|party| until_opened(party, 500));
     for party in &mut parties {
-        let lost = party.seen.iter().rev().find_map(|event| match event {
-            AgentEvent::Sound(SoundEvent::Statistics(statistics)) => Some(statistics.lost),
-            AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
-        });
-        assert!(lost.unwrap() < 20, "{lost:?} lost on loopback");
+        party.until_opened(500);
+        let lost = party.figures().lost;
+        assert!(lost < 20, "{lost} lost on loopback");
     }
     drop(parties);
     every_ear_hears_the_others(&scratch);
@@ -133,7 +130,9 @@ fn three_tones_cross_in_a_call_that_is_not_encrypted() {
             party.call(CallCommand::ListenPlain { call: CALL, ssrc: other });
         }
     }
-    parties.iter_mut().for_each(|party| until_opened(party, 400));
+    for party in &mut parties {
+        party.until_opened(400);
+    }
     parties[0].call(CallCommand::Close(CALL));
     let gone = CallEvent::HungUp { call: CALL, ssrc: parties[0].ssrc };
     parties[1].until_call("HungUp", |event| (*event == gone).then_some(()));
@@ -163,8 +162,8 @@ fn two_voices_cross_without_a_relay_in_either_form() {
         let two_said: Vec<f32> = one_said.iter().rev().copied().collect();
         let (mut one, mut two) = (party(&scratch, 0, &one_said), party(&scratch, 1, &two_said));
         meet(&one, &two, homes(n), form);
-        until_opened(&mut one, 250);
-        until_opened(&mut two, 250);
+        one.until_opened(250);
+        two.until_opened(250);
         drop((one, two));
         for (said, heard) in [(&one_said, heard(&scratch, 1)), (&two_said, heard(&scratch, 0))] {
             let (likeness, level) = alike(said, &heard);
@@ -179,7 +178,7 @@ fn an_address_that_is_taken_is_told_and_after_the_call_it_is_free() {
     let homes = homes(4);
     let (mut one, mut two) = (Party::new("null", 11), Party::new("null", 22));
     meet(&one, &two, homes, DirectForm::Binary);
-    until_opened(&mut one, 1);
+    one.until_opened(1);
     let mut third = Party::new("null", 33);
     third.call(CallCommand::OpenDirect { call: CALL, form: DirectForm::Binary, local: homes[0] });
     third.until_call("the failure", |event| {

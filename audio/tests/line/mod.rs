@@ -19,7 +19,9 @@ use audio::{Agent, AgentHandle, Settings};
 use proto::Rng;
 use proto::crypto::mac;
 use proto::id::{CallId, RelayId, Ssrc};
-use proto::media::{AgentCommand, AgentEvent, CallCommand, CallEvent, Place, SoundCommand};
+use proto::media::{
+    AgentCommand, AgentEvent, CallCommand, CallEvent, Place, SoundCommand, SoundEvent, Statistics,
+};
 use proto::relay::{Input, Output, Relay, RelayLimits};
 
 #[path = "../../src/testing.rs"]
@@ -139,6 +141,26 @@ impl Party {
             AgentEvent::Call(event) => find(event),
             AgentEvent::Sound(_) => None,
         })
+    }
+
+    /// The next figures.
+    pub(crate) fn figures(&mut self) -> Statistics {
+        self.until("figures", |event| match event {
+            AgentEvent::Sound(SoundEvent::Statistics(statistics)) => Some(statistics.as_ref().clone()),
+            AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
+        })
+    }
+
+    /// Waits until so many packets were opened, and says how many.
+    pub(crate) fn until_opened(&mut self, packets: u64) -> u64 {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let opened = self.figures().opened;
+            if opened >= packets {
+                return opened;
+            }
+            assert!(Instant::now() < end, "waited for {packets} packets; came {opened}");
+        }
     }
 }
 

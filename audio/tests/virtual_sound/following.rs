@@ -93,15 +93,12 @@ fn defaults_change(_: &Room) {
     assert_eq!(read_devices(), names(&["bob_mic"]), "the one of before is left");
     assert!(tone_at("bob_spk.monitor", 48_000) > 0.02, "bob is heard there");
     // Voice goes on from the new microphone.
-    let before = opened_by(&mut bob, 0);
-    opened_by(&mut bob, before + 100);
+    let before = bob.until_opened(1);
+    bob.until_opened(before + 100);
 }
 
 fn speaker_goes_and_comes(_: &Room) {
-    let line = Line::new();
-    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("tone", 22));
-    connect(&line, &mut alice, &mut bob);
-    until_both(&mut alice, "the card", opened);
+    let (_line, mut alice, mut bob) = call_by_card("tone");
     // Of another rate than ours, which it keeps: a sink of its own would take over that of its first stream.
     let headset = |rate: u32| {
         let remap = ["load-module", "module-remap-sink", "sink_name=headset", "master=bob_spk", "channels=1"];
@@ -126,14 +123,11 @@ fn speaker_goes_and_comes(_: &Room) {
     assert!(tone_at("headset.monitor", 96_000) > 0.02, "and again in the headset");
     let microphone = |event: &AgentEvent| matches!(event, AgentEvent::Sound(SoundEvent::Microphone(_)));
     assert!(!alice.seen[seen..].iter().any(microphone), "nobody touched the microphone");
-    opened_by(&mut bob, 100);
+    bob.until_opened(100);
 }
 
 fn speaker_is_suspended(_: &Room) {
-    let line = Line::new();
-    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("tone", 22));
-    connect(&line, &mut alice, &mut bob);
-    until_both(&mut alice, "the card", opened);
+    let (_line, mut alice, mut bob) = call_by_card("tone");
     assert!(tone_at("alice_spk.monitor", 48_000) > 0.02, "bob is heard");
     pactl(&["suspend-sink", "alice_spk", "1"]);
     // Nothing is asked of us any more. That may as well be a stream that died: it is built anew.
@@ -142,8 +136,8 @@ fn speaker_is_suspended(_: &Room) {
     pactl(&["suspend-sink", "alice_spk", "0"]);
     poll_for("the speaker to go on", || !speaker("alice_spk").ends_with("SUSPENDED"));
     assert!(tone_at("alice_spk.monitor", 48_000) > 0.02, "bob is heard again");
-    let before = opened_by(&mut bob, 0);
-    opened_by(&mut bob, before + 100);
+    let before = bob.until_opened(1);
+    bob.until_opened(before + 100);
 }
 
 fn microphone_goes_and_comes(_: &Room) {
@@ -162,8 +156,8 @@ fn microphone_goes_and_comes(_: &Room) {
     assert_eq!(read_devices(), names(&["alice_mic"]));
     load();
     until_named(&mut alice, "lapel", true);
-    let before = opened_by(&mut bob, 0);
-    opened_by(&mut bob, before + 100);
+    let before = bob.until_opened(1);
+    bob.until_opened(before + 100);
 }
 
 fn microphone_is_closed(_: &Room) {
@@ -172,9 +166,7 @@ fn microphone_is_closed(_: &Room) {
     line.bind(&mut rung);
     assert_eq!(corked(), [false; 0], "nobody said yes yet");
     drop(rung);
-    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("null", 22));
-    connect(&line, &mut alice, &mut bob);
-    until_both(&mut alice, "the card", opened);
+    let (_line, mut alice, _bob) = call_by_card("null");
     assert_eq!(corked(), [false]);
     alice.sound(SoundCommand::MeterEvery(Duration::from_millis(50)));
     alice.sound(SoundCommand::Mute(true));

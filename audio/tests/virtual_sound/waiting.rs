@@ -17,10 +17,7 @@ fn little_waits_at_the_server_either_way() {
 }
 
 fn little_waits(_: &Room) {
-    let line = Line::new();
-    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("tone", 22));
-    connect(&line, &mut alice, &mut bob);
-    until_both(&mut alice, "the card", opened);
+    let (_line, mut alice, _bob) = call_by_card("tone");
     alice.sound(SoundCommand::MeterEvery(LOOK_EVERY));
     let mut waited: Vec<Duration> = Vec::new();
     for _ in 0..LOOKS {
