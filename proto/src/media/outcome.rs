@@ -105,15 +105,17 @@ impl Outcome {
         of.fold((1.0, 0), |(least, count), interval| (interval.tally.loss().min(least), count + 1))
     }
 
+    fn newest_first(&self) -> impl Iterator<Item = Interval> + '_ {
+        (1..=INTERVALS).map(|back| self.intervals[(self.next + INTERVALS - back) % INTERVALS])
+    }
+
     /// When the first of the latest intervals that lose something ended: in it the loss may have begun, so what is after
     /// it is lost all the time. None when nothing is lost now.
     pub(super) fn losing_since(&self) -> Option<Time> {
-        let newest_first =
-            (1..=INTERVALS).map(|back| self.intervals[(self.next + INTERVALS - back) % INTERVALS]);
         let losing = |interval: &Interval| {
             interval.tally.lost > 0 || (1..NONE_LOST).contains(&interval.tally.expected)
         };
-        newest_first
+        self.newest_first()
             .take_while(losing)
             .filter(|interval| interval.tally.lost > 0)
             .last()
@@ -122,10 +124,8 @@ impl Outcome {
 
     /// For how long nothing was lost up to the newest report, and of how many packets; as long as is remembered.
     pub(super) fn lossless(&self) -> (Duration, u32) {
-        let newest_first =
-            (1..=INTERVALS).map(|back| self.intervals[(self.next + INTERVALS - back) % INTERVALS]);
         let lossless = |interval: &Interval| interval.to > interval.from && interval.tally.lost == 0;
-        newest_first.take_while(lossless).fold((Duration::ZERO, 0), |(long, sent), interval| {
+        self.newest_first().take_while(lossless).fold((Duration::ZERO, 0), |(long, sent), interval| {
             (long + (interval.to - interval.from), sent + interval.tally.expected)
         })
     }
