@@ -5,10 +5,14 @@
 
 #[path = "voice/direct.rs"]
 mod direct;
+#[path = "voice/hostile.rs"]
+mod hostile;
 #[path = "voice/many.rs"]
 mod many;
 #[path = "voice/plain.rs"]
 mod plain;
+#[path = "voice/standing.rs"]
+mod standing;
 mod voice_net;
 
 use core::time::Duration;
@@ -246,144 +250,6 @@ fn what_one_says_of_oneself_is_told_at_once_and_once() {
     assert_eq!(net.ends[ALICE].members, []);
 }
 
-/// Alice says that she is on hold, or that she is back.
-fn hold(net: &mut Net, on_hold: bool) {
-    let condition = Condition { muted: on_hold, on_hold, ..Condition::default() };
-    net.ends[ALICE].media.handle(MediaInput::Condition(condition), net.now);
-    net.drain(ALICE);
-}
-
-/// A program that stands still says so before, and is waited for; one that does not is lost after fifteen seconds.
-#[test]
-fn whoever_is_on_hold_is_waited_for() {
-    for (returns, reason) in [(true, "in time"), (false, "never")] {
-        let mut net = Net::new(3);
-        in_call(&mut net);
-        net.talk(Duration::from_secs(2));
-        hold(&mut net, true);
-        let from = net.now;
-        net.ends[ALICE].asleep = true;
-        net.run(HOLD_MAX - Duration::from_secs(2));
-        let quiet = CallEvent::Quiet { call: CALL, ssrc: place(ALICE).ssrc };
-        let lost = |net: &Net| {
-            net.ends[BOB].events.contains(&quiet) || net.ends[BOB].events.contains(&CallEvent::Silent(CALL))
-        };
-        assert!(!lost(&net), "{reason}");
-        assert!(net.figures(BOB).loss_in < 0.01, "what is not sent is not lost");
-        assert!(net.ends[BOB].members.last().is_some_and(|(state, _)| state.on_hold && state.muted));
-        if returns {
-            net.ends[ALICE].asleep = false;
-            hold(&mut net, false);
-            net.talk(Duration::from_secs(2));
-            assert!(net.ends[BOB].members.last().is_some_and(|(state, _)| !state.on_hold && !state.muted));
-            net.ends[ALICE].asleep = true;
-            net.run(MEDIA_SILENCE_MAX + Duration::from_secs(1));
-            assert!(lost(&net), "the next time it is not waited for");
-        } else {
-            net.run(Duration::from_secs(3));
-            assert!(net.ends[BOB].told_at(&quiet) - from <= HOLD_MAX + Duration::from_secs(1));
-            assert!(
-                net.ends[BOB].told_at(&CallEvent::Silent(CALL)) - from <= HOLD_MAX + Duration::from_secs(1)
-            );
-        }
-    }
-}
-
-/// What a program says in the moment it goes on may be of before it was stopped, however late it is said.
-#[test]
-fn whoever_does_not_know_yet_that_they_stood_still_seems_no_farther_away() {
-    let mut net = Net::new(7);
-    in_call(&mut net);
-    net.talk(Duration::from_secs(15));
-    let before = net.figures(BOB).round_trip;
-    net.stop(ALICE);
-    net.talk(Duration::from_secs(12));
-    net.go_on_unaware(ALICE);
-    for tenth in 0..30 {
-        net.talk(Duration::from_millis(100));
-        assert_eq!(net.figures(BOB).round_trip, before, "{tenth}");
-    }
-}
-
-/// While she was on hold there was nothing to listen for, so that what she said while he slept is most of what he missed.
-#[test]
-fn whoever_sleeps_as_a_hold_ends_takes_none_of_it_for_lost() {
-    let mut net = Net::new(7);
-    in_call(&mut net);
-    net.talk(Duration::from_secs(15));
-    hold(&mut net, true);
-    net.ends[ALICE].asleep = true;
-    net.run(Duration::from_secs(60));
-    net.stop(BOB);
-    net.run(Duration::from_secs(6));
-    net.ends[ALICE].asleep = false;
-    hold(&mut net, false);
-    net.talk(Duration::from_secs(6));
-    net.go_on(BOB);
-    for _ in 0..30 {
-        net.talk(Duration::from_millis(100));
-        let loss = net.figures(BOB).loss_in;
-        assert!(loss < 0.02, "{loss}");
-    }
-}
-
-/// What they say of the time we slept is not believed, but that it does not end is.
-#[test]
-fn whoever_is_not_heard_after_sleep_is_told_so() {
-    let mut net = Net::new(7);
-    in_call(&mut net);
-    net.talk(Duration::from_secs(15));
-    net.stop(BOB);
-    net.talk(Duration::from_secs(3));
-    net.unheard = Some(BOB);
-    net.go_on(BOB);
-    net.talk(Duration::from_secs(1));
-    assert!(net.figures(BOB).loss_out < 0.01, "they could not have heard him yet");
-    net.talk(Duration::from_secs(4));
-    assert!(net.figures(BOB).loss_out > 0.99, "{}", net.figures(BOB).loss_out);
-}
-
-/// Nobody says before that a lid is closed. What was sent meanwhile is lost to nobody's network: neither the sleeper's own
-/// figures say so, nor do the others send copies for it. What is lost by the network is told all the same.
-#[test]
-fn whoever_stood_still_takes_that_time_for_nobodys_loss() {
-    for (loss_percent, seconds) in [(0, 3), (0, 12), (10, 12)] {
-        let mut net = Net::new(7);
-        in_call(&mut net);
-        net.loss_percent = loss_percent;
-        net.talk(Duration::from_secs(15));
-        let (plans, before) = (net.ends[BOB].plans.len(), net.figures(ALICE));
-        net.stop(ALICE);
-        net.talk(Duration::from_secs(seconds));
-        assert!(net.figures(BOB).loss_in > 0.99, "whoever is not heard is not heard");
-        net.go_on(ALICE);
-        let shown = |net: &Net| (net.figures(ALICE), net.figures(BOB));
-        for tenth in 0..80 {
-            net.talk(Duration::from_millis(100));
-            let (hers, his) = shown(&net);
-            // To the relay, and from there.
-            let lost = f32::from(u16::try_from(2 * loss_percent).unwrap()) / 100.0;
-            let within = |share: f32| (lost * 0.6..=lost * 1.4 + 0.001).contains(&share);
-            assert!(within(hers.loss_in), "{loss_percent} {seconds} {tenth}: she shows {}", hers.loss_in);
-            // He hears of her 200 ms later at the latest, and she of what he hears.
-            let of_both = (hers.loss_out, his.loss_in);
-            assert!(hers.loss_out < 0.99 && (tenth < 4 || within(his.loss_in)), "{tenth}: {of_both:?}");
-            assert!(tenth < 20 || within(hers.loss_out), "{tenth}: {of_both:?}");
-            for trip in [hers.round_trip, his.round_trip] {
-                assert_eq!(trip, before.round_trip, "{loss_percent} {seconds} {tenth}");
-            }
-            assert!(hers.jitter < FRAME && his.jitter < FRAME, "{tenth}: {:?} {:?}", hers.jitter, his.jitter);
-        }
-        let lost = net.figures(ALICE).lost - before.lost;
-        assert_eq!(lost == 0, loss_percent == 0, "{lost} of {seconds} s");
-        assert!(
-            loss_percent > 0 || net.ends[BOB].plans.len() == plans,
-            "nothing is done about it: {:?}",
-            net.ends[BOB].plans
-        );
-    }
-}
-
 #[test]
 fn what_ones_ears_say_reaches_the_speaker() {
     let mut net = Net::new(3);
@@ -467,48 +333,6 @@ fn an_expired_ticket_is_renewed_or_the_place_is_lost() {
 }
 
 #[test]
-fn bad_packets_are_named() {
-    let mut net = Net::new(3);
-    in_call(&mut net);
-    let genuine = net.last_to(BOB);
-    assert_eq!(net.inject(BOB, net.relay_addr(), &genuine), Some(Drop::Replay));
-    let mut forged = net.fresh_for(BOB);
-    let at = forged.len() - 1;
-    forged[at] ^= 1;
-    assert_eq!(net.inject(BOB, net.relay_addr(), &forged), Some(Drop::Forged));
-    forged[at] ^= 1;
-    assert_eq!(net.inject(BOB, "203.0.113.9:1".parse().unwrap(), &forged), Some(Drop::Stranger));
-    assert_eq!(net.inject(BOB, net.relay_addr(), &forged), None, "a forgery did not use up the real one");
-    assert_eq!(net.inject(BOB, net.relay_addr(), &[7; 40]), Some(Drop::Malformed));
-    assert_eq!(net.inject(BOB, net.relay_addr(), &[0x80; 1_201]), Some(Drop::Oversized));
-    assert_eq!(
-        net.inject(ALICE, net.relay_addr(), &forged),
-        Some(Drop::Impostor),
-        "our own stream comes back"
-    );
-    net.command(BOB, CallCommand::Close(CALL));
-    assert_eq!(net.inject(BOB, net.relay_addr(), &forged), Some(Drop::NoCall));
-}
-
-#[test]
-fn strangers_packets_wait_in_bounded_room() {
-    let mut net = Net::new(3);
-    in_call(&mut net);
-    let relay = net.relay_addr();
-    let packet = net.fresh_for(BOB);
-    let mut reasons = Vec::new();
-    for ssrc in 0..6u32 {
-        for _ in 0..10 {
-            let mut packet = packet.clone();
-            packet[8..12].copy_from_slice(&(1_000 + ssrc).to_be_bytes());
-            reasons.extend(net.inject(BOB, relay, &packet));
-        }
-    }
-    assert_eq!(reasons.iter().filter(|reason| **reason == Drop::NoKey).count(), 4 * 2);
-    assert_eq!(reasons.iter().filter(|reason| **reason == Drop::Full).count(), 2 * 10);
-}
-
-#[test]
 fn commands_out_of_turn_are_named() {
     let mut net = Net::new(3);
     net.command(ALICE, CallCommand::Open(CALL));
@@ -534,41 +358,4 @@ fn one_seed_is_one_run() {
     };
     assert_eq!(run(5), run(5));
     assert_ne!(run(5), run(6));
-}
-
-/// Bytes as a broken or hostile relay would send them.
-fn junk() -> impl Strategy<Value = Vec<u8>> {
-    let like_voice = prop::collection::vec(any::<u8>(), 12..80).prop_map(|mut bytes| {
-        let (payload, ssrc) = (96 + bytes[1] % 2, 0xa0 + u32::from(bytes[11] % 4));
-        bytes[..2].copy_from_slice(&[0x80, payload]);
-        bytes[8..12].copy_from_slice(&ssrc.to_be_bytes());
-        bytes
-    });
-    let like_bind =
-        (0xc0..=0xc3u8, prop::collection::vec(any::<u8>(), 13..97)).prop_map(|(code, mut bytes)| {
-            bytes[0] = code;
-            bytes
-        });
-    prop_oneof![prop::collection::vec(any::<u8>(), 0..1_300), like_voice, like_bind]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-
-    #[test]
-    fn junk_changes_nothing(junk in prop::collection::vec(junk(), 1..60)) {
-        let mut net = Net::new(3);
-        let relay = net.relay_addr();
-        net.bind_both();
-        for bytes in &junk {
-            net.inject(BOB, relay, bytes);
-        }
-        net.accept();
-        for bytes in &junk {
-            net.inject(BOB, relay, bytes);
-        }
-        net.talk(Duration::from_secs(1));
-        assert!(net.ends.iter().all(|end| end.heard && end.played.len() >= 48));
-        assert!(net.ends.iter().all(|end| end.events.len() == 3), "bound, key, heard: {:?}", net.ends[BOB].events);
-    }
 }

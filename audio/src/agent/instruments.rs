@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use proto::limits::MEMBERS_MAX;
 use proto::media::processing::{Part, Wish, Wishes};
-use proto::media::{Earcon, HalfState, Levels, SoundEvent, ToolCommand};
+use proto::media::{Earcon, HalfState, SoundEvent};
 use proto::time::earliest;
 use proto::{Safe, Time};
 
@@ -23,18 +23,17 @@ use crate::device::opener::{Ask, Opener};
 use crate::device::pace::{BLOCK, Pace};
 use crate::device::{Choice, Half, Software};
 use crate::earcon::Earcons;
-use crate::frame::{FrameDuration, OpusFrame, SAMPLE_RATE};
-use crate::level::Extremes;
+use crate::frame::{FrameDuration, OpusFrame};
 use crate::mixer::Mixer;
-use crate::playout::{Playout, PlayoutStats};
+use crate::playout::Playout;
 use crate::process::{Hint, Place};
 use crate::ring::{self, FrameRx, FrameTx};
 use proto::id::Ssrc;
 
 mod encoding;
 mod opening;
-
-use opening::failed;
+mod telling;
+mod tools;
 
 /// Frames between the instrument half and the socket half; drained several times per turn.
 const FRAMES_MAX: usize = 64;
@@ -47,8 +46,6 @@ const BLOCKS_TOGETHER: usize = 2;
 const TRADED_MAX: usize = BLOCKS_TOGETHER * BLOCK;
 /// Events kept for a screen that does not listen.
 const EVENTS_MAX: usize = 64;
-/// The quietest level that is told, dBFS.
-const LEVEL_FLOOR: f32 = -90.0;
 
 /// One member we hear.
 struct Speaker {
@@ -412,103 +409,6 @@ impl Instruments {
     /// Where we talk, as far as the devices tell.
     pub(super) fn place(&self) -> Place {
         Place { room: self.choice.is_card(), low_delay: self.encoder.low_delay, hint: self.hint }
-    }
-
-    /// Tells the levels if it is time.
-    pub(super) fn tell_levels(&mut self, now: Time) {
-        if self.open.is_none() || self.meter_every.is_zero() || now < self.meter_at {
-            return;
-        }
-        self.meter_at = now + self.meter_every;
-        let level = |peak: f32| peak.clamp(LEVEL_FLOOR, 0.0);
-        let levels = Levels {
-            microphone: level(self.capture.level().peak),
-            speakers: self.speakers.iter().map(|s| (s.ssrc, level(s.playout.level().peak))).collect(),
-        };
-        self.tell(SoundEvent::Levels(levels));
-    }
-
-    pub(super) fn poll(&mut self) -> Option<SoundEvent> {
-        self.events.pop_front()
-    }
-
-    /// The member whose buffer is the worst off, for the one line of figures a call has.
-    pub(super) fn playout(&self) -> Option<PlayoutStats> {
-        self.speakers.iter().map(|speaker| speaker.playout.stats()).max_by_key(|stats| stats.counters.lost)
-    }
-
-    /// How each member's buffer does.
-    pub(super) fn playouts(&self) -> impl Iterator<Item = (Ssrc, PlayoutStats)> + '_ {
-        self.speakers.iter().map(|speaker| (speaker.ssrc, speaker.playout.stats()))
-    }
-
-    /// Samples that the microphone and the speaker in use have lost, or came or were taken too late.
-    pub(super) fn missed_samples(&self) -> (u64, u64) {
-        let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::missed);
-        (microphone, self.speaker.as_ref().map_or(0, SpeakerLine::missed))
-    }
-
-    /// What is wrong with the samples of the last second; a device without hardware may be silent as it likes.
-    pub(super) fn take_extremes(&mut self) -> Extremes {
-        self.microphone.as_mut().map(MicrophoneLine::take_extremes).unwrap_or_default()
-    }
-
-    /// How much sound the microphone gives at once, what the encoder looks ahead, and how much waits for the speaker. A
-    /// device without hardware trades blocks.
-    pub(super) fn delays(&mut self) -> (Duration, Duration, Duration) {
-        let samples = self.blocks_together() * BLOCK;
-        let block = Duration::from_micros(samples as u64 * 1_000_000 / u64::from(SAMPLE_RATE));
-        let capture = self.microphone.as_ref().map_or(block, MicrophoneLine::block);
-        let speaker = self.speaker.as_ref().map_or(block, SpeakerLine::waiting);
-        (capture, self.capture.look_ahead() + self.chain.delay(), speaker)
-    }
-
-    pub(super) fn encoder(&self) -> EncoderSettings {
-        self.encoder
-    }
-
-    /// Samples lost between callbacks and rings, both ways, and frames lost between the halves.
-    pub(super) fn overruns(&self) -> u64 {
-        let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::overruns);
-        self.overruns + microphone + self.speaker.as_ref().map_or(0, SpeakerLine::underruns)
-    }
-
-    /// What the tools around the call are told.
-    pub(super) fn tool(&mut self, command: ToolCommand) {
-        match command {
-            ToolCommand::Begin => {
-                if let Some(Software::Flows(flows)) = &mut self.software {
-                    flows.begin();
-                }
-            }
-            ToolCommand::SayAgain(wanted) => self.taps.say_again(wanted),
-            ToolCommand::Record(wanted) => self.taps.record(wanted, self.open.is_some(), &mut self.capture),
-        }
-        // Outside of a call nothing else would come to look.
-        self.notice_tools();
-    }
-
-    /// Whether what is said in the call is kept.
-    pub(super) fn is_recording(&self) -> bool {
-        self.taps.is_recording()
-    }
-
-    fn notice_tools(&mut self) {
-        while let Some(news) = self.taps.news(&mut self.capture) {
-            self.tell(SoundEvent::Tool(news));
-        }
-        while let Some(Software::Flows(flows)) = &mut self.software
-            && let Some(news) = flows.news()
-        {
-            self.tell(SoundEvent::Tool(news));
-        }
-    }
-
-    fn notice_recording_ended(&mut self) {
-        let Some(Software::Wav { output: Some(output), .. }) = &mut self.software else { return };
-        if let Some(error) = output.take_failure() {
-            self.tell(SoundEvent::Speaker(failed(&error)));
-        }
     }
 
     /// A screen that does not listen loses levels first, and the oldest news then.
