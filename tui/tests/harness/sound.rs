@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
+use super::process::Server;
 use super::signal::{RATE, to_i16};
-use super::{house, wait_for};
+use super::{Scratch, house, my_turn, wait_for};
 
 /// Lanes of a recording.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,24 @@ pub(crate) enum Lane {
 }
 
 const LANES: usize = 4;
+
+/// What a scenario with sound stands on, while it is its turn.
+pub(crate) struct Stage {
+    pub(crate) server: Server,
+    pub(crate) world: World,
+    pub(crate) scratch: Scratch,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Stage {
+    /// `None` on a machine without virtual sound.
+    pub(crate) fn set(name: &str) -> Option<Self> {
+        let turn = my_turn();
+        let scratch = Scratch::new(name);
+        let world = World::start(scratch.path())?;
+        Some(Self { server: Server::start(&scratch), world, scratch, _turn: turn })
+    }
+}
 
 /// A part of the sound world that can be taken out again.
 pub(crate) struct Module(u32);
@@ -262,7 +281,7 @@ fn run(command: &mut Command) -> String {
 
 #[test]
 fn what_is_played_into_a_microphone_is_recorded_on_its_lane_alone() {
-    let scratch = super::Scratch::new("world");
+    let scratch = Scratch::new("world");
     let Some(world) = World::start(scratch.path()) else { return };
     let said = super::signal::voice_like(7, 1.0);
     let recording = world.record();

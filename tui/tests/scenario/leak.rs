@@ -1,18 +1,15 @@
 //! Bob's speaker stands on the table and is heard by his microphone: alice hears herself, both are told, and the echo
 //! canceller takes it away.
 
-use crate::harness::process::{Headless, Server};
+use crate::harness::process::Headless;
 use crate::harness::signal::{RATE, level_db, voice_like};
-use crate::harness::sound::{Lane, World};
-use crate::harness::{Scratch, my_turn};
+use crate::harness::sound::{Lane, Stage};
 
 #[test]
 fn an_echo_is_told_to_both_and_goes_when_it_is_cancelled() {
-    let _turn = my_turn();
-    let scratch = Scratch::new("leak");
-    let Some(world) = World::start(&scratch.join("sound")) else { return };
-    let server = Server::start(&scratch);
-    let start = |name: &str| Headless::start(&scratch, name, &server, "default", &world.endpoint(name));
+    let Some(stage) = Stage::set("leak") else { return };
+    let Stage { scratch, world, server, .. } = &stage;
+    let start = |name: &str| Headless::start(scratch, name, server, "default", &world.endpoint(name));
     let (mut alice, mut bob) = (start("alice"), start("bob"));
     alice.befriend(&mut bob);
     let recording = world.record();

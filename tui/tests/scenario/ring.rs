@@ -1,11 +1,11 @@
 //! A call rings on the speaker of whoever is called and, softer, of whoever calls; no microphone is open meanwhile.
 
 use super::screen::join;
-use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::process::{Headless, tincan};
 use crate::harness::signal::{RATE, level_db};
-use crate::harness::sound::{Lane, Recording, World};
+use crate::harness::sound::{Lane, Recording, Stage};
 use crate::harness::terminal::Terminal;
-use crate::harness::{Scratch, my_turn, wait_for};
+use crate::harness::wait_for;
 
 /// Louder than anything but a ring, in the last three seconds.
 const RINGS_DB: f64 = -50.0;
@@ -28,13 +28,11 @@ fn falls_silent(recording: &Recording, lane: Lane) {
 
 #[test]
 fn a_call_rings_on_speakers_alone_until_it_is_answered() {
-    let _turn = my_turn();
-    let scratch = Scratch::new("ring");
-    let Some(world) = World::start(scratch.path()) else { return };
+    let Some(stage) = Stage::set("ring") else { return };
+    let Stage { scratch, world, server, .. } = &stage;
     let recording = world.record();
-    let server = Server::start(&scratch);
-    let mut alice = join(&scratch, &server, &world, "alice");
-    let mut bob = join(&scratch, &server, &world, "bob");
+    let mut alice = join(scratch, server, world, "alice");
+    let mut bob = join(scratch, server, world, "bob");
     alice.befriend(&mut bob);
     // The recording alone: on a busy machine the page that listened may still be closing.
     world.until_read_by(1);
@@ -80,12 +78,10 @@ fn a_call_rings_on_speakers_alone_until_it_is_answered() {
 /// said.
 #[test]
 fn a_call_rings_on_the_device_of_its_own_and_is_heard_on_the_headset() {
-    let _turn = my_turn();
-    let scratch = Scratch::new("ringdev");
-    let Some(world) = World::start(scratch.path()) else { return };
+    let Some(stage) = Stage::set("ringdev") else { return };
+    let Stage { scratch, world, server, .. } = &stage;
     let recording = world.record();
-    let server = Server::start(&scratch);
-    let mut alice = Headless::start(&scratch, "alice", &server, "tone", &[]);
+    let mut alice = Headless::start(scratch, "alice", server, "tone", &[]);
     // Bob's headset is his lane; the loudspeaker of his room is the one that nobody else uses here.
     let config = scratch.join("bob.toml");
     std::fs::write(&config, "# mine\nring_device = \"alice_spk\"\n").expect("the scratch directory takes it");

@@ -1,14 +1,13 @@
 //! Two people at two terminals, from nothing to a call, with speech in virtual microphones.
 
-use std::sync::MutexGuard;
 use std::time::Duration;
 
 use crate::harness::chord::{chord, seconds_most_like};
 use crate::harness::process::{Headless, Server, tincan};
 use crate::harness::signal::{self, RATE, level_db, silences};
-use crate::harness::sound::{Lane, Recording, World};
+use crate::harness::sound::{Lane, Recording, Stage, World};
 use crate::harness::terminal::Terminal;
-use crate::harness::{Scratch, assert_heard, my_turn, wait_for};
+use crate::harness::{Scratch, assert_heard, wait_for};
 
 const HER_CHORD: usize = 0;
 const HIS_CHORD: usize = 3;
@@ -23,35 +22,30 @@ struct Call {
     alice: Terminal,
     bob: Terminal,
     recording: Recording,
-    world: World,
-    server: Server,
-    _scratch: Scratch,
-    _turn: MutexGuard<'static, ()>,
+    stage: Stage,
 }
 
 impl Call {
     /// `None` on a machine without virtual sound.
     fn begin(name: &str) -> Option<Self> {
-        let turn = my_turn();
-        let scratch = Scratch::new(name);
-        let world = World::start(scratch.path())?;
+        let stage = Stage::set(name)?;
+        let Stage { scratch, world, server, .. } = &stage;
         let recording = world.record();
-        let server = Server::start(&scratch);
-        let mut alice = join(&scratch, &server, &world, "alice");
-        let mut bob = join(&scratch, &server, &world, "bob");
+        let mut alice = join(scratch, server, world, "alice");
+        let mut bob = join(scratch, server, world, "bob");
         alice.befriend(&mut bob);
         alice.press("c");
         bob.see("alice is calling");
         // The window ignores keys for its first half second, so that nobody answers by accident.
         bob.press_until("y", LIVE);
         alice.see(LIVE);
-        Some(Self { alice, bob, recording, world, server, _scratch: scratch, _turn: turn })
+        Some(Self { alice, bob, recording, stage })
     }
 
     /// What went into one's microphone, to the sample, comes out of the other's speaker.
     fn speak(&self, who: &str, words: &[f32], mouth: Lane, ear: Lane) {
         let from = self.recording.samples();
-        self.world.play(who, words).finish();
+        self.stage.world.play(who, words).finish();
         self.recording.pass(1.5);
         assert_heard(who, &self.lane_since(mouth, from), &self.lane_since(ear, from), 0);
     }
@@ -82,7 +76,7 @@ fn a_first_call_from_nothing_carries_speech_both_ways() {
     call.alice.press("\x14");
     call.alice.see("muted");
     let from = call.recording.samples();
-    call.world.play("alice", &hers).finish();
+    call.stage.world.play("alice", &hers).finish();
     call.recording.pass(1.0);
     let heard = call.lane_since(Lane::BobSpeaker, from);
     assert!(level_db(&heard) < -70.0, "bob hears a muted alice at {:.0} dB", level_db(&heard));
@@ -94,15 +88,15 @@ fn a_first_call_from_nothing_carries_speech_both_ways() {
         terminal.press("q");
         assert!(terminal.wait_exit().success());
     }
-    assert_eq!(call.server.terminate().code(), Some(0));
+    assert_eq!(call.stage.server.terminate().code(), Some(0));
 }
 
 #[test]
 fn a_killed_server_costs_a_call_two_seconds_after_its_return_at_most() {
     let Some(mut call) = Call::begin("killed") else { return };
     // Never silent, so that silence in a speaker is the gap; and known again whatever a busy machine does to time.
-    let _hers = call.world.play("alice", &chord(HER_CHORD, 60.0));
-    let _his = call.world.play("bob", &chord(HIS_CHORD, 60.0));
+    let _hers = call.stage.world.play("alice", &chord(HER_CHORD, 60.0));
+    let _his = call.stage.world.play("bob", &chord(HIS_CHORD, 60.0));
     let ears = [(Lane::AliceSpeaker, HIS_CHORD), (Lane::BobSpeaker, HER_CHORD)];
     wait_for("two seconds of each other", || {
         let heard = |(lane, theirs)| {
@@ -111,10 +105,10 @@ fn a_killed_server_costs_a_call_two_seconds_after_its_return_at_most() {
         };
         ears.into_iter().all(heard).then_some(())
     });
-    call.server.kill();
+    call.stage.server.kill();
     let killed = call.recording.samples();
     std::thread::sleep(Duration::from_secs(1));
-    call.server.restart();
+    call.stage.server.restart();
     let listening = call.recording.samples();
     call.recording.pass(5.0);
     call.alice.see(LIVE);
@@ -140,10 +134,8 @@ fn a_killed_server_costs_a_call_two_seconds_after_its_return_at_most() {
 /// At the source: the sound server is asked who reads a microphone.
 #[test]
 fn the_microphone_is_read_while_its_page_is_seen_and_not_before_or_after() {
-    let _turn = my_turn();
-    let scratch = Scratch::new("page");
-    let Some(world) = World::start(scratch.path()) else { return };
-    let server = Server::start(&scratch);
+    let Some(stage) = Stage::set("page") else { return };
+    let Stage { scratch, world, server, .. } = &stage;
     let (profile, environment) = (scratch.join("alice"), world.endpoint("alice"));
     let profile = profile.to_str().expect("the scratch directory has a plain name");
     let mut alice = Terminal::start("alice", tincan(), &["--profile", profile, &server.invite], &environment);
@@ -162,7 +154,7 @@ fn the_microphone_is_read_while_its_page_is_seen_and_not_before_or_after() {
         world.until_read_by(1);
     }
     // Whoever calls does not hear what the page listens to.
-    let mut bob = Headless::start(&scratch, "bob", &server, "null", &[]);
+    let mut bob = Headless::start(scratch, "bob", server, "null", &[]);
     alice.press("\x1b");
     alice.see_no("OPEN");
     alice.press("abob\r");

@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use proto::limits::MEDIA_SILENCE_MAX;
 
-use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::process::{Headless, tincan};
 use crate::harness::signal::{self, RATE, level_db, voice_like};
-use crate::harness::sound::{Lane, World};
+use crate::harness::sound::{Lane, Stage};
 use crate::harness::terminal::Terminal;
-use crate::harness::{Scratch, my_turn, wait_for};
+use crate::harness::wait_for;
 use crate::headless::assert_heard_in_file;
 
 #[test]
 fn whoever_is_stopped_in_a_call_is_muted_before_and_heard_when_they_are_back() {
-    let _turn = my_turn();
-    let scratch = Scratch::new("stop");
-    let Some(world) = World::start(scratch.path()) else { return };
-    let server = Server::start(&scratch);
-    let mut bob = Headless::start(&scratch, "bob", &server, "tone", &[]);
+    let Some(stage) = Stage::set("stop") else { return };
+    let Stage { scratch, world, server, .. } = &stage;
+    let mut bob = Headless::start(scratch, "bob", server, "tone", &[]);
     let mut environment = world.endpoint("alice");
     environment.extend([("PS1", "shell$ "), ("HISTFILE", "")].map(|(k, v)| (k.to_owned(), v.to_owned())));
     let shell = ["--norc", "--noprofile", "-i"];
@@ -80,16 +78,14 @@ fn whoever_is_stopped_in_a_call_is_muted_before_and_heard_when_they_are_back() {
 /// Stopped without a word, as by a lid. What the card had kept meanwhile is of before: both halves are opened anew.
 #[test]
 fn whoever_stood_still_has_the_card_anew_and_hears_and_is_heard() {
-    let _turn = my_turn();
-    let scratch = Scratch::new("still");
-    let Some(world) = World::start(scratch.path()) else { return };
+    let Some(stage) = Stage::set("still") else { return };
+    let Stage { scratch, world, server, .. } = &stage;
     let recording = world.record();
-    let server = Server::start(&scratch);
-    let mut alice = Headless::start(&scratch, "alice", &server, "default", &world.endpoint("alice"));
+    let mut alice = Headless::start(scratch, "alice", server, "default", &world.endpoint("alice"));
     let (speaks, hears) = (scratch.join("bob-in.wav"), scratch.join("bob-out.wav"));
     signal::write_wav(&speaks, &voice_like(41, 120.0));
     let sound = format!("wav:{},{}", speaks.display(), hears.display());
-    let mut bob = Headless::start(&scratch, "bob", &server, &sound, &[]);
+    let mut bob = Headless::start(scratch, "bob", server, &sound, &[]);
     alice.befriend(&mut bob);
     alice.call(&mut bob);
     let lately = || {
