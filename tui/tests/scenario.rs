@@ -1,5 +1,7 @@
 //! People using the real programs: server and clients as processes, sound that is recorded and compared.
 
+#[path = "scenario/alsa.rs"]
+mod alsa;
 #[expect(dead_code, reason = "the figures use the rest")]
 mod harness;
 #[path = "scenario/headless.rs"]

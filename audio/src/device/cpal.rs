@@ -74,7 +74,7 @@ pub(super) struct Host(::cpal::Host);
 pub(super) struct Stream(::cpal::Stream);
 
 impl Stream {
-    /// Stops or goes on without closing; of a system that cannot do it, what it gives is thrown away.
+    /// Stops or goes on without closing, if the system can do it.
     pub(super) fn pause(&self, paused: bool) -> bool {
         if paused { self.0.pause() } else { self.0.play() }.is_ok()
     }

@@ -47,6 +47,8 @@ enum State {
     #[default]
     Closed,
     Open(Health),
+    /// A muted microphone whose system cannot pause it: nobody reads it until it is wanted again.
+    Silenced,
     Broken {
         looks: u32,
         pause: u32,
@@ -141,11 +143,15 @@ impl Hardware {
         self.speaker = State::Closed;
     }
 
-    pub(super) fn mute(&mut self, muted: bool) {
+    /// Nothing is read from a muted microphone: it is paused, or closed where the system cannot pause it, as most of ALSA's
+    /// plug-ins cannot.
+    pub(super) fn mute(&mut self, muted: bool, answers: &Answers) {
         self.muted = muted;
-        if let State::Open(health) = &self.microphone {
-            // A system that cannot pause goes on, and what it gives is thrown away.
-            health.stream.pause(muted);
+        match &self.microphone {
+            State::Open(health) if health.stream.pause(muted) => {}
+            State::Open(_) if muted => self.microphone = State::Silenced,
+            State::Open(_) | State::Silenced if !muted => self.reopen(Half::Microphone, answers),
+            State::Open(_) | State::Silenced | State::Closed | State::Broken { .. } => {}
         }
     }
 
@@ -174,7 +180,7 @@ impl Hardware {
         for half in [Half::Speaker, Half::Microphone] {
             let paused = self.muted && half == Half::Microphone;
             match self.state(half) {
-                State::Closed => {}
+                State::Closed | State::Silenced => {}
                 State::Open(health) => {
                     if health.look(paused) {
                         self.died(half, answers);
@@ -196,7 +202,7 @@ impl Hardware {
         let found = self.card().and_then(|card| card.find(half, wanted.as_deref()));
         match self.state(half) {
             State::Open(health) => found.is_ok_and(|target| target != health.target),
-            State::Closed | State::Broken { .. } => false,
+            State::Closed | State::Silenced | State::Broken { .. } => false,
         }
     }
 

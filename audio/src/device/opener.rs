@@ -191,7 +191,7 @@ fn obey(ask: Ask, hardware: &mut hardware::Hardware, answers: &Answers) {
         }
         Ask::Look(choice) => hardware.look(&Wanted::of(&choice), answers),
         Ask::Close => hardware.close(),
-        Ask::Mute(muted) => hardware.mute(muted),
+        Ask::Mute(muted) => hardware.mute(muted, answers),
         Ask::Settle(token) => drop(token),
         Ask::List => answers.tell(Told::Devices(hardware.list())),
     }
@@ -268,7 +268,7 @@ mod hardware {
 
         pub(super) fn close(&mut self) {}
 
-        pub(super) fn mute(&mut self, _muted: bool) {}
+        pub(super) fn mute(&mut self, _muted: bool, _answers: &Answers) {}
 
         pub(super) fn list(&mut self) -> DeviceList {
             DeviceList::default()

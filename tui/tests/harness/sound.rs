@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use super::process::Server;
 use super::signal::{RATE, to_i16};
@@ -73,6 +74,16 @@ impl World {
             .filter_map(|pair| pair.split_once('='))
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect()
+    }
+
+    /// The same without PulseAudio: only ALSA's own configuration knows where sound goes.
+    pub(crate) fn endpoint_of_alsa(&self, name: &str) -> Vec<(String, String)> {
+        let nowhere = format!("unix:{}", self.folder.join("nowhere").display());
+        let elsewhere = |(key, value)| {
+            let value = if key == "PULSE_SERVER" { nowhere.clone() } else { value };
+            (key, value)
+        };
+        self.endpoint(name).into_iter().map(elsewhere).collect()
     }
 
     /// Plays into a person's microphone, in the background.
@@ -160,6 +171,15 @@ impl World {
             let ours = all.split("\n\n").filter(|about| about.contains("\"tincan\""));
             ours.filter_map(|about| about.trim().lines().next().map(str::to_owned)).collect()
         })
+    }
+
+    /// How much sound waits for each speaker that a program has by way of ALSA's plug-in, at the server and at its device.
+    pub(crate) fn waiting_of_alsa(&self) -> Vec<Duration> {
+        let all = self.pactl(&["list", "sink-inputs"]);
+        let by_plug_in = all.split("\n\n").filter(|about| about.contains("\"ALSA plug-in [tincan]\""));
+        by_plug_in
+            .map(|about| ["Buffer Latency: ", "Sink Latency: "].map(|of| micros(about, of)).iter().sum())
+            .collect()
     }
 
     /// Waits until it is so many.
@@ -267,6 +287,13 @@ impl Drop for Recording {
         let _ = child.kill();
         let _ = child.wait();
     }
+}
+
+/// A time in what the server says of a stream, as in `Buffer Latency: 5000 usec`.
+fn micros(about: &str, name: &str) -> Duration {
+    let said = about.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_suffix(" usec"));
+    let said = said.and_then(|number| number.parse().ok());
+    Duration::from_micros(said.unwrap_or_else(|| panic!("no {name} in {about}")))
 }
 
 fn script() -> PathBuf {
