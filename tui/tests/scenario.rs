@@ -2,12 +2,22 @@
 
 #[path = "scenario/alsa.rs"]
 mod alsa;
+#[path = "scenario/control.rs"]
+mod control;
+#[path = "scenario/doctor.rs"]
+mod doctor;
 #[expect(dead_code, reason = "the figures use the rest")]
 mod harness;
 #[path = "scenario/headless.rs"]
 mod headless;
+#[path = "scenario/keeping.rs"]
+mod keeping;
 #[path = "scenario/leak.rs"]
 mod leak;
+#[path = "scenario/linear.rs"]
+mod linear;
+#[path = "scenario/lines.rs"]
+mod lines;
 #[path = "scenario/many.rs"]
 mod many;
 #[path = "scenario/mixed.rs"]
@@ -24,6 +34,8 @@ mod screen;
 mod secrets;
 #[path = "scenario/stop.rs"]
 mod stop;
+#[path = "scenario/talk.rs"]
+mod talk;
 #[expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #[path = "../../server/tests/real/tap.rs"]
 mod tap;

@@ -1,15 +1,11 @@
 //! `tincan doctor --audio` and `tincan echo`, against a private sound world and against none.
 
-#![expect(dead_code, reason = "the harness also serves the scenarios with screens")]
-
-mod harness;
-
 use std::process::{Command, Output, Stdio};
 
-use harness::process::{Server, tincan};
-use harness::signal::{self, find, level_db, voice_like};
-use harness::sound::World;
-use harness::{Scratch, my_turn};
+use crate::harness::process::{Server, tincan};
+use crate::harness::signal::{self, find, level_db, voice_like};
+use crate::harness::sound::World;
+use crate::harness::{Scratch, my_turn};
 
 fn run(words: &[&str], environment: &[(String, String)]) -> (Option<i32>, String) {
     let Output { status, stdout, stderr } = Command::new(tincan())
@@ -166,12 +162,12 @@ fn a_terminal_that_never_answers_holds_nothing_up() {
     let profile = scratch.join("erin");
     let profile = profile.to_str().expect("it is text");
     let words = ["doctor", "--device", "tone", "--profile", profile];
-    let mut asked = harness::terminal::Terminal::start("erin", tincan(), &words, &[]);
+    let mut asked = crate::harness::terminal::Terminal::start("erin", tincan(), &words, &[]);
     asked.see("keyboard       note  no answer in time");
     asked.see("Nothing fails.");
     assert!(asked.wait_exit().success());
     let dumb = [("TERM".to_owned(), "dumb".to_owned())];
-    let mut dumb = harness::terminal::Terminal::start("dumb", tincan(), &words, &dumb);
+    let mut dumb = crate::harness::terminal::Terminal::start("dumb", tincan(), &words, &dumb);
     dumb.see("keyboard       note  not asked");
     assert!(dumb.wait_exit().success());
 }

@@ -1,17 +1,14 @@
 //! Recording and "say again", by the real programs: what is in the file, and what is heard twice.
 
-#![expect(dead_code, reason = "the harness also serves the scenarios with screens")]
-
-mod harness;
-#[path = "../../audio/tests/ogg/mod.rs"]
+#[path = "../../../audio/tests/ogg/mod.rs"]
 mod ogg;
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use harness::process::{Headless, Server};
-use harness::signal::{self, RATE, find, voice_like};
-use harness::{Scratch, assert_heard, hearing, my_turn, wait_for};
+use crate::harness::process::{Headless, Server};
+use crate::harness::signal::{self, RATE, find, voice_like};
+use crate::harness::{Scratch, assert_heard, hearing, my_turn, wait_for};
 
 /// How somebody starts who keeps recordings in the scenario's own folder.
 fn keeps_here(scratch: &Scratch) -> String {

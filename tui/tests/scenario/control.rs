@@ -1,10 +1,6 @@
 //! The control socket of the real program: `tincan mute`, `answer`, `hangup`, `ptt` and `status` beside it, and
 //! whoever else comes to the socket.
 
-#![expect(dead_code, reason = "the harness also serves the scenarios with sound and screens")]
-
-mod harness;
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -12,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use harness::process::{Headless, Server, tincan};
-use harness::terminal::Terminal;
-use harness::{Scratch, wait_for};
+use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::terminal::Terminal;
+use crate::harness::{Scratch, wait_for};
 use serde_json::Value;
 
 /// Runs to the end with the profile of `who`.

@@ -1,17 +1,13 @@
 //! `tincan --plain` as it is used: piped, on a dumb terminal, in a call that is heard.
 
-#![expect(dead_code, reason = "the harness also serves the scenarios with screens")]
-
-mod harness;
-
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
-use harness::process::{Headless, Server, tincan};
-use harness::signal::{self, RATE, voice_like};
-use harness::terminal::Terminal;
-use harness::{Scratch, assert_heard, hearing, my_turn, wait_for};
+use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::signal::{self, RATE, voice_like};
+use crate::harness::terminal::Terminal;
+use crate::harness::{Scratch, assert_heard, hearing, my_turn, wait_for};
 
 /// Somebody who types lines and reads lines.
 struct Person {

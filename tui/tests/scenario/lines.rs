@@ -1,16 +1,12 @@
 //! `tincan --headless` and `tincan invite`, against the real server.
 
-#![expect(dead_code, reason = "the harness also serves the scenarios with sound and screens")]
-
-mod harness;
-
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use harness::process::{Headless, Server, tincan};
-use harness::{Scratch, wait_for};
+use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::{Scratch, wait_for};
 
 fn client(scratch: &Scratch, server: &Server, name: &str) -> Headless {
     Headless::start(scratch, name, server, "null", &[])

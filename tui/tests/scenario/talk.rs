@@ -1,9 +1,5 @@
 //! `tincan call` and `tincan answer`: the real program as a part of pipes, against the real server.
 
-#![expect(dead_code, reason = "the harness also serves the scenarios with screens")]
-
-mod harness;
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -12,9 +8,9 @@ use std::time::Duration;
 
 use proto::limits::MEDIA_SILENCE_MAX;
 
-use harness::process::{Headless, Server, tincan};
-use harness::signal::{self, RATE, find, voice_like};
-use harness::{Scratch, assert_heard, my_turn, wait_for};
+use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::signal::{self, RATE, find, voice_like};
+use crate::harness::{Scratch, assert_heard, my_turn, wait_for};
 
 /// `tincan WORDS` of one profile; its lines are read, its sound is for the test.
 struct Program {
