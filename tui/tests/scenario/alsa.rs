@@ -21,6 +21,7 @@ const WAITS_MAX: Duration = Duration::from_millis(60);
 const LOOKS: usize = 11;
 
 /// Both are heard for some seconds without holes, sooner or later: a busy machine makes some, a broken card always.
+#[expect(clippy::print_stdout, reason = "with --nocapture these are the figures")]
 fn heard_whole(recording: &Recording, ears: &[(Lane, usize)]) {
     wait_for(&format!("{LISTENED} s without holes"), || {
         recording.pass(0.5);
