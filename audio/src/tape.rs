@@ -45,6 +45,9 @@ const FINISH_TIME_MAX: Duration = Duration::from_secs(5);
 const FRAME: FrameDuration = FrameDuration::Ms20;
 /// What to do where no file can be.
 const ELSEWHERE: &str = "choose another folder: recordings = \"DIR\"";
+/// What becomes of a recording that nothing was written of, and of one that goes no further.
+const NEVER: &str = "The recording could not begin";
+const EARLY: &str = "The recording ended";
 /// Samples after which a page is written.
 const PAGE: u64 = SAMPLE_RATE as u64;
 
@@ -79,7 +82,7 @@ pub enum News {
     Begun(PathBuf),
     /// It is complete.
     Complete(PathBuf),
-    /// Why it ended early, and what to do.
+    /// Why it never began or ended early, and what to do.
     Failed(String),
 }
 
@@ -99,7 +102,7 @@ impl Tape {
     /// Starts the thread, which calls `notify` when there is news. The other end is where what is said goes, 48 kHz mono.
     pub fn start(label: Label, notify: impl Fn() + Send + 'static) -> io::Result<(Self, PcmTx)> {
         let Label { path, title } = label;
-        Self::onto(move || create(&path).map_err(|error| failed(&path, &error)), title, notify)
+        Self::onto(move || create(&path).map_err(|error| failed(NEVER, &path, &error)), title, notify)
     }
 
     /// The same onto anything that takes pages: `open` is called on the thread, and gives what it is called or why there
@@ -198,10 +201,10 @@ fn write<S: Sink>(
     finish: &AtomicBool,
     tell: &impl Fn(News),
 ) -> Result<News, String> {
-    let sentence = |error: io::Error| failed(&path, &error);
-    let encoder = PairEncoder::new().map_err(|error| error.to_string())?;
-    let mut writing = Writing::begin(sink, encoder, title).map_err(sentence)?;
+    let encoder = PairEncoder::new().map_err(|error| format!("{NEVER}: {error}"))?;
+    let mut writing = Writing::begin(sink, encoder, title).map_err(|error| failed(NEVER, &path, &error))?;
     tell(News::Begun(path.clone()));
+    let sentence = |error: io::Error| failed(EARLY, &path, &error);
     let mut pairs = vec![0.0; 2 * FRAME.samples()];
     loop {
         // Asked first: after that, an empty ring stays empty.
@@ -240,16 +243,17 @@ fn create(wanted: &Path) -> io::Result<(PathBuf, File)> {
     Err(io::Error::from(io::ErrorKind::AlreadyExists))
 }
 
-fn failed(path: &Path, error: &io::Error) -> String {
+/// Why there is none of it, or no more: what `became` of it, and what to do.
+fn failed(became: &str, path: &Path, error: &io::Error) -> String {
     let kind = error.kind();
     let what = if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
-        "the disk is full; make room".to_owned()
+        format!("the disk is full; make room, or {ELSEWHERE}")
     } else if kind == io::ErrorKind::PermissionDenied {
         format!("it may not be written; {ELSEWHERE}")
     } else {
         format!("{error}; {ELSEWHERE}")
     };
-    format!("The recording ended: {}: {what}", path.display())
+    format!("{became}: {}: {what}", path.display())
 }
 
 /// A file that grows by pages.

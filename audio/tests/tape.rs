@@ -174,6 +174,9 @@ impl Sink for SmallDisk {
     }
 }
 
+/// What is said of a disk without room.
+const FULL: &str = "the disk is full; make room, or choose another folder: recordings = \"DIR\"";
+
 #[test]
 fn a_full_disk_is_told_keeps_whole_pages_and_nothing_waits_for_it() {
     let scratch = Scratch::new("full");
@@ -189,7 +192,7 @@ fn a_full_disk_is_told_keeps_whole_pages_and_nothing_waits_for_it() {
         tape.news()
     });
     let Some(News::Failed(why)) = why else { panic!("{why:?}") };
-    assert_eq!(why, format!("The recording ended: {}: the disk is full; make room", path.display()));
+    assert_eq!(why, format!("The recording ended: {}: {FULL}", path.display()));
     let kept = std::fs::read(&path).unwrap();
     let read = ogg::read(&kept);
     assert!(!read.complete && read.pages > 2, "{} pages", read.pages);
@@ -213,7 +216,21 @@ fn where_no_file_can_be_it_says_what_to_do() {
     std::fs::write(scratch.0.join("recordings"), "a file").unwrap();
     let (mut tape, _said) = Tape::start(scratch.label("a.opus"), || {}).unwrap();
     let News::Failed(why) = until(&mut tape, |news| matches!(news, News::Failed(_))) else { panic!() };
+    let place = scratch.label("a.opus").path;
+    assert!(why.starts_with(&format!("The recording could not begin: {}: ", place.display())), "{why}");
     assert!(why.ends_with("; choose another folder: recordings = \"DIR\""), "{why}");
+}
+
+#[test]
+fn what_never_began_has_not_ended() {
+    let scratch = Scratch::new("never");
+    let path = scratch.0.join("a.opus");
+    // The name of the file fits, and its head does not.
+    let disk = SmallDisk { file: std::fs::File::create(&path).unwrap(), room: 0 };
+    let named = path.clone();
+    let (mut tape, _said) = Tape::onto(move || Ok((named, disk)), String::new(), || {}).unwrap();
+    let wanted = format!("The recording could not begin: {}: {FULL}", path.display());
+    until(&mut tape, |news| *news == News::Failed(wanted.clone()));
 }
 
 #[test]

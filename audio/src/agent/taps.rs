@@ -92,7 +92,7 @@ impl Taps {
                 capture.tap(Some(said));
                 self.tape = Some(tape);
             }
-            Err(error) => self.fail(&format!("the recording cannot begin: {error}")),
+            Err(error) => self.fail(&format!("The recording could not begin: {error}; try again")),
         }
     }
 
