@@ -256,7 +256,7 @@ impl Own {
             *hops += 1;
             if *hops == JUDGED_EVERY {
                 *hops = 0;
-                verdict.judge(heard.likeness(LAG_MIN));
+                verdict.listen(heard, LAG_MIN);
             }
         });
     }

@@ -26,6 +26,8 @@ const SOUNDS_DBFS: f32 = -78.0;
 const SOUNDS_ABOVE: f32 = 4.0;
 /// Hops of speech before a likeness says anything.
 const HOPS_MIN: f32 = 100.0;
+/// So many hops of speech that should be heard and are not make up for one where something sounds: a cough, a key.
+const HUSHED_FOR_ONE: u32 = 12;
 
 /// How the bands of one stream stand out.
 #[derive(Clone, Copy)]
@@ -136,6 +138,8 @@ struct Sums {
     spoken: f32,
     heard: f32,
     hops: f32,
+    /// Hops of speech at which nothing sounds in the other stream, less those that something does at.
+    hushed: u32,
 }
 
 /// How alike the two streams are at the delay where they are most.
@@ -175,7 +179,15 @@ impl Heard {
             sums.spoken = sums.spoken * keep + said.power;
             sums.heard = sums.heard * keep + heard.power;
             sums.hops = sums.hops * keep + 1.0;
+            sums.hushed =
+                if heard.sounds { sums.hushed.saturating_sub(HUSHED_FOR_ONE) } else { sums.hushed + 1 };
         }
+    }
+
+    /// Hops of speech, nearly in a row, that are not heard after this delay, nor a little sooner or later: an echo would be.
+    fn hushed(&self, lag: usize) -> u32 {
+        let around = &self.sums[lag.saturating_sub(STAYS)..LAGS.min(lag + STAYS + 1)];
+        around.iter().map(|sums| sums.hushed).min().unwrap_or(0)
     }
 
     /// The best of all delays from `least` hops on; nothing before 1.5 s of speech have been compared.
@@ -202,6 +214,9 @@ pub(crate) struct Verdict {
     lag: usize,
     for_it: u32,
     against: u32,
+    /// Hops of speech that must not be heard before it is taken back, and judgements since it was the last time.
+    doubts: u32,
+    since: u32,
 }
 
 /// A likeness that speaks for an echo, and one that speaks against it.
@@ -211,6 +226,12 @@ const AGAINST: f32 = 0.3;
 const FOR_MIN: u32 = 5;
 /// Judgements against it: 10 s of speech that did not come back.
 const AGAINST_MIN: u32 = 100;
+/// Hops of speech that are not heard where the echo was: 1.2 s, and up to 10 s for who was misled by a silence. Of an echo
+/// at most one hop in three is below what is heard.
+const HUSHED_MIN: u32 = 120;
+const HUSHED_MAX: u32 = 1_000;
+/// Judgements within which it is again: half a minute of speech.
+const SOON: u32 = 300;
 /// The delay of an echo stays within so many hops from one judgement to the next.
 const STAYS: usize = 3;
 
@@ -242,6 +263,23 @@ impl Verdict {
         self.echo
     }
 
+    /// The same where an echo is only told of, and nothing is done to a voice: not heard where it was is enough to take it
+    /// back, and what was heard of it until then says nothing any more. Who has to be told of it again soon is believed
+    /// later.
+    pub(crate) fn listen(&mut self, heard: &mut Heard, least: usize) {
+        let before = self.echo;
+        self.judge(heard.likeness(least));
+        self.since = self.since.saturating_add(1);
+        if self.echo && !before {
+            let soon = self.doubts > 0 && self.since < SOON;
+            self.doubts = if soon { (self.doubts * 2).min(HUSHED_MAX) } else { HUSHED_MIN };
+        }
+        if self.echo && heard.hushed(self.lag) >= self.doubts {
+            (self.echo, self.for_it, self.since) = (false, 0, 0);
+            heard.sums = [Sums::default(); LAGS];
+        }
+    }
+
     /// Judgements in a row that spoke against an echo.
     pub(crate) fn against(&self) -> u32 {
         self.against
@@ -249,87 +287,4 @@ impl Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::rooms::{Room, mixed, noise, talker};
-    use super::super::sketch::Sketcher;
-    use super::*;
-
-    /// The likeness over time, in 100 ms, and the verdict at the end.
-    fn watch(spoken: &[f32], heard: &[f32]) -> (Vec<Likeness>, Verdict) {
-        let (mut one, mut two) = (Sketcher::default(), Sketcher::default());
-        let (mut said, mut back) = (Spoken::default(), Heard::default());
-        let (mut seen, mut verdict) = (Vec::new(), Verdict::default());
-        for (n, (a, b)) in spoken.chunks_exact(480).zip(heard.chunks_exact(480)).enumerate() {
-            one.push(a, |sketch| said.said(sketch));
-            two.push(b, |sketch| {
-                said.step();
-                back.compare(&said, sketch);
-            });
-            if n % 10 == 9 && !said.is_quiet() {
-                let likeness = back.likeness(0);
-                verdict.judge(likeness);
-                seen.push(likeness);
-            }
-        }
-        (seen, verdict)
-    }
-
-    fn returned(seed: u64, voice: &[f32], delay_ms: f32, loss_db: f32) -> Vec<f32> {
-        let echo = Room::new(seed, delay_ms).echo(voice, loss_db, seed % 2 == 1);
-        mixed(&echo, &noise(seed, echo.len(), -68.0))
-    }
-
-    #[test]
-    fn a_voice_that_comes_back_is_known_again() {
-        println!("delay   level   likeness  lag");
-        for (n, delay) in [60.0, 150.0, 300.0, 500.0].into_iter().enumerate() {
-            for loss in [10.0, 20.0, 30.0] {
-                let voice = talker(100 + n as u64, 8.0);
-                let (seen, verdict) = watch(&voice, &returned(n as u64, &voice, delay, loss));
-                let last = seen.last().unwrap();
-                println!("{delay:4} ms -{loss} dB  {:.2}  {}", last.at_best, last.lag);
-                assert!(verdict.is_echo(), "{delay} ms, {loss} dB: {seen:?}");
-                let wanted = (delay / 10.0) as usize;
-                assert!(last.lag.abs_diff(wanted) <= 4, "{delay} ms found at {} ms", last.lag * 10);
-            }
-        }
-    }
-
-    #[test]
-    fn two_people_are_never_taken_for_one() {
-        let mut most: f32 = 0.0;
-        for seed in 0..12 {
-            let (one, other) = (talker(200 + seed, 12.0), talker(300 + seed, 12.0));
-            let (seen, verdict) = watch(&one, &mixed(&other, &noise(seed, other.len(), -60.0)));
-            most = seen.iter().map(|likeness| likeness.at_best).fold(most, f32::max);
-            assert!(!verdict.is_echo(), "seed {seed}");
-        }
-        println!("two people: {most:.2} at most");
-        assert!(most < FOR, "{most}");
-    }
-
-    #[test]
-    fn silence_and_noise_are_no_echo() {
-        let voice = talker(5, 8.0);
-        for other in [vec![0.0; voice.len()], noise(6, voice.len(), -50.0)] {
-            assert!(!watch(&voice, &other).1.is_echo());
-            assert!(!watch(&other, &voice).1.is_echo());
-        }
-    }
-
-    #[test]
-    fn an_echo_is_known_below_a_voice_and_forgotten_when_it_is_gone() {
-        let (voice, other) = (talker(7, 40.0), talker(8, 40.0));
-        let mut heard = returned(9, &voice, 200.0, 12.0);
-        // They answer now and then, over the echo.
-        for second in (1..15).step_by(3) {
-            let part = second * 48_000..(second + 1) * 48_000;
-            heard[part.clone()].iter_mut().zip(&other[part]).for_each(|(heard, other)| *heard += other);
-        }
-        assert!(watch(&voice[..8 * 48_000], &heard[..8 * 48_000]).1.is_echo());
-        // Then somebody puts a headset on, and talks.
-        heard[15 * 48_000..].copy_from_slice(&other[15 * 48_000..]);
-        assert!(watch(&voice[..17 * 48_000], &heard[..17 * 48_000]).1.is_echo(), "not unsaid by one word");
-        assert!(!watch(&voice, &heard).1.is_echo());
-    }
-}
+mod tests;
