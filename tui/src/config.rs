@@ -42,11 +42,9 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use anyhow::{Context as _, anyhow};
 use audio::frame::FrameDuration;
-use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 use proto::id::Name;
 use proto::media::DelayMode;
 use proto::media::processing::{Wish, Wishes};
@@ -56,11 +54,13 @@ use crate::app::keymap::Keymap;
 use crate::app::look::Theme;
 use crate::app::notify::{Notify, OscWish};
 use crate::app::transmit::{TalkKey, Transmit};
+use crate::config::source::Source;
 use crate::target::Address;
 
 pub mod check;
 pub mod edit;
 mod keys;
+pub mod source;
 pub mod table;
 
 /// What the file says.
@@ -170,19 +170,10 @@ impl Config {
     /// Reads the file at `path`, or the one in the configuration directory, which need not be there.
     ///
     /// # Errors
-    /// A sentence with file, line and key.
+    /// A sentence with file, line and key, or what to do where there is no file.
     pub fn read(path: Option<&Path>) -> anyhow::Result<Self> {
-        let asked = path.is_some();
-        let path = match path {
-            Some(path) => path.to_owned(),
-            None => default_path()?,
-        };
-        let shown = path.display();
-        match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text).with_context(|| format!("reading {shown}")),
-            Err(why) if why.kind() == io::ErrorKind::NotFound && !asked => Self::parse(""),
-            Err(why) => Err(why).with_context(|| format!("reading {shown}")),
-        }
+        let Source { shown, text } = Source::read(path)?;
+        Self::parse(&text.unwrap_or_default()).with_context(|| format!("reading {shown}"))
     }
 
     /// Whether tones say what happens; without a word about it they do in the linear mode alone.
@@ -286,11 +277,6 @@ impl Notices {
 /// More often than this no frame is drawn.
 const METER_HZ_MAX: u8 = 30;
 
-fn default_path() -> anyhow::Result<PathBuf> {
-    let xdg = Xdg::new().context("finding the home directory; name a file with --config FILE")?;
-    Ok(xdg.config_dir().join("tincan/config.toml"))
-}
-
 /// As a shell reads it: `~/` is the home directory.
 fn at_home(path: String) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
@@ -387,10 +373,5 @@ mod tests {
         let said = wrong("server = \"a/b\"");
         assert!(said.contains("line 1"), "{said}");
         assert!(wrong("name = ").contains("line 1"));
-    }
-
-    #[test]
-    fn a_file_that_was_named_must_be_there() {
-        assert!(Config::read(Some(Path::new("no/such/file.toml"))).is_err());
     }
 }

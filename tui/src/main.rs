@@ -15,6 +15,7 @@ use tincan_tui::app::transmit::Transmit;
 use tincan_tui::app::{Glyphs, Look};
 use tincan_tui::args::{Act, Args, ConfigLook, Doctor};
 use tincan_tui::config::edit::Keeper;
+use tincan_tui::config::source::Source;
 use tincan_tui::config::{Config, check};
 use tincan_tui::control::Request;
 use tincan_tui::exit::Exit;
@@ -189,9 +190,13 @@ fn about_itself(args: &Args) -> anyhow::Result<Option<Exit>> {
         Some(Act::Config(config)) => {
             let out = io::stdout().lock();
             let no_color = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
+            let source = match Source::read(file) {
+                Ok(source) => source,
+                Err(why) => return Ok(Some(misused(&format!("{why:#}")))),
+            };
             return match config.look {
-                ConfigLook::Check => check::check(file, out).map(Some),
-                ConfigLook::Show => check::show(file, no_color, out).map(Some),
+                ConfigLook::Check => check::check(&source, out).map(Some),
+                ConfigLook::Show => check::show(&source, no_color, out).map(Some),
             };
         }
         Some(_) | None => return Ok(None),

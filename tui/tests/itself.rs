@@ -85,5 +85,18 @@ fn a_configuration_is_checked_with_places_and_shown_with_origins() {
     let line = text.lines().find(|line| line.starts_with("voice.delay")).expect("every key is listed");
     assert!(line.contains("= \"low\"") && line.ends_with(&format!("# {path}:2")), "{line}");
     std::fs::remove_dir_all(&folder).expect("it was made");
-    assert_eq!(tincan(&["config", "check", "--config", path]).status.code(), Some(1), "it is gone");
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_named_with_what_to_do() {
+    let gone = "no/such/config.toml";
+    for act in [&["config", "check"][..], &["config", "show"], &["status"], &["doctor"], &["--demo"], &[]] {
+        let said = tincan(&[act, &["--config", gone]].concat());
+        assert_eq!(said.status.code(), Some(2), "{act:?}");
+        let wanted = format!(
+            "tincan: there is no configuration file {gone}: name another with --config, or make this one; \
+             an empty file will do\n"
+        );
+        assert_eq!((String::from_utf8_lossy(&said.stderr), said.stdout.len()), (wanted.into(), 0), "{act:?}");
+    }
 }

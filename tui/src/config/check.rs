@@ -1,15 +1,15 @@
 //! What is wrong with a configuration file, all of it at once, each with its place; and what is in force.
 
+use std::io;
 use std::ops::Range;
-use std::path::Path;
-use std::{fs, io};
 
 use anyhow::Context as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::source::Source;
 use super::table::{Kind, Row, TABLE, find, nearest, nearest_table, path};
-use super::{Config, default_path, keys};
+use super::{Config, keys};
 use crate::exit::Exit;
 
 /// One mistake.
@@ -29,17 +29,17 @@ struct Set<'a> {
     offset: usize,
 }
 
-/// `tincan config check`: every mistake in the file at `path`, or in the usual one.
+/// `tincan config check`: every mistake in the file.
 ///
 /// # Errors
-/// When the file cannot be read, or nobody reads what is written.
-pub fn check(path: Option<&Path>, mut out: impl io::Write) -> anyhow::Result<Exit> {
-    let (shown, text) = read(path)?;
+/// When nobody reads what is written.
+pub fn check(source: &Source, mut out: impl io::Write) -> anyhow::Result<Exit> {
+    let Source { shown, text } = source;
     let Some(text) = text else {
         writeln!(out, "{shown}: not there, so all is as usual").context("writing the report")?;
         return Ok(Exit::Ok);
     };
-    let wrong = mistakes(&text);
+    let wrong = mistakes(text);
     for Wrong { at: (line, column), why } in &wrong {
         writeln!(out, "{shown}:{line}:{column}: {why}").context("writing the report")?;
     }
@@ -53,12 +53,12 @@ pub fn check(path: Option<&Path>, mut out: impl io::Write) -> anyhow::Result<Exi
 /// wins over it, and that is said, too.
 ///
 /// # Errors
-/// When the file cannot be read, or nobody reads what is written.
-pub fn show(path: Option<&Path>, no_color: bool, mut out: impl io::Write) -> anyhow::Result<Exit> {
-    let (shown, text) = read(path)?;
-    let text = text.unwrap_or_default();
-    let (table, _) = DeTable::parse_recoverable(&text);
-    let set = known(&text, &table);
+/// When nobody reads what is written.
+pub fn show(source: &Source, no_color: bool, mut out: impl io::Write) -> anyhow::Result<Exit> {
+    let Source { shown, text } = source;
+    let text = text.as_deref().unwrap_or_default();
+    let (table, _) = DeTable::parse_recoverable(text);
+    let set = known(text, &table);
     let mut lines = Vec::new();
     for row in TABLE {
         let mut here = set.iter().filter(|set| core::ptr::eq(set.row, row)).peekable();
@@ -67,7 +67,7 @@ pub fn show(path: Option<&Path>, no_color: bool, mut out: impl io::Write) -> any
             lines.push((format!("{} = {value}", row.path()), "default".to_owned()));
         }
         for set in here {
-            let (line, _) = place(&text, set.offset);
+            let (line, _) = place(text, set.offset);
             lines.push((
                 format!("{} = {}", super::table::path(row.table, set.name), set.value),
                 format!("{shown}:{line}"),
@@ -83,27 +83,11 @@ pub fn show(path: Option<&Path>, no_color: bool, mut out: impl io::Write) -> any
     for (line, from) in lines {
         writeln!(out, "{line:<width$}  # {from}").context("writing the list")?;
     }
-    let wrong = !mistakes(&text).is_empty();
+    let wrong = !mistakes(text).is_empty();
     if wrong {
         writeln!(out, "# the file has mistakes: tincan config check").context("writing the list")?;
     }
     Ok(if wrong { Exit::Usage } else { Exit::Ok })
-}
-
-/// The name of the file as it is shown, and its text; none when it is not there and nobody named it.
-fn read(path: Option<&Path>) -> anyhow::Result<(String, Option<String>)> {
-    let asked = path.is_some();
-    let path = path.map_or_else(default_path, |path| Ok(path.to_owned()))?;
-    let shown = path.display().to_string();
-    match fs::read(&path) {
-        Ok(bytes) => {
-            let text =
-                String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{shown} is not UTF-8: save it so"))?;
-            Ok((shown, Some(text)))
-        }
-        Err(why) if why.kind() == io::ErrorKind::NotFound && !asked => Ok((shown, None)),
-        Err(why) => Err(why).with_context(|| format!("reading {shown}")),
-    }
 }
 
 /// Every mistake of a text, in the order of the file. None: [`Config::parse`] takes it.
@@ -250,6 +234,9 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -289,12 +276,13 @@ mod tests {
 
     #[test]
     fn values_are_shown_with_where_they_come_from() {
+        let read = |file: &Path| Source::read(Some(file)).unwrap();
         let folder = std::env::temp_dir().join(format!("tincan-config-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let file = folder.join("config.toml");
         fs::write(&file, "name = \"bob\"\n[voice]\ndelay = \"low\"\n").unwrap();
         let mut out = Vec::new();
-        assert_eq!(show(Some(&file), true, &mut out).unwrap(), Exit::Ok);
+        assert_eq!(show(&read(&file), true, &mut out).unwrap(), Exit::Ok);
         let out = String::from_utf8(out).unwrap();
         let has =
             |start: &str, end: &str| out.lines().any(|line| line.starts_with(start) && line.ends_with(end));
@@ -306,10 +294,9 @@ mod tests {
         assert!(has("ui.color = false ", "# NO_COLOR"), "{out}");
         let mut out = Vec::new();
         fs::write(&file, "nick = 1\n").unwrap();
-        assert_eq!(check(Some(&file), &mut out).unwrap(), Exit::Usage);
+        assert_eq!(check(&read(&file), &mut out).unwrap(), Exit::Usage);
         assert!(String::from_utf8(out).unwrap().contains("config.toml:1:1: there is no key nick"));
         fs::remove_dir_all(&folder).unwrap();
-        assert!(check(Some(&file), Vec::new()).is_err(), "a file that was named must be there");
     }
 
     proptest! {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use toml_edit::{DocumentMut, Item, RawString, Table, TableLike, Value as Toml};
 
-use super::{Config, default_path};
+use super::Config;
+use super::source::default_path;
 use crate::app::preferences::{Change, Value};
 use crate::limits::CONFIG_BYTES_MAX;
 
