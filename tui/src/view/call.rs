@@ -16,6 +16,7 @@ use super::{meter, text, title};
 mod figures;
 mod group;
 mod page;
+mod wrong;
 
 pub(super) use page::page;
 
@@ -333,7 +334,8 @@ pub(super) fn panel(model: &Model, area: Rect, buf: &mut Buffer, theme: Theme) {
     };
     if live {
         let below = Rect { y: between.y + used, height: between.height.saturating_sub(used), ..between };
-        figures::figures(model, call, below, buf, theme, false);
+        let wrong = wrong::Wrong::with(model, call, theme);
+        figures::figures(model, call, wrong, below, buf, theme, false);
     }
 }
 

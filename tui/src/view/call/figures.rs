@@ -1,24 +1,20 @@
 //! The figures of a call: a table where there is room, one row where there is not.
 
-use proto::media::blame::Hop;
+use proto::media::Path;
 use proto::media::processing::Part;
-use proto::media::{HalfState, Path};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::Model;
 use crate::app::call::figures::{Losses, Steady};
-use crate::app::call::{self, Call, Party, device, trouble};
-use crate::app::echoes::FRIEND;
+use crate::app::call::{self, Call, device};
 use crate::app::keymap::Act;
 use crate::app::talk::Tier;
 
 use super::super::text;
 use super::super::theme::Theme;
-
-/// What a call that is not encrypted means.
-pub(super) const OVERHEARD: &str = "The server and the network can hear this call.";
+use super::wrong::{self, Sentence, WIDE_AT, Wrong, failed};
 
 /// Columns of a figure in a row: `9999 ms`, `100.0 %`.
 const FIGURE_COLUMNS: u16 = 7;
@@ -34,20 +30,27 @@ const NOT_YET: &str = "not known yet";
 const NOT_TOLD: &str = "their program does not say";
 
 /// What is wrong, and the figures of a call, one in a row, with the details beside them where there is room.
-pub(super) fn figures(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme, wide: bool) {
-    let x = 2 - u16::from(!wide);
+pub(super) fn figures(
+    model: &Model,
+    call: &Call,
+    wrong: Wrong,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: Theme,
+    wide: bool,
+) {
+    let x = if wide { WIDE_AT } else { 1 };
     let (value_at, detail_at) = if wide { (17, 32) } else { (12, 22) };
     // With few rows what is wrong comes first; with many it stands below, an empty row between, where it moves nothing.
     let rows = table(model, call, wide, area.width >= ROOMY);
-    let blamed: Vec<_> =
-        sentence(model, call).map(|words| Sentence::new(words, theme.warn())).into_iter().collect();
-    let mut above = troubles(model, call, theme);
-    let lines = rows_of(&above, x, area.width) + rows_of(&blamed, x, area.width);
-    let below = taken(rows.len()) + lines < area.height;
+    let Wrong { mut troubles, blamed } = wrong;
+    let blamed: Vec<Sentence> = blamed.into_iter().collect();
+    let lines = wrong::rows_of(&troubles, x, area.width) + wrong::rows_of(&blamed, x, area.width);
+    let below = wrong::taken(rows.len()) + lines < area.height;
     if !below {
-        above.extend_from_slice(&blamed);
+        troubles.extend_from_slice(&blamed);
     }
-    let mut y = sentences(above, x, 0, area, buf);
+    let mut y = wrong::sentences(troubles, x, 0, area, buf);
     for (label, value, detail) in rows {
         let row = text::row(area, y);
         text::left(buf, row, x, label, theme.dim());
@@ -59,76 +62,8 @@ pub(super) fn figures(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, 
         y += 1;
     }
     if below {
-        sentences(blamed, x, y + 1, area, buf);
+        wrong::sentences(blamed, x, y + 1, area, buf);
     }
-}
-
-/// Something that is wrong, and the same in as few words as it takes where there is no room for a reason.
-#[derive(Clone)]
-struct Sentence {
-    whole: String,
-    short: String,
-    style: Style,
-}
-
-impl Sentence {
-    fn new(whole: String, style: Style) -> Self {
-        Self { short: whole.clone(), whole, style }
-    }
-}
-
-/// Rows of what is wrong with a call of two, in whole sentences.
-pub(super) fn wrong_rows(model: &Model, call: &Call, width: u16, theme: Theme) -> u16 {
-    let blamed = sentence(model, call).map(|words| Sentence::new(words, theme.warn()));
-    let all: Vec<Sentence> = troubles(model, call, theme).into_iter().chain(blamed).collect();
-    rows_of(&all, 2, width)
-}
-
-fn rows_of(all: &[Sentence], x: u16, width: u16) -> u16 {
-    taken(all.iter().map(|sentence| lines(&sentence.whole, x, width).len()).sum())
-}
-
-fn taken(rows: usize) -> u16 {
-    u16::try_from(rows).unwrap_or(u16::MAX)
-}
-
-fn lines(words: &str, x: u16, width: u16) -> Vec<String> {
-    text::wrap(words, width.saturating_sub(x + 1))
-}
-
-/// Sentences below each other from row `y` on: whole ones, or all in few words where those do not fit. One that does not
-/// even then is left out, but the first. Gives the row behind.
-fn sentences(all: Vec<Sentence>, x: u16, mut y: u16, area: Rect, buf: &mut Buffer) -> u16 {
-    let short = y + rows_of(&all, x, area.width) > area.height;
-    for (at, Sentence { whole, short: few, style }) in all.into_iter().enumerate() {
-        let words = if short { few } else { whole };
-        let lines = lines(&words, x, area.width);
-        if words.is_empty() || at > 0 && y + taken(lines.len()) > area.height {
-            continue;
-        }
-        for line in lines {
-            text::left(buf, text::row(area, y), x, &line, style);
-            y += 1;
-        }
-    }
-    y
-}
-
-/// Who is to blame for how it sounds, in a sentence; none when nobody is. Of a device that does not work at all that is
-/// said already, and a microphone that is muted, or shut until one presses to talk, is to blame for nothing.
-pub(super) fn sentence(model: &Model, call: &Call) -> Option<String> {
-    let hop = call.figures.hop;
-    let dumb = failed(&model.sound.microphone) || model.is_silent();
-    if matches!(hop, Hop::MyMicrophone(_)) && dumb || hop == Hop::MySpeaker && failed(&model.sound.speaker) {
-        return None;
-    }
-    let party = hop.member().and_then(|ssrc| call.speaker(ssrc));
-    let who = party.map_or_else(|| "somebody".to_owned(), |party| model.shown(&party.name));
-    let trip = match party {
-        Some(party) => party.figures.round_trip,
-        None => call.figures.round_trip,
-    };
-    call::blame(hop, &who, call.figures.blamed, trip.shown())
 }
 
 /// The figures in one row, as many as fit.
@@ -154,63 +89,6 @@ pub(super) fn in_one_row(model: &Model, call: &Call, area: Rect, buf: &mut Buffe
         // As wide whatever the value is, so that what stands behind it does not jump.
         x = (x + 1 + columns).max(text::left(buf, area, x + 1, &value, style)) + 2;
     }
-}
-
-fn failed(half: &HalfState) -> bool {
-    matches!(half, HalfState::Failed { .. })
-}
-
-/// What is wrong with the sound of a call, who else can hear it, and who keeps it.
-fn troubles(model: &Model, call: &Call, theme: Theme) -> Vec<Sentence> {
-    let of = |whole: String, short: String| Sentence { whole, short, style: theme.warn() };
-    let mut all = Vec::new();
-    all.extend(call.plain.then(|| Sentence::new(OVERHEARD.to_owned(), theme.warn())));
-    all.extend(sound_troubles(model).into_iter().map(|(whole, short)| of(whole, short)));
-    all.extend(echoes(model, call).map(|(whole, short)| of(whole, short)));
-    if !call.heard() {
-        all.push(Sentence::new("connected, waiting for their first sound".to_owned(), theme.warn()));
-    }
-    all
-}
-
-/// What is wrong with the devices, and the same in few words: what the system said of it is left out there.
-pub(super) fn sound_troubles(model: &Model) -> Vec<(String, String)> {
-    let key =
-        model.settings.keys.key(Act::Devices, model.places()).unwrap_or_else(|| "^P devices".to_owned());
-    let both = failed(&model.sound.microphone) && failed(&model.sound.speaker);
-    let mut all = Vec::new();
-    for (what, half) in [("microphone", &model.sound.microphone), ("speaker", &model.sound.speaker)] {
-        let short = match (both, what) {
-            (true, "speaker") => String::new(),
-            (true, _) => format!("No microphone and no speaker work: {key} chooses others."),
-            (false, _) => format!("No {what}: {key} chooses another."),
-        };
-        all.extend(trouble(what, half).map(|whole| (format!("{whole}."), short)));
-    }
-    all
-}
-
-/// Whose voice comes back through whose microphone, and what to do; and the same in few words. Nothing does through one that
-/// does not work or is shut, and nothing is heard back without a speaker.
-pub(super) fn echoes<'a>(model: &'a Model, call: &'a Call) -> impl Iterator<Item = (String, String)> + 'a {
-    let inside = |party: &&Party| party.ssrc().is_some() && party.name.as_str() != FRIEND;
-    let (open, heard) =
-        (!failed(&model.sound.microphone) && !model.is_silent(), !failed(&model.sound.speaker));
-    call.parties.iter().filter(inside).filter_map(move |party| {
-        let who = model.shown(&party.name);
-        if party.figures.echo_from_us && open {
-            return Some((
-                format!("{who} hears an echo of themselves from you: use headphones, or turn down."),
-                format!("{who} hears themselves: turn down."),
-            ));
-        }
-        (party.figures.echo_from_them && heard).then(|| {
-            (
-                format!("You hear yourself back from {who}: ask them to use headphones, or turn down."),
-                format!("{who} sends your voice back to you."),
-            )
-        })
-    })
 }
 
 /// What there is to say, each with its label; `roomy` with all details.

@@ -10,7 +10,7 @@ use crate::app::call::{Call, Party, Phase, trouble};
 
 use super::super::text;
 use super::super::theme::Theme;
-use super::{being, figures, own_level, page, speaks, their_level};
+use super::{being, figures, own_level, page, speaks, their_level, wrong};
 
 /// From this height on there are headings, empty rows and the devices.
 const ROOMY: u16 = 12;
@@ -104,7 +104,7 @@ fn warning(call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) {
         Phase::Incoming(_) | Phase::Answering(_) | Phase::Placing { .. } | Phase::Live { .. }
             if call.plain =>
         {
-            (figures::OVERHEARD, theme.warn())
+            (wrong::OVERHEARD, theme.warn())
         }
         Phase::Live { .. } => return,
         Phase::Incoming(_) | Phase::Answering(_) | Phase::Placing { .. } => (page::NOTHING_YET, theme.dim()),
@@ -209,7 +209,7 @@ fn key(model: &Model, party: &Party, theme: Theme) -> (&'static str, Style) {
 /// What is wrong, a rule, the figures, and the devices; gives the rows that it takes.
 fn foot(model: &Model, call: &Call, area: Rect, roomy: bool, buf: &mut Buffer, theme: Theme) -> u16 {
     let room = area.width.saturating_sub(3);
-    let (whole, short) = wrong(model, call).unwrap_or_default();
+    let (whole, short) = wrong::worst(model, call).unwrap_or_default();
     let lines = |words: &str| if words.is_empty() { Vec::new() } else { text::wrap(words, room) };
     // Where somebody can still be seen above it, it is said whole; else in as few words as it takes.
     let most = if roomy || area.height < 5 { 1 } else { 2 };
@@ -239,11 +239,4 @@ fn foot(model: &Model, call: &Call, area: Rect, roomy: bool, buf: &mut Buffer, t
         figures::devices(model, text::row(area, rule + 2), buf, theme);
     }
     rows
-}
-
-/// The worst that there is to say, and the same in few words.
-fn wrong(model: &Model, call: &Call) -> Option<(String, String)> {
-    let devices = figures::sound_troubles(model).into_iter().next();
-    let blamed = || figures::sentence(model, call).map(|words| (words.clone(), words));
-    devices.or_else(|| figures::echoes(model, call).next()).or_else(blamed)
 }

@@ -8,6 +8,7 @@ use crate::app::call::{Call, Meter, Party, Phase, clock, trouble};
 
 use super::super::theme::{NOT_ENCRYPTED, Theme};
 use super::super::{TWO_PANES_WIDTH, text, title};
+use super::wrong::{self, Wrong};
 use super::{figures, group, own_level, recorders, speaks, their_level};
 
 /// Columns of a meter.
@@ -31,7 +32,7 @@ pub(in crate::view) fn page(model: &Model, area: Rect, buf: &mut Buffer, theme: 
     match call.phase {
         Phase::Live { .. } => pair(model, call, below, buf, theme),
         Phase::Incoming(_) | Phase::Answering(_) | Phase::Placing { .. } => {
-            let overheard = call.plain.then_some((figures::OVERHEARD, theme.warn()));
+            let overheard = call.plain.then_some((wrong::OVERHEARD, theme.warn()));
             let gap = u16::from(below.height > 5);
             let mut y = gap;
             for (words, style) in [(NOTHING_YET, theme.dim())].into_iter().chain(overheard) {
@@ -132,11 +133,11 @@ fn pair(model: &Model, call: &Call, area: Rect, buf: &mut Buffer, theme: Theme) 
     }
     // Lower still, the rule: who is to blame may take two rows. What is wrong comes before the names of the devices.
     let ruled = area.height >= RULED;
-    let crowded =
-        !ruled && figures::wrong_rows(model, call, area.width, theme) > area.height.saturating_sub(y + 1);
+    let wrong = Wrong::with(model, call, theme);
+    let crowded = !ruled && wrong.rows(area.width) > area.height.saturating_sub(y + 1);
     let bottom = u16::from(!crowded) + u16::from(ruled);
     let rows = Rect { y: area.y + y, height: area.height.saturating_sub(y + bottom + gap), ..area };
-    figures::figures(model, call, rows, buf, theme, true);
+    figures::figures(model, call, wrong, rows, buf, theme, true);
     if ruled {
         text::rule(buf, text::row(area, area.height - 2), theme.glyphs.horizontal, theme.dim());
     }
