@@ -29,6 +29,7 @@ use crate::limits::{HISTORY_LINES_MAX, UNSAVED_TEXTS_MAX};
 use crate::peers::{PeerEvent, Peers};
 use crate::recordings::tape;
 use crate::server_link::LinkEvent;
+use crate::session::asleep::{Asleep, TURN_TIME_MAX};
 use crate::session::invites::Invites;
 use crate::session::people::People;
 use crate::session::spoken::Spoken;
@@ -37,6 +38,7 @@ use crate::store::ChatLine;
 use crate::target::{Address, Protocol, Target};
 use crate::visit::Door;
 
+mod asleep;
 mod earcons;
 mod farewell;
 mod front;
@@ -101,6 +103,9 @@ pub struct Session {
     /// Texts on their way into the outbox, by the screen's counter.
     unsaved: VecDeque<(u64, String)>,
     in_call: bool,
+    /// Goes on in sleep.
+    sleepless: audio::clock::Clock,
+    asleep: Asleep,
     volumes: Volumes,
     people: People,
     recordings: Option<PathBuf>,
@@ -150,6 +155,8 @@ impl Session {
             invites: Invites::default(),
             unsaved: VecDeque::new(),
             in_call: false,
+            sleepless: audio::clock::Clock::start(),
+            asleep: Asleep::default(),
             volumes: Volumes::default(),
             people: People::default(),
             recordings: begin.recordings,
@@ -227,6 +234,8 @@ impl Session {
         let own = earliest(peers, earliest(self.spoken.mind.deadline(), self.spoken.link.deadline()));
         let asked = self.spoken.door.as_ref().filter(|door| door.is_asked());
         let own = earliest(own, asked.map(|_| Time::ZERO));
+        let awake = self.in_call.then(|| self.clock.now().mono + TURN_TIME_MAX);
+        let own = earliest(own, awake);
         let due = if self.told.is_empty() { earliest(deadline, own) } else { Some(Time::ZERO) };
         match self.poll.poll(&mut self.events, wait_for(due, self.clock.now().mono)) {
             Ok(()) => {}
@@ -234,6 +243,8 @@ impl Session {
             Err(why) => return Err(why).context("waiting"),
         }
         self.now = self.clock.now();
+        // Before anything is read of what came meanwhile.
+        self.asleep.turn(self.in_call, self.sleepless.mono());
         let tokens: Vec<Token> = self.events.iter().map(mio::event::Event::token).collect();
         let (own, foreign): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|token| token.0 < Self::FOREIGN);
         for token in own {
@@ -382,7 +393,12 @@ impl Session {
     fn heard_from_agent(&mut self, event: AgentEvent) {
         match event {
             AgentEvent::Call(event) => self.spoken.mind.agent(event, self.now),
-            AgentEvent::Sound(event) => self.told.push_back(Told::Sound(event)),
+            AgentEvent::Sound(event) => {
+                if let SoundEvent::Statistics(of) = &event {
+                    self.asleep.measured(of);
+                }
+                self.told.push_back(Told::Sound(event));
+            }
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use proto::client::EndReason;
 
 /// Every reason for which a call ends.
-pub(crate) const END_REASONS: [EndReason; 10] = [
+pub(crate) const END_REASONS: [EndReason; 11] = [
     EndReason::HungUp,
     EndReason::TheyHungUp,
     EndReason::Declined,
@@ -16,6 +17,7 @@ pub(crate) const END_REASONS: [EndReason; 10] = [
     EndReason::Taken,
     EndReason::Missed,
     EndReason::Lost,
+    EndReason::Asleep(Duration::from_secs(130)),
     EndReason::Failed,
 ];
 

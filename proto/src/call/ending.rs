@@ -170,6 +170,7 @@ fn farewell(call: CallId, party: &Party, speaks: Speaks, reason: EndReason, out:
             true
         }
         EndReason::TheyHungUp
+        | EndReason::Asleep(_)
         | EndReason::Declined
         | EndReason::Busy
         | EndReason::Taken

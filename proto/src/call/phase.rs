@@ -1,5 +1,7 @@
 //! The words of the call machine: what happens, what it wants done, and what each phase of a call knows.
 
+use core::time::Duration;
+
 use crate::call::keys::Keys;
 use crate::call::party::{Party, Seat};
 use crate::crypto::envelope::Body;
@@ -31,6 +33,9 @@ pub enum EndReason {
     Missed,
     /// No sound came for 15 s.
     Lost,
+    /// The others left while our own end stood still for so long: its machine slept, or the program was stopped. No machine
+    /// here knows that; whoever reads the clock of the system may.
+    Asleep(Duration),
     /// It could not be set up: no session, no relay, refused by the server.
     Failed,
 }

@@ -51,6 +51,7 @@ pub(super) fn reason_name(reason: EndReason) -> &'static str {
         EndReason::Taken => "taken",
         EndReason::Missed => "missed",
         EndReason::Lost => "lost",
+        EndReason::Asleep(_) => "asleep",
         EndReason::Failed => "failed",
     }
 }

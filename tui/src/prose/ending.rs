@@ -36,6 +36,12 @@ pub(super) fn ended(model: &Model, with: &[Name], reason: EndReason) -> String {
         EndReason::Taken => format!("Another device of yours took the call with {who}."),
         EndReason::Missed => format!("{who} called and stopped before you answered; {again}."),
         EndReason::Lost => format!("Nothing was heard from {who} for 15 s, so the call ended; {again}."),
+        EndReason::Asleep(long) => {
+            let long = call::clock(long);
+            return format!(
+                "tincan was asleep or stopped for {long}, so the call with {who} ended; {again}."
+            );
+        }
         EndReason::Failed => format!("The call with {who} could not be set up; {again}."),
     };
     what + &call.map(|call| lasted(model, call)).unwrap_or_default()

@@ -10,6 +10,7 @@ use crate::store::{ChatLine, Fate};
 impl Session {
     /// Writes what people want to read again into the same transaction, and keeps the event for them.
     pub(super) fn note(&mut self, event: Event) -> anyhow::Result<()> {
+        let event = self.asleep.explain(event);
         self.meet(&event);
         self.play(earcons::of_event(&event));
         match &event {

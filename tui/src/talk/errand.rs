@@ -380,7 +380,7 @@ impl Errand {
             | EndReason::Gone
             | EndReason::Taken
             | EndReason::Missed => Exit::PeerUnavailable,
-            EndReason::Lost | EndReason::Failed => Exit::Failed,
+            EndReason::Lost | EndReason::Asleep(_) | EndReason::Failed => Exit::Failed,
         };
         self.over(exit);
     }

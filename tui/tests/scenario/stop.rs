@@ -115,3 +115,28 @@ fn whoever_stood_still_has_the_card_anew_and_hears_and_is_heard() {
     assert!(alice.quit().success() && bob.quit().success());
     assert_heard_in_file("alice", &said, &signal::read_wav(&hears));
 }
+
+/// Stopped without a word for longer than anybody is waited for: the other end gives the call up, and that is not told here
+/// as a wish of theirs.
+#[test]
+fn whoever_slept_through_the_end_of_a_call_is_told_that_they_slept() {
+    let _turn = my_turn();
+    let scratch = Scratch::new("slept");
+    let server = Server::start(&scratch);
+    let mut alice = Headless::start(&scratch, "alice", &server, "tone", &[]);
+    let mut bob = Headless::start(&scratch, "bob", &server, "tone", &[]);
+    alice.befriend(&mut bob);
+    alice.call(&mut bob);
+    alice.signal("STOP");
+    let lost = bob.expect("call_ended");
+    assert_eq!(lost["reason"], "lost", "{lost}");
+    alice.signal("CONT");
+    let slept = alice.expect("call_ended");
+    assert_eq!((&slept["reason"], &slept["with"]), (&"asleep".into(), &"bob".into()), "{slept}");
+    // After that a call ends as it ended.
+    bob.call(&mut alice);
+    bob.say("hangup");
+    let over = alice.expect("call_ended");
+    assert_eq!(over["reason"], "they_hung_up", "{over}");
+    assert!(alice.quit().success() && bob.quit().success());
+}

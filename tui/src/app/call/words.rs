@@ -62,6 +62,12 @@ pub fn ended(whom: Whom<'_>, reason: EndReason, lasted: Option<Duration>) -> Str
         EndReason::Lost => {
             format!("Nothing was heard from {with} for 15 s, so the call ended. Call again with c.")
         }
+        EndReason::Asleep(long) => {
+            let long = clock(long);
+            format!(
+                "tincan was asleep or stopped for {long}, so the call with {with} ended. Call again with c."
+            )
+        }
         EndReason::Failed => format!("The call with {with} could not be set up. Try again with c."),
     }
 }
@@ -75,10 +81,12 @@ pub fn ended_note(reason: EndReason, lasted: Option<Duration>, how: Option<&str>
     };
     let what = match (reason, lasted) {
         (EndReason::Lost, Some(lasted)) => format!("{call}, {}, lost", clock(lasted)),
+        (EndReason::Asleep(_), Some(lasted)) => format!("{call}, {}, ended while asleep", clock(lasted)),
         (_, Some(lasted)) => format!("{call}, {}", clock(lasted)),
         (EndReason::HungUp | EndReason::TheyHungUp | EndReason::Lost, None) => {
             format!("{call}, not answered")
         }
+        (EndReason::Asleep(_), None) => format!("{call}, ended while asleep"),
         (EndReason::Declined, None) => format!("{call}, declined"),
         (EndReason::Busy, None) => format!("{call}, busy"),
         (EndReason::NoAnswer, None) => format!("{call}, no answer"),
@@ -101,6 +109,9 @@ pub fn parted(who: &str, reason: EndReason) -> String {
         EndReason::Gone => format!("{who} is not connected."),
         EndReason::Taken => format!("{who} is in the call on another device."),
         EndReason::Lost => format!("Nothing was heard from {who} any more: the call goes on without them."),
+        EndReason::Asleep(long) => {
+            format!("{who} left the call while tincan was asleep or stopped for {}.", clock(long))
+        }
         EndReason::Failed => format!("{who} could not be brought into the call."),
     }
 }
@@ -108,7 +119,7 @@ pub fn parted(who: &str, reason: EndReason) -> String {
 /// The same in a word or two, for their row.
 pub fn parted_word(reason: EndReason) -> &'static str {
     match reason {
-        EndReason::HungUp | EndReason::TheyHungUp => "left",
+        EndReason::HungUp | EndReason::TheyHungUp | EndReason::Asleep(_) => "left",
         EndReason::Declined => "declined",
         EndReason::Busy => "busy",
         EndReason::NoAnswer | EndReason::Missed => "no answer",
@@ -208,6 +219,9 @@ mod tests {
         }
         let talked = ended(BOB, EndReason::TheyHungUp, Some(Duration::from_secs(3 * 60 + 12)));
         assert_eq!(talked, "bob hung up. You talked 03:12.");
+        let slept = ended(BOB, EndReason::Asleep(Duration::from_secs(130)), Some(Duration::from_secs(192)));
+        let wanted = "tincan was asleep or stopped for 02:10, so the call with bob ended. Call again with c.";
+        assert_eq!(slept, wanted);
         let busy = ended(BOTH, EndReason::Busy, None);
         assert!(busy.starts_with("bob and carol are in other calls."), "{busy}");
     }
