@@ -1,22 +1,20 @@
-//! A Fourier transform of 256 points: Cooley and Tukey's, radix two, decimation in time. Nothing allocates.
+//! A Fourier transform of a power of two of points: Cooley and Tukey's, radix two, decimation in time. Nothing allocates.
 
 use std::f32::consts::TAU;
 
-/// Points of the transform.
-pub(super) const POINTS: usize = 256;
-
-/// The turns it is made of.
-pub(super) struct Fourier {
-    turns: [(f32, f32); POINTS / 2],
+/// A transform of so many points.
+pub(super) struct Fourier<const POINTS: usize> {
+    /// The turns it is made of, in whose first half it finds all it needs.
+    turns: [(f32, f32); POINTS],
 }
 
-impl Default for Fourier {
+impl<const POINTS: usize> Default for Fourier<POINTS> {
     fn default() -> Self {
         Self { turns: std::array::from_fn(|n| (TAU * n as f32 / POINTS as f32).sin_cos()) }
     }
 }
 
-impl Fourier {
+impl<const POINTS: usize> Fourier<POINTS> {
     /// In place; `re` and `im` are the two parts.
     pub(super) fn transform(&self, re: &mut [f32; POINTS], im: &mut [f32; POINTS]) {
         for n in 0..POINTS {

@@ -1,11 +1,13 @@
 //! The far end and the microphone seen side by side, every 10 ms, as powers in bands: one complex transform gives the
 //! spectra of both. Both at 16 kHz. Nothing allocates after construction.
 
-use super::fourier::{Fourier, POINTS, hann};
+use super::fourier::{Fourier, hann};
 use super::rate::LOW_BLOCK;
 
 /// Bands of 250 Hz, from 160 Hz to 7.7 kHz.
 pub(super) const BANDS: usize = 30;
+/// Points of the transform: 16 ms.
+const POINTS: usize = 256;
 /// Bins per band, and the first of them (62.5 Hz each).
 const WIDTH: usize = 4;
 const FIRST: usize = 3;
@@ -19,7 +21,7 @@ pub(super) type Bands = [f32; BANDS];
 pub(super) struct Pair {
     seen: [(f32, f32); POINTS],
     window: [f32; POINTS],
-    fourier: Fourier,
+    fourier: Fourier<POINTS>,
 }
 
 impl Default for Pair {

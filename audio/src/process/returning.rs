@@ -6,6 +6,7 @@
 //! what remains are words. For every delay that is possible the likeness of the two is kept, over the moments when the
 //! first one spoke. Two people never say the same words at the same time; an echo does nothing else.
 
+use super::product::{LANES, product};
 use super::sketch::{BANDS, Sketch};
 
 /// Delays that are looked at, in hops of 10 ms: to one second.
@@ -28,6 +29,8 @@ const SOUNDS_ABOVE: f32 = 4.0;
 const HOPS_MIN: f32 = 100.0;
 /// So many hops of speech that should be heard and are not make up for one where something sounds: a cough, a key.
 const HUSHED_FOR_ONE: u32 = 12;
+
+const _: () = assert!(BANDS.is_multiple_of(LANES));
 
 /// How the bands of one stream stand out.
 #[derive(Clone, Copy)]
@@ -70,7 +73,7 @@ impl Shaper {
         }
         let common = bands.iter().sum::<f32>() / BANDS as f32;
         bands.iter_mut().for_each(|band| *band = (*band - common).clamp(-CLIP, CLIP));
-        Shape { sounds: true, bands, power: bands.iter().map(|b| b * b).sum() }
+        Shape { sounds: true, bands, power: product(&bands, &bands) }
     }
 }
 
@@ -173,7 +176,7 @@ impl Heard {
             if !said.sounds {
                 continue;
             }
-            let product: f32 = said.bands.iter().zip(&heard.bands).map(|(a, b)| a * b).sum();
+            let product = product(&said.bands, &heard.bands);
             // Where it should be heard and nothing is, that speaks against this delay: nothing is added to the product.
             sums.product = sums.product * keep + product;
             sums.spoken = sums.spoken * keep + said.power;

@@ -4,10 +4,10 @@
 //! 48 kHz are brought down to 8 kHz, and 32 ms of that are seen through a Fourier transform of 256 points, in bands of
 //! four bins. Nothing allocates after construction.
 
-use std::f32::consts::PI;
+use std::f32::consts::{PI, TAU};
 
 use super::BLOCK;
-use super::fourier::{Fourier, POINTS, hann};
+use super::fourier::{Fourier, hann};
 use super::product::{LANES, product};
 
 /// Bands of 125 Hz each, from 170 Hz to 3.2 kHz: where voices are and every speaker and codec carries them.
@@ -15,6 +15,9 @@ pub(crate) const BANDS: usize = 24;
 /// Bins per band, and the first of them (31.25 Hz each).
 const WIDTH: usize = 4;
 const FIRST: usize = 6;
+/// Points of the transform: 32 ms.
+const POINTS: usize = 256;
+const HALF: usize = POINTS / 2;
 /// From 48 kHz to 8 kHz.
 const DOWN: usize = 6;
 /// Taps of the filter before that: 2 ms.
@@ -44,7 +47,10 @@ pub(crate) struct Sketcher {
     filled: usize,
     seen: [f32; POINTS],
     window: [f32; POINTS],
-    fourier: Fourier,
+    /// Of half as many points: what is seen has no imaginary part.
+    fourier: Fourier<HALF>,
+    /// Turns of the whole, by the bin.
+    turns: [(f32, f32); HALF],
 }
 
 impl Default for Sketcher {
@@ -62,6 +68,7 @@ impl Default for Sketcher {
             seen: [0.0; POINTS],
             window: std::array::from_fn(|n| hann(n, POINTS)),
             fourier: Fourier::default(),
+            turns: std::array::from_fn(|n| (TAU * n as f32 / POINTS as f32).sin_cos()),
         }
     }
 }
@@ -94,12 +101,21 @@ impl Sketcher {
     }
 
     fn bands(&self) -> [f32; BANDS] {
-        let mut re: [f32; POINTS] = std::array::from_fn(|n| self.seen[n] * self.window[n]);
-        let mut im = [0.0; POINTS];
+        let sample = |n: usize| self.seen[n] * self.window[n];
+        let mut re: [f32; HALF] = std::array::from_fn(|n| sample(2 * n));
+        let mut im: [f32; HALF] = std::array::from_fn(|n| sample(2 * n + 1));
         self.fourier.transform(&mut re, &mut im);
+        // The even samples' spectrum and the odd ones', joined.
+        let power = |k: usize| {
+            let m = HALF - k;
+            let (even, odd) = ((re[k] + re[m], im[k] - im[m]), (im[k] + im[m], re[m] - re[k]));
+            let (sin, cos) = self.turns[k];
+            let (x, y) = (even.0 + odd.0 * cos + odd.1 * sin, even.1 + odd.1 * cos - odd.0 * sin);
+            (x * x + y * y) * 0.25
+        };
         std::array::from_fn(|band| {
             let bins = FIRST + band * WIDTH..FIRST + (band + 1) * WIDTH;
-            let power: f32 = bins.map(|bin| re[bin] * re[bin] + im[bin] * im[bin]).sum();
+            let power: f32 = bins.map(power).sum();
             10.0 * (power / (POINTS * POINTS / 8) as f32 + FLOOR).log10()
         })
     }
@@ -107,8 +123,6 @@ impl Sketcher {
 
 #[cfg(test)]
 mod tests {
-    use std::f32::consts::TAU;
-
     use super::*;
 
     fn sketches(samples: &[f32], block: usize) -> Vec<Sketch> {
