@@ -8,7 +8,12 @@
 //! sounds not heard yet. A microphone that this explains holds nobody's speech and is brought down to the room's noise;
 //! as soon as one does exceed it, nothing is touched. Nothing is touched either as long as the microphone does not follow
 //! the far end: with a headset, or while the two talk at once.
+//!
+//! Until the lag is known this says nothing, and the first syllable of a call came through: its echo is heard when the far
+//! end is silent again, or the canceller already opens. In the first second of the far end's speech a microphone is
+//! therefore held down as well by what an echo can be at most, whatever its lag; who is louder than that is heard.
 
+use super::ceiling::Ceiling;
 use super::lag::Lag;
 use super::pair::{BANDS, Bands, Pair};
 use super::product::product;
@@ -29,6 +34,16 @@ const FAR_NOISE: f32 = 10.0;
 /// How a floor follows: at once down, and up by 2.2 dB per second.
 const FLOOR_DOWN: f32 = 0.9;
 const FLOOR_UP: f32 = 1.005;
+/// What is taken for the noise of the room before anything was heard, -40 dBFS, and how it falls: within the first 30 ms,
+/// before which no echo comes, to that of a still one.
+const UNHEARD: f32 = 1e-4;
+const NOISE_DOWN: f32 = 0.98;
+/// Blocks for which what was played may sound in the room: the longest path and its tail.
+const STAYS: u32 = 50;
+/// Blocks of the far end's speech for which an echo that was not found is reckoned with, fully and at all: later on nobody
+/// must be held down by it.
+const LONG: f32 = 75.0;
+const GIVEN_UP: f32 = 100.0;
 /// A band is known after so many blocks in which it was heard.
 const KNOWN: u32 = 5;
 /// Blocks at one lag until it is trusted, and until it is fully.
@@ -50,6 +65,10 @@ pub(super) struct EchoPower {
     played: [f32; LOW_BLOCK],
     pair: Pair,
     lag: Lag,
+    ceiling: Ceiling,
+    /// Blocks in which the far end was heard, and since it last was.
+    heard: f32,
+    since: u32,
     /// Powers of the far end, newest at `at`.
     far: [Bands; KEPT],
     at: usize,
@@ -78,6 +97,9 @@ impl Default for EchoPower {
             played: [0.0; LOW_BLOCK],
             pair: Pair::default(),
             lag: Lag::default(),
+            ceiling: Ceiling::default(),
+            heard: 0.0,
+            since: 0,
             far: [[0.0; BANDS]; KEPT],
             at: 0,
             far_floor: [FAR_LEAST / FAR_NOISE; BANDS],
@@ -88,7 +110,7 @@ impl Default for EchoPower {
             learnt_at: 0,
             learnt: 0.0,
             strays_db: 0.0,
-            noise: 1e-3,
+            noise: UNHEARD,
             wanted: [0.0; 2],
             cut_db: 0.0,
             factor: 1.0,
@@ -105,9 +127,15 @@ impl EchoPower {
     /// The next block of the microphone, at 16 kHz.
     pub(super) fn said(&mut self, block: &[f32; LOW_BLOCK]) {
         let [far, near] = self.pair.push(&self.played, block);
-        follow(&mut self.noise, product(block, block) / LOW_BLOCK as f32 + 1e-10);
+        let floor = (FAR_NOISE * self.far_floor.iter().sum::<f32>()).max(FAR_LEAST);
+        let loud = far.iter().sum::<f32>() > floor;
+        self.since = if loud { 0 } else { self.since.saturating_add(1) };
+        // It does not rise while an echo may sound, which is no noise even where it makes no pause.
+        let noise = product(block, block) / LOW_BLOCK as f32 + 1e-10;
+        let noise = if self.since > STAYS { noise } else { noise.min(self.noise) };
+        follow(&mut self.noise, noise, NOISE_DOWN);
         for (floors, powers) in [(&mut self.far_floor, &far), (&mut self.near_floor, &near)] {
-            floors.iter_mut().zip(powers).for_each(|(floor, power)| follow(floor, *power));
+            floors.iter_mut().zip(powers).for_each(|(floor, power)| follow(floor, *power, FLOOR_DOWN));
         }
         let above = |powers: &Bands, floors: &Bands, times: f32, least: f32| -> Bands {
             std::array::from_fn(|band| powers[band].max(times * floors[band]).max(least))
@@ -116,6 +144,9 @@ impl EchoPower {
             &above(&far, &self.far_floor, FAR_NOISE, FAR_LEAST),
             &above(&near, &self.near_floor, NEAR_NOISE, 0.0),
         );
+        if self.heard < GIVEN_UP {
+            self.ceiling.push(&far, &near);
+        }
         self.at = (self.at + 1) % KEPT;
         self.far[self.at] = far;
         if lag.abs_diff(self.learnt_at) > 2 {
@@ -126,8 +157,26 @@ impl EchoPower {
         self.learn(&fresh, &near, unexplained_db);
         let follows = share(STRAYS_DB, FOLLOWS_DB, self.strays_db) * share(FEW, ENOUGH, self.learnt);
         let silent = self.reach.iter().sum::<f32>() < FAR_LEAST;
-        let wanted = share(SOMEBODY_DB, NOBODY_DB, unexplained_db) * follows * self.lag.sure();
-        self.wanted = [self.wanted[1], if silent { 0.0 } else { wanted }];
+        let known = follows * self.lag.sure();
+        let wanted = if silent { 0.0 } else { share(SOMEBODY_DB, NOBODY_DB, unexplained_db) * known };
+        // With the lag known, and all the same other sounds than it lets expect, somebody speaks here.
+        let found = share(FEW, ENOUGH, self.learnt) * self.lag.sure();
+        let first = if found < 1.0 { self.first(&near, loud) } else { 0.0 };
+        self.wanted = [self.wanted[1], wanted.max(first * (1.0 - found))];
+    }
+
+    /// What is to be taken as long as no echo is known: all that one could be, whatever its lag.
+    fn first(&mut self, near: &Bands, loud: bool) -> f32 {
+        self.heard += if loud { 1.0 } else { 0.0 };
+        let left = share(GIVEN_UP, LONG, self.heard);
+        if left == 0.0 || self.since > STAYS {
+            return 0.0;
+        }
+        let echo = self.ceiling.echo();
+        let unexplained = (0..BANDS)
+            .map(|band| (near[band] - echo[band] * MARGIN - NEAR_NOISE * self.near_floor[band]).max(0.0));
+        let db = 10.0 * (unexplained.sum::<f32>() / near.iter().sum::<f32>()).max(1e-6).log10();
+        share(SOMEBODY_DB, NOBODY_DB, db) * left
     }
 
     /// Lets the room sound on. Gives what has come newly from the speaker.
@@ -196,9 +245,9 @@ fn share(none: f32, all: f32, value: f32) -> f32 {
     ((value - none) / (all - none)).clamp(0.0, 1.0)
 }
 
-/// A floor under `power`.
-fn follow(floor: &mut f32, power: f32) {
-    *floor = if power < *floor { *floor + (power - *floor) * FLOOR_DOWN } else { *floor * FLOOR_UP };
+/// A floor under `power`, which falls by such a share of the way.
+fn follow(floor: &mut f32, power: f32, down: f32) {
+    *floor = if power < *floor { *floor + (power - *floor) * down } else { (*floor * FLOOR_UP).min(power) };
 }
 
 #[cfg(test)]
@@ -235,7 +284,7 @@ mod tests {
             };
             assert!(cut(&echo, 1) > 15.0, "{path} ms: {} dB of the echo", cut(&echo, 1));
             let both = mixed(&echo, &voice);
-            assert!(cut(&both, 1) < 1.5, "{path} ms: {} dB of a voice over it", cut(&both, 1));
+            assert!(cut(&both, 1) < 1.7, "{path} ms: {} dB of a voice over it", cut(&both, 1));
             let headset = mixed(&voice, &quiet);
             assert!(cut(&headset, 0) < 1.0, "{} dB of a voice with a headset", cut(&headset, 0));
         }

@@ -15,6 +15,7 @@
 //! The library behind the brackets (`sonora`, known to `module.rs` and `wide.rs` alone) uses the heap in every block, so
 //! [`Processor::near`] and [`Processor::far`] do not belong on the voice thread: the agent runs them on one of their own.
 
+mod ceiling;
 mod cleaner;
 mod echo_power;
 mod fourier;

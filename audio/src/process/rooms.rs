@@ -91,6 +91,28 @@ pub(crate) fn talker(seed: u64, seconds: f32) -> Vec<f32> {
     made
 }
 
+/// Somebody who hums without a pause: syllables of changing pitch and colour, from the first sample on, -26 dBFS or so.
+pub(crate) fn hummer(seed: u64, seconds: f32) -> Vec<f32> {
+    let mut dice = Dice::new(seed);
+    let count = (seconds * RATE) as usize;
+    let (mut phase, mut pitch) = (0.0f32, dice.between(100.0, 180.0));
+    let mut made = Vec::with_capacity(count);
+    while made.len() < count {
+        let length = (dice.between(0.12, 0.26) * RATE) as usize;
+        let (from, to) = (pitch, dice.between(90.0, 230.0));
+        let colour: [f32; 14] = std::array::from_fn(|n| dice.even() / (n as f32 + 1.0).sqrt());
+        for n in 0..length {
+            let at = n as f32 / length as f32;
+            pitch = from + (to - from) * at;
+            phase = (phase + pitch / RATE).fract();
+            let tones = colour.iter().zip(1..).map(|(c, k)| c * (k as f32 * TAU * phase).sin());
+            made.push(0.05 * tones.sum::<f32>() * (0.6 + 0.4 * (TAU * at).cos()));
+        }
+    }
+    made.truncate(count);
+    made
+}
+
 /// Steady noise at a level, dBFS.
 pub(crate) fn noise(seed: u64, count: usize, dbfs: f32) -> Vec<f32> {
     let mut dice = Dice::new(seed);

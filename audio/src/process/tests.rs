@@ -1,7 +1,7 @@
 //! What the processor does to people in rooms, in decibels. `cargo test -p tincan-audio --lib process -- --nocapture`
 //! prints the tables.
 
-use super::rooms::{Room, level_db, likeness, mixed, noise, rms, talker};
+use super::rooms::{Room, hummer, level_db, likeness, mixed, noise, rms, talker};
 use super::*;
 
 const SECOND: usize = 48_000;
@@ -98,6 +98,52 @@ fn an_echo_is_never_taken_for_somebody_here() {
         }
     }
     assert!(weak.is_empty(), "25 dB within 2 s and 33 dB after 5 s are promised:\n{}", weak.join("\n"));
+}
+
+/// The first syllable of all, when neither its lag nor its level is known: it came through, as the far end was silent
+/// again when it was heard, or as the canceller opened before it had learnt the room.
+#[test]
+fn the_first_echo_of_a_call_is_held_back() {
+    let rooms = [(5_000_311, 311 * 31 + 7, 201.0, 410), (5_000_484, 484 * 31 + 7, 246.0, 583)];
+    for band in BANDS {
+        for (talks, room, path, hiss) in rooms {
+            let far = talker(talks, 10.0);
+            let echo = Room::new(room, path).echo(&far, 6.0, true);
+            let near = mixed(&echo, &noise(hiss, echo.len(), -75.0));
+            let part = 2 * SECOND;
+            let settings = ProcessorSettings { band, ..echo_only() };
+            let made = run(&mut Processor::new(settings), &near[..part], &far[..part]);
+            let cut = level_db(&near[..part]) - level_db(&made);
+            println!("room {room}, {path} ms: {cut:.1} dB, {band:?}");
+            assert!(cut > 25.0, "room {room}, {band:?}: {cut} dB");
+        }
+    }
+}
+
+#[test]
+fn an_echo_without_a_pause_is_not_taken_for_the_noise_of_the_room() {
+    for (n, path) in [(1, 35.0), (2, 110.0)] {
+        let far = hummer(n, 10.0);
+        let near = mixed(&Room::new(n, path).echo(&far, 12.0, false), &noise(n, far.len(), -80.0));
+        let made = run(&mut Processor::new(echo_only()), &near, &far);
+        for (from, to, least) in [(0, 2, 25.0), (5, 10, 33.0)] {
+            let part = from * SECOND..to * SECOND;
+            let cut = level_db(&near[part.clone()]) - level_db(&made[part]);
+            println!("{path} ms, {from} to {to} s: {cut:.1} dB");
+            assert!(cut > least, "{path} ms, {from} to {to} s: {cut} dB");
+        }
+    }
+}
+
+#[test]
+fn a_canceller_that_begins_is_not_louder_than_the_room() {
+    let (far, near) = (talker(85, 1.0), noise(86, SECOND, -80.0));
+    for band in BANDS {
+        let made = run(&mut Processor::new(ProcessorSettings { band, ..echo_only() }), &near, &far);
+        for (n, part) in made.chunks_exact(SECOND / 10).enumerate() {
+            assert!(level_db(part) < -77.0, "tenth {n}: {} dBFS, {band:?}", level_db(part));
+        }
+    }
 }
 
 #[test]
