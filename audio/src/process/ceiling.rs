@@ -46,10 +46,10 @@ impl Ceiling {
     pub(super) fn push(&mut self, far: &Bands, near: &Bands) {
         self.at = (self.at + 1) % KEPT;
         let middle = (self.at + WITHIN) % KEPT;
-        for band in 0..BANDS {
+        for (band, near) in near.iter().enumerate() {
             let oldest = self.far[self.at][band];
             self.played[band] += f64::from(self.far[middle][band]) - f64::from(oldest);
-            self.heard[band] += f64::from(near[band]) - f64::from(self.near[self.at][band]);
+            self.heard[band] += f64::from(*near) - f64::from(self.near[self.at][band]);
             self.gain[band] = (self.gain[band] * RISES).min(LOUDEST);
             if self.played[band] > LEAST {
                 self.gain[band] = self.gain[band].min((self.heard[band] / self.played[band]) as f32);

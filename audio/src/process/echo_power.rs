@@ -42,8 +42,8 @@ const NOISE_DOWN: f32 = 0.98;
 const STAYS: u32 = 50;
 /// Blocks of the far end's speech for which an echo that was not found is reckoned with, fully and at all: later on nobody
 /// must be held down by it.
-const LONG: f32 = 75.0;
-const GIVEN_UP: f32 = 100.0;
+const LONG: f32 = 80.0;
+const GIVEN_UP: f32 = 110.0;
 /// A band is known after so many blocks in which it was heard.
 const KNOWN: u32 = 5;
 /// Blocks at one lag until it is trusted, and until it is fully.
