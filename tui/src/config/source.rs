@@ -33,15 +33,17 @@ impl Source {
 }
 
 fn unreadable(shown: &str, why: &io::Error) -> anyhow::Error {
-    match why.kind() {
-        io::ErrorKind::NotFound => anyhow!(
+    let kind = why.kind();
+    if kind == io::ErrorKind::NotFound {
+        anyhow!(
             "there is no configuration file {shown}: name another with --config, or make this one; an empty file will do"
-        ),
-        io::ErrorKind::InvalidData => anyhow!("{shown} is not UTF-8: save it so"),
-        io::ErrorKind::PermissionDenied => {
-            anyhow!("you may not read the configuration file {shown}: see that you may, or {ANOTHER}")
-        }
-        _ => anyhow!("the configuration file {shown} cannot be read: {why}; {ANOTHER}"),
+        )
+    } else if kind == io::ErrorKind::InvalidData {
+        anyhow!("{shown} is not UTF-8: save it so")
+    } else if kind == io::ErrorKind::PermissionDenied {
+        anyhow!("you may not read the configuration file {shown}: see that you may, or {ANOTHER}")
+    } else {
+        anyhow!("the configuration file {shown} cannot be read: {why}; {ANOTHER}")
     }
 }
 

@@ -66,12 +66,11 @@ impl Asleep {
     }
 
     /// What is told of who left, and of the end, with our own part in it.
-    pub(super) fn explain(&self, event: Event) -> Event {
-        match event {
-            Event::Ended { with, reason } => Event::Ended { with, reason: self.reason(reason) },
-            Event::Parted { who, reason } => Event::Parted { who, reason: self.reason(reason) },
-            other => other,
+    pub(super) fn explain(&self, mut event: Event) -> Event {
+        if let Event::Ended { reason, .. } | Event::Parted { reason, .. } = &mut event {
+            *reason = self.reason(*reason);
         }
+        event
     }
 
     fn reason(&self, told: EndReason) -> EndReason {
@@ -97,10 +96,9 @@ mod tests {
     }
 
     fn told(asleep: &Asleep, reason: EndReason) -> EndReason {
-        match asleep.explain(Event::Ended { with: vec![name("bob")], reason }) {
-            Event::Ended { reason, .. } => reason,
-            other => panic!("{other:?}"),
-        }
+        let told = asleep.explain(Event::Ended { with: vec![name("bob")], reason });
+        let Event::Ended { reason, .. } = told else { panic!("{told:?}") };
+        reason
     }
 
     fn opened(opened: u64) -> Statistics {

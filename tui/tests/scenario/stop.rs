@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use proto::limits::MEDIA_SILENCE_MAX;
 
-use crate::harness::process::{Headless, tincan};
+use crate::harness::process::{Headless, Server, tincan};
 use crate::harness::signal::{self, RATE, level_db, voice_like};
 use crate::harness::sound::{Lane, Stage};
 use crate::harness::terminal::Terminal;
-use crate::harness::wait_for;
+use crate::harness::{Scratch, my_turn, wait_for};
 use crate::headless::assert_heard_in_file;
 
 #[test]
