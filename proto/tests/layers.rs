@@ -53,7 +53,8 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "audio",
-        depends: "cpal hound libc mio opus pulseaudio ringbuf socket2 sonora sonora-aec3 sonora-ns tincan-proto zeroize",
+        depends: "cpal hound libc mio opus opusic-sys pulseaudio ringbuf socket2 sonora sonora-aec3 sonora-ns \
+                  tincan-proto zeroize",
         tests: "insta proptest",
         floors: &[
             &["clock", "frame"],
