@@ -57,6 +57,8 @@ pub struct Encoder {
     state: State,
     frame: FrameDuration,
     bit_rate: u32,
+    /// Packets carry coarse copies: less than a packet is the frame's own then, and a lower rate would leave the copy out.
+    copies: bool,
     again: Again,
 }
 
@@ -79,7 +81,7 @@ impl Encoder {
             state.set(setting)?;
         }
         let again = Again::new(low_delay, state.look_ahead()?)?;
-        Ok(Self { state, frame, bit_rate, again })
+        Ok(Self { state, frame, bit_rate, copies: loss_percent > 0, again })
     }
 
     /// The duration of every frame.
@@ -91,6 +93,7 @@ impl Encoder {
     /// percent, from the next frame on.
     pub fn adapt(&mut self, bit_rate: u32, loss_percent: u8) -> Result<(), CodecError> {
         self.bit_rate = clamped(bit_rate);
+        self.copies = loss_percent > 0;
         self.state.set(Setting::BitRate(self.bit_rate))?;
         self.state.set(Setting::FullBand(keeps_full_band(bit_rate)))?;
         self.state.set(Setting::ExpectedLoss(loss_percent.min(100)))
@@ -109,8 +112,8 @@ impl Encoder {
         let loud = self.again.is_loud(samples);
         self.again.before.copy_from(&self.state);
         packet.fill(|bytes| self.state.encode(samples, bytes))?;
-        if loud && gave_up(packet.bytes().len(), padding(packet.bytes())) {
-            self.again.encode(&mut self.state, self.bit_rate, samples, packet)?;
+        if loud && !self.copies && gave_up(packet.bytes().len(), padding(packet.bytes())) {
+            self.again.encode(&mut self.state, self.bit_rate, samples, packet);
         }
         Ok(())
     }
@@ -168,33 +171,39 @@ impl Again {
     }
 
     /// Puts a packet of the same length in place of `packet`, when there is a better one.
-    fn encode(
-        &mut self,
-        state: &mut State,
-        bit_rate: u32,
-        samples: &[f32],
-        packet: &mut OpusFrame,
-    ) -> Result<(), CodecError> {
+    fn encode(&mut self, state: &mut State, bit_rate: u32, samples: &[f32], packet: &mut OpusFrame) {
         self.after.copy_from(state);
-        let size = packet.bytes().len();
         let mut bytes = [0; OPUS_BYTES_MAX];
-        let bytes = &mut bytes[..size];
+        let bytes = &mut bytes[..packet.bytes().len()];
         for share in RATES {
             state.copy_from(&self.before);
-            state.set(Setting::VariableRate(true))?;
-            state.set(Setting::BitRate(bit_rate * share / 42))?;
-            let length = state.encode(samples, bytes)?;
-            if gave_up(size, size - length) {
-                continue;
+            if matches!(try_at(state, bit_rate, share, samples, bytes), Ok(true)) {
+                packet.set(bytes);
+                return;
             }
-            state.set(Setting::VariableRate(false))?;
-            state.set(Setting::BitRate(bit_rate))?;
-            // As constant rate does it: sizes must not tell what was said (RFC 6716 section 3.2.5).
-            opus::packet::pad(bytes, length)?;
-            packet.set(bytes);
-            return Ok(());
         }
+        // Whatever a try did to it: at a variable rate sizes would tell what is said.
         state.copy_from(&self.after);
-        Ok(())
     }
+}
+
+/// Fills `bytes` with the frame at a variable rate of so many 42nd; false when it was given up again.
+fn try_at(
+    state: &mut State,
+    bit_rate: u32,
+    share: u32,
+    samples: &[f32],
+    bytes: &mut [u8],
+) -> Result<bool, CodecError> {
+    state.set(Setting::VariableRate(true))?;
+    state.set(Setting::BitRate(bit_rate * share / 42))?;
+    let length = state.encode(samples, bytes)?;
+    state.set(Setting::VariableRate(false))?;
+    state.set(Setting::BitRate(bit_rate))?;
+    if gave_up(bytes.len(), bytes.len() - length) {
+        return Ok(false);
+    }
+    // As constant rate does it: sizes must not tell what was said (RFC 6716 section 3.2.5).
+    opus::packet::pad(bytes, length)?;
+    Ok(true)
 }

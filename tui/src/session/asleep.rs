@@ -60,6 +60,8 @@ impl Asleep {
     pub(super) fn measured(&mut self, of: &Statistics) {
         let Some(slept) = &mut self.slept else { return };
         let before = *slept.opened.get_or_insert(of.opened);
+        // Of several one left, and what was opened of theirs is no longer in the sum.
+        slept.opened = Some(before.min(of.opened));
         if of.opened > before {
             self.slept = None;
         }
