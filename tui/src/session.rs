@@ -301,6 +301,9 @@ impl Session {
     /// What the user wants of the sound.
     pub fn sound(&mut self, command: SoundCommand) {
         let tone = earcons::of_command(&command);
+        if let SoundCommand::Hold(on) = command {
+            self.asleep.hold(on);
+        }
         self.tell_agent(AgentCommand::Sound(command));
         self.play(tone);
     }

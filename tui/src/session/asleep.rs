@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use proto::Time;
 use proto::client::{EndReason, Event};
-use proto::limits::MEDIA_SILENCE_MAX;
+use proto::limits::{HOLD_MAX, MEDIA_SILENCE_MAX};
 use proto::media::Statistics;
 
 /// In a call there is something to do at least as often: else nobody could tell sleep from peace.
 pub(super) const TURN_TIME_MAX: Duration = Duration::from_secs(1);
 /// Who stood still for so long may have been given up. What the others heard last was heard before, and told before that.
 const GIVEN_UP_AFTER: Duration = MEDIA_SILENCE_MAX.saturating_sub(TURN_TIME_MAX);
+/// The same of who told the others before, and is waited for longer.
+const HELD_UP_AFTER: Duration = HOLD_MAX.saturating_sub(TURN_TIME_MAX);
 /// So long afterwards the end of the call is still its doing: the connection may have to be made again, and that nobody is
 /// heard takes its time to be noticed.
 const FOLLOWS_WITHIN: Duration = Duration::from_secs(60);
@@ -37,6 +39,8 @@ pub(super) struct Asleep {
     /// When something was done in this call the last time.
     awake_at: Option<Time>,
     slept: Option<Slept>,
+    /// The others were told that we are on hold.
+    on_hold: bool,
 }
 
 impl Asleep {
@@ -46,7 +50,8 @@ impl Asleep {
         if !in_call {
             (self.awake_at, self.slept) = (None, None);
         }
-        let long = before.map(|at| now - at).filter(|long| *long >= GIVEN_UP_AFTER);
+        let given_up_after = if self.on_hold { HELD_UP_AFTER } else { GIVEN_UP_AFTER };
+        let long = before.map(|at| now - at).filter(|long| *long >= given_up_after);
         // How long ago the last one was is counted awake.
         let awake_at = before.filter(|_| long.is_some()).unwrap_or(now);
         self.slept = self.slept.filter(|slept| awake_at - slept.woke_at < FOLLOWS_WITHIN);
@@ -54,6 +59,11 @@ impl Asleep {
         // A machine that wakes up for a moment in between has slept all that time for whoever looks at it.
         let long = self.slept.map_or(Duration::ZERO, |slept| slept.long) + long;
         self.slept = Some(Slept { long, woke_at: now, opened: None });
+    }
+
+    /// Whether the others are told that we are on hold.
+    pub(super) fn hold(&mut self, on: bool) {
+        self.on_hold = on;
     }
 
     /// If somebody is heard again, the call outlived it.
@@ -142,6 +152,18 @@ mod tests {
         assert_eq!(told(&asleep, EndReason::TheyHungUp), EndReason::Asleep(Duration::from_secs(60)));
         asleep.measured(&opened(750));
         assert_eq!(told(&asleep, EndReason::TheyHungUp), EndReason::TheyHungUp);
+    }
+
+    #[test]
+    fn who_told_of_the_hold_is_waited_for_longer_and_may_be_hung_up_on_meanwhile() {
+        let mut asleep = awake_until(5);
+        asleep.hold(true);
+        asleep.turn(true, Time::secs(65));
+        asleep.hold(false);
+        assert_eq!(told(&asleep, EndReason::TheyHungUp), EndReason::TheyHungUp);
+        asleep.hold(true);
+        asleep.turn(true, Time::secs(165));
+        assert_eq!(told(&asleep, EndReason::TheyHungUp), EndReason::Asleep(Duration::from_secs(100)));
     }
 
     #[test]
