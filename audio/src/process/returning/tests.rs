@@ -2,11 +2,11 @@ use super::*;
 use crate::process::rooms::{Room, mixed, noise, talker};
 use crate::process::sketch::Sketcher;
 
-/// The likeness over time, in 100 ms, and the verdict at the end.
-fn watch(spoken: &[f32], heard: &[f32]) -> (Vec<Likeness>, Verdict) {
+/// Compares both streams as a call does, and every 100 ms in which something was said lately, with their number, `judge`
+/// looks at it.
+fn compared(spoken: &[f32], heard: &[f32], mut judge: impl FnMut(usize, &mut Heard)) {
     let (mut one, mut two) = (Sketcher::default(), Sketcher::default());
     let (mut said, mut back) = (Spoken::default(), Heard::default());
-    let (mut seen, mut verdict) = (Vec::new(), Verdict::default());
     for (n, (a, b)) in spoken.chunks_exact(480).zip(heard.chunks_exact(480)).enumerate() {
         one.push(a, |sketch| said.said(sketch));
         two.push(b, |sketch| {
@@ -14,11 +14,19 @@ fn watch(spoken: &[f32], heard: &[f32]) -> (Vec<Likeness>, Verdict) {
             back.compare(&said, sketch);
         });
         if n % 10 == 9 && !said.is_quiet() {
-            let likeness = back.likeness(0);
-            verdict.judge(likeness);
-            seen.push(likeness);
+            judge(n / 10, &mut back);
         }
     }
+}
+
+/// The likeness over time, in 100 ms, and the verdict at the end.
+fn watch(spoken: &[f32], heard: &[f32]) -> (Vec<Likeness>, Verdict) {
+    let (mut seen, mut verdict) = (Vec::new(), Verdict::default());
+    compared(spoken, heard, |_, back| {
+        let likeness = back.likeness(0);
+        verdict.judge(likeness);
+        seen.push(likeness);
+    });
     (seen, verdict)
 }
 
@@ -83,23 +91,14 @@ fn an_echo_is_known_below_a_voice_and_forgotten_when_it_is_gone() {
 
 /// The tenths of a second in which it is told that the voice comes back, and that it does not any more.
 fn told(spoken: &[f32], heard: &[f32]) -> Vec<usize> {
-    let (mut one, mut two) = (Sketcher::default(), Sketcher::default());
-    let (mut said, mut back, mut verdict) = (Spoken::default(), Heard::default(), Verdict::default());
-    let mut changes = Vec::new();
-    for (n, (a, b)) in spoken.chunks_exact(480).zip(heard.chunks_exact(480)).enumerate() {
-        one.push(a, |sketch| said.said(sketch));
-        two.push(b, |sketch| {
-            said.step();
-            back.compare(&said, sketch);
-        });
-        if n % 10 == 9 && !said.is_quiet() {
-            let before = verdict.is_echo();
-            verdict.listen(&mut back, 2);
-            if verdict.is_echo() != before {
-                changes.push(n / 10);
-            }
+    let (mut changes, mut verdict) = (Vec::new(), Verdict::default());
+    compared(spoken, heard, |tenth, back| {
+        let before = verdict.is_echo();
+        verdict.listen(back, 2);
+        if verdict.is_echo() != before {
+            changes.push(tenth);
         }
-    }
+    });
     changes
 }
 
