@@ -176,6 +176,11 @@ impl Jitter {
         }
     }
 
+    /// Whether the next thing to play is a packet that is here.
+    pub(crate) fn is_next_here(&self) -> bool {
+        self.phase == Phase::Playing && self.here(self.next)
+    }
+
     /// The packet after the one just given, if it is here: what is made shorter must first be long enough.
     pub(crate) fn one_more(&mut self) -> Option<&OpusFrame> {
         if !self.here(self.next) {

@@ -147,6 +147,14 @@ impl<D: Decode> Playout<D> {
         self.meter.push(out);
     }
 
+    /// What [`Self::render`] would give next if nothing arrived until then: a part of a frame, or a whole one that is here.
+    pub fn coming(&mut self) -> &[f32] {
+        if self.at == self.strip.at_hand().len() && self.jitter.is_next_here() {
+            self.advance(FRAME_SAMPLES_MAX);
+        }
+        &self.strip.at_hand()[self.at..]
+    }
+
     /// How loud the speaker is.
     pub fn level(&self) -> Level {
         self.meter.level()

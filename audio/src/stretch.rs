@@ -138,6 +138,22 @@ impl Strip {
         lag
     }
 
+    /// Everything at hand was played, and `coming` will be: fills `out` with it and with how it would go on, its last period
+    /// again and again. Nothing is at hand after it.
+    pub(crate) fn go_on(&mut self, coming: &[f32], out: &mut [f32]) {
+        self.turn();
+        let mut past = [0.0; PAST];
+        past.copy_from_slice(&self.sound[..PAST]);
+        let (sound, after) = out.split_at_mut(coming.len().min(out.len()));
+        sound.copy_from_slice(&coming[..sound.len()]);
+        self.push(sound);
+        self.turn();
+        let lag = self.period();
+        let period = self.sound[PAST - lag..PAST].iter().cycle();
+        after.iter_mut().zip(period).for_each(|(sample, again)| *sample = *again);
+        self.sound[..PAST].copy_from_slice(&past);
+    }
+
     /// The period of what was played last, or the shortest we know where it has none.
     fn period(&mut self) -> usize {
         self.seek(Toward::Past, LAGS, LAGS.0, 0).map_or(LAGS.0, |(lag, _)| lag)

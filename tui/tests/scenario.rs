@@ -12,6 +12,8 @@ mod harness;
 mod headless;
 #[path = "scenario/keeping.rs"]
 mod keeping;
+#[path = "scenario/late.rs"]
+mod late;
 #[path = "scenario/leak.rs"]
 mod leak;
 #[path = "scenario/linear.rs"]

@@ -14,7 +14,7 @@ use proto::media::{Earcon, HalfState, SoundEvent};
 use proto::time::earliest;
 use proto::{Safe, Time};
 
-use super::lines::{MicrophoneLine, SpeakerLine};
+use super::lines::{MicrophoneLine, Source, SpeakerLine};
 use super::processing::{Chain, Returns};
 use super::taps::Taps;
 use crate::capture::Capture;
@@ -151,7 +151,7 @@ impl Instruments {
         }
         self.chain.settle(&mut self.capture, &mut self.frames.0);
         if let Some(mut line) = self.speaker.take() {
-            line.fill(now, |block| self.render(block));
+            line.fill(now, self);
             self.speaker = Some(line);
         }
         let together = self.blocks_together();
@@ -211,24 +211,6 @@ impl Instruments {
             software.exchange(heard, said);
             self.chain.near(said, &mut self.capture, &mut self.frames.0);
         }
-    }
-
-    fn render(&mut self, out: &mut [f32]) {
-        let mut voice = [0.0; TRADED_MAX];
-        let voice = &mut voice[..out.len()];
-        self.mixer.begin(out.len());
-        for speaker in &mut self.speakers {
-            speaker.playout.render(voice);
-            self.chain.heard(&mut speaker.returns, voice);
-            self.mixer.add(voice, speaker.gain);
-        }
-        out.copy_from_slice(self.mixer.finish());
-        self.taps.far(out);
-        // After the recording, before what the echo canceller knows of: the microphone may hear the tone.
-        self.earcons.add(out);
-        // What the microphone may hear is all of it, with what is said again.
-        self.chain.far(out);
-        self.chain.rendered(out.len());
     }
 
     // --- commands and answers; these may allocate -----------------------------------------------------------------
@@ -420,5 +402,38 @@ impl Instruments {
             self.events.pop_front();
         }
         self.events.push_back(event);
+    }
+}
+
+impl Source for Instruments {
+    fn render(&mut self, out: &mut [f32]) {
+        let mut voice = [0.0; TRADED_MAX];
+        let voice = &mut voice[..out.len()];
+        self.mixer.begin(out.len());
+        for speaker in &mut self.speakers {
+            speaker.playout.render(voice);
+            self.chain.heard(&mut speaker.returns, voice);
+            self.mixer.add(voice, speaker.gain);
+        }
+        out.copy_from_slice(self.mixer.finish());
+        self.taps.far(out);
+        // After the recording, before what the echo canceller knows of: the microphone may hear the tone.
+        self.earcons.add(out);
+        // What the microphone may hear is all of it, with what is said again.
+        self.chain.far(out);
+        self.chain.rendered(out.len());
+    }
+
+    fn coming(&mut self, out: &mut [f32]) -> usize {
+        let mut most = 0;
+        self.mixer.begin(out.len());
+        for speaker in &mut self.speakers {
+            let coming = speaker.playout.coming();
+            let coming = &coming[..coming.len().min(out.len())];
+            self.mixer.add(coming, speaker.gain);
+            most = most.max(coming.len());
+        }
+        out[..most].copy_from_slice(&self.mixer.finish()[..most]);
+        most
     }
 }

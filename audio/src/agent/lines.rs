@@ -17,6 +17,8 @@ use crate::ring::{PcmRx, PcmTx};
 
 /// Samples rendered at once towards a speaker, 2.5 ms.
 const RENDER: usize = BLOCK / 2;
+/// Samples a speaker that is late may go on with before it asks again, 10 ms.
+const COMING_MAX: usize = 2 * BLOCK;
 /// Parts of a second of microphone that may wait before the oldest is thrown away: after a stall, being late for ever
 /// is worse than a gap.
 const STALE: usize = 5;
@@ -24,6 +26,16 @@ const STALE: usize = 5;
 /// How long after sleep what comes is thrown away: what the system had kept, which is of before. Until then a card is
 /// opened anew.
 const OLD: Duration = Duration::from_millis(200);
+
+/// What a speaker plays.
+pub(super) trait Source {
+    /// The next samples.
+    fn render(&mut self, out: &mut [f32]);
+
+    /// What would be rendered next if nothing else happened until then; says how much of `out` that is. It is not rendered
+    /// by that.
+    fn coming(&mut self, out: &mut [f32]) -> usize;
+}
 
 /// Notices the first callback of a device.
 struct Beginning {
@@ -219,7 +231,9 @@ impl SpeakerLine {
 
     /// How much sound waits before it is heard: in the ring, and the block that the device holds.
     pub(super) fn waiting(&self) -> Duration {
-        time(self.ring.len() + self.largest.samples(), self.rate)
+        // Of a ring that is pulled, what lies in it will be rendered again.
+        let ready = if self.ring.counters().is_pulled() { 0 } else { self.ring.len() };
+        time(ready + self.largest.samples(), self.rate)
     }
 
     pub(super) fn underruns(&self) -> u64 {
@@ -233,9 +247,9 @@ impl SpeakerLine {
 
     /// Renders what is asked for, or until the next callback will find enough: as much as the largest of late, and a
     /// little.
-    pub(super) fn fill(&mut self, now: Time, mut render: impl FnMut(&mut [f32])) {
+    pub(super) fn fill(&mut self, now: Time, source: &mut impl Source) {
         if self.ring.counters().is_pulled() && self.resampler.is_none() {
-            return self.serve(now, render);
+            return self.serve(now, source);
         }
         let asked = self.ring.counters().take_largest() as usize;
         if asked > 0 {
@@ -246,7 +260,7 @@ impl SpeakerLine {
             (self.largest.samples() + self.rate as usize / 400).min(self.ring.len() + self.ring.room());
         let mut block = [0.0; RENDER];
         while self.ring.len() < wanted {
-            render(&mut block);
+            source.render(&mut block);
             match &mut self.resampler {
                 None => self.ring.push(&block),
                 Some(resampler) => {
@@ -258,19 +272,23 @@ impl SpeakerLine {
         }
     }
 
-    /// Renders exactly what a device waits for: nothing lies in the ring between two requests.
-    fn serve(&mut self, now: Time, mut render: impl FnMut(&mut [f32])) {
+    /// Renders exactly what a device waits for, and shows what comes after it: that is thrown away with the next request.
+    fn serve(&mut self, now: Time, source: &mut impl Source) {
         let mut left = self.ring.counters().take_demand() as usize;
         if left == 0 {
             return;
         }
         self.steady.visit(now);
-        let mut block = [0.0; BLOCK];
+        let mut block = [0.0; BLOCK + COMING_MAX];
         while left > 0 {
-            let piece = &mut block[..left.min(BLOCK)];
-            render(piece);
-            self.ring.push(piece);
-            left -= piece.len();
+            let mut count = left.min(BLOCK);
+            left -= count;
+            source.render(&mut block[..count]);
+            if left == 0 {
+                // Pushed with the last piece: who waits for that one finds both.
+                count += source.coming(&mut block[count..][..COMING_MAX]);
+            }
+            self.ring.push(&block[..count]);
         }
         self.ring.counters().serve();
     }

@@ -97,6 +97,16 @@ impl SpeakerCallback {
         self.ring.demand(count, patience, || drop(waker.wake()));
     }
 
+    /// Samples that [`Self::give`] can give now without silence.
+    pub fn ready(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// What is behind the samples of the last demand: what would come next. Says how much of `out` that is.
+    pub fn take_coming(&mut self, out: &mut [f32]) -> usize {
+        self.ring.pop(out)
+    }
+
     /// Fills interleaved samples; what the ring lacks is silence.
     pub fn give<T: Copy>(&mut self, samples: &mut [T], from_f32: impl Fn(f32) -> T) {
         let count = samples.len() / self.channels;

@@ -275,5 +275,7 @@ mod hardware {
         }
 
         pub(super) fn watch(&mut self, _answers: &Answers) {}
+
+        pub(super) fn obeyed(&mut self) {}
     }
 }

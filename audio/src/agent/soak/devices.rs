@@ -9,7 +9,7 @@ use proto::{Rng, Safe, Time};
 
 use super::SECOND;
 use super::voice::Words;
-use crate::agent::lines::{MicrophoneLine, SpeakerLine};
+use crate::agent::lines::{MicrophoneLine, Source, SpeakerLine};
 use crate::device::callback::{MicrophoneCallback, Pulse, SpeakerCallback};
 use crate::device::opener::Line;
 use crate::playout::Playout;
@@ -151,6 +151,19 @@ pub(super) struct Speaker {
     pub(super) line: SpeakerLine,
 }
 
+impl Source for Playout<Words> {
+    fn render(&mut self, out: &mut [f32]) {
+        Playout::render(self, out);
+    }
+
+    fn coming(&mut self, out: &mut [f32]) -> usize {
+        let coming = Playout::coming(self);
+        let count = coming.len().min(out.len());
+        out[..count].copy_from_slice(&coming[..count]);
+        count
+    }
+}
+
 impl Speaker {
     pub(super) fn new(card: Card, at: u64, bell: &Bell) -> Self {
         let capacity = card.rate as usize / 2;
@@ -180,13 +193,13 @@ impl Speaker {
         let line = &mut self.line;
         match &mut self.taking {
             Taking::Pulled(rx) => {
-                rx.demand(out.len(), Duration::ZERO, || line.fill(now, |block| playout.render(block)));
+                rx.demand(out.len(), Duration::ZERO, || line.fill(now, playout));
                 rx.pop_or_silence(out);
                 rx.counters().saw(out.len());
             }
             Taking::Pushed(callback) => {
                 callback.give(out, |sample: f32| sample);
-                line.fill(now, |block| playout.render(block));
+                line.fill(now, playout);
             }
         }
         play(out);

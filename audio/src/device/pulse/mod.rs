@@ -13,6 +13,8 @@
 //! Everything is asked for in mono at 48 kHz; the server converts to what its devices have, also when that changes.
 
 mod link;
+mod net;
+mod speaker;
 mod stream;
 
 use std::ffi::{CStr, CString};
@@ -95,7 +97,7 @@ impl Server {
         target: &Target,
         waker: &Arc<Waker>,
     ) -> Result<Opened<PcmTx>, DeviceError> {
-        stream::speaker(target, waker).map_err(|failure| failure.in_words(Half::Speaker))
+        speaker::speaker(target, waker).map_err(|failure| failure.in_words(Half::Speaker))
     }
 
     /// The devices of one kind, without the monitors of speakers.

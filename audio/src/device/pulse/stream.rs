@@ -6,42 +6,31 @@ use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mio::Waker;
 use proto::Safe;
 use pulseaudio::protocol::{
-    ChannelMap, ChannelVolume, Command, CorkStreamParams, CreatePlaybackStreamReply, CreateRecordStreamReply,
-    DESCRIPTOR_SIZE, PlaybackStreamParams, Prop, Props, RecordStreamParams, SampleFormat, SampleSpec,
+    ChannelMap, Command, CorkStreamParams, CreateRecordStreamReply, DESCRIPTOR_SIZE, Prop, Props,
+    RecordStreamParams, SampleFormat, SampleSpec,
     stream::{BufferAttr, StreamFlags},
 };
 
 use super::link::{COMMANDS, Failure, Link, encoded, header_of};
-use crate::device::callback::{FATAL, MicrophoneCallback, Pulse, SpeakerCallback};
+use crate::device::callback::{FATAL, MicrophoneCallback, Pulse};
 use crate::device::card::{self, Opened, Target};
 use crate::frame::SAMPLE_RATE;
-use crate::ring::{self, PcmRx, PcmTx};
+use crate::ring::{self, PcmRx};
 
 /// Bytes of a sample.
-const SAMPLE: usize = size_of::<f32>();
+pub(super) const SAMPLE: usize = size_of::<f32>();
 /// Samples of a millisecond.
-const MS: usize = SAMPLE_RATE as usize / 1_000;
+pub(super) const MS: usize = SAMPLE_RATE as usize / 1_000;
 /// What a microphone hands over at a time, and what its device is asked to collect at a time.
 const FRAGMENT: usize = 5 * MS;
 /// What may wait at the server for a thread of ours that stalls; more is lost, so that nobody is late for ever.
 const WAITING: usize = 200 * MS;
-/// What a speaker asks for at a time, at least.
-const REQUEST: usize = 5 * MS / 2;
-/// What the speaker's device is asked to take at a time. Measured mouth to ear in a call: 31 ms with this and 45 ms with
-/// twice as much, at the same cost for us, since the playout waits for what is asked for at a time as well.
-const DEVICE: usize = 5 * MS / 2;
-/// What may wait at the server to be played; only after requests that came together.
-const QUEUE_MAX: usize = 40 * MS;
 /// Samples traded with the server in one message, at most.
-const PIECE: usize = 20 * MS;
-/// How long the voice thread may take to make sound that was asked for before silence takes its place: less than the
-/// server still has.
-const PATIENCE: Duration = Duration::from_millis(4);
+pub(super) const PIECE: usize = 20 * MS;
 /// Bytes of messages read at once: a stalled thread finds many.
 const BUFFER: usize = 1 << 16;
 /// The number of our own commands during a stream; what is answered to them is not waited for.
@@ -49,10 +38,10 @@ const NUMBER: u32 = u32::MAX - 1;
 
 /// Sound flows while this lives.
 pub(in crate::device) struct Stream {
-    socket: UnixStream,
-    version: u16,
-    channel: u32,
-    microphone: bool,
+    pub(super) socket: UnixStream,
+    pub(super) version: u16,
+    pub(super) channel: u32,
+    pub(super) microphone: bool,
 }
 
 impl Stream {
@@ -129,121 +118,32 @@ pub(super) fn microphone(
     Ok(opened(rx, target, pulse, stream))
 }
 
-pub(super) fn speaker(target: &Target, waker: &Arc<Waker>) -> Result<Opened<PcmTx>, Failure> {
-    let mut link = Link::connect()?;
-    let bytes = |samples: usize| (samples * SAMPLE) as u32;
-    let params = PlaybackStreamParams {
-        sample_spec: spec(),
-        channel_map: ChannelMap::mono(),
-        sink_name: Some(name_of(target)?),
-        buffer_attr: BufferAttr {
-            max_length: bytes(QUEUE_MAX),
-            // The server takes two requests for itself and gives half of the rest to the device (its sources,
-            // `protocol-native.c`): this is how it is told what the device shall take at a time.
-            target_length: bytes(2 * REQUEST + 2 * DEVICE),
-            // Silence is played while we have nothing, and time goes on.
-            pre_buffering: 0,
-            minimum_request_length: bytes(REQUEST),
-            ..BufferAttr::default()
-        },
-        cvolume: Some(ChannelVolume::norm(1)),
-        flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
-        props: about(c"speaker"),
-        ..PlaybackStreamParams::default()
-    };
-    let answer: CreatePlaybackStreamReply = link.ask(&Command::CreatePlaybackStream(params))?;
-    let (tx, rx) = ring::pulled_pcm(SAMPLE_RATE as usize / 2);
-    let pulse = Arc::new(Pulse::default());
-    let mut callback = SpeakerCallback::new(rx, 1, pulse.clone(), waker.clone());
-    let faults = pulse.clone();
-    let (version, channel) = (link.version(), answer.channel);
-    let (socket, ours) = parted(link)?;
-    let mut requested = answer.requested_bytes as usize / SAMPLE;
-    card::spawn("tincan-speaker", move || {
-        let mut messages = Messages::new();
-        let mut out = [0; DESCRIPTOR_SIZE + PIECE * SAMPLE];
-        loop {
-            while requested > 0 {
-                let count = requested.min(PIECE);
-                requested -= count;
-                if !give(&socket, channel, &mut callback, count, &mut out) {
-                    return faults.fault(FATAL);
-                }
-            }
-            if !messages.more(&socket) {
-                return faults.fault(FATAL);
-            }
-            while let Some(message) = messages.next() {
-                match message {
-                    Message::Request { channel: of, bytes } if of == channel => requested += bytes / SAMPLE,
-                    Message::Killed => return faults.fault(FATAL),
-                    Message::Sound(..) | Message::Request { .. } | Message::Other => {}
-                }
-            }
-        }
-    })?;
-    let stream = Stream { socket: ours, version, channel, microphone: false };
-    Ok(opened(tx, target, pulse, stream))
-}
-
-fn opened<Ring>(ring: Ring, target: &Target, pulse: Arc<Pulse>, stream: Stream) -> Opened<Ring> {
+pub(super) fn opened<Ring>(ring: Ring, target: &Target, pulse: Arc<Pulse>, stream: Stream) -> Opened<Ring> {
     let name = Safe::line(&target.label);
     Opened { ring, rate: SAMPLE_RATE, name, pulse, stream: card::Stream::Pulse(stream) }
 }
 
 /// One end for the thread, which waits without end, and one for us.
-fn parted(link: Link) -> Result<(UnixStream, UnixStream), Failure> {
+pub(super) fn parted(link: Link) -> Result<(UnixStream, UnixStream), Failure> {
     let ours = link.socket.try_clone()?;
     link.socket.set_read_timeout(None)?;
     Ok((link.socket, ours))
 }
 
-fn spec() -> SampleSpec {
+pub(super) fn spec() -> SampleSpec {
     SampleSpec { format: SampleFormat::Float32Le, channels: 1, sample_rate: SAMPLE_RATE }
 }
 
-fn name_of(target: &Target) -> Result<CString, Failure> {
+pub(super) fn name_of(target: &Target) -> Result<CString, Failure> {
     CString::new(target.id.as_str()).map_err(|_| Failure::Lost)
 }
 
 /// What the server's other clients show of the stream; desktops treat telephony apart from music.
-fn about(name: &std::ffi::CStr) -> Props {
+pub(super) fn about(name: &std::ffi::CStr) -> Props {
     let mut about = Props::new();
     about.set(Prop::MediaName, name);
     about.set(Prop::MediaRole, c"phone");
     about
-}
-
-/// Makes and sends what was asked for; false when the server is gone.
-fn give(
-    socket: &UnixStream,
-    channel: u32,
-    callback: &mut SpeakerCallback,
-    count: usize,
-    out: &mut [u8; DESCRIPTOR_SIZE + PIECE * SAMPLE],
-) -> bool {
-    callback.wait_for(count, PATIENCE);
-    send(socket, channel, callback, count, out)
-}
-
-fn send(
-    mut socket: &UnixStream,
-    channel: u32,
-    callback: &mut SpeakerCallback,
-    count: usize,
-    out: &mut [u8; DESCRIPTOR_SIZE + PIECE * SAMPLE],
-) -> bool {
-    let mut samples = [0.0; PIECE];
-    callback.give(&mut samples[..count], |sample: f32| sample);
-    let bytes = count * SAMPLE;
-    out[..4].copy_from_slice(&(bytes as u32).to_be_bytes());
-    out[4..8].copy_from_slice(&channel.to_be_bytes());
-    // Offset and flags: after what was sent before.
-    out[8..DESCRIPTOR_SIZE].fill(0);
-    for (slot, sample) in out[DESCRIPTOR_SIZE..].chunks_exact_mut(SAMPLE).zip(&samples[..count]) {
-        slot.copy_from_slice(&sample.to_le_bytes());
-    }
-    socket.write_all(&out[..DESCRIPTOR_SIZE + bytes]).is_ok()
 }
 
 fn taken<'a>(bytes: &[u8], samples: &'a mut [f32; PIECE]) -> &'a [f32] {
@@ -257,7 +157,7 @@ fn taken<'a>(bytes: &[u8], samples: &'a mut [f32; PIECE]) -> &'a [f32] {
 
 /// What the server says while sound flows.
 #[derive(Debug, PartialEq)]
-enum Message<'a> {
+pub(super) enum Message<'a> {
     /// Of that channel's microphone.
     Sound(u32, &'a [u8]),
     /// That channel's speaker wants so much.
@@ -269,19 +169,19 @@ enum Message<'a> {
 }
 
 /// Cuts messages from what comes in.
-struct Messages {
+pub(super) struct Messages {
     buffer: Box<[u8; BUFFER]>,
     from: usize,
     to: usize,
 }
 
 impl Messages {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { buffer: Box::new([0; BUFFER]), from: 0, to: 0 }
     }
 
     /// Waits for more bytes; false when there will be none, or when they make no sense.
-    fn more(&mut self, mut socket: &UnixStream) -> bool {
+    pub(super) fn more(&mut self, mut socket: &UnixStream) -> bool {
         self.buffer.copy_within(self.from..self.to, 0);
         (self.from, self.to) = (0, self.to - self.from);
         loop {
@@ -299,7 +199,7 @@ impl Messages {
     }
 
     /// The next whole message.
-    fn next(&mut self) -> Option<Message<'_>> {
+    pub(super) fn next(&mut self) -> Option<Message<'_>> {
         let (header, rest) = self.buffer[self.from..self.to].split_first_chunk()?;
         let (len, channel) = header_of(header);
         let body = rest.get(..len)?;
@@ -400,33 +300,6 @@ mod tests {
         }
         drop(client);
         writer.join().unwrap();
-    }
-
-    #[test]
-    fn sound_is_sent_as_it_was_made_and_silence_where_none_was() {
-        let (server, client) = UnixStream::pair().unwrap();
-        let (mut tx, rx) = ring::pulled_pcm(1_000);
-        let poll = mio::Poll::new().unwrap();
-        let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
-        let mut callback = SpeakerCallback::new(rx, 1, Arc::default(), waker);
-        let maker = std::thread::spawn(move || {
-            while tx.counters().take_demand() == 0 {
-                std::thread::yield_now();
-            }
-            tx.push(&[0.25, -0.5]);
-            tx.counters().serve();
-        });
-        let mut out = [0; DESCRIPTOR_SIZE + PIECE * SAMPLE];
-        // Nobody serves the second one.
-        callback.wait_for(2, Duration::from_secs(20));
-        assert!(send(&client, SPEAKER, &mut callback, 2, &mut out));
-        maker.join().unwrap();
-        assert!(give(&client, SPEAKER, &mut callback, 1, &mut out));
-        drop(client);
-        let mut got = Vec::new();
-        (&server).read_to_end(&mut got).unwrap();
-        let bytes = |samples: &[f32]| samples.iter().flat_map(|s| s.to_le_bytes()).collect::<Vec<_>>();
-        assert_eq!(got, [sound(SPEAKER, &bytes(&[0.25, -0.5])), sound(SPEAKER, &bytes(&[0.0]))].concat());
     }
 
     proptest! {
