@@ -12,11 +12,13 @@
 //!     +------------------- nothing came for GIVE_UP ---------------------+
 //! ```
 //!
-//! While nothing is buffered, the sound is first drawn out by up to a frame: most packets are late by a few milliseconds only, and
-//! the decoder, which would have to invent a whole frame, is left as it is. Where the last hole was a loss, a frame is invented
-//! at once. A frame invented after that is provisional. If
-//! the awaited packet then comes, the delay has grown by it; if a later one comes instead, the missing packets are taken
-//! as covered by it. So neither a late packet nor a lost one is paid for twice.
+//! While nothing is buffered, the sound is drawn out: most packets are late by a few milliseconds only, and the decoder,
+//! which would have to invent a whole frame, is left as it is. When the awaited packet then comes, what was drawn out stands
+//! for its head, and for frames before it: they are decoded and not heard, and the delay is what it was. It grows, by
+//! whole periods of the sound, only as far as more is aimed at. When a later packet comes instead, what was drawn out is
+//! a part of the frame that is invented. Where the last hole was a loss, a frame is invented at once. A frame invented while
+//! nothing is buffered is provisional. If the awaited packet then comes, the delay has grown by it; if a later one comes
+//! instead, the missing packets are taken as covered by it. So neither a late packet nor a lost one is paid for twice.
 
 use crate::codec;
 use crate::frame::{FrameDuration, OpusFrame, SAMPLE_RATE};
@@ -40,6 +42,13 @@ const SLOTS: usize = 128;
 const GIVE_UP: i64 = ms(400);
 /// Delay above the target that is not worked off but cut.
 const EXCESS_CUT: i64 = ms(200);
+/// How long the sound is drawn out before the decoder is told that something is missing: what it invents leads it astray for
+/// ten frames. Of the codec alone, as PESQ-wb of nine sentences, a recorded call with a stall of 35 ms left 0.967 at 20 ms,
+/// and 0.987 at 40 ms.
+const DRAWN_OUT_MAX: i64 = ms(40);
+/// Late packets of which the second was said so soon after the first are no thread that slept. At 100 ms two stalls in a row
+/// made the delay grow by a period, and cost such a call 0.005.
+const REJOINED_AGAIN: i64 = ms(20);
 
 const _: () = assert!(SLOTS.is_power_of_two() && 65_536 % SLOTS == 0);
 const _: () = assert!(TARGET_MAX + EXCESS_CUT <= SLOTS as i64 * ms(5));
@@ -51,13 +60,13 @@ const fn ms(milliseconds: i64) -> i64 {
 /// What to play in the next frame's time.
 #[derive(Debug)]
 pub(crate) enum Step<'a> {
-    /// Decode this. After a `joint` the sound before it was cut, and must be faded over. With a `turn` it should be
-    /// played longer or shorter.
-    Decode { packet: &'a OpusFrame, joint: bool, turn: Option<Turn> },
-    /// The frame is lost, but this one after it carries a copy.
-    Recover { next: &'a OpusFrame, frame: FrameDuration },
-    /// Draw out what was played last, and tell [`Jitter::drawn_out`] by how much.
-    DrawOut,
+    /// Decode this, of whose time so many samples have passed already. After a `joint` the sound before it was cut, and
+    /// must be faded over. With a `turn` it should be played longer or shorter.
+    Decode { packet: &'a OpusFrame, joint: bool, passed: usize, turn: Option<Turn> },
+    /// The frame is lost, but this one after it carries a copy. So many samples of its time have passed already.
+    Recover { next: &'a OpusFrame, frame: FrameDuration, passed: usize },
+    /// Draw out what was played last by at most so many samples, and tell [`Jitter::drawn_out`] by how many.
+    DrawOut { samples: usize },
     /// Invent a frame, of whose time so many samples have passed already.
     Conceal { frame: FrameDuration, passed: usize },
     /// Nothing to play: silence, for at most that many samples, then ask again.
@@ -89,8 +98,11 @@ pub(crate) struct Jitter {
     played: i64,
     /// Frames invented since the last packet, not yet known to be delay or loss.
     provisional: i64,
-    /// Samples that the sound was drawn out by since the last packet, not yet known to be delay or part of a lost frame.
+    /// Samples that the sound was drawn out by in place of the packet awaited, and its period then.
     drawn_out: i64,
+    period: i64,
+    /// The time of the last packet that came while the sound was drawn out, in samples of the sender's.
+    rejoined: Option<i64>,
     /// The last packet that was missing did not come later.
     was_lost: bool,
     /// We stood still since the last packet: what is missing before the next one was not for us.
@@ -126,6 +138,8 @@ impl Jitter {
             played: 0,
             provisional: 0,
             drawn_out: 0,
+            period: 1,
+            rejoined: None,
             was_lost: false,
             stood_still: false,
             joint: false,
@@ -197,27 +211,70 @@ impl Jitter {
         *counter += by.unsigned_abs();
     }
 
-    /// The sound was drawn out by so many samples.
-    pub(crate) fn drawn_out(&mut self, by: usize) {
+    /// The sound was drawn out by so many samples, and repeats itself after `period` of them.
+    pub(crate) fn drawn_out(&mut self, by: usize, period: usize) {
         self.drawn_out += by.max(1) as i64;
+        self.period = period.max(1) as i64;
     }
 
     /// The awaited packet is here.
     fn step_here(&mut self, now: u64, quiet: bool) -> Step<'_> {
-        self.delayed();
-        let transit = self.transit(self.next, now);
+        let transit = self.transit(self.next, now) - self.drawn_out;
         let excess = (transit - self.aim).min(self.slack(self.next, transit));
         if excess > EXCESS_CUT {
             self.skip_to_live(excess);
+        }
+        if self.drawn_out > 0 {
+            return self.rejoin(now);
         }
         self.played = self.transit(self.next, now);
         let excess = self.played - self.aim;
         let slack = usize::try_from(self.slack(self.next, self.played)).unwrap_or(0);
         let turn = self.tempo.decide(excess, self.target(), now, quiet).and_then(|turn| turn.within(slack));
+        self.decode(0, turn)
+    }
+
+    fn decode(&mut self, passed: usize, turn: Option<Turn>) -> Step<'_> {
         let joint = std::mem::take(&mut self.joint);
         let number = self.next;
         self.next += 1;
-        Step::Decode { packet: self.take(number), joint, turn }
+        Step::Decode { packet: self.take(number), joint, passed, turn }
+    }
+
+    /// The awaited packet came while the sound was drawn out. That stands for its head.
+    fn rejoin(&mut self, now: u64) -> Step<'_> {
+        let grown = self.growth(now);
+        if grown > self.drawn_out {
+            return Step::DrawOut { samples: (grown - self.drawn_out) as usize };
+        }
+        let passed = self.stood_for(grown, now);
+        self.decode(passed, None)
+    }
+
+    /// By how much the delay should grow now that the sound is drawn out: whole periods, so that it is where it was. One
+    /// packet that is late moves nothing by itself; where a second one follows at once, a little too short is too short.
+    fn growth(&self, now: u64) -> i64 {
+        let short = self.aim - (self.transit(self.next, now) - self.drawn_out);
+        let time = self.timeline.time(self.next);
+        let again = self.rejoined.is_some_and(|rejoined| time - rejoined <= REJOINED_AGAIN);
+        let rounded = if again { short + self.period - 1 } else { short + self.period / 2 };
+        let most = DRAWN_OUT_MAX / self.period;
+        (rounded.max(0) / self.period).min(most) * self.period
+    }
+
+    /// The samples of the next frame that drawn-out sound stands for, when the delay grows by `grown` of it.
+    fn stood_for(&mut self, grown: i64, now: u64) -> usize {
+        let passed = (self.drawn_out - grown).min(self.timeline.length(self.next));
+        self.played = self.transit(self.next, now) - (self.drawn_out - grown);
+        if passed == self.drawn_out - grown {
+            self.rejoined = (self.drawn_out > 0).then(|| self.timeline.time(self.next)).or(self.rejoined);
+            self.was_lost &= self.drawn_out == 0;
+            self.drawn_out = 0;
+            self.stretched(grown);
+        } else {
+            self.drawn_out -= passed;
+        }
+        passed as usize
     }
 
     /// The awaited packet is not here, but one after it is.
@@ -226,10 +283,10 @@ impl Jitter {
         if self.here(after) && codec::has_recovery(self.slots[slot_of(after)].packet.bytes()) {
             self.counters.lost += 1;
             self.counters.recovered += 1;
-            self.delayed();
-            self.played = self.transit(self.next, now);
+            let grown = self.growth(now).min(self.drawn_out / self.period * self.period);
+            let passed = self.stood_for(grown, now);
             self.next = after;
-            return Step::Recover { next: &self.slots[slot_of(after)].packet, frame };
+            return Step::Recover { next: &self.slots[slot_of(after)].packet, frame, passed };
         }
         if self.transit(self.next, now) < self.aim {
             // The network has become less even than our delay allows for: this packet may well be on its way.
@@ -245,8 +302,8 @@ impl Jitter {
 
     fn step_empty(&mut self) -> Step<'_> {
         let frame = self.timeline.frame(self.next);
-        if self.provisional == 0 && self.drawn_out < frame.samples() as i64 && !self.was_lost {
-            return Step::DrawOut;
+        if self.provisional == 0 && self.drawn_out < DRAWN_OUT_MAX && !self.was_lost {
+            return Step::DrawOut { samples: (DRAWN_OUT_MAX - self.drawn_out) as usize };
         }
         if self.provisional * frame.samples() as i64 >= GIVE_UP {
             self.phase = Phase::Idle;
@@ -261,16 +318,6 @@ impl Jitter {
         let passed = self.drawn_out.min(frame.samples() as i64);
         self.drawn_out -= passed;
         passed as usize
-    }
-
-    /// What the sound was drawn out by has become delay.
-    fn delayed(&mut self) {
-        let by = std::mem::take(&mut self.drawn_out);
-        if by > 0 {
-            self.was_lost = false;
-            self.tempo.drawn_out();
-        }
-        self.stretched(by);
     }
 
     /// Frames invented while waiting stand for packets now known to be missing.

@@ -1,12 +1,13 @@
 //! One speaker's way from packets to samples: the jitter buffer decides, the decoder obeys, the output pulls.
 //!
 //! ```text
-//! packets -> jitter -> decoder -> presence and comfort noise -> strip (bridges, longer, shorter) -> output
+//! packets -> jitter -> decoder -> presence and comfort noise -> strip (bridges, drawn out, longer, shorter) -> output
 //! ```
 //!
 //! `render` is the only clock: each sample it gives is a tick. Whatever the network does, what is heard has no step in
-//! it: invented sound fades into the speaker's own quiet and back, and a cut is bridged. Nothing here allocates after
-//! construction.
+//! it: invented sound fades into the speaker's own quiet and back, and a cut is bridged. While a packet is awaited, the sound
+//! is drawn out by no more than the output asks for, so that the packet is heard from where it is when it comes. Nothing
+//! here allocates after construction.
 
 use std::time::Duration;
 
@@ -179,33 +180,36 @@ impl<D: Decode> Playout<D> {
         let invented = std::mem::take(&mut self.invented);
         match self.jitter.step(self.now, self.quiet) {
             Step::Silence { samples } => self.be_quiet(samples.min(most).clamp(1, FRAME_SAMPLES_MAX)),
-            Step::Decode { packet, joint, turn } => {
-                if joint {
+            Step::Decode { packet, joint, passed, turn } => {
+                if joint || self.strip.is_drawn_out() {
                     self.strip.bridge();
                 }
                 let frame = codec::duration(packet.bytes());
                 let decoded = self.decoder.decode(packet.bytes(), &mut self.pcm);
-                self.sent(decoded, frame);
+                self.sent(decoded, frame, passed);
                 self.stretch(turn);
             }
-            Step::Recover { next, frame } => {
+            Step::Recover { next, frame, passed } => {
+                if self.strip.is_drawn_out() {
+                    self.strip.bridge();
+                }
                 let recovered = self.decoder.recover(next.bytes(), frame, &mut self.pcm);
-                self.sent(recovered, Ok(frame));
+                self.sent(recovered, Ok(frame), passed);
             }
-            Step::DrawOut => {
-                let by = self.strip.draw_out();
-                self.jitter.drawn_out(by);
+            Step::DrawOut { samples } => {
+                let (by, period) = self.strip.draw_out(samples.min(most));
+                self.jitter.drawn_out(by, period);
             }
             Step::Conceal { frame, passed } => {
                 let len = frame.samples();
                 if self.decoder.conceal(frame, &mut self.pcm) != Ok(len) {
                     self.pcm[..len].fill(0.0);
                 }
-                if passed > 0 {
+                if self.strip.is_drawn_out() {
                     // The decoder's idea of the period need not be the strip's.
                     self.strip.bridge();
-                    self.pcm.copy_within(passed..len, 0);
                 }
+                self.pcm.copy_within(passed..len, 0);
                 self.invented = invented + len;
                 self.invent(len - passed, invented + passed);
             }
@@ -221,12 +225,18 @@ impl<D: Decode> Playout<D> {
         self.quiet = true;
     }
 
-    /// `pcm` holds what the speaker sent.
-    fn sent(&mut self, decoded: Result<usize, CodecError>, frame: Result<FrameDuration, CodecError>) {
+    /// `pcm` holds what the speaker sent; the time of so many samples of it has passed already.
+    fn sent(
+        &mut self,
+        decoded: Result<usize, CodecError>,
+        frame: Result<FrameDuration, CodecError>,
+        passed: usize,
+    ) {
         let len = frame.unwrap_or_default().samples();
+        let passed = passed.min(len);
         if decoded != Ok(len) {
             // Bytes that look like Opus and are not; the time passes all the same.
-            self.be_quiet(len);
+            self.be_quiet(len - passed);
             return;
         }
         let samples = &mut self.pcm[..len];
@@ -241,11 +251,14 @@ impl<D: Decode> Playout<D> {
             self.comfort.learn(samples);
         }
         self.quiet = power(samples) < QUIET_POWER;
-        self.strip.push(samples);
+        self.strip.push(&samples[passed..]);
     }
 
     /// `pcm` holds invented sound; `before` samples were invented already.
     fn invent(&mut self, len: usize, before: usize) {
+        if len == 0 {
+            return;
+        }
         let samples = &mut self.pcm[..len];
         let fading = (before + len).saturating_sub(INVENTED_FADE.0).min(len);
         if fading > 0 || self.presence < 1.0 {
@@ -271,7 +284,7 @@ impl<D: Decode> Playout<D> {
                 {
                     let frame = codec::duration(packet.bytes());
                     let decoded = self.decoder.decode(packet.bytes(), &mut self.pcm);
-                    self.sent(decoded, frame);
+                    self.sent(decoded, frame, 0);
                 }
                 -(self.strip.shorten(wish) as i64)
             }

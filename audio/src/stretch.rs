@@ -9,10 +9,17 @@
 //!   shorten by p:     from t on, fade from what follows t to what follows t + p
 //! ```
 //!
+//! Where nothing is at hand, the sound can be drawn out by any length: it goes on as it was, and what comes then is faded over
+//! from that (`forecast`).
+//!
 //! The period is where the sound is most like itself. Speech, tones and noise keep their pitch and their level; a
 //! shift that would be heard is refused, unless the wish is pressing. Nothing here allocates after construction.
 
 use crate::frame::FRAME_SAMPLES_MAX;
+
+mod forecast;
+
+use forecast::{Forecast, LEARNED};
 
 /// Played samples remembered: the longest lag and the window before it.
 const PAST: usize = 960;
@@ -38,7 +45,7 @@ const NEARNESS: f32 = 0.1;
 /// Samples at hand that let a shortening choose any period.
 pub(crate) const SHORTEN_NEEDS: usize = LAGS.1 + OVERLAP;
 
-const _: () = assert!(PAST >= BEFORE + LAGS.1);
+const _: () = assert!(PAST >= BEFORE + LAGS.1 && PAST == LEARNED);
 const _: () = assert!(ROOM >= SHORTEN_NEEDS - 1 + FRAME_SAMPLES_MAX && ROOM >= FRAME_SAMPLES_MAX + LAGS.1);
 const _: () = assert!(PAST.is_multiple_of(COARSE) && BEFORE.is_multiple_of(COARSE));
 
@@ -69,6 +76,9 @@ pub(crate) struct Strip {
     /// How the past would have gone on, fading, and how much of it is used up.
     bridge: [f32; OVERLAP],
     bridged: usize,
+    forecast: Forecast,
+    /// Samples played that only repeat what was there before them.
+    drawn_out: usize,
 }
 
 impl Strip {
@@ -80,6 +90,8 @@ impl Strip {
             coarse: [0.0; (PAST + ROOM) / COARSE],
             bridge: [0.0; OVERLAP],
             bridged: OVERLAP,
+            forecast: Forecast::new(),
+            drawn_out: 0,
         }
     }
 
@@ -111,31 +123,49 @@ impl Strip {
         }
         self.bridged = (self.bridged + count).min(OVERLAP);
         self.len += count;
+        if count > 0 {
+            self.drawn_out = 0;
+        }
     }
 
     /// What is pushed next does not follow from what was played: the old sound goes on for 5 ms, fading, under the new.
     pub(crate) fn bridge(&mut self) {
         self.turn();
-        let lag = self.period();
-        let period = &self.sound[PAST - lag..PAST];
-        // The two ends of the period hardly ever meet exactly; the rest of the step is let out over the bridge.
-        let step = self.sound[PAST - 1] - self.sound[PAST - 1 - lag];
+        if self.drawn_out == 0 {
+            self.foresee();
+        }
+        self.forecast.clone().give(&mut self.bridge);
         for (n, sample) in self.bridge.iter_mut().enumerate() {
-            *sample = (period[n % lag] + step) * (1.0 - n as f32 / OVERLAP as f32);
+            *sample *= 1.0 - n as f32 / OVERLAP as f32;
         }
         self.bridged = 0;
     }
 
-    /// Nothing is at hand and nothing comes: plays the last period again. What comes then goes on where the sound was, as
-    /// if nothing had happened. Says by how many samples.
-    pub(crate) fn draw_out(&mut self) -> usize {
+    /// Nothing is at hand and nothing comes: the last period again and again, at most so many samples of it now. Says how
+    /// many, and after how many the sound is where it was; 1 when that is no matter.
+    pub(crate) fn draw_out(&mut self, most: usize) -> (usize, usize) {
         self.turn();
-        let lag = if self.quiet() { LAGS.0 } else { self.period() };
-        self.bridge();
-        let mut again = [0.0; LAGS.1];
-        again[..lag].copy_from_slice(&self.sound[PAST - lag..PAST]);
-        self.push(&again[..lag]);
-        lag
+        if self.drawn_out == 0 {
+            self.foresee();
+        }
+        self.bridged = OVERLAP;
+        self.len = most.min(ROOM);
+        self.forecast.give(&mut self.sound[PAST..PAST + self.len]);
+        self.drawn_out += self.len;
+        (self.len, if self.quiet() { 1 } else { self.forecast.lag() })
+    }
+
+    /// What was played last was drawn out, and nothing came since.
+    pub(crate) fn is_drawn_out(&self) -> bool {
+        self.drawn_out > 0
+    }
+
+    /// How what was played will go on.
+    fn foresee(&mut self) {
+        let lag = if self.quiet() { LAGS.1 } else { self.period() };
+        if let Some(past) = self.sound.first_chunk() {
+            self.forecast.begin(past, lag);
+        }
     }
 
     /// Everything at hand was played, and `coming` will be: fills `out` with it and with how it would go on, its last period
@@ -295,206 +325,4 @@ pub(crate) fn power(samples: &[f32]) -> f32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::frame::FrameDuration;
-    use crate::testing::voice;
-    use proptest::prelude::*;
-    use std::f32::consts::TAU;
-
-    fn tone(hertz: f32, count: usize) -> Vec<f32> {
-        (0..count).map(|n| (n as f32 * hertz * TAU / 48_000.0).sin() * 0.3).collect()
-    }
-
-    fn noise(count: usize) -> Vec<f32> {
-        let mut state = 1u32;
-        let mut draw = move || {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state as f32 / u32::MAX as f32 - 0.5
-        };
-        (0..count).map(|_| draw() * 0.4).collect()
-    }
-
-    /// Lengthens (or shortens) every `every`th frame of `sound`, and says how much was gained.
-    fn stretched(sound: &[f32], frame: usize, every: usize, wish: Wish, longer: bool) -> (Vec<f32>, usize) {
-        let mut strip = Strip::new();
-        let (mut out, mut gained) = (Vec::new(), 0);
-        let mut frames = sound.chunks_exact(frame);
-        let mut turn = 0;
-        while let Some(samples) = frames.next() {
-            strip.turn();
-            strip.push(samples);
-            turn += 1;
-            // Not in the first 40 ms: the sound begins where the past is still empty.
-            let due = turn > 8 && turn % every == 0;
-            if due && longer {
-                gained += strip.lengthen(wish);
-            } else if due {
-                while strip.at_hand().len() < SHORTEN_NEEDS
-                    && let Some(more) = frames.next()
-                {
-                    strip.push(more);
-                }
-                gained += strip.shorten(wish);
-            }
-            out.extend_from_slice(strip.at_hand());
-        }
-        (out, gained)
-    }
-
-    fn steepest(sound: &[f32]) -> f32 {
-        sound.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
-    }
-
-    /// Upward crossings of zero per second.
-    fn pitch(sound: &[f32]) -> f32 {
-        let crossings: Vec<f32> = sound
-            .windows(2)
-            .enumerate()
-            .filter(|(_, pair)| pair[0] < 0.0 && pair[1] >= 0.0)
-            .map(|(n, pair)| n as f32 + pair[0] / (pair[0] - pair[1]))
-            .collect();
-        (crossings.len() - 1) as f32 * 48_000.0 / (crossings[crossings.len() - 1] - crossings[0])
-    }
-
-    fn decibels(sound: &[f32], than: &[f32]) -> f32 {
-        10.0 * (power(sound) / power(than)).log10()
-    }
-
-    const GENTLE: Wish = Wish { near: 400, pressing: false };
-
-    #[test]
-    fn a_tone_keeps_its_pitch_and_level_and_gets_no_click() {
-        for hertz in [80.0, 110.0, 223.0, 440.0, 997.0, 3_111.0] {
-            let tone = tone(hertz, 96_000);
-            for frame in FrameDuration::ALL.map(FrameDuration::samples) {
-                for longer in [true, false] {
-                    let wish = Wish { near: 720, ..GENTLE };
-                    let (out, gained) = stretched(&tone, frame, 4, wish, longer);
-                    let label = format!("{hertz} Hz, {frame} samples, longer {longer}, by {gained}");
-                    assert!(gained > 2_000, "{label}");
-                    let moved = out.len() as i64 - tone.len() as i64;
-                    assert_eq!(moved, if longer { gained as i64 } else { -(gained as i64) }, "{label}");
-                    let off = pitch(&out) / pitch(&tone) - 1.0;
-                    assert!(off.abs() < 0.01, "{label}: pitch off by {off}");
-                    assert!(steepest(&out) <= steepest(&tone) * 1.01, "{label}: {}", steepest(&out));
-                    assert!(decibels(&out, &tone).abs() < 0.5, "{label}: {} dB", decibels(&out, &tone));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_voice_keeps_its_level_and_gets_no_click() {
-        let voice = voice(480_000);
-        for frame in FrameDuration::ALL.map(FrameDuration::samples) {
-            for (longer, pressing) in [(true, false), (false, false), (true, true), (false, true)] {
-                let (out, gained) = stretched(&voice, frame, 5, Wish { pressing, ..GENTLE }, longer);
-                let label = format!("{frame} samples, longer {longer}, pressing {pressing}, gained {gained}");
-                assert!(gained > 9_600, "{label}");
-                assert!(decibels(&out, &voice).abs() < 0.5, "{label}: {} dB", decibels(&out, &voice));
-                assert!(steepest(&out) <= steepest(&voice) * 1.1, "{label}: {}", steepest(&out));
-            }
-        }
-    }
-
-    #[test]
-    fn noise_is_left_alone_unless_it_presses_and_keeps_its_level_then() {
-        let noise = noise(480_000);
-        for longer in [true, false] {
-            let (out, gained) = stretched(&noise, 480, 3, GENTLE, longer);
-            assert_eq!((gained, out == noise), (0, true), "not alike anywhere");
-            let (out, gained) = stretched(&noise, 480, 3, Wish { pressing: true, ..GENTLE }, longer);
-            assert!(gained > 20_000, "{gained}");
-            assert!(decibels(&out, &noise).abs() < 0.5, "{} dB", decibels(&out, &noise));
-            for part in out.chunks_exact(240) {
-                assert!(decibels(part, &noise).abs() < 3.0, "a hole or a bump of 5 ms");
-            }
-        }
-    }
-
-    #[test]
-    fn silence_and_quiet_give_what_was_wished_and_stay_quiet() {
-        let quiet: Vec<f32> = noise(48_000).iter().map(|sample| sample * 0.01).collect();
-        for sound in [vec![0.0; 48_000], quiet] {
-            for (longer, near) in [(true, 100), (false, 100), (true, 600), (false, 600)] {
-                let (out, gained) = stretched(&sound, 480, 10, Wish { near, pressing: false }, longer);
-                let times = if longer { 10 } else { 8 };
-                let mean = gained / times;
-                assert!((near * 3 / 4..=near * 5 / 4).contains(&mean), "{mean} of {near} each time");
-                assert!(steepest(&out) <= steepest(&sound) * 1.5);
-            }
-        }
-    }
-
-    #[test]
-    fn a_shortening_in_mid_word_never_takes_more_than_wished() {
-        let tone = tone(100.0, 48_000);
-        let (_, gained) = stretched(&tone, 480, 2, Wish { near: 470, pressing: true }, false);
-        assert!(gained > 0);
-        let mut strip = Strip::new();
-        strip.push(&tone[..960]);
-        strip.turn();
-        strip.push(&tone[960..1_920]);
-        assert!(strip.shorten(Wish { near: 470, pressing: true }) <= 470);
-        assert_eq!(strip.shorten(Wish { near: 119, pressing: true }), 0, "less than any period");
-    }
-
-    #[test]
-    fn a_bridge_leads_from_one_sound_to_another_without_a_step() {
-        let (tone, other) = (tone(223.0, 4_800), tone(700.0, 4_800));
-        for cut in 1_000..1_100 {
-            for next in [&other[13..], &[0.0; 960][..]] {
-                let mut strip = Strip::new();
-                tone[..cut].chunks(480).for_each(|frame| {
-                    strip.turn();
-                    strip.push(frame);
-                });
-                let mut out = tone[..cut].to_vec();
-                strip.bridge();
-                for part in next[..480].chunks(96) {
-                    strip.turn();
-                    strip.push(part);
-                    out.extend_from_slice(strip.at_hand());
-                }
-                let limit = steepest(&tone).max(steepest(next)) * 1.3;
-                assert!(steepest(&out) <= limit, "cut at {cut}: {} over {limit}", steepest(&out));
-                assert_eq!(out[cut + OVERLAP..], next[OVERLAP..480], "only the bridge differs");
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn any_acts_on_any_sound_keep_the_books(
-            acts in proptest::collection::vec(
-                (0u8..5, 0usize..2_000, any::<bool>(), proptest::collection::vec(-4.0f32..4.0, 1..40)), 1..60),
-        ) {
-            let mut strip = Strip::new();
-            for (act, near, pressing, samples) in acts {
-                let len = strip.at_hand().len();
-                let sound: Vec<f32> = samples.iter().copied().cycle().take(near.min(960)).collect();
-                match act {
-                    0 | 1 => {
-                        let room = strip.room();
-                        strip.push(&sound);
-                        prop_assert_eq!(strip.at_hand().len(), len + sound.len().min(room));
-                    }
-                    2 => {
-                        let gained = strip.lengthen(Wish { near, pressing });
-                        prop_assert_eq!(strip.at_hand().len(), len + gained);
-                    }
-                    3 => {
-                        let gained = strip.shorten(Wish { near, pressing });
-                        prop_assert_eq!(strip.at_hand().len(), len - gained);
-                    }
-                    _ => strip.bridge(),
-                }
-                prop_assert!(strip.at_hand().iter().all(|sample| sample.abs() < 100.0));
-            }
-        }
-    }
-}
+mod tests;

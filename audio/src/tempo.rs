@@ -7,14 +7,9 @@
 //! | too long by less than 12 ms | after 100 ms, every 20 ms | after two seconds, every 60 ms |
 //! | too long by less than 60 ms | after 100 ms, every 20 ms | after half a second, every 60 ms |
 //! | too long by more | at once, every 20 ms | at once, every 60 ms |
-//! | too long by 5 ms or more because it was drawn out just now | at once, every 20 ms | at once, every 60 ms |
 //!
 //! What is slight can wait for the next pause: a thread that is late by some milliseconds now and then makes the delay a
 //! little longer each time, and putting that right in mid-word is heard more than it.
-//!
-//! What the sound was drawn out by while a packet was awaited is a whole period of the voice or more, and mostly longer than
-//! the packet was late. From 5 ms on that is put right at once: half a second of a voice that is eight milliseconds late is
-//! worse than twenty milliseconds of it.
 //!
 //! The sound may refuse what would be heard; after a while, or far from the aim, it may not.
 
@@ -32,10 +27,6 @@ const HELD: (u64, u64) = (ms(100) as u64, ms(500) as u64);
 /// What is slight, too short and too long, and how long it is left alone in mid-word.
 const SLIGHT: (i64, i64) = (ms(5), ms(12));
 const SLIGHT_HELD: u64 = ms(2_000) as u64;
-/// The least that is put right at once when the sound was drawn out for too long. Of the codec alone, as PESQ-wb of nine
-/// sentences, the arrivals of six recorded calls left 0.9845 without this, 0.9878 with it, and 0.9869 from 2.5 ms on;
-/// those of a thread that stalls for 4 to 14 ms in each 2.5 s 0.920 and 0.932, and 0.932.
-const OVERSHOT: i64 = ms(5);
 /// Played sound between two changes: what follows a change must be heard as itself again.
 const GAP_QUICK: u64 = ms(20) as u64;
 const GAP_CAREFUL: u64 = ms(60) as u64;
@@ -76,23 +67,17 @@ pub(crate) struct Tempo {
     since: Option<(bool, u64)>,
     /// Not before this.
     ready: u64,
-    /// The sound was drawn out since the last decision.
-    drawn_out: bool,
-    /// It was drawn out for too long, and that was not put right yet.
-    overshot: bool,
 }
 
 impl Tempo {
     pub(crate) const fn new() -> Self {
-        Self { since: None, ready: 0, drawn_out: false, overshot: false }
+        Self { since: None, ready: 0 }
     }
 
     /// What to do about a delay `excess` samples longer than the `target` aimed at, at the output's sample `now`.
     pub(crate) fn decide(&mut self, excess: i64, target: i64, now: u64, quiet: bool) -> Option<Turn> {
-        let drawn_out = std::mem::take(&mut self.drawn_out);
-        self.overshot = excess >= OVERSHOT && (drawn_out || self.overshot);
         if -NEAR_ENOUGH.0 < excess && excess < NEAR_ENOUGH.1.max(target / NEAR_PART) {
-            (self.since, self.overshot) = (None, false);
+            self.since = None;
             return None;
         }
         let short = excess < 0;
@@ -105,7 +90,6 @@ impl Tempo {
         let far = if short { excess <= -FAR.0 } else { excess >= FAR.1 };
         let slight = -SLIGHT.0 < excess && excess < SLIGHT.1;
         let needed = match (short || far, quiet) {
-            (false, _) if self.overshot => 0,
             (_, false) if slight => SLIGHT_HELD,
             (true, _) => 0,
             (false, true) => HELD.0,
@@ -119,11 +103,6 @@ impl Tempo {
         let pressing = far || held >= if short && !slight { REFUSED.0 } else { REFUSED.1 };
         let wish = Wish { near, pressing };
         Some(if short { Turn::Lengthen(wish) } else { Turn::Shorten(wish) })
-    }
-
-    /// The sound was drawn out while a packet was awaited.
-    pub(crate) fn drawn_out(&mut self) {
-        self.drawn_out = true;
     }
 
     /// The stream begins anew.
@@ -169,19 +148,6 @@ mod tests {
         assert_eq!(first(ms(5), true), Some((100, Turn::Shorten(wish(5, false)))));
         assert_eq!(first(-ms(4), false), Some((2_000, Turn::Lengthen(wish(4, false)))));
         assert_eq!(first(ms(5), false), Some((2_000, Turn::Shorten(wish(5, false)))));
-    }
-
-    #[test]
-    fn what_was_drawn_out_for_too_long_is_put_right_at_once_and_nothing_else() {
-        let mut tempo = Tempo::new();
-        tempo.drawn_out();
-        let at_once = |milliseconds| Some(Turn::Shorten(wish(milliseconds, false)));
-        assert_eq!(tempo.decide(ms(8), ms(7), 480, false), at_once(8));
-        // Three milliseconds of it are slight; that the aim came nearer later is nothing it was drawn out by.
-        tempo.drawn_out();
-        for (excess, n) in [(ms(3), 20), (ms(4), 30), (ms(6), 40)] {
-            assert_eq!(tempo.decide(excess, ms(7), n * 480, false), None, "{excess}");
-        }
     }
 
     #[test]

@@ -30,8 +30,8 @@ struct Heard {
     last_delay: i64,
 }
 
-/// What the sound is drawn out by, when asked: the period of a voice of 200 Hz.
-const DRAWN_OUT: usize = 240;
+/// The period of a voice of 200 Hz.
+const PERIOD: usize = 240;
 
 /// The change of length by sound that grants every wish it can.
 fn ideal(turn: Option<Turn>, frame: FrameDuration) -> i64 {
@@ -66,18 +66,19 @@ fn listen(
                 Step::Silence { samples } => {
                     busy_until = (busy_until + samples.min(10_000_000) as u64).min(now + TICK)
                 }
-                Step::Decode { turn, .. } => {
+                Step::Decode { turn, passed, .. } => {
                     let moved = (jitter.counters.skipped + jitter.counters.lost - cut) as i64;
                     heard.played.push((busy_until, next + moved));
                     let by = ideal(turn, frame);
                     jitter.stretched(by);
-                    busy_until += (frame.samples() as i64 + by) as u64;
+                    busy_until += (frame.samples() as i64 + by) as u64 - passed as u64;
                 }
-                Step::Recover { frame, .. } => busy_until += frame.samples() as u64,
+                Step::Recover { frame, passed, .. } => busy_until += (frame.samples() - passed) as u64,
                 Step::Conceal { frame, passed } => busy_until += (frame.samples() - passed) as u64,
-                Step::DrawOut => {
-                    busy_until += DRAWN_OUT as u64;
-                    jitter.drawn_out(DRAWN_OUT);
+                Step::DrawOut { samples } => {
+                    let by = samples.min((now + TICK - busy_until) as usize);
+                    busy_until += by as u64;
+                    jitter.drawn_out(by, PERIOD);
                 }
             }
         }
@@ -181,7 +182,7 @@ fn a_copy_fills_a_hole_and_is_counted_as_what_it_is() {
         match jitter.step(n as u64 * 960 + 959, false) {
             Step::Decode { .. } => played += 1,
             Step::Recover { .. } => panic!("no coarse copy was sent"),
-            Step::DrawOut => jitter.drawn_out(DRAWN_OUT),
+            Step::DrawOut { samples } => jitter.drawn_out(samples.min(480), PERIOD),
             Step::Silence { .. } | Step::Conceal { .. } => {}
         }
     }
@@ -239,6 +240,33 @@ fn a_pause_ends_the_stream_and_the_next_word_starts_it_at_once() {
     assert!(*first <= 200 * 480 + 480_000 + 500 + 960, "{first}");
 }
 
+/// What the sound was drawn out by stands for the head of what was awaited; or is delay, a period at a time, where more of
+/// that is aimed at.
+#[test]
+fn a_packet_that_comes_while_the_sound_is_drawn_out_is_joined_within() {
+    let frame = FrameDuration::Ms10;
+    for (short, passed, grown) in [(0, 360, 0), (60, 360, 0), (200, 120, 240), (300, 120, 240)] {
+        let mut jitter = Jitter::new();
+        for n in 0..200u64 {
+            jitter.arrive(n as u16, &WITHOUT_COPY, frame, n * 480).unwrap();
+            assert!(matches!(jitter.step(n * 480 + 400, false), Step::Decode { passed: 0, .. }));
+        }
+        let before = jitter.delay().unwrap();
+        assert!(matches!(jitter.step(200 * 480 + 400, false), Step::DrawOut { .. }));
+        jitter.drawn_out(360, PERIOD);
+        jitter.arrive(200, &WITHOUT_COPY, frame, 200 * 480 + 700).unwrap();
+        jitter.aim = jitter.spread.base().unwrap() + before + short;
+        let joined = jitter.step(200 * 480 + 760, false);
+        assert!(
+            matches!(joined, Step::Decode { passed: found, turn: None, .. } if found == passed),
+            "{joined:?}"
+        );
+        assert_eq!((jitter.delay(), jitter.counters.lengthened), (Some(before + grown), grown as u64));
+        let counters = jitter.counters;
+        assert_eq!((counters.lost, counters.concealed, counters.shortened), (0, 0, 0));
+    }
+}
+
 /// We stood still: what waited is of before, and nothing that was sent meanwhile is missing. An outage afterwards is one.
 #[test]
 fn who_stood_still_begins_with_what_comes_next() {
@@ -261,8 +289,8 @@ fn who_stood_still_begins_with_what_comes_next() {
     assert_eq!(after.received - before.received, 50, "the first is believed");
     // Nothing for so long that nothing is expected any more.
     for n in 100..200 {
-        if matches!(jitter.step(n * 480, false), Step::DrawOut) {
-            jitter.drawn_out(DRAWN_OUT);
+        if matches!(jitter.step(n * 480, false), Step::DrawOut { .. }) {
+            jitter.drawn_out(480, PERIOD);
         }
     }
     say(&mut jitter, 1_400..1_401, 1_200);
@@ -395,13 +423,18 @@ proptest! {
             prop_assert_eq!(after.received - before.received, u64::from(kept.is_ok()));
             if kind > 2 {
                 match jitter.step(now, quiet) {
-                    Step::Decode { packet, .. } => {
-                        prop_assert!(!packet.bytes().is_empty());
+                    Step::Decode { packet, passed, .. } => {
+                        prop_assert!(!packet.bytes().is_empty() && passed <= 960);
                         decoded += 1;
                     }
-                    Step::Recover { next, .. } => prop_assert!(!next.bytes().is_empty()),
+                    Step::Recover { next, passed, .. } => {
+                        prop_assert!(!next.bytes().is_empty() && passed <= 960);
+                    }
                     Step::Silence { samples } => prop_assert!(samples > 0),
-                    Step::DrawOut => jitter.drawn_out(usize::from(step) * 20),
+                    Step::DrawOut { samples } => {
+                        prop_assert!(samples > 0);
+                        jitter.drawn_out((usize::from(step) * 20).clamp(1, samples), usize::from(kind) * 90);
+                    }
                     Step::Conceal { passed, .. } => prop_assert!(passed <= 960),
                 }
             }

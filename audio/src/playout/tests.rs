@@ -8,6 +8,7 @@ use proto::Rng;
 
 mod clean;
 mod lasting;
+mod rejoin;
 mod uneven;
 
 fn packets(count: usize, settings: EncoderSettings) -> Vec<OpusFrame> {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// What the decoder alone makes of the packets.
-fn decoded(packets: &[OpusFrame]) -> Vec<f32> {
+pub(super) fn decoded(packets: &[OpusFrame]) -> Vec<f32> {
     let mut decoder = Decoder::new().unwrap();
     let mut out = [0.0; FRAME_SAMPLES_MAX];
     let mut sound = Vec::new();
@@ -36,7 +36,7 @@ fn heard_by(
 }
 
 /// How much later than the decoder gave it a second of sound is heard, if it is the same to the bit.
-fn later(heard: &[f32], decoded: &[f32], second: usize) -> Option<usize> {
+pub(super) fn later(heard: &[f32], decoded: &[f32], second: usize) -> Option<usize> {
     let span = &decoded[second * 48_000..][..48_000];
     let bits = |samples: &[f32]| samples.iter().map(|sample| sample.to_bits()).collect::<Vec<_>>();
     let here = heard.get(second * 48_000..)?;
@@ -74,35 +74,4 @@ fn an_output_that_is_late_now_and_then_asks_for_more_at_once_and_bends_nothing()
         let by: Vec<_> = (3..9).map(|second| later(&heard, &decoded, second)).collect();
         assert!(by[0].is_some() && by.iter().all(|other| *other == by[0]), "{frame:?}: {by:?}, {stats:?}");
     }
-}
-
-#[test]
-fn a_sound_drawn_out_for_longer_than_a_packet_was_late_is_put_right_at_once() {
-    // A deep voice: one period of it, the least it can be drawn out by, is 11 ms.
-    let deep = |n: usize| {
-        let phase = n as f32 * 90.0 * std::f32::consts::TAU / 48_000.0;
-        (1..20u8).map(|k| (phase * f32::from(k)).sin() / f32::from(k)).sum::<f32>() * 0.2
-    };
-    let voice: Vec<f32> = (0..480_000).map(deep).collect();
-    let packets = encoded(&voice, FrameDuration::Ms10);
-    // One packet, five seconds from the beginning, comes 2.5 ms after the last moment.
-    let late = |n: usize| if n == 500 { 480 + 360 } else { 0 };
-    let (mut playout, mut sent, mut out) = (Playout::new().unwrap(), 0, [0.0; 120]);
-    let excess: Vec<i64> = (0..2_600)
-        .map(|turn| {
-            while sent * 480 + 500 + late(sent) <= turn * 120 {
-                playout.arrive(sent as u16, packets[sent].bytes()).unwrap();
-                sent += 1;
-            }
-            playout.render(&mut out);
-            let stats = playout.stats();
-            i64::from(stats.delay) - i64::from(stats.target)
-        })
-        .collect();
-    let after = &excess[2_004..];
-    let most = after.iter().max().unwrap();
-    assert!(*most >= 5 * 48, "it was drawn out by no more than it had to be: {most} samples");
-    let turns = after.iter().filter(|excess| **excess >= 5 * 48).count();
-    assert!(turns <= 40, "too late by 5 ms or more for {turns} times 2.5 ms; most {most}");
-    assert_eq!(playout.stats().counters.concealed, 0);
 }
