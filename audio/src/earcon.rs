@@ -45,6 +45,11 @@ impl Earcons {
         *self = Self::default();
     }
 
+    /// Whether one sounds.
+    pub fn is_sounding(&self) -> bool {
+        self.now.is_some()
+    }
+
     /// Adds what sounds to samples within -1 and 1, which stay there.
     pub fn add(&mut self, out: &mut [f32]) {
         for sample in out {

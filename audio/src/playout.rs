@@ -6,7 +6,7 @@
 //!
 //! `render` is the only clock: each sample it gives is a tick. Whatever the network does, what is heard has no step in
 //! it: invented sound fades into the speaker's own quiet and back, and a cut is bridged. While a packet is awaited, the sound
-//! is drawn out by no more than the output asks for, so that the packet is heard from where it is when it comes. Nothing
+//! is drawn out by hardly more than the output asks for, so that the packet is heard from where it is when it comes. Nothing
 //! here allocates after construction.
 
 use std::time::Duration;
@@ -125,6 +125,9 @@ impl<D: Decode> Playout<D> {
     /// We stood still: what waits to be heard is of before, and what was sent meanwhile is not missing.
     pub fn stood_still(&mut self) {
         self.jitter.stood_still();
+        self.strip.turn();
+        self.at = 0;
+        self.be_gone();
     }
 
     /// Gives the next samples, any number of them.

@@ -25,6 +25,8 @@ pub struct RingCounters {
 #[derive(Debug, Default)]
 struct Pull {
     demanded: AtomicU32,
+    /// Which demand that is.
+    turn: AtomicU32,
     reader: OnceLock<Thread>,
 }
 
@@ -57,6 +59,11 @@ impl RingCounters {
     /// How many samples the reading end waits for. Who takes this makes them and says [`Self::serve`].
     pub fn take_demand(&self) -> u32 {
         self.pull.as_ref().map_or(0, |pull| pull.demanded.swap(0, Ordering::AcqRel))
+    }
+
+    /// Which demand is the latest. What was made for one before it came too late, and is not to be pushed.
+    pub fn turn(&self) -> u32 {
+        self.pull.as_ref().map_or(0, |pull| pull.turn.load(Ordering::Acquire))
     }
 
     /// The demanded samples are there: wakes the reading end.
@@ -174,6 +181,7 @@ impl PcmRx {
         self.skip(late);
         let Some(pull) = &self.counters.pull else { return };
         pull.reader.get_or_init(std::thread::current);
+        pull.turn.fetch_add(1, Ordering::AcqRel);
         pull.demanded.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Release);
         wake();
         // An unpark that was meant for the last demand ends one wait early.
@@ -325,5 +333,18 @@ mod tests {
         counters.saw(480);
         counters.saw(120);
         assert_eq!((counters.take_largest(), counters.take_largest()), (480, 0));
+    }
+
+    #[test]
+    fn what_is_made_for_a_demand_that_was_given_up_is_known_for_that() {
+        let (tx, mut rx) = pulled_pcm(100);
+        let (counters, mut first) = (tx.counters().clone(), 0);
+        // It is being made, and not pushed in time.
+        rx.demand(10, Duration::ZERO, || {
+            assert_eq!(counters.take_demand(), 10);
+            first = counters.turn();
+        });
+        assert_eq!(counters.turn(), first, "nobody asked for more");
+        rx.demand(5, Duration::ZERO, || assert_ne!(counters.turn(), first));
     }
 }

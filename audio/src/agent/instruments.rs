@@ -425,15 +425,17 @@ impl Source for Instruments {
     }
 
     fn coming(&mut self, out: &mut [f32]) -> usize {
-        let mut most = 0;
-        self.mixer.begin(out.len());
-        for speaker in &mut self.speakers {
-            let coming = speaker.playout.coming();
-            let coming = &coming[..coming.len().min(out.len())];
-            self.mixer.add(coming, speaker.gain);
-            most = most.max(coming.len());
+        let known = self.speakers.iter_mut().map(|speaker| speaker.playout.coming().len());
+        // As far as it is known of everybody who is heard; a tone goes on without being known.
+        let known = known.filter(|known| *known > 0).min().unwrap_or(0).min(out.len());
+        if known == 0 || self.earcons.is_sounding() {
+            return 0;
         }
-        out[..most].copy_from_slice(&self.mixer.finish()[..most]);
-        most
+        self.mixer.begin(known);
+        for speaker in &mut self.speakers {
+            self.mixer.add(speaker.playout.coming(), speaker.gain);
+        }
+        out[..known].copy_from_slice(self.mixer.finish());
+        known
     }
 }

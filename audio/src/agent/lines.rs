@@ -278,6 +278,7 @@ impl SpeakerLine {
         if left == 0 {
             return;
         }
+        let turn = self.ring.counters().turn();
         self.steady.visit(now);
         let mut block = [0.0; BLOCK + COMING_MAX];
         while left > 0 {
@@ -288,7 +289,10 @@ impl SpeakerLine {
                 // Pushed with the last piece: who waits for that one finds both.
                 count += source.coming(&mut block[count..][..COMING_MAX]);
             }
-            self.ring.push(&block[..count]);
+            // Who gave up waiting asks for what comes after this.
+            if self.ring.counters().turn() == turn {
+                self.ring.push(&block[..count]);
+            }
         }
         self.ring.counters().serve();
     }

@@ -147,6 +147,23 @@ impl World {
         Module(module)
     }
 
+    /// Adds a speaker of that name that holds more than half a second of sound before it is heard; what is heard goes into a
+    /// pipe, whose reader keeps its time.
+    pub(crate) fn far_speaker(&self, name: &str) -> PathBuf {
+        let pipe = self.folder.join(name);
+        let (sink, file) = (format!("sink_name={name}"), format!("file={}", pipe.display()));
+        self.pactl(&[
+            "load-module",
+            "module-pipe-sink",
+            &sink,
+            &file,
+            "rate=48000",
+            "channels=1",
+            "format=s16le",
+        ]);
+        pipe
+    }
+
     /// Takes a leak away.
     pub(crate) fn unload(&self, module: Module) {
         self.pactl(&["unload-module", &module.0.to_string()]);

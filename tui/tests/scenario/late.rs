@@ -1,8 +1,10 @@
 //! A program that is late with its sound, as on a busy machine: what was to be heard then is in the server's hands already.
 
+use std::io::Read as _;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::harness::chord::chord;
+use crate::harness::chord::{chord, seconds_most_like};
 use crate::harness::process::Headless;
 use crate::harness::signal::{RATE, silences};
 use crate::harness::sound::{Lane, Stage};
@@ -45,6 +47,39 @@ fn who_stands_still_for_some_milliseconds_is_not_silent_meanwhile() {
     let holes = silences(heard, -50.0, HOLE);
     assert!(holes.len() <= HOLES_MAX, "{} holes in {STOPS} stops: {holes:?}", holes.len());
 
+    alice.say("hangup");
+    alice.expect("call_ended");
+    bob.expect("call_ended");
+    assert!(alice.quit().success() && bob.quit().success());
+}
+
+/// As on Bluetooth: the server asks for more than half a second before anything is heard, and what comes next is beyond it.
+#[test]
+fn a_speaker_that_is_far_away_is_heard() {
+    let Some(stage) = Stage::set("far") else { return };
+    let Stage { scratch, world, server, .. } = &stage;
+    let mut pipe = std::fs::File::open(world.far_speaker("far")).expect("the sound server made a pipe");
+    let start = |name: &str, sink: &str| {
+        let mut endpoint = world.endpoint(name);
+        endpoint.retain(|(key, _)| key != "PULSE_SINK");
+        endpoint.push(("PULSE_SINK".to_owned(), sink.to_owned()));
+        Headless::start(scratch, name, server, "default", &endpoint)
+    };
+    let (mut alice, mut bob) = (start("alice", "alice_spk"), start("bob", "far"));
+    alice.befriend(&mut bob);
+    let _hers = world.play("alice", &chord(0, 60.0));
+    alice.call(&mut bob);
+    let mut heard = Vec::new();
+    wait_for("three seconds of her", || {
+        // The pipe's reader is its card: a twentieth of a second at a time.
+        std::thread::sleep(Duration::from_millis(50));
+        let mut bytes = [0; RATE / 20 * 2];
+        pipe.read_exact(&mut bytes).expect("the server plays on");
+        let samples = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+        heard.extend(samples.map(|sample| f32::from(sample) / 32_768.0));
+        let lately = &heard[heard.len().saturating_sub(4 * RATE)..];
+        (seconds_most_like(0, lately) >= 3.0).then_some(())
+    });
     alice.say("hangup");
     alice.expect("call_ended");
     bob.expect("call_ended");

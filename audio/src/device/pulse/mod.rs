@@ -10,6 +10,10 @@
 //! speaker's thread -- Stream: is asked for sound ------- socket     nothing waits for another
 //! ```
 //!
+//! PulseAudio also gets what comes after each piece, and how that would go on, until the next piece overwrites it (`net`): a
+//! thread that is late is no hole. PipeWire, which looks at how much lies there instead of counting what it asked for, gets
+//! the pieces alone.
+//!
 //! Everything is asked for in mono at 48 kHz; the server converts to what its devices have, also when that changes.
 
 mod link;

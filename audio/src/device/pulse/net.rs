@@ -25,33 +25,35 @@ pub(super) struct Net {
     net: [f32; NET],
     /// What was not ready was taken from the net, up to where the next piece begins.
     heard: bool,
-    /// The net that the sound must come out of, in how many samples that begins, and how far it is.
-    left: [f32; FADE],
+    /// The net that is heard, how far it is given again, in how many samples the sound takes its place, and how far that is.
+    left: [f32; NET],
+    at: usize,
     until: usize,
     faded: usize,
 }
 
 impl Net {
     pub(super) const fn new() -> Self {
-        Self { strip: Strip::new(), net: [0.0; NET], heard: false, left: [0.0; FADE], until: 0, faded: FADE }
+        let (net, left) = ([0.0; NET], [0.0; NET]);
+        Self { strip: Strip::new(), net, heard: false, left, at: 0, until: 0, faded: FADE }
     }
 
-    /// Completes a piece, of which the first `ready` samples are sound and the rest must do without, and of which the server
-    /// has taken the first `taken` from the last net already. After it, `coming` is what comes next, as far as that is known.
+    /// Completes a piece, of which the first `ready` samples are sound and the rest must do without. The server has taken so
+    /// many samples from the last net already as `taken` says, in this piece or also in those after it, which then say 0.
+    /// After it, `coming` is what comes next, as far as that is known.
     pub(super) fn complete(&mut self, piece: &mut [f32], ready: usize, taken: usize, coming: &[f32]) {
         let (sound, rest) = piece.split_at_mut(ready.min(piece.len()));
         if taken > 0 || self.heard {
-            let net = self.net.iter().copied().chain(std::iter::repeat(0.0)).skip(taken);
-            self.left.iter_mut().zip(net).for_each(|(left, old)| *left = old);
-            (self.until, self.faded) = (taken, 0);
+            self.left = self.net;
+            (self.at, self.until, self.faded) = (0, taken, 0);
         }
-        self.fade(sound);
         if !sound.is_empty() {
             self.strip.push(sound);
             self.strip.go_on(coming, &mut self.net);
             let fading = self.net[NET - FADE_OUT..].iter_mut().enumerate();
             fading.for_each(|(n, sample)| *sample *= 1.0 - n as f32 / FADE_OUT as f32);
         }
+        self.come_out(sound);
         self.heard = !rest.is_empty();
         if self.heard {
             let held = rest.len().min(NET);
@@ -62,14 +64,23 @@ impl Net {
         }
     }
 
-    /// From where the server came out of the net, the net becomes the sound.
-    fn fade(&mut self, sound: &mut [f32]) {
-        let before = self.until.min(sound.len());
-        self.until -= before;
-        for (sample, old) in sound[before..].iter_mut().zip(&self.left[self.faded..]) {
-            let share = self.faded as f32 / FADE as f32;
-            *sample = *sample * share + old * (1.0 - share);
-            self.faded += 1;
+    /// Up to where the server is in the net, it gets that again: it may go back as far as its device lets it. From there on
+    /// the net becomes the sound.
+    fn come_out(&mut self, sound: &mut [f32]) {
+        for sample in sound {
+            if self.until == 0 && self.faded == FADE {
+                return;
+            }
+            let old = self.left.get(self.at).copied().unwrap_or(0.0);
+            self.at += 1;
+            if self.until > 0 {
+                self.until -= 1;
+                *sample = old;
+            } else {
+                let share = self.faded as f32 / FADE as f32;
+                *sample = *sample * share + old * (1.0 - share);
+                self.faded += 1;
+            }
         }
     }
 
@@ -88,18 +99,38 @@ mod tests {
     const PIECE: usize = 5 * MS / 2;
 
     /// What a server plays of `sound` that is given to it a piece at a time, each with its net and with `known` samples of what
-    /// comes next, when it is `late(n)` samples into the net before piece `n` comes.
-    fn played(sound: &[f32], known: usize, late: impl Fn(usize) -> usize) -> Vec<f32> {
+    /// comes next, when it is `late(n)` samples into the net before piece `n` comes, and goes back by up to `back` of them then.
+    fn played(sound: &[f32], known: usize, back: usize, late: impl Fn(usize) -> usize) -> Vec<f32> {
         let mut net = Net::new();
-        let mut out = Vec::new();
+        // What the server has, and how much of it was heard.
+        let (mut queue, mut heard, mut out) = (vec![0.0; NET], 0, Vec::new());
         for (n, piece) in sound.chunks_exact(PIECE).enumerate() {
-            let (taken, before) = (late(n), *net.samples());
+            let (begins, taken) = (n * PIECE, late(n).min((n + 1) * PIECE));
+            // What was asked for in time is in place before anything is late: only the first piece that is says so.
+            let gone = (begins + taken).saturating_sub(heard.max(begins));
+            if heard < begins + taken {
+                queue.resize((begins + taken).max(queue.len()), 0.0);
+                out.extend_from_slice(&queue[heard..begins + taken]);
+                heard = begins + taken;
+            }
             let mut piece = piece.to_vec();
-            let after = &sound[(n + 1) * PIECE..];
-            net.complete(&mut piece, PIECE, taken, &after[..known.min(after.len())]);
-            // What comes for a time that has passed is thrown away.
-            out.extend_from_slice(&before[..taken.min(PIECE)]);
-            out.extend_from_slice(&piece[taken.min(PIECE)..]);
+            let after = &sound[begins + PIECE..];
+            net.complete(
+                &mut piece,
+                PIECE,
+                if gone > 0 { taken } else { 0 },
+                &after[..known.min(after.len())],
+            );
+            queue.truncate(begins);
+            queue.extend_from_slice(&piece);
+            queue.extend_from_slice(net.samples());
+            let again = heard.saturating_sub(begins).min(back);
+            out.truncate(heard - again);
+            heard -= again;
+            // Until the next piece is due.
+            let due = (begins + PIECE).max(heard);
+            out.extend_from_slice(&queue[heard..due.min(queue.len())]);
+            heard = due;
         }
         out
     }
@@ -116,26 +147,28 @@ mod tests {
     fn nobody_late_leaves_every_bit() {
         let voice = voice(48_000);
         for known in [0, 100, 480] {
-            assert_eq!(bits(&played(&voice, known, |_| 0)), bits(&voice));
+            assert_eq!(bits(&played(&voice, known, 0, |_| 0)), bits(&voice));
         }
     }
 
     #[test]
     fn who_is_late_for_what_is_known_is_not_heard_at_all() {
         let voice = voice(48_000);
-        let out = played(&voice, 480, |n| if n % 7 == 3 { 100 } else { 0 });
+        let out = played(&voice, 480, 60, |n| if n % 7 == 3 { 100 } else { 0 });
         assert!(out.iter().zip(&voice).all(|(a, b)| (a - b).abs() < 1e-6));
     }
 
     #[test]
     fn who_is_late_for_what_is_not_known_makes_neither_a_hole_nor_a_click() {
         let voice = voice(96_000);
-        for late in [1, 40, 119, 120] {
-            let out = played(&voice, 0, |n| if n % 20 == 7 { late } else { 0 });
+        for (late, back) in [(1, 0), (40, 0), (40, 20), (119, 60), (120, 0), (300, 0), (300, 120), (700, 0)] {
+            let out = played(&voice, 0, back, |n| if n % 20 == 7 { late } else { 0 });
             assert!(steepest(&out) <= 1.3 * steepest(&voice), "{late}: {}", steepest(&out));
-            for (n, (out, voice)) in out.chunks_exact(PIECE).zip(voice.chunks_exact(PIECE)).enumerate() {
-                let level = |sound: &[f32]| crate::stretch::power(sound).sqrt();
-                let (heard, said) = (level(out), level(voice));
+            let level = |sound: &[f32]| crate::stretch::power(sound).sqrt();
+            for (n, heard) in out.chunks_exact(PIECE).enumerate().skip(8) {
+                // What begins while it is late cannot be known.
+                let said = (n - 8..=n).map(|n| level(&voice[n * PIECE..][..PIECE])).fold(f32::MAX, f32::min);
+                let heard = level(heard);
                 assert!(heard > 0.4 * said - 0.01, "{late}: a hole in piece {n}: {heard} of {said}");
             }
         }

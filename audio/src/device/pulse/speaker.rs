@@ -26,10 +26,10 @@ const REQUEST: usize = 5 * MS / 2;
 /// What the speaker's device is asked to take at a time. Measured mouth to ear in a call: 31 ms with this and 45 ms with
 /// twice as much, at the same cost for us, since the playout waits for what is asked for at a time as well.
 const DEVICE: usize = 5 * MS / 2;
-/// What may wait at the server to be played; only after requests that came together.
-const QUEUE_MAX: usize = 60 * MS;
-/// How long the voice thread may take to make sound that was asked for before silence takes its place: less than the
-/// server still has.
+/// What may lie at the server: it refuses a piece of which a part would be beyond this, and a device that is far away, as one on
+/// Bluetooth, has it ask for 50 ms and more. We send what it asked for and one net, so this keeps nothing short.
+const QUEUE_MAX: usize = 2_000 * MS;
+/// How long the voice thread may take to make sound that was asked for before the net takes its place.
 const PATIENCE: Duration = Duration::from_millis(4);
 
 pub(super) fn speaker(target: &Target, waker: &Arc<Waker>) -> Result<Opened<PcmTx>, Failure> {
@@ -63,14 +63,12 @@ pub(super) fn speaker(target: &Target, waker: &Arc<Waker>) -> Result<Opened<PcmT
     let (version, channel) = (link.version(), answer.channel);
     let (socket, ours) = parted(link)?;
     let mut requested = answer.requested_bytes as usize / SAMPLE;
-    // So much waits at the server when nothing is asked for.
-    let queue = requested;
+    let mut lateness = Lateness::new(requested);
     card::spawn("tincan-speaker", move || {
         let mut messages = Messages::new();
         let mut out = Out::new(channel, netted);
         loop {
-            // What is asked for beyond the queue was wanted before now.
-            let mut taken = requested.saturating_sub(queue);
+            let mut taken = lateness.of(requested);
             while requested > 0 {
                 let count = requested.min(PIECE);
                 requested -= count;
@@ -78,7 +76,7 @@ pub(super) fn speaker(target: &Target, waker: &Arc<Waker>) -> Result<Opened<PcmT
                 if !out.send(&socket, &mut callback, count, taken) {
                     return faults.fault(FATAL);
                 }
-                taken = taken.saturating_sub(count);
+                taken = 0;
             }
             if !messages.more(&socket) {
                 return faults.fault(FATAL);
@@ -101,6 +99,35 @@ pub(super) fn speaker(target: &Target, waker: &Arc<Waker>) -> Result<Opened<PcmT
 fn can_overwrite(server: &ServerInfo) -> bool {
     let name = server.server_name.as_deref().map(CStr::to_bytes).unwrap_or_default();
     !name.windows(8).any(|part| part.eq_ignore_ascii_case(b"pipewire"))
+}
+
+/// How far the server is beyond the sound it has, told by how much it asks for.
+struct Lateness {
+    /// So much lies there when nothing is asked for.
+    queue: usize,
+    /// What it asked for lately.
+    lately: [usize; Self::LATELY],
+    at: usize,
+}
+
+impl Lateness {
+    const LATELY: usize = 16;
+
+    /// `first` is what it asks for when it has nothing.
+    const fn new(first: usize) -> Self {
+        Self { queue: first, lately: [0; Self::LATELY], at: 0 }
+    }
+
+    /// Samples it has taken of the net when it asks for so many. The queue becomes longer when another device takes over or
+    /// this one asks for more at a time: what it always asks for is none of its being late.
+    fn of(&mut self, requested: usize) -> usize {
+        if requested > 0 {
+            self.lately[self.at] = requested;
+            self.at = (self.at + 1) % Self::LATELY;
+        }
+        let usual = self.lately.iter().min().map_or(0, |least| *least);
+        requested.saturating_sub(self.queue.max(usual))
+    }
 }
 
 /// Messages of sound on their way to the server.
@@ -132,6 +159,8 @@ impl Out {
         callback.give(&mut samples[..count], |sample: f32| sample);
         let mut coming = [0.0; NET];
         let known = callback.take_coming(&mut coming);
+        // Where there is no net, silence was played.
+        let taken = if self.netted > 0 { taken } else { 0 };
         self.net.complete(&mut samples[..count], ready, taken, &coming[..known]);
         let bytes = (count + self.netted) * SAMPLE;
         let header = &mut self.bytes[..DESCRIPTOR_SIZE];
@@ -201,6 +230,19 @@ mod tests {
             }
             assert_eq!(second[DESCRIPTOR_SIZE..][..SAMPLE], bytes(&[0.125]));
         }
+    }
+
+    #[test]
+    fn what_is_always_asked_for_is_not_late() {
+        let mut lateness = Lateness::new(360);
+        assert_eq!(lateness.of(360), 0, "the first");
+        for (requested, late) in [(120, 0), (360, 0), (500, 140), (120, 0), (2_000, 1_640), (0, 0)] {
+            assert_eq!(lateness.of(requested), late, "{requested}");
+        }
+        // A device that takes 10 ms at a time.
+        let late: Vec<usize> = (0..20).map(|_| lateness.of(480)).collect();
+        assert_eq!((late[0], late[19]), (120, 0));
+        assert_eq!(lateness.of(1_000), 520);
     }
 
     #[test]
