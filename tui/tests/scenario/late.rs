@@ -53,7 +53,7 @@ fn who_stands_still_for_some_milliseconds_is_not_silent_meanwhile() {
     assert!(alice.quit().success() && bob.quit().success());
 }
 
-/// As on Bluetooth: the server asks for more than half a second before anything is heard, and what comes next is beyond it.
+/// What comes next lies behind the sound also where a device holds half a second of it, and keeps none of it from being heard.
 #[test]
 fn a_speaker_that_is_far_away_is_heard() {
     let Some(stage) = Stage::set("far") else { return };
