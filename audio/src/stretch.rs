@@ -169,7 +169,8 @@ impl Strip {
     }
 
     /// Everything at hand was played, and `coming` will be: fills `out` with it and with how it would go on, its last period
-    /// again and again. Nothing is at hand after it.
+    /// again and again. Nothing is at hand after it. It is made for each piece that is played and seldom heard, so nothing is
+    /// predicted as for [`Self::draw_out`].
     pub(crate) fn go_on(&mut self, coming: &[f32], out: &mut [f32]) {
         self.turn();
         let mut past = [0.0; PAST];

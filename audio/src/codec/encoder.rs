@@ -129,7 +129,8 @@ fn gave_up(bytes: usize, padding: usize) -> bool {
 /// At a constant rate the library tries up to seven times to make a frame of SILK fit. When none does, it sends the last
 /// frame's gains and no pulses, and the sound is then not that frame's: up to 12 dB too loud, for up to 50 ms, because what
 /// the two sides remember is apart, too. It happens where a voice changes within a frame: of nine sentences begun at 160
-/// places, with about a fifth of the beginnings. The same frame at a variable rate with fewer bits in mind fits. `tests::what_the_library_gives_up_on_is_not_heard` shows both.
+/// places, with about a fifth of the beginnings. The same frame at a variable rate with fewer bits in mind fits.
+/// `tests::what_the_library_gives_up_on_is_not_heard` shows both.
 struct Again {
     /// The encoder before this frame, and after the try that failed.
     before: State,

@@ -102,35 +102,21 @@ mod tests {
     /// comes next, when it is `late(n)` samples into the net before piece `n` comes, and goes back by up to `back` of them then.
     fn played(sound: &[f32], known: usize, back: usize, late: impl Fn(usize) -> usize) -> Vec<f32> {
         let mut net = Net::new();
-        // What the server has, and how much of it was heard.
-        let (mut queue, mut heard, mut out) = (vec![0.0; NET], 0, Vec::new());
+        let (mut queue, mut out) = (vec![0.0; NET], Vec::new());
         for (n, piece) in sound.chunks_exact(PIECE).enumerate() {
-            let (begins, taken) = (n * PIECE, late(n).min((n + 1) * PIECE));
-            // What was asked for in time is in place before anything is late: only the first piece that is says so.
-            let gone = (begins + taken).saturating_sub(heard.max(begins));
-            if heard < begins + taken {
-                queue.resize((begins + taken).max(queue.len()), 0.0);
-                out.extend_from_slice(&queue[heard..begins + taken]);
-                heard = begins + taken;
-            }
-            let mut piece = piece.to_vec();
-            let after = &sound[begins + PIECE..];
-            net.complete(
-                &mut piece,
-                PIECE,
-                if gone > 0 { taken } else { 0 },
-                &after[..known.min(after.len())],
-            );
+            let (begins, ends) = (n * PIECE, (n + 1) * PIECE);
+            let read_to = out.len().max(begins + late(n));
+            queue.resize(queue.len().max(read_to), 0.0);
+            out.extend_from_slice(&queue[out.len()..read_to]);
+            let (mut piece, after) = (piece.to_vec(), &sound[ends..]);
+            net.complete(&mut piece, PIECE, late(n), &after[..known.min(after.len())]);
             queue.truncate(begins);
             queue.extend_from_slice(&piece);
             queue.extend_from_slice(net.samples());
-            let again = heard.saturating_sub(begins).min(back);
-            out.truncate(heard - again);
-            heard -= again;
-            // Until the next piece is due.
-            let due = (begins + PIECE).max(heard);
-            out.extend_from_slice(&queue[heard..due.min(queue.len())]);
-            heard = due;
+            // It goes back to what is new, and plays until the next piece is due.
+            out.truncate(read_to - (read_to - begins).min(back));
+            let due = out.len().max(ends);
+            out.extend_from_slice(&queue[out.len()..due]);
         }
         out
     }
