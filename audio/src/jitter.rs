@@ -46,9 +46,6 @@ const EXCESS_CUT: i64 = ms(200);
 /// ten frames. Of the codec alone, as PESQ-wb of nine sentences, a recorded call with a stall of 35 ms left 0.967 at 20 ms,
 /// and 0.987 at 40 ms.
 const DRAWN_OUT_MAX: i64 = ms(40);
-/// Late packets of which the second was said so soon after the first are no thread that slept. At 100 ms two stalls in a row
-/// made the delay grow by a period, and cost such a call 0.005.
-const REJOINED_AGAIN: i64 = ms(20);
 
 const _: () = assert!(SLOTS.is_power_of_two() && 65_536 % SLOTS == 0);
 const _: () = assert!(TARGET_MAX + EXCESS_CUT <= SLOTS as i64 * ms(5));
@@ -101,7 +98,7 @@ pub(crate) struct Jitter {
     /// Samples that the sound was drawn out by in place of the packet awaited, and its period then.
     drawn_out: i64,
     period: i64,
-    /// The time of the last packet that came while the sound was drawn out, in samples of the sender's.
+    /// The number of the last packet that came while the sound was drawn out.
     rejoined: Option<i64>,
     /// The last packet that was missing did not come later.
     was_lost: bool,
@@ -251,13 +248,12 @@ impl Jitter {
         self.decode(passed, None)
     }
 
-    /// By how much the delay should grow now that the sound is drawn out: whole periods, so that it is where it was. One
-    /// packet that is late moves nothing by itself; where a second one follows at once, a little too short is too short.
+    /// By how much the delay should grow now that the sound is drawn out: whole periods, so that it is where it was. What is
+    /// less than one can wait for a pause; unless each packet is late, as on a path that became slower.
     fn growth(&self, now: u64) -> i64 {
         let short = self.aim - (self.transit(self.next, now) - self.drawn_out);
-        let time = self.timeline.time(self.next);
-        let again = self.rejoined.is_some_and(|rejoined| time - rejoined <= REJOINED_AGAIN);
-        let rounded = if again { short + self.period - 1 } else { short + self.period / 2 };
+        let again = self.rejoined == Some(self.next - 1);
+        let rounded = if again { short + self.period - 1 } else { short };
         let most = DRAWN_OUT_MAX / self.period;
         (rounded.max(0) / self.period).min(most) * self.period
     }
@@ -267,7 +263,7 @@ impl Jitter {
         let passed = (self.drawn_out - grown).min(self.timeline.length(self.next));
         self.played = self.transit(self.next, now) - (self.drawn_out - grown);
         if passed == self.drawn_out - grown {
-            self.rejoined = (self.drawn_out > 0).then(|| self.timeline.time(self.next)).or(self.rejoined);
+            self.rejoined = (self.drawn_out > 0).then_some(self.next).or(self.rejoined);
             self.was_lost &= self.drawn_out == 0;
             self.drawn_out = 0;
             self.stretched(grown);

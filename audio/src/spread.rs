@@ -1,9 +1,9 @@
 //! How unevenly a speaker's packets arrive: the transit times of the latest packets, and from them how long to wait
 //! for packets.
 //!
-//! Waiting longer costs delay, waiting shorter costs the packets that come later: [`Spread::late`] is where the sum of
-//! both is least, with [`LATE_COST`] as the rate of exchange. So a network with even jitter is covered almost whole
-//! (jitter of 30 ms deviation: all but 0.4 %), while a packet in a hundred that is a second late is let go.
+//! Waiting longer costs delay, waiting shorter costs the packets that come later, the more the later they come:
+//! [`Spread::late`] is where the sum of both is least, with [`LATE_COST`] as the rate of exchange. So a packet in a hundred
+//! that is a second late is let go, and so are some that are late by a millisecond.
 
 use crate::frame::SAMPLE_RATE;
 
@@ -13,10 +13,15 @@ const WINDOW: usize = 512;
 /// has calmed down. It is a time, not a number of packets: frames of 20 ms would remember a stall for ten seconds. Of 5 ms
 /// frames there is room for half as long.
 const MEMORY: i64 = WINDOW as i64 * 480;
-/// Samples of delay we pay so that one packet in a hundred is not late: 24 ms. Ten percent of invented frames cost
-/// more than two of the five points of a listener's opinion, 150 ms of delay hardly half a one (ITU-T G.107); and one
-/// that is late by little is only drawn out.
+/// Samples of delay we pay so that one packet in a hundred is not late by [`LATE_WHOLLY`] or more: 24 ms. Ten percent of
+/// invented frames cost more than two of the five points of a listener's opinion, 150 ms of delay hardly half a one
+/// (ITU-T G.107).
 const LATE_COST: i64 = 24 * SAMPLE_RATE as i64 / 1000;
+/// Samples after which a packet is wholly late: 20 ms. One that is late by less is drawn out for as long, and costs that
+/// part. Of the codec alone, as PESQ-wb of nine sentences, the arrivals of ten recorded calls left 0.989 when each late
+/// packet cost the same, and 0.985 with 2.2 ms less delay so; of which leaving alone what is near the aim (`tempo`) gave 0.004
+/// back for 0.3 ms.
+const LATE_WHOLLY: i64 = 20 * SAMPLE_RATE as i64 / 1000;
 /// A window less full than this counts as this full: the first late packet of a call is not yet a bad network.
 const FULL_ENOUGH: usize = 100;
 /// Packets that may be given up as late: an eighth of what is remembered of frames of 10 ms.
@@ -76,9 +81,17 @@ impl Spread {
     pub(crate) fn late(&self) -> i64 {
         let Some(base) = self.base() else { return 0 };
         let each = LATE_COST * 100 / self.len.max(FULL_ENOUGH) as i64;
-        let waits = self.sorted[..self.len].iter().rev().take(GIVEN_UP_MAX);
-        let costs =
-            waits.zip(0..).map(|(transit, given_up)| (transit - base + each * given_up, transit - base));
+        let slowest = || self.sorted[..self.len].iter().rev().map(|transit| transit - base);
+        // Those that come after `wait` and are not wholly late: from the slowest of them on, how many, and their sum.
+        let (mut partly, mut count, mut sum, mut wholly) = (slowest().peekable(), 0, 0, 0);
+        let costs = slowest().take(GIVEN_UP_MAX).map(|wait| {
+            while let Some(transit) = partly.next_if(|transit| *transit >= wait + LATE_WHOLLY) {
+                (count, sum, wholly) = (count - 1, sum - transit, wholly + 1);
+            }
+            let late = sum - count * wait + wholly * LATE_WHOLLY;
+            (count, sum) = (count + 1, sum + wait);
+            (wait * LATE_WHOLLY + each * late, wait)
+        });
         costs.min().map_or(0, |(_, wait)| wait)
     }
 }
@@ -108,13 +121,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_late_packet_of_a_burst_already_counts() {
-        let mut spread = Spread::new();
-        (0..512).for_each(|_| spread.note(0, 480));
-        spread.note(200, 480);
-        assert_eq!(spread.late(), 200);
-        (0..10).for_each(|_| spread.note(50 * 48, 480));
-        assert_eq!(spread.late(), 50 * 48, "ten of them are worth more than 50 ms");
+    fn late_packets_count_by_how_late_they_are() {
+        // Of 512 packets each is worth 225 samples of waiting when it is late by 20 ms or more.
+        for (milliseconds, few) in [(4, 4), (19, 4), (21, 4), (30, 6), (50, 10)] {
+            let mut spread = Spread::new();
+            (0..512).for_each(|_| spread.note(0, 480));
+            (0..few).for_each(|_| spread.note(milliseconds * 48, 480));
+            assert_eq!(spread.late(), 0, "{few} are let go that are late by {milliseconds} ms");
+            spread.note(milliseconds * 48, 480);
+            assert_eq!(spread.late(), milliseconds * 48, "{few} and one more are not");
+        }
     }
 
     #[test]
@@ -144,6 +160,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_other_wait_costs_less(transits in proptest::collection::vec(0i64..3_000, 1..300)) {
+            let mut spread = Spread::new();
+            transits.iter().for_each(|transit| spread.note(transit * transit / 1_000, 480));
+            let known = &spread.sorted[..spread.len()];
+            let cost = |wait: i64| {
+                let late: i64 = known.iter().map(|transit| (transit - wait).clamp(0, LATE_WHOLLY)).sum();
+                wait * LATE_WHOLLY + LATE_COST * 100 / known.len().max(FULL_ENOUGH) as i64 * late
+            };
+            let least = known.iter().rev().take(GIVEN_UP_MAX).map(|wait| cost(*wait)).min();
+            prop_assert_eq!(Some(cost(known[0] + spread.late())), least);
+        }
+
         #[test]
         fn the_sorted_window_is_the_window(transits in proptest::collection::vec(-9_000i64..9_000, 1..1_500)) {
             let mut spread = Spread::new();

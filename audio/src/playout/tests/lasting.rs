@@ -75,7 +75,7 @@ fn clocks_apart_are_absorbed_for_an_hour_of_sound_without_a_frame_invented() {
             // 1 ppm of an hour is 172.8 samples.
             assert!((moved - i64::from(ppm) * 1_728 / 10).abs() < 960, "{label}");
             delays.sort_by(f64::total_cmp);
-            assert!(share(&delays, 100) <= 26.0 && share(&delays, 95) <= 16.5, "{label}");
+            assert!(share(&delays, 100) <= 26.0 && share(&delays, 95) <= 18.0, "{label}");
         }
     }
 }
@@ -186,6 +186,6 @@ fn changing_the_frame_duration_is_not_heard() {
         (0, 0, 0, 1),
         "{counters:?}"
     );
-    assert!(playout.stats().delay <= 10 * 48, "{:?}", playout.stats());
+    assert!(playout.stats().delay <= 12 * 48, "{:?}", playout.stats());
     assert!(steepest(&heard) <= 1.25 * steepest(&voice), "{} of {}", steepest(&heard), steepest(&voice));
 }
