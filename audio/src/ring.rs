@@ -10,7 +10,10 @@ use std::time::Duration;
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
-use crate::frame::OpusFrame;
+use crate::frame::{OpusFrame, SAMPLE_RATE};
+
+/// Samples that may be owed to a reading end: 200 ms. What is missing for longer is no stall that is passed over.
+const OWED_MAX: u32 = SAMPLE_RATE / 5;
 
 /// What went wrong at a ring, in samples or frames, since it was made. Shared by both ends.
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ pub struct RingCounters {
 #[derive(Debug, Default)]
 struct Pull {
     demanded: AtomicU32,
+    /// Demanded, given up, and never made.
+    owed: AtomicU32,
     /// Which demand that is.
     turn: AtomicU32,
     reader: OnceLock<Thread>,
@@ -59,6 +64,12 @@ impl RingCounters {
     /// How many samples the reading end waits for. Who takes this makes them and says [`Self::serve`].
     pub fn take_demand(&self) -> u32 {
         self.pull.as_ref().map_or(0, |pull| pull.demanded.swap(0, Ordering::AcqRel))
+    }
+
+    /// How many samples the reading end went without because nobody made them, [`OWED_MAX`] at most, since the last call: for
+    /// time to go on as it does for the listener, they are to be made and thrown away.
+    pub fn take_owed(&self) -> u32 {
+        self.pull.as_ref().map_or(0, |pull| pull.owed.swap(0, Ordering::AcqRel)).min(OWED_MAX)
     }
 
     /// Which demand is the latest. What was made for one before it came too late, and is not to be pushed.
@@ -191,9 +202,12 @@ impl PcmRx {
             }
             std::thread::park_timeout(patience);
         }
-        let taken = pull.demanded.swap(0, Ordering::AcqRel) == 0;
-        if taken && self.len() < count {
-            std::thread::park_timeout(patience);
+        match pull.demanded.swap(0, Ordering::AcqRel) {
+            0 if self.len() < count => std::thread::park_timeout(patience),
+            0 => {}
+            untaken => {
+                pull.owed.fetch_add(untaken, Ordering::AcqRel);
+            }
         }
     }
 
@@ -320,7 +334,8 @@ mod tests {
         let mut tx = maker.join().unwrap();
         let mut woken = false;
         rx.demand(40, Duration::ZERO, || woken = true);
-        assert!(woken && rx.is_empty() && tx.counters().take_demand() == 0, "given up, and nothing is owed");
+        assert!(woken && rx.is_empty() && tx.counters().take_demand() == 0, "given up");
+        assert_eq!((tx.counters().take_owed(), tx.counters().take_owed()), (40, 0), "and owed");
         tx.push(&[0.25; 40]);
         rx.demand(40, Duration::ZERO, || {});
         assert!(rx.is_empty(), "of the past");
@@ -345,6 +360,9 @@ mod tests {
             first = counters.turn();
         });
         assert_eq!(counters.turn(), first, "nobody asked for more");
+        assert_eq!(counters.take_owed(), 0, "it was made");
         rx.demand(5, Duration::ZERO, || assert_ne!(counters.turn(), first));
+        (0..200).for_each(|_| rx.demand(100, Duration::ZERO, || {}));
+        assert_eq!(counters.take_owed(), OWED_MAX, "who stood still for long owes no more");
     }
 }

@@ -281,6 +281,12 @@ impl SpeakerLine {
         let turn = self.ring.counters().turn();
         self.steady.visit(now);
         let mut block = [0.0; BLOCK + COMING_MAX];
+        let mut owed = self.ring.counters().take_owed() as usize;
+        while owed > 0 {
+            let count = owed.min(BLOCK);
+            source.render(&mut block[..count]);
+            owed -= count;
+        }
         while left > 0 {
             let mut count = left.min(BLOCK);
             left -= count;
@@ -304,4 +310,38 @@ fn samples(time: Duration) -> u64 {
 
 fn time(samples: usize, rate: u32) -> Duration {
     Duration::from_micros(samples as u64 * 1_000_000 / u64::from(rate.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring;
+
+    /// Counts.
+    struct Counting(u16);
+
+    impl Source for Counting {
+        fn render(&mut self, out: &mut [f32]) {
+            out.iter_mut().zip(self.0..).for_each(|(sample, n)| *sample = f32::from(n));
+            self.0 += out.len() as u16;
+        }
+
+        fn coming(&mut self, _: &mut [f32]) -> usize {
+            0
+        }
+    }
+
+    #[test]
+    fn what_a_device_went_without_is_of_the_past() {
+        let (tx, mut rx) = ring::pulled_pcm(1_000);
+        let name = Safe::default();
+        let line = Line { ring: tx, rate: SAMPLE_RATE, name, wanted: None, pulse: Arc::default() };
+        let (mut line, mut source) = (SpeakerLine::new(line), Counting(0));
+        let mut heard = [0.0; 120];
+        for (given_up, first) in [(0, 0.0), (1, 240.0), (3, 720.0), (0, 840.0)] {
+            (0..given_up).for_each(|_| rx.demand(120, Duration::ZERO, || {}));
+            rx.demand(120, Duration::from_secs(20), || line.fill(Time::ZERO, &mut source));
+            assert_eq!((rx.pop(&mut heard), heard[0]), (120, first), "after {given_up}");
+        }
+    }
 }
