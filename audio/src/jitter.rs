@@ -46,6 +46,9 @@ const EXCESS_CUT: i64 = ms(200);
 /// ten frames. Of the codec alone, as PESQ-wb of nine sentences, a recorded call with a stall of 35 ms left 0.967 at 20 ms,
 /// and 0.987 at 40 ms.
 const DRAWN_OUT_MAX: i64 = ms(40);
+/// What a packet that was waited for counts, when each that was not takes one away; and how much is too often for stalls.
+const WAIT: u8 = 4;
+const WAITS_OFTEN: u8 = 2 * WAIT;
 
 const _: () = assert!(SLOTS.is_power_of_two() && 65_536 % SLOTS == 0);
 const _: () = assert!(TARGET_MAX + EXCESS_CUT <= SLOTS as i64 * ms(5));
@@ -98,8 +101,9 @@ pub(crate) struct Jitter {
     /// Samples that the sound was drawn out by in place of the packet awaited, and its period then.
     drawn_out: i64,
     period: i64,
-    /// The number of the last packet that came while the sound was drawn out.
-    rejoined: Option<i64>,
+    /// The number of the last packet for which it was, and how often it was of late.
+    waited: Option<i64>,
+    waits: u8,
     /// The last packet that was missing did not come later.
     was_lost: bool,
     /// We stood still since the last packet: what is missing before the next one was not for us.
@@ -136,7 +140,8 @@ impl Jitter {
             provisional: 0,
             drawn_out: 0,
             period: 1,
-            rejoined: None,
+            waited: None,
+            waits: 0,
             was_lost: false,
             stood_still: false,
             joint: false,
@@ -210,6 +215,10 @@ impl Jitter {
 
     /// The sound was drawn out by so many samples, and repeats itself after `period` of them.
     pub(crate) fn drawn_out(&mut self, by: usize, period: usize) {
+        if self.waited != Some(self.next) {
+            self.waited = Some(self.next);
+            self.waits = (self.waits + WAIT).min(WAITS_OFTEN + WAIT);
+        }
         self.drawn_out += by.max(1) as i64;
         self.period = period.max(1) as i64;
     }
@@ -224,6 +233,7 @@ impl Jitter {
         if self.drawn_out > 0 {
             return self.rejoin(now);
         }
+        self.waits = self.waits.saturating_sub(1);
         self.played = self.transit(self.next, now);
         let excess = self.played - self.aim;
         let slack = usize::try_from(self.slack(self.next, self.played)).unwrap_or(0);
@@ -249,11 +259,15 @@ impl Jitter {
     }
 
     /// By how much the delay should grow now that the sound is drawn out: whole periods, so that it is where it was. What is
-    /// less than one can wait for a pause; unless each packet is late, as on a path that became slower.
+    /// less than one can wait for a pause; unless packet after packet is waited for, as on a path that became slower.
     fn growth(&self, now: u64) -> i64 {
         let short = self.aim - (self.transit(self.next, now) - self.drawn_out);
-        let again = self.rejoined == Some(self.next - 1);
-        let rounded = if again { short + self.period - 1 } else { short };
+        let rounded = if self.waits >= WAITS_OFTEN {
+            // Nor may the sound drawn out stand for each packet wholly, and none be heard.
+            short.max(self.drawn_out - self.timeline.length(self.next)) + self.period - 1
+        } else {
+            short
+        };
         let most = DRAWN_OUT_MAX / self.period;
         (rounded.max(0) / self.period).min(most) * self.period
     }
@@ -263,7 +277,6 @@ impl Jitter {
         let passed = (self.drawn_out - grown).min(self.timeline.length(self.next));
         self.played = self.transit(self.next, now) - (self.drawn_out - grown);
         if passed == self.drawn_out - grown {
-            self.rejoined = (self.drawn_out > 0).then_some(self.next).or(self.rejoined);
             self.was_lost &= self.drawn_out == 0;
             self.drawn_out = 0;
             self.stretched(grown);

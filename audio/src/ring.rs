@@ -12,8 +12,8 @@ use ringbuf::{HeapCons, HeapProd, HeapRb};
 
 use crate::frame::{OpusFrame, SAMPLE_RATE};
 
-/// Samples that may be owed to a reading end: 200 ms. What is missing for longer is no stall that is passed over.
-const OWED_MAX: u32 = SAMPLE_RATE / 5;
+/// Samples that may be owed to a reading end: 150 ms. Of a longer stall the rest is played later, and caught up with.
+const OWED_MAX: u32 = SAMPLE_RATE / 20 * 3;
 
 /// What went wrong at a ring, in samples or frames, since it was made. Shared by both ends.
 #[derive(Debug, Default)]
@@ -193,7 +193,9 @@ impl PcmRx {
         let Some(pull) = &self.counters.pull else { return };
         pull.reader.get_or_init(std::thread::current);
         pull.turn.fetch_add(1, Ordering::AcqRel);
-        pull.demanded.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Release);
+        // What came too late may have been enough for the last demand before that was taken.
+        let left = pull.demanded.swap(u32::try_from(count).unwrap_or(u32::MAX), Ordering::AcqRel);
+        pull.owed.fetch_add(left, Ordering::AcqRel);
         wake();
         // An unpark that was meant for the last demand ends one wait early.
         for _ in 0..2 {

@@ -152,9 +152,10 @@ mod tests {
 
     #[test]
     fn what_is_near_enough_is_left_alone() {
-        for excess in [0, 47, -23] {
+        for excess in [0, 95, -23] {
             assert_eq!(first(excess, true), None);
         }
+        assert!(first(ms(2), true).is_some() && first(-ms(1) / 2, true).is_some());
         let mut tempo = Tempo::new();
         for (excess, left_alone) in [(ms(12), true), (ms(13), false)] {
             let turn = (0..500u64).find_map(|n| tempo.decide(excess, ms(100), n * 480, true));

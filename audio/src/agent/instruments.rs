@@ -281,6 +281,9 @@ impl Instruments {
         if let Some(line) = &mut self.microphone {
             line.slept(now);
         }
+        if let Some(line) = &mut self.speaker {
+            line.slept();
+        }
     }
 
     /// What was said and is not sent yet is not to be: neither half a frame, nor whole ones.

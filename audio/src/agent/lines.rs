@@ -216,6 +216,8 @@ impl SpeakerLine {
         let resampler = (rate != SAMPLE_RATE).then(|| Resampler::new(SAMPLE_RATE, rate));
         let beginning = Beginning { name, wanted, pulse, told: false };
         let largest = Largest { now: rate as usize / 100, before: 0, since: None };
+        // Until now time passed by another clock.
+        let _ = ring.counters().take_owed();
         Self { ring, rate, resampler, beginning, largest, steady: Steady::default() }
     }
 
@@ -227,6 +229,11 @@ impl SpeakerLine {
     /// It goes on, although this one may be wanted: that is to be told, too.
     pub(super) fn kept(&mut self, wanted: Option<Safe>) {
         self.beginning.again(wanted);
+    }
+
+    /// We slept: what would have been heard meanwhile is of before.
+    pub(super) fn slept(&mut self) {
+        let _ = self.ring.counters().take_owed();
     }
 
     /// How much sound waits before it is heard: in the ring, and the block that the device holds.
@@ -272,7 +279,8 @@ impl SpeakerLine {
         }
     }
 
-    /// Renders exactly what a device waits for, and shows what comes after it: that is thrown away with the next request.
+    /// Renders what a device waits for, after what it went without, and shows what comes next: that is thrown away with the
+    /// next request.
     fn serve(&mut self, now: Time, source: &mut impl Source) {
         let mut left = self.ring.counters().take_demand() as usize;
         if left == 0 {
@@ -283,7 +291,8 @@ impl SpeakerLine {
         let mut block = [0.0; BLOCK + COMING_MAX];
         let mut owed = self.ring.counters().take_owed() as usize;
         while owed > 0 {
-            let count = owed.min(BLOCK);
+            // No more at a time than is asked for: that is what the playout keeps ready.
+            let count = owed.min(left).min(BLOCK);
             source.render(&mut block[..count]);
             owed -= count;
         }

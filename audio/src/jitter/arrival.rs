@@ -119,7 +119,7 @@ impl Jitter {
         self.next = number;
         self.provisional = 0;
         self.drawn_out = 0;
-        self.rejoined = None;
+        (self.waited, self.waits) = (None, 0);
         self.stood_still = false;
         self.joint = false;
         self.tempo.reset();

@@ -249,14 +249,14 @@ fn a_packet_that_comes_while_the_sound_is_drawn_out_is_joined_within() {
         let mut jitter = Jitter::new();
         for n in 0..200u64 {
             jitter.arrive(n as u16, &WITHOUT_COPY, frame, n * 480).unwrap();
-            assert!(matches!(jitter.step(n * 480 + 400, false), Step::Decode { passed: 0, .. }));
+            assert!(matches!(jitter.step(n * 480 + 420, false), Step::Decode { passed: 0, .. }));
         }
         let before = jitter.delay().unwrap();
-        assert!(matches!(jitter.step(200 * 480 + 400, false), Step::DrawOut { .. }));
+        assert!(matches!(jitter.step(200 * 480 + 420, false), Step::DrawOut { .. }));
         jitter.drawn_out(360, PERIOD);
         jitter.arrive(200, &WITHOUT_COPY, frame, 200 * 480 + 700).unwrap();
         jitter.aim = jitter.spread.base().unwrap() + before + short;
-        let joined = jitter.step(200 * 480 + 760, false);
+        let joined = jitter.step(200 * 480 + 780, false);
         assert!(
             matches!(joined, Step::Decode { passed: found, turn: None, .. } if found == passed),
             "{joined:?}"

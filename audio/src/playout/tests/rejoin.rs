@@ -96,3 +96,26 @@ fn a_path_that_becomes_slower_for_good_is_followed_and_then_left_alone() {
         assert!(later(&call.heard, &call.decoded, 5).is_some(), "it is not bent any more; {label}");
     }
 }
+
+/// The quietest hundredth of a second of what is heard about the fifth second, as a share of what is usual.
+fn quietest(call: &Listened) -> f32 {
+    let power = |sound: &[f32]| crate::stretch::power(sound).sqrt();
+    let windows = call.heard[235_000..265_000].chunks_exact(480).map(power);
+    windows.fold(f32::MAX, f32::min) / power(&call.heard[192_000..230_000])
+}
+
+/// By more than a frame lasts: no packet can then be joined before the delay has grown.
+#[test]
+fn a_path_that_becomes_slower_by_more_than_a_frame_leaves_no_hole() {
+    for (hertz, frame, slower) in [
+        (80.0, FrameDuration::Ms5, 576),
+        (125.0, FrameDuration::Ms5, 576),
+        (83.0, FrameDuration::Ms10, 912),
+        (125.0, FrameDuration::Ms10, 1_200),
+    ] {
+        let number = 240_000 / frame.samples();
+        let call = listen(&vowel(hertz), frame, |n| if n < number { 0 } else { slower });
+        let quietest = quietest(&call);
+        assert!(quietest > 0.25, "{hertz} Hz, {frame:?}, {slower}: {quietest}; {:?}", call.stats);
+    }
+}
