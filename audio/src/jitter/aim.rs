@@ -6,7 +6,7 @@ use crate::frame::FrameDuration;
 
 /// Delay of a new stream before anything is known of its network, with the frames of least delay and with longer ones, if
 /// what they need at least is not more. A bad network shows itself within a few packets.
-pub(super) const TARGET_FIRST: (i64, i64) = (ms(7), ms(17) / 2);
+pub(super) const TARGET_FIRST: (i64, i64) = (ms(5), ms(17) / 2);
 /// The shortest delay we aim at, beyond what the output asks for at a time: a packet that comes just after it asked
 /// must wait for the next time, though it came no later than the others. It holds what is near enough to the aim.
 pub(super) const MARGIN: i64 = ms(1);

@@ -79,7 +79,8 @@ impl Asked {
                 "--peers" => asked.peers = true,
                 "--only" => asked.only = arguments.next(),
                 // Cargo's own.
-                _ => {}
+                "--bench" => {}
+                other => panic!("{other} is none of --quick, --peers and --only CASE,CASE..."),
             }
         }
         asked

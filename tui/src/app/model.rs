@@ -219,6 +219,8 @@ pub struct Sound {
     pub talk: Talk,
     /// What the agent was told last: muted, by whatever of the two.
     pub silent: bool,
+    /// The agent was told that we stand still.
+    pub on_hold: bool,
     /// What is done to our voice; none before the first call.
     pub processing: Option<Processing>,
     /// Whose voice comes back.
@@ -269,6 +271,7 @@ impl Model {
                 muted: false,
                 talk,
                 silent: false,
+                on_hold: false,
                 processing: None,
                 echoes: Echoes::default(),
             },

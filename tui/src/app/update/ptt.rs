@@ -87,12 +87,17 @@ pub(super) fn rest(model: &mut Model, effects: &mut Vec<Effect>) {
         effects.push(Effect::Sound(SoundCommand::Mute(true)));
     }
     if talks {
+        model.sound.on_hold = true;
         effects.push(Effect::Sound(SoundCommand::Hold(true)));
     }
 }
 
-/// The program goes on after [`rest`]: whoever is back must know whether they are heard.
+/// The program goes on after [`rest`]: whoever is back must know whether they are heard. Where somebody else stopped it, a
+/// moment is not worth a word, and what is longer is told when the call is heard again.
 pub(super) fn continued(model: &mut Model, effects: &mut Vec<Effect>) {
+    if !core::mem::take(&mut model.sound.on_hold) {
+        return;
+    }
     effects.push(Effect::Sound(SoundCommand::Hold(false)));
     if model.call.is_none() || model.incoming().is_some() {
         return;

@@ -60,6 +60,11 @@ fn a_call_that_is_stopped_is_muted_before_and_goes_on_as_it_was() {
     assert_eq!(story.asked(), [hold(true), Effect::Suspend], "muted stays muted");
     story.event(Msg::Continued);
     assert_eq!(story.notice(), "You are back in the call, and not heard.");
+    story.effects.clear();
+    story.keys("^t");
+    story.event(Msg::Continued);
+    assert_eq!(story.asked(), [mute(false)], "nobody was put on hold");
+    assert_ne!(story.notice(), "You are back in the call, and heard again.");
     let mut story = Story::friends();
     story.event(Msg::Continued);
     assert_eq!(story.notice(), "", "there is nothing to say without a call");
