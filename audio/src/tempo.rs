@@ -2,14 +2,16 @@
 //!
 //! | delay is | while it is quiet | in mid-word |
 //! |---|---|---|
-//! | too short by less than 5 ms | at once, every 20 ms | after two seconds, every 20 ms |
+//! | too short by less than 5 ms | in a pause, every 20 ms | after four seconds, every 20 ms |
 //! | too short by more | at once, every 20 ms | at once, every 20 ms |
-//! | too long by less than 12 ms | after 100 ms, every 20 ms | after two seconds, every 60 ms |
+//! | too long by less than 5 ms | in a pause, every 20 ms | after eight seconds, every 60 ms |
+//! | too long by less than 12 ms | in a pause, every 20 ms | after two seconds, every 60 ms |
 //! | too long by less than 60 ms | after 100 ms, every 20 ms | after half a second, every 60 ms |
 //! | too long by more | at once, every 20 ms | at once, every 60 ms |
 //!
 //! What is slight can wait for the next pause: a thread that is late by some milliseconds now and then makes the delay a
-//! little longer each time, and putting that right in mid-word is heard more than it.
+//! little longer each time, and putting that right within a sentence is heard more than it. Before a p or a t it is quiet,
+//! too; a pause is longer.
 //!
 //! The sound may refuse what would be heard; after a while, or far from the aim, it may not.
 
@@ -24,9 +26,12 @@ const NEAR_ENOUGH: (i64, i64) = (ms(1) / 2, ms(2));
 const NEAR_PART: i64 = 8;
 /// How long the delay must have been too long before it is shortened, when quiet and in mid-word.
 const HELD: (u64, u64) = (ms(100) as u64, ms(500) as u64);
-/// What is slight, too short and too long, and how long it is left alone in mid-word.
-const SLIGHT: (i64, i64) = (ms(5), ms(12));
-const SLIGHT_HELD: u64 = ms(2_000) as u64;
+/// What is slight, and how long that is left alone in mid-word, too short and too long: longer than most sentences.
+const SLIGHT: i64 = ms(5);
+const SLIGHT_HELD: (u64, u64) = (ms(4_000) as u64, ms(8_000) as u64);
+/// The same of what is not much, which can only be too long.
+const SOME: i64 = ms(12);
+const SOME_HELD: u64 = ms(2_000) as u64;
 /// Played sound between two changes: what follows a change must be heard as itself again.
 const GAP_QUICK: u64 = ms(20) as u64;
 const GAP_CAREFUL: u64 = ms(60) as u64;
@@ -35,6 +40,12 @@ const FAR: (i64, i64) = (ms(20), ms(60));
 /// After being refused for that long the wish presses, too short and too long. A second is less than a drifting clock
 /// (100 ppm) needs to use up what is near enough.
 const REFUSED: (u64, u64) = (ms(1_000) as u64, ms(4_000) as u64);
+/// The same of what is slight.
+const SLIGHT_REFUSED: (u64, u64) = (ms(6_000) as u64, ms(20_000) as u64);
+/// So long it is quiet in a pause. Of the codec alone, as PESQ-wb of nine sentences, the arrivals of thirteen recorded calls
+/// left 0.988 when any quiet frame was one and what is slight was put right in mid-word after two seconds, 0.992 so; 0.990 with
+/// pauses of 100 ms.
+const PAUSE: u64 = ms(200) as u64;
 
 const fn ms(milliseconds: i64) -> i64 {
     milliseconds * SAMPLE_RATE as i64 / 1000
@@ -67,15 +78,18 @@ pub(crate) struct Tempo {
     since: Option<(bool, u64)>,
     /// Not before this.
     ready: u64,
+    /// Since when it is quiet.
+    quiet_since: Option<u64>,
 }
 
 impl Tempo {
     pub(crate) const fn new() -> Self {
-        Self { since: None, ready: 0 }
+        Self { since: None, ready: 0, quiet_since: None }
     }
 
     /// What to do about a delay `excess` samples longer than the `target` aimed at, at the output's sample `now`.
     pub(crate) fn decide(&mut self, excess: i64, target: i64, now: u64, quiet: bool) -> Option<Turn> {
+        self.quiet_since = if quiet { self.quiet_since.or(Some(now)) } else { None };
         if -NEAR_ENOUGH.0 < excess && excess < NEAR_ENOUGH.1.max(target / NEAR_PART) {
             self.since = None;
             return None;
@@ -88,11 +102,17 @@ impl Tempo {
         self.since = Some((short, since));
         let held = now.saturating_sub(since);
         let far = if short { excess <= -FAR.0 } else { excess >= FAR.1 };
-        let slight = -SLIGHT.0 < excess && excess < SLIGHT.1;
+        let slight = excess.abs() < SLIGHT;
+        let side = |(when_short, when_long)| if short { when_short } else { when_long };
+        let quiet = quiet
+            && (excess >= SOME
+                || excess <= -SLIGHT
+                || self.quiet_since.is_some_and(|since| now >= since + PAUSE));
         let needed = match (short || far, quiet) {
-            (_, false) if slight => SLIGHT_HELD,
+            (_, false) if slight => side(SLIGHT_HELD),
             (true, _) => 0,
             (false, true) => HELD.0,
+            (false, false) if excess < SOME => SOME_HELD,
             (false, false) => HELD.1,
         };
         if now < self.ready || held < needed {
@@ -100,7 +120,8 @@ impl Tempo {
         }
         self.ready = now + if short || quiet { GAP_QUICK } else { GAP_CAREFUL };
         let near = usize::try_from(excess.abs()).unwrap_or(usize::MAX);
-        let pressing = far || held >= if short && !slight { REFUSED.0 } else { REFUSED.1 };
+        let refused = if slight { SLIGHT_REFUSED } else { REFUSED };
+        let pressing = far || held >= side(refused);
         let wish = Wish { near, pressing };
         Some(if short { Turn::Lengthen(wish) } else { Turn::Shorten(wish) })
     }
@@ -115,10 +136,10 @@ impl Tempo {
 mod tests {
     use super::*;
 
-    /// When, within three seconds, something is first done about an excess.
+    /// When, within ten seconds, something is first done about an excess.
     fn first(excess: i64, quiet: bool) -> Option<(u64, Turn)> {
         let mut tempo = Tempo::new();
-        (0..300u64).find_map(|n| tempo.decide(excess, ms(7), n * 480, quiet).map(|turn| (n * 10, turn)))
+        (0..1_000u64).find_map(|n| tempo.decide(excess, ms(7), n * 480, quiet).map(|turn| (n * 10, turn)))
     }
 
     fn wish(milliseconds: i64, pressing: bool) -> Wish {
@@ -144,10 +165,20 @@ mod tests {
 
     #[test]
     fn what_is_slight_waits_for_a_pause_but_not_for_ever() {
-        assert_eq!(first(-ms(4), true), Some((0, Turn::Lengthen(wish(4, false)))));
-        assert_eq!(first(ms(5), true), Some((100, Turn::Shorten(wish(5, false)))));
-        assert_eq!(first(-ms(4), false), Some((2_000, Turn::Lengthen(wish(4, false)))));
-        assert_eq!(first(ms(5), false), Some((2_000, Turn::Shorten(wish(5, false)))));
+        assert_eq!(first(-ms(4), true), Some((200, Turn::Lengthen(wish(4, false)))));
+        assert_eq!(first(ms(4), true), Some((200, Turn::Shorten(wish(4, false)))));
+        assert_eq!(first(-ms(4), false), Some((4_000, Turn::Lengthen(wish(4, false)))));
+        assert_eq!(first(ms(4), false), Some((8_000, Turn::Shorten(wish(4, false)))));
+        assert_eq!(first(ms(11), false), Some((2_000, Turn::Shorten(wish(11, false)))));
+    }
+
+    #[test]
+    fn what_is_quiet_within_a_word_is_no_pause() {
+        let decided = |quiet_frames: u64| {
+            let mut tempo = Tempo::new();
+            (0..700u64).any(|n| tempo.decide(ms(4), ms(7), n * 480, n % 40 < quiet_frames).is_some())
+        };
+        assert_eq!([12, 20, 21].map(decided), [false, false, true]);
     }
 
     #[test]
@@ -165,10 +196,10 @@ mod tests {
 
     #[test]
     fn a_wish_refused_for_long_presses() {
-        for (excess, after) in [(-ms(6), 100), (-ms(2), 400), (ms(2), 400)] {
+        for (excess, after) in [(-ms(6), 100), (-ms(2), 600), (ms(2), 2_000), (ms(15), 400)] {
             let mut tempo = Tempo::new();
-            let turns =
-                (0..500u64).filter_map(|n| tempo.decide(excess, ms(7), n * 480, false).map(|turn| (n, turn)));
+            let turns = (0..2_100u64)
+                .filter_map(|n| tempo.decide(excess, ms(7), n * 480, false).map(|turn| (n, turn)));
             let pressed = turns.filter(|(_, turn)| {
                 let (Turn::Lengthen(wish) | Turn::Shorten(wish)) = turn;
                 wish.pressing
