@@ -9,10 +9,10 @@ use crate::harness::signal::{RATE, silences};
 use crate::harness::sound::{Lane, Stage};
 use crate::harness::wait_for;
 
-/// How often the listener stands still, and for how long: less than the server has in hand with what comes next and twice
-/// what it has without.
+/// How often the listener stands still, and for how long: less than the server has in hand with what comes next, and far
+/// more than without.
 const STOPS: usize = 20;
-const STOP_SECONDS: &str = "0.022";
+const STOP_SECONDS: &str = "0.04";
 /// Silence of so many samples is a hole.
 const HOLE: usize = RATE / 100;
 /// A machine that is busy itself makes a stop longer than any net.
