@@ -61,8 +61,9 @@ fn what_the_network_was_is_forgotten_within_ten_seconds_whatever_the_frames_last
         let at = |seconds: usize| delays[seconds * 200];
         assert!(at(14) >= 45.0, "{frame:?}: {} ms while it is bad", at(14));
         let most = delays[25 * 200..].iter().copied().fold(0.0, f64::max);
-        // What is aimed at and 5 ms more, which wait for a pause that this voice does not make.
-        assert!(most <= 16.0, "{frame:?}: {most} ms ten seconds after, {} before", at(4));
+        // What is aimed at and 5 ms more, which wait for a longer pause than this voice makes.
+        let longest = if frame == FrameDuration::Ms5 { 13.0 } else { 16.0 };
+        assert!(most <= longest, "{frame:?}: {most} ms ten seconds after, {} before", at(4));
     }
 }
 
