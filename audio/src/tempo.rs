@@ -29,9 +29,9 @@ const HELD: (u64, u64) = (ms(100) as u64, ms(500) as u64);
 /// What is slight, and how long that is left alone in mid-word, too short and too long: longer than most sentences.
 const SLIGHT: i64 = ms(5);
 const SLIGHT_HELD: (u64, u64) = (ms(4_000) as u64, ms(8_000) as u64);
-/// The same of what is not much, which can only be too long.
-const SOME: i64 = ms(12);
-const SOME_HELD: u64 = ms(2_000) as u64;
+/// The same of what is more, but not much; only of too long, since what is that much too short is put right at once.
+const MODERATE: i64 = ms(12);
+const MODERATE_HELD: u64 = ms(2_000) as u64;
 /// Played sound between two changes: what follows a change must be heard as itself again.
 const GAP_QUICK: u64 = ms(20) as u64;
 const GAP_CAREFUL: u64 = ms(60) as u64;
@@ -39,7 +39,8 @@ const GAP_CAREFUL: u64 = ms(60) as u64;
 const FAR: (i64, i64) = (ms(20), ms(60));
 /// After being refused for that long a wish presses, too short and too long.
 const REFUSED: (u64, u64) = (ms(1_000) as u64, ms(4_000) as u64);
-/// The same of what is slight. What is near enough, and half a second more, lasts a clock that is 100 ppm off until it presses.
+/// The same of what is slight. A clock that is 100 ppm off has made the delay less than a millisecond too short by then, no more
+/// than is kept for it (`jitter`).
 const SLIGHT_REFUSED: (u64, u64) = (ms(500) as u64, ms(12_000) as u64);
 /// So long it is quiet in a pause. Of the codec alone, as PESQ-wb of nine sentences, the arrivals of thirteen recorded calls
 /// left 0.988 when any quiet frame was one and what is slight was put right in mid-word after two seconds, and 0.991 so.
@@ -109,12 +110,13 @@ impl Tempo {
         let far = if short { excess <= -FAR.0 } else { excess >= FAR.1 };
         let slight = excess.abs() < SLIGHT;
         let side = |(when_short, when_long)| if short { when_short } else { when_long };
-        let quiet = quiet && (excess >= SOME || self.quiet.is_some_and(|(since, _)| now >= since + PAUSE));
+        let quiet =
+            quiet && (excess >= MODERATE || self.quiet.is_some_and(|(since, _)| now >= since + PAUSE));
         let needed = match (short || far, quiet) {
             (_, false) if slight => side(SLIGHT_HELD),
             (true, _) => 0,
             (false, true) => HELD.0,
-            (false, false) if excess < SOME => SOME_HELD,
+            (false, false) if excess < MODERATE => MODERATE_HELD,
             (false, false) => HELD.1,
         };
         if now < self.ready || held < needed {
@@ -181,11 +183,12 @@ mod tests {
 
     #[test]
     fn a_wish_that_was_not_refused_does_not_press() {
-        for (before, after) in [(ms(5) - 1, ms(5)), (1 - ms(5), -ms(5))] {
+        // Each has been off for longer than what it becomes may be refused.
+        for (before, after, frames) in [(ms(5) - 1, ms(5), 700), (1 - ms(5), -ms(5), 390)] {
             let mut tempo = Tempo::new();
-            assert!((0..390).all(|n| tempo.decide(before, ms(7), n * 480, false).is_none()));
+            assert!((0..frames).all(|n| tempo.decide(before, ms(7), n * 480, false).is_none()));
             let Some(Turn::Lengthen(wish) | Turn::Shorten(wish)) =
-                tempo.decide(after, ms(7), 390 * 480, false)
+                tempo.decide(after, ms(7), frames * 480, false)
             else {
                 panic!("{after} is not slight")
             };

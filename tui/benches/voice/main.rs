@@ -80,7 +80,10 @@ impl Asked {
                 "--only" => asked.only = arguments.next(),
                 // Cargo's own.
                 "--bench" => {}
-                other => panic!("{other} is none of --quick, --peers and --only CASE,CASE..."),
+                other => {
+                    eprintln!("{other} is none of --quick, --peers and --only CASE,CASE...");
+                    std::process::exit(2);
+                }
             }
         }
         asked
