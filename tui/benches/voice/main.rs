@@ -62,6 +62,9 @@ const CASES: [Case; 10] = [
     bursty("burst20", 0.2),
 ];
 
+/// What else can be asked for, and is not a road.
+const OTHERS: [&str; 3] = ["echo", "leak", "costs"];
+
 /// What was asked for on the command line.
 struct Asked {
     takes: u64,
@@ -70,7 +73,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read() -> Self {
+    fn read() -> anyhow::Result<Self> {
         let mut asked = Self { takes: 3, peers: false, only: None };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -80,13 +83,14 @@ impl Asked {
                 "--only" => asked.only = arguments.next(),
                 // Cargo's own.
                 "--bench" => {}
-                other => {
-                    eprintln!("{other} is none of --quick, --peers and --only CASE,CASE...");
-                    std::process::exit(2);
-                }
+                other => anyhow::bail!("{other} is none of --quick, --peers and --only CASE,CASE..."),
             }
         }
-        asked
+        let known = |key: &&str| CASES.iter().map(|case| case.key).chain(OTHERS).any(|known| known == *key);
+        if let Some(key) = asked.only.iter().flat_map(|only| only.split(',')).find(|key| !known(key)) {
+            anyhow::bail!("there is no case {key}: see scripts/bench-voice --help");
+        }
+        Ok(asked)
     }
 
     fn wants(&self, key: &str) -> bool {
@@ -94,8 +98,8 @@ impl Asked {
     }
 }
 
-fn main() {
-    let asked = Asked::read();
+fn main() -> anyhow::Result<()> {
+    let asked = Asked::read()?;
     let scratch = Scratch::new("voice");
     let world =
         World::start(scratch.path()).expect("the voice needs virtual sound: scripts/install-deps test");
@@ -125,6 +129,7 @@ fn main() {
     }
     table.end();
     println!("{}; release build, medians of {}", machine(), asked.takes);
+    Ok(())
 }
 
 /// Whether the program has an option of that name.
