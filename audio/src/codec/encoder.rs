@@ -109,10 +109,12 @@ impl Encoder {
         if samples.len() != self.frame.samples() {
             return Err(CodecError::Samples);
         }
-        let loud = self.again.is_loud(samples);
-        self.again.before.copy_from(&self.state);
+        let matters = self.again.is_loud(samples) && !self.copies;
+        if matters {
+            self.again.before.copy_from(&self.state);
+        }
         packet.fill(|bytes| self.state.encode(samples, bytes))?;
-        if loud && !self.copies && gave_up(packet.bytes().len(), padding(packet.bytes())) {
+        if matters && gave_up(packet.bytes().len(), padding(packet.bytes())) {
             self.again.encode(&mut self.state, self.bit_rate, samples, packet);
         }
         Ok(())
