@@ -222,6 +222,7 @@ impl Instruments {
         }
         // What is left of the last call is nobody's business in this one.
         self.drop_unsent();
+        self.chain.moved();
         self.chain.tell_again();
         self.open = Some(now);
         self.meter_at = now;
@@ -387,6 +388,9 @@ impl Instruments {
     }
 
     fn called(&mut self, half: usize, name: String) {
+        if self.names[half] != name {
+            self.chain.moved();
+        }
         self.names[half] = name;
         self.hint = Hint::of(&self.names[0], &self.names[1]);
     }

@@ -170,6 +170,14 @@ impl Chain {
         }
     }
 
+    /// The microphone or the speaker is another one, or another call begins: what is in the workshop has learnt a room that
+    /// is no more.
+    pub(super) fn moved(&mut self) {
+        if let Some(workshop) = &mut self.workshop {
+            workshop.moved();
+        }
+    }
+
     /// Other devices are in use.
     pub(super) fn place(&mut self, place: Place) {
         self.policy.place(place);
@@ -361,6 +369,20 @@ mod tests {
             // Nothing was lost or doubled on the way in: what is missing waits in a block or a frame.
             assert!(near.len() - side.sent.len() < BLOCK + frame.samples(), "blocks of {size}");
         }
+    }
+
+    #[test]
+    fn the_echo_of_other_devices_is_taken_out_at_once() {
+        let far = talker(39, 10.0);
+        let at = 6 * SECOND;
+        let mut near = Room::new(39, 200.0).echo(&far, 10.0, false);
+        near[at..].copy_from_slice(&Room::new(40, 50.0).echo(&far, 10.0, false)[at..]);
+        let mut side = Side::new(Wishes { echo: Wish::On, ..Wishes::default() }, FrameDuration::Ms10);
+        side.talk(&near[..at], &far[..at], 240);
+        side.chain.moved();
+        side.talk(&near[at..], &far[at..], 240);
+        let cut = level_db(&near[at..at + 2 * SECOND]) - level_db(&side.sent[at..at + 2 * SECOND]);
+        assert!(cut > 25.0, "{cut} dB");
     }
 
     #[test]

@@ -31,12 +31,19 @@ struct Shared {
     bypassed: AtomicBool,
 }
 
+/// What is wanted of the other end, in turn.
+enum Wanted {
+    Settings(ProcessorSettings),
+    /// The devices are others now.
+    Moved,
+}
+
 /// The voice thread's end.
 pub(super) struct Workshop {
     near: PcmTx,
     far: PcmTx,
     back: PcmRx,
-    wanted: Sender<ProcessorSettings>,
+    wanted: Sender<Wanted>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     /// Blocks given and not yet taken back.
@@ -69,8 +76,17 @@ impl Workshop {
         if !settings.is_off() {
             self.shared.bypassed.store(false, Ordering::Relaxed);
         }
+        self.want(Wanted::Settings(settings));
+    }
+
+    /// The microphone or the speaker is another one from now on. Uses the heap.
+    pub(super) fn moved(&mut self) {
+        self.want(Wanted::Moved);
+    }
+
+    fn want(&mut self, wanted: Wanted) {
         // A thread that ended gives nothing back, and its blocks are missed in the rings.
-        let _ = self.wanted.send(settings);
+        let _ = self.wanted.send(wanted);
         self.wake();
     }
 
@@ -143,7 +159,7 @@ struct Bench {
     near: PcmRx,
     far: PcmRx,
     back: PcmTx,
-    wants: Receiver<ProcessorSettings>,
+    wants: Receiver<Wanted>,
     shared: Arc<Shared>,
     processor: Processor,
     waker: Arc<Waker>,
@@ -162,9 +178,11 @@ impl Bench {
     /// Does what lies there; false when nothing did.
     fn turn(&mut self) -> bool {
         let mut block = [0.0; BLOCK];
-        let wanted = self.wants.try_iter().last();
-        if let Some(settings) = wanted {
-            self.processor.set(settings);
+        for wanted in self.wants.try_iter() {
+            match wanted {
+                Wanted::Settings(settings) => self.processor.set(settings),
+                Wanted::Moved => self.processor.moved(),
+            }
         }
         while self.far.len() >= BLOCK {
             self.far.pop(&mut block);

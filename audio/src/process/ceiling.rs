@@ -13,10 +13,13 @@ const KEPT: usize = 2 * WITHIN;
 const LEAST: f64 = 3e-7 * WITHIN as f64;
 /// The loudest echo that is reckoned with: 3 dB below what is played.
 const LOUDEST: f32 = 0.5;
+/// More than any band of a microphone holds.
+const FULL: f32 = 1.0;
 /// A gain that was found rises by 0.4 dB per second: somebody turns up the speaker.
 const RISES: f32 = 1.001;
 
 /// Watches one microphone and one speaker.
+#[derive(Clone)]
 pub(super) struct Ceiling {
     /// Powers of both, newest at `at`.
     far: [Bands; KEPT],
@@ -57,6 +60,13 @@ impl Ceiling {
         }
         self.far[self.at] = *far;
         self.near[self.at] = *near;
+    }
+
+    /// The microphone or the speaker is another one. What the old one did not hear says nothing of it.
+    pub(super) fn moved(&mut self) {
+        self.near = [[FULL; BANDS]; KEPT];
+        self.heard = [f64::from(FULL) * KEPT as f64; BANDS];
+        self.gain = [LOUDEST; BANDS];
     }
 
     /// What an echo of any lag can amount to now, by band.

@@ -64,6 +64,14 @@ impl Cleaner {
             self.noise.switch(noise, unheard(settings.noise.is_some()));
         }
     }
+
+    /// Another canceller from the next block on, which knows nothing but what was played.
+    pub(super) fn moved(&mut self) {
+        let latest = self.echo.each().last().map(|echo| echo.elsewhere(self.settings.band));
+        if self.settings.echo && latest.is_some() {
+            self.echo.switch(latest, 0);
+        }
+    }
 }
 
 impl Step for Cleaner {
@@ -108,6 +116,13 @@ impl Echo {
         };
         let rates = (band == Band::Full).then(Box::default);
         Self { canceller, residual: Residual::new(band.echo_delay()), power: Box::default(), rates }
+    }
+
+    /// For another microphone or speaker.
+    fn elsewhere(&self, band: Band) -> Self {
+        let mut power = self.power.clone();
+        power.moved();
+        Self { power, rates: self.rates.clone(), ..Self::new(band) }
     }
 
     /// `block` at 16 kHz.

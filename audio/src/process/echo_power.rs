@@ -27,6 +27,10 @@ const KEPT: usize = 36;
 const DECAY: f32 = 0.75;
 /// An echo may exceed what is expected by so much: its parts add up by chance, 8 dB.
 const MARGIN: f32 = 6.31;
+/// And in a single band that is not well known by 2 dB more.
+const RESONANCE: f32 = 1.6;
+/// Share of an echo that a speaker adds to it, by the power of what it plays: -13 dB at -8 dBFS.
+const BENT: f32 = 0.3;
 /// A band exceeds its noise by chance by less than this, in power: the microphone's, whose floor is the quietest seen, and
 /// the far end's.
 const NEAR_NOISE: f32 = 6.0;
@@ -44,8 +48,9 @@ const STAYS: u32 = 50;
 /// must be held down by it.
 const LONG: f32 = 80.0;
 const GIVEN_UP: f32 = 110.0;
-/// A band is known after so many blocks in which it was heard.
+/// A band is known after so many blocks in which it was heard, and well known after so many.
 const KNOWN: u32 = 5;
+const WELL_KNOWN: u32 = 80;
 /// Blocks at one lag until it is trusted, and until it is fully.
 const FEW: f32 = 10.0;
 const ENOUGH: f32 = 20.0;
@@ -61,6 +66,7 @@ const SPEECH_DB: f32 = -4.0;
 const MOST_DB: f32 = 40.0;
 
 /// Watches one microphone and one speaker.
+#[derive(Clone)]
 pub(super) struct EchoPower {
     played: [f32; LOW_BLOCK],
     pair: Pair,
@@ -119,6 +125,16 @@ impl Default for EchoPower {
 }
 
 impl EchoPower {
+    /// The microphone or the speaker is another one: of what was learnt only what was played is true.
+    pub(super) fn moved(&mut self) {
+        self.lag.moved();
+        self.ceiling.moved();
+        (self.heard, self.reach, self.known) = (0.0, [0.0; BANDS], [0; BANDS]);
+        (self.learnt, self.strays_db) = (0.0, 0.0);
+        // Held down until the first block says that somebody speaks.
+        (self.wanted, self.cut_db, self.factor) = ([1.0; 2], MOST_DB, 0.0);
+    }
+
     /// The next block of what is played, at 16 kHz.
     pub(super) fn far(&mut self, block: &[f32; LOW_BLOCK]) {
         self.played = *block;
@@ -153,7 +169,7 @@ impl EchoPower {
             (self.learnt_at, self.known, self.learnt) = (lag, [0; BANDS], 0.0);
         }
         let fresh = self.sound(lag);
-        let unexplained_db = self.unexplained_db(&near);
+        let unexplained_db = self.unexplained_db(&near, lag);
         self.learn(&fresh, &near, unexplained_db);
         let follows = share(STRAYS_DB, FOLLOWS_DB, self.strays_db) * share(FEW, ENOUGH, self.learnt);
         let silent = self.reach.iter().sum::<f32>() < FAR_LEAST;
@@ -188,13 +204,25 @@ impl EchoPower {
     }
 
     /// The share of the microphone's power that neither echo nor noise accounts for, dB.
-    fn unexplained_db(&self, near: &Bands) -> f32 {
-        let unexplained = (0..BANDS).map(|band| {
-            let echo = self.reach[band] * 10f32.powf(self.gain_db[band] / 10.0) * MARGIN;
-            let echo = if self.known[band] < KNOWN { 0.0 } else { echo };
-            (near[band] - echo - NEAR_NOISE * self.near_floor[band]).max(0.0)
+    fn unexplained_db(&self, near: &Bands, lag: usize) -> f32 {
+        // The lag is that of most of the echo; its first part comes up to a block before.
+        let early = &self.far[(self.at + KEPT - lag.saturating_sub(1)) % KEPT];
+        let echo: Bands = std::array::from_fn(|band| {
+            let sounds = self.reach[band].max(early[band]);
+            if self.known[band] < KNOWN { 0.0 } else { sounds * 10f32.powf(self.gain_db[band] / 10.0) }
         });
-        10.0 * (unexplained.sum::<f32>() / near.iter().sum::<f32>()).max(1e-6).log10()
+        // What a speaker makes of a loud sound lies in bands it was not in.
+        let bent = echo.iter().sum::<f32>() * (BENT * self.reach.iter().sum::<f32>()).min(1.0);
+        let unexplained = |band: usize, margin: f32| {
+            (near[band] - (echo[band] + bent) * margin - NEAR_NOISE * self.near_floor[band]).max(0.0)
+        };
+        let all: Bands = std::array::from_fn(|band| unexplained(band, MARGIN));
+        // A single tone may meet the one frequency at which a room is loudest, as long as few others were heard in its band; a
+        // voice is in several bands.
+        let most = (0..BANDS).max_by(|a, b| all[*a].total_cmp(&all[*b])).unwrap_or(0);
+        let margin = MARGIN * if self.known[most] < WELL_KNOWN { RESONANCE } else { 1.0 };
+        let sum = all.iter().sum::<f32>() - all[most] + unexplained(most, margin);
+        10.0 * (sum / near.iter().sum::<f32>()).max(1e-6).log10()
     }
 
     /// Learns the factors from bands in which the far end is loud and the microphone hears more than its noise.

@@ -3,6 +3,7 @@
 use std::f32::consts::TAU;
 
 /// A transform of so many points.
+#[derive(Clone)]
 pub(super) struct Fourier<const POINTS: usize> {
     /// The turns it is made of, in whose first half it finds all it needs.
     turns: [(f32, f32); POINTS],

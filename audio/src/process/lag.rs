@@ -18,6 +18,7 @@ const SURE: f32 = 4.0;
 const BESIDE: usize = 2;
 
 /// Finds it.
+#[derive(Clone)]
 pub(super) struct Lag {
     /// How steeply each band of the far end began, newest at `at`.
     began: [Bands; BACK],
@@ -60,6 +61,11 @@ impl Lag {
             self.lag = best;
         }
         self.lag
+    }
+
+    /// It is another one now.
+    pub(super) fn moved(&mut self) {
+        self.found = [0.0; BACK];
     }
 
     /// How sure the lag is, 0 to 1. Two people who do not hear each other begin together, too, now and then: a lag alone

@@ -176,6 +176,12 @@ impl Processor {
         }
     }
 
+    /// The microphone or the speaker is another one. Uses the heap. What is known of the echo is of another room then, and
+    /// who is sure of it takes the new echo for somebody who speaks here.
+    pub fn moved(&mut self) {
+        self.cleaner.each().for_each(Cleaner::moved);
+    }
+
     /// Nothing is on any more, and what was has faded: [`Self::near`] leaves its block alone.
     pub fn is_bypassed(&self) -> bool {
         self.settings.is_off() && self.cleaner.is_empty() && self.gain.is_empty()

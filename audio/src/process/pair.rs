@@ -18,6 +18,7 @@ const FLOOR: f32 = 1e-11;
 pub(super) type Bands = [f32; BANDS];
 
 /// What both look like over the last 16 ms.
+#[derive(Clone)]
 pub(super) struct Pair {
     seen: [(f32, f32); POINTS],
     window: [f32; POINTS],

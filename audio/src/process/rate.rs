@@ -46,6 +46,7 @@ fn bessel(x: f64) -> f64 {
 }
 
 /// 48 kHz to 16 kHz.
+#[derive(Clone)]
 pub(super) struct Down {
     filter: [f32; TAPS],
     /// What the first sample of a block needs of the one before, and the block.

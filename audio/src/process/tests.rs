@@ -120,6 +120,26 @@ fn the_first_echo_of_a_call_is_held_back() {
     }
 }
 
+/// A room that is loudest just where the first tone of a vowel lies, and a speaker so loud that it adds vowels of its own:
+/// single bands are then louder than any echo that was heard before, and nobody speaks all the same.
+#[test]
+fn a_tone_that_a_room_or_a_speaker_makes_is_nobody() {
+    let resounds = (5_030_047, 30_047 * 31 + 7, 197.0, (0.0, 12.0, false), noise(30_146, 10 * SECOND, -75.0));
+    let distorts = (5_030_062, 30_062 * 31 + 7, 70.0, (4.0, 7.0, true), noise(30_161, 10 * SECOND, -65.0));
+    for (talks, room, path, (louder_db, loss, bent), hiss) in [resounds, distorts] {
+        let louder = 10f32.powf(louder_db / 20.0);
+        let far: Vec<f32> = talker(talks, 10.0).iter().map(|sample| sample * louder).collect();
+        let near = mixed(&Room::new(room, path).echo(&far, loss, bent), &hiss);
+        let made = run(&mut Processor::new(echo_only()), &near, &far);
+        for (from, to, least) in [(0, 2, 25.0), (5, 10, 33.0)] {
+            let part = from * SECOND..to * SECOND;
+            let cut = level_db(&near[part.clone()]) - level_db(&made[part]);
+            println!("{path} ms, {from} to {to} s: {cut:.1} dB");
+            assert!(cut > least, "{path} ms, {from} to {to} s: {cut} dB");
+        }
+    }
+}
+
 #[test]
 fn an_echo_without_a_pause_is_not_taken_for_the_noise_of_the_room() {
     for (n, path) in [(1, 35.0), (2, 110.0)] {
@@ -283,6 +303,32 @@ fn another_band_lets_no_echo_through() {
             let part = second * SECOND..(second + 1) * SECOND;
             let cut = level_db(&near[part.clone()]) - level_db(&made[part]);
             assert!(cut > 25.0, "from {band:?}, second {second}: {cut} dB");
+        }
+    }
+}
+
+/// Somebody pulls out the headset, or takes another microphone, while the far end talks. What was learnt of the old room
+/// took the echo of the new one for a voice here: of the first of these 7 dB were taken.
+#[test]
+fn other_devices_let_no_echo_through() {
+    for (n, before, after) in [(1, Some(170.0), 60.0), (2, Some(50.0), 220.0), (3, None, 120.0)] {
+        for band in BANDS {
+            let far = talker(90 + n, 10.0);
+            let mut echo =
+                before.map_or(vec![0.0; far.len()], |path| Room::new(n, path).echo(&far, 9.0, false));
+            let at = 6 * SECOND;
+            echo[at..].copy_from_slice(&Room::new(n + 20, after).echo(&far, 9.0, false)[at..]);
+            let near = mixed(&echo, &noise(9, far.len(), -75.0));
+            let mut processor = Processor::new(ProcessorSettings { band, ..echo_only() });
+            let mut made = run(&mut processor, &near[..at], &far[..at]);
+            processor.moved();
+            made.extend(run(&mut processor, &near[at..], &far[at..]));
+            for (from, to, least) in [(6, 8, 25.0), (8, 10, 33.0)] {
+                let part = from * SECOND..to * SECOND;
+                let cut = level_db(&near[part.clone()]) - level_db(&made[part]);
+                println!("{before:?} to {after} ms, {from} to {to} s: {cut:.1} dB, {band:?}");
+                assert!(cut > least, "{before:?} to {after} ms, {from} to {to} s: {cut} dB, {band:?}");
+            }
         }
     }
 }
