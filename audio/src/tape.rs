@@ -67,11 +67,21 @@ pub trait Sink: io::Write + Send + 'static {
     /// # Errors
     /// Those of the system.
     fn cut(&mut self, bytes: u64) -> io::Result<()>;
+
+    /// Takes away what was opened as `path`: nothing is in it.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn discard(&mut self, path: &Path) -> io::Result<()>;
 }
 
 impl Sink for File {
     fn cut(&mut self, bytes: u64) -> io::Result<()> {
         self.set_len(bytes)
+    }
+
+    fn discard(&mut self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
     }
 }
 
@@ -123,8 +133,11 @@ impl Tape {
                 let _ = tell.send(news);
                 notify();
             };
-            let outcome =
-                open().and_then(|(path, sink)| write(path, sink, &title, &mut rx, &finishing, &tell));
+            // Before anything is opened, which is empty until then.
+            let encoder = PairEncoder::new().map_err(|error| format!("{NEVER}: {error}"));
+            let outcome = encoder.and_then(|encoder| {
+                open().and_then(|(path, sink)| write(path, sink, encoder, &title, &mut rx, &finishing, &tell))
+            });
             tell(outcome.unwrap_or_else(News::Failed));
         })?;
         Ok((Self { near, primed: false, pairs, lost: 0, news, finish, thread }, said))
@@ -196,13 +209,18 @@ fn spawn(run: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
 fn write<S: Sink>(
     path: PathBuf,
     sink: S,
+    encoder: PairEncoder,
     title: &str,
     ring: &mut PcmRx,
     finish: &AtomicBool,
     tell: &impl Fn(News),
 ) -> Result<News, String> {
-    let encoder = PairEncoder::new().map_err(|error| format!("{NEVER}: {error}"))?;
-    let mut writing = Writing::begin(sink, encoder, title).map_err(|error| failed(NEVER, &path, &error))?;
+    let mut writing = Writing::new(sink, encoder);
+    if let Err(error) = writing.begin(title) {
+        // An empty file looks like a recording. One that cannot even be removed stays.
+        let _ = writing.sink.discard(&path);
+        return Err(failed(NEVER, &path, &error));
+    }
     tell(News::Begun(path.clone()));
     let sentence = |error: io::Error| failed(EARLY, &path, &error);
     let mut pairs = vec![0.0; 2 * FRAME.samples()];
@@ -274,20 +292,30 @@ struct Writing<S> {
 }
 
 impl<S: Sink> Writing<S> {
-    fn begin(sink: S, mut encoder: PairEncoder, title: &str) -> io::Result<Self> {
-        let pre_skip = u16::try_from(encoder.look_ahead()).unwrap_or(0);
-        // A number that tells streams apart only within one file, where there is one.
-        let mut pages = Pages::new(1);
+    fn new(sink: S, encoder: PairEncoder) -> Self {
+        Self {
+            sink,
+            whole: 0,
+            // A number that tells streams apart only within one file, where there is one.
+            pages: Pages::new(1),
+            encoder,
+            pre_skip: 0,
+            frame: Vec::with_capacity(2 * FRAME.samples()),
+            packet: PairFrame::default(),
+            taken: 0,
+            encoded: 0,
+            paged: 0,
+        }
+    }
+
+    fn begin(&mut self, title: &str) -> io::Result<()> {
+        let pre_skip = u16::try_from(self.encoder.look_ahead()).unwrap_or(0);
+        self.pre_skip = pre_skip.into();
         let comments =
             [format!("TITLE={title}"), "DESCRIPTION=left: what was said here; right: what was heard".into()];
         let vendor = concat!("tincan ", env!("CARGO_PKG_VERSION"));
-        let head = pages.head(&Head { pre_skip, vendor, comments: &comments });
-        let frame = Vec::with_capacity(2 * FRAME.samples());
-        let (packet, pre_skip) = (PairFrame::default(), u64::from(pre_skip));
-        let mut writing =
-            Self { sink, whole: 0, pages, encoder, pre_skip, frame, packet, taken: 0, encoded: 0, paged: 0 };
-        put(&mut writing.sink, &mut writing.whole, &head)?;
-        Ok(writing)
+        let head = self.pages.head(&Head { pre_skip, vendor, comments: &comments });
+        put(&mut self.sink, &mut self.whole, &head)
     }
 
     fn push(&mut self, pairs: &[f32]) -> io::Result<()> {

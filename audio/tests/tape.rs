@@ -172,6 +172,10 @@ impl Sink for SmallDisk {
     fn cut(&mut self, bytes: u64) -> std::io::Result<()> {
         self.file.cut(bytes)
     }
+
+    fn discard(&mut self, path: &std::path::Path) -> std::io::Result<()> {
+        self.file.discard(path)
+    }
 }
 
 /// What is said of a disk without room.
@@ -231,6 +235,7 @@ fn what_never_began_has_not_ended() {
     let (mut tape, _said) = Tape::onto(move || Ok((named, disk)), String::new(), || {}).unwrap();
     let wanted = format!("The recording could not begin: {}: {FULL}", path.display());
     until(&mut tape, |news| *news == News::Failed(wanted.clone()));
+    assert!(!path.exists(), "an empty file looks like a recording");
 }
 
 #[test]
