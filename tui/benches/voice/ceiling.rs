@@ -9,7 +9,7 @@ use super::harness::Scratch;
 use super::take::{Studio, at};
 
 /// Beginnings tried, evenly over a frame.
-const BEGINNINGS: usize = 9;
+pub(crate) const BEGINNINGS: usize = 9;
 
 /// None when there is nothing to judge with.
 pub(crate) fn pesq(studio: &Studio) -> Option<f64> {
@@ -21,7 +21,7 @@ pub(crate) fn pesq(studio: &Studio) -> Option<f64> {
 }
 
 /// The same when the first frame begins that many samples before the material.
-fn judged(studio: &Studio, before: usize) -> Option<f64> {
+pub(crate) fn judged(studio: &Studio, before: usize) -> Option<f64> {
     let scratch = Scratch::new("ceiling");
     let mut said = vec![0.0; before];
     said.extend_from_slice(&studio.material.samples);

@@ -32,6 +32,7 @@ mod leak;
 mod material;
 mod mumble;
 mod peers;
+mod replay;
 mod table;
 mod take;
 
@@ -63,7 +64,7 @@ const CASES: [Case; 10] = [
 ];
 
 /// What else can be asked for, and is not a road.
-const OTHERS: [&str; 3] = ["echo", "leak", "costs"];
+const OTHERS: [&str; 4] = ["replay", "echo", "leak", "costs"];
 
 /// What was asked for on the command line.
 struct Asked {
@@ -117,6 +118,9 @@ fn main() -> anyhow::Result<()> {
         if asked.peers && case.key == "clean" {
             peers::rows(&mut table, &studio, &takes, asked.takes);
         }
+    }
+    if asked.wants("replay") {
+        replay::rows(&mut table, &studio);
     }
     if asked.wants("echo") {
         echo::rows(&mut table, &studio.material);
