@@ -210,7 +210,7 @@ mod tests {
         for rate in [48_000, 44_100] {
             let (ring, mut device) = pcm(rate as usize);
             let (name, pulse) = (Safe::line("speaker"), Arc::new(Pulse::default()));
-            let line = Line { ring, rate, name, wanted: None, pulse };
+            let line = Line { ring, rate, name, wanted: None, pulse, moved: true };
             let (mut mouth, mut bell) = (Mouth::new(line), Bell::new(Tune::Incoming));
             let (mut heard, mut block) = (Vec::new(), vec![0.0; rate as usize / 100]);
             for _ in 0..100 {
@@ -241,7 +241,14 @@ mod tests {
     fn line(name: &str, wanted: Option<&str>) -> Line<PcmTx> {
         let (ring, _device) = pcm(480);
         let wanted = wanted.map(Safe::line);
-        Line { ring, rate: 48_000, name: Safe::line(name), wanted, pulse: Arc::new(Pulse::default()) }
+        Line {
+            ring,
+            rate: 48_000,
+            name: Safe::line(name),
+            wanted,
+            pulse: Arc::new(Pulse::default()),
+            moved: true,
+        }
     }
 
     /// The device of its own first, then the speaker of calls, and that it is another one is told once.

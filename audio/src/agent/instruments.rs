@@ -222,7 +222,6 @@ impl Instruments {
         }
         // What is left of the last call is nobody's business in this one.
         self.drop_unsent();
-        self.chain.moved();
         self.chain.tell_again();
         self.open = Some(now);
         self.meter_at = now;
@@ -237,6 +236,7 @@ impl Instruments {
         }
         self.speakers.clear();
         self.taps.close(&mut self.capture);
+        self.chain.close();
         self.earcons.stop();
         self.close_device();
         self.tell(SoundEvent::Microphone(HalfState::Closed));
@@ -307,6 +307,7 @@ impl Instruments {
             self.opener.ask(Ask::Look(choice.clone()));
         }
         self.choice = choice;
+        self.chain.moved();
         self.software = None;
         self.software_asked = false;
         if self.open.is_some() {
@@ -388,9 +389,6 @@ impl Instruments {
     }
 
     fn called(&mut self, half: usize, name: String) {
-        if self.names[half] != name {
-            self.chain.moved();
-        }
         self.names[half] = name;
         self.hint = Hint::of(&self.names[0], &self.names[1]);
     }

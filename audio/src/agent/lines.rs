@@ -75,7 +75,7 @@ pub(super) struct MicrophoneLine {
 
 impl MicrophoneLine {
     pub(super) fn new(line: Line<PcmRx>) -> Self {
-        let Line { ring, rate, name, wanted, pulse } = line;
+        let Line { ring, rate, name, wanted, pulse, moved: _ } = line;
         let resampler = (rate != SAMPLE_RATE).then(|| Resampler::new(rate, SAMPLE_RATE));
         Self {
             ring,
@@ -212,7 +212,7 @@ pub(super) struct SpeakerLine {
 
 impl SpeakerLine {
     pub(super) fn new(line: Line<PcmTx>) -> Self {
-        let Line { ring, rate, name, wanted, pulse } = line;
+        let Line { ring, rate, name, wanted, pulse, moved: _ } = line;
         let resampler = (rate != SAMPLE_RATE).then(|| Resampler::new(SAMPLE_RATE, rate));
         let beginning = Beginning { name, wanted, pulse, told: false };
         let largest = Largest { now: rate as usize / 100, before: 0, since: None };
@@ -344,7 +344,8 @@ mod tests {
     fn what_a_device_went_without_is_of_the_past() {
         let (tx, mut rx) = ring::pulled_pcm(1_000);
         let name = Safe::default();
-        let line = Line { ring: tx, rate: SAMPLE_RATE, name, wanted: None, pulse: Arc::default() };
+        let line =
+            Line { ring: tx, rate: SAMPLE_RATE, name, wanted: None, pulse: Arc::default(), moved: true };
         let (mut line, mut source) = (SpeakerLine::new(line), Counting(0));
         let mut heard = [0.0; 120];
         for (given_up, first) in [(0, 0.0), (1, 240.0), (3, 720.0), (0, 840.0)] {

@@ -63,7 +63,7 @@ impl Filling {
 pub(super) struct Chain {
     policy: Policy,
     waker: Arc<Waker>,
-    /// Made when something is to be done for the first time.
+    /// Made when something is to be done for the first time in a call.
     workshop: Option<Workshop>,
     settings: ProcessorSettings,
     told: Option<Processing>,
@@ -170,8 +170,16 @@ impl Chain {
         }
     }
 
-    /// The microphone or the speaker is another one, or another call begins: what is in the workshop has learnt a room that
-    /// is no more.
+    /// The call is over. What the canceller has learnt goes with it: the next call may be in another room. That there was an
+    /// echo is kept, so that the next one is held down from its beginning.
+    pub(super) fn close(&mut self) {
+        self.workshop.take().into_iter().for_each(Workshop::leave);
+        self.settings = ProcessorSettings::default();
+        self.through = false;
+        (self.near.filled, self.far.filled, self.stale) = (0, 0, 0);
+    }
+
+    /// The microphone or the speaker is another one: what is in the workshop has learnt a room that is no more.
     pub(super) fn moved(&mut self) {
         if let Some(workshop) = &mut self.workshop {
             workshop.moved();

@@ -90,6 +90,13 @@ impl Workshop {
         self.wake();
     }
 
+    /// Closes it without waiting for what is still worked on there.
+    pub(super) fn leave(mut self) {
+        self.shared.ends.store(true, Ordering::Relaxed);
+        self.wake();
+        self.thread = None;
+    }
+
     /// What the speaker will play.
     pub(super) fn give_far(&mut self, block: &[f32; BLOCK]) {
         if self.far.room() >= BLOCK {
@@ -178,12 +185,17 @@ impl Bench {
     /// Does what lies there; false when nothing did.
     fn turn(&mut self) -> bool {
         let mut block = [0.0; BLOCK];
+        let mut latest = None;
         for wanted in self.wants.try_iter() {
             match wanted {
-                Wanted::Settings(settings) => self.processor.set(settings),
-                Wanted::Moved => self.processor.moved(),
+                Wanted::Settings(settings) => latest = Some(settings),
+                Wanted::Moved => {
+                    latest.take().into_iter().for_each(|settings| self.processor.set(settings));
+                    self.processor.moved();
+                }
             }
         }
+        latest.into_iter().for_each(|settings| self.processor.set(settings));
         while self.far.len() >= BLOCK {
             self.far.pop(&mut block);
             self.processor.far(&block);

@@ -37,6 +37,8 @@ pub(super) struct Hardware {
     muted: bool,
     microphone: State,
     speaker: State,
+    /// What was opened last.
+    latest: [Option<Target>; 2],
     looks: u32,
     clock: Clock,
     rest: Rest,
@@ -80,6 +82,7 @@ impl Default for Hardware {
             muted: false,
             microphone: State::Closed,
             speaker: State::Closed,
+            latest: [None, None],
             looks: 0,
             rest: Rest { since: clock.now() },
             clock,
@@ -261,11 +264,13 @@ impl Hardware {
         let missing = target.in_place_of(wanted.as_deref());
         let (health, told) = match half {
             Half::Microphone => {
-                let (health, line) = parts(card.open_microphone(&target, muted, waker)?, target, missing);
+                let opened = card.open_microphone(&target, muted, waker)?;
+                let (health, line) = parts(opened, target, missing, &mut self.latest[0]);
                 (health, Told::Microphone(Ok(line)))
             }
             Half::Speaker => {
-                let (health, line) = parts(card.open_speaker(&target, waker)?, target, missing);
+                let opened = card.open_speaker(&target, waker)?;
+                let (health, line) = parts(opened, target, missing, &mut self.latest[1]);
                 (health, Told::Speaker(Ok(line)))
             }
         };
@@ -318,11 +323,17 @@ fn slept(before: Now, now: Now) -> bool {
     passed > SLEPT || wall > passed + SLEPT
 }
 
-fn parts<Ring>(opened: Opened<Ring>, target: Target, wanted: Option<Safe>) -> (Health, Line<Ring>) {
+fn parts<Ring>(
+    opened: Opened<Ring>,
+    target: Target,
+    wanted: Option<Safe>,
+    latest: &mut Option<Target>,
+) -> (Health, Line<Ring>) {
     let Opened { ring, rate, name, pulse, stream } = opened;
+    let moved = latest.replace(target.clone()).as_ref() != Some(&target);
     (
         Health { stream, target, pulse: pulse.clone(), signs: Signs::default() },
-        Line { ring, rate, name, wanted, pulse },
+        Line { ring, rate, name, wanted, pulse, moved },
     )
 }
 

@@ -60,6 +60,8 @@ pub(crate) struct Line<Ring> {
     /// The device that was wanted, when that is not there and this one was taken in its place.
     pub(crate) wanted: Option<Safe>,
     pub(crate) pulse: Arc<Pulse>,
+    /// It is another device than the one before it.
+    pub(crate) moved: bool,
 }
 
 /// Which devices are wanted: those of these names, else the system's defaults.

@@ -68,8 +68,8 @@ impl Cleaner {
     /// Another canceller from the next block on, which knows nothing but what was played.
     pub(super) fn moved(&mut self) {
         let latest = self.echo.each().last().map(|echo| echo.elsewhere(self.settings.band));
-        if self.settings.echo && latest.is_some() {
-            self.echo.switch(latest, 0);
+        if let Some(latest) = latest.filter(|_| self.settings.echo) {
+            self.echo.exchange(latest);
         }
     }
 }
@@ -86,6 +86,8 @@ impl Step for Cleaner {
     }
 
     fn near(&mut self, block: &mut [f32]) {
+        let anything = block.iter().any(|sample| *sample != 0.0);
+        self.echo.each().for_each(|echo| echo.power.gives(anything));
         let Some(rates) = &mut self.rates else {
             self.echo.near(block);
             self.noise.near(block);
@@ -186,6 +188,44 @@ impl<W: Step> Step for InBand<W> {
         match self {
             Self::Wide(step) => step.near(block),
             Self::Full(step) => step.near(block),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::BLOCK;
+    use super::super::rooms::{Room, mixed, noise, talker};
+    use super::*;
+
+    /// The silence that follows what was said before a mute is none of the room's.
+    #[test]
+    fn a_mute_leaves_the_noise_of_the_room_known() {
+        let far = talker(54, 8.0);
+        let near = mixed(&Room::new(4, 80.0).echo(&far, 12.0, false), &noise(9, far.len(), -50.0));
+        for band in [Band::Wide, Band::Full] {
+            let mut cleaner =
+                Cleaner::new(ProcessorSettings { echo: true, band, ..ProcessorSettings::default() });
+            let mut run = |near: &[f32], far: &[f32]| {
+                for (near, far) in near.chunks_exact(BLOCK).zip(far.chunks_exact(BLOCK)) {
+                    cleaner.far(far);
+                    let mut block: [f32; BLOCK] = std::array::from_fn(|n| near[n]);
+                    cleaner.near(&mut block);
+                }
+                cleaner.echo.each().map(|echo| echo.power.noise_db()).sum::<f32>()
+            };
+            let half = near.len() / 2;
+            let before = run(&near[..half], &far[..half]);
+            let muted = run(&[0.0; 6 * BLOCK], &far[half..]);
+            let after = run(&near[half..half + 10 * BLOCK], &far[half..]);
+            println!("{band:?}: {before:.1}, {muted:.1}, {after:.1} dBFS");
+            assert!((-62.0..-45.0).contains(&before), "{before} dBFS of -50");
+            assert!((muted - before).abs() < 1.0 && (after - before).abs() < 3.0, "{muted}, {after}");
+            // A microphone that gives nothing in silence is cut to nothing, and not for ever.
+            let dead = run(&[0.0; 200 * BLOCK], &[0.0; 200 * BLOCK]);
+            let woken = run(&noise(7, 1_000 * BLOCK, -60.0), &[0.0; 1_000 * BLOCK]);
+            println!("{band:?}: {dead:.1}, {woken:.1} dBFS");
+            assert!(dead < -90.0 && woken > -85.0, "{dead}, {woken}");
         }
     }
 }

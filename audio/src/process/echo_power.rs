@@ -29,18 +29,24 @@ const DECAY: f32 = 0.75;
 const MARGIN: f32 = 6.31;
 /// And in a single band that is not well known by 2 dB more.
 const RESONANCE: f32 = 1.6;
-/// Share of an echo that a speaker adds to it, by the power of what it plays: -13 dB at -8 dBFS.
-const BENT: f32 = 0.3;
+/// Share of an echo that a speaker adds to it, by the power in all bands of what it plays, -9 dB at -8 dBFS, and the most: -7 dB.
+const BENT: f32 = 1.0;
+const BENT_MOST: f32 = 0.2;
 /// A band exceeds its noise by chance by less than this, in power: the microphone's, whose floor is the quietest seen, and
 /// the far end's.
 const NEAR_NOISE: f32 = 6.0;
 const FAR_NOISE: f32 = 10.0;
+/// Blocks for which a mute leaves the floors what they are: its own, and those into which filters carry it. One that lasts for
+/// half a second is what the microphone always gives in silence.
+const HOLDS: u32 = 4;
+const MUTED: u32 = 50;
 /// How a floor follows: at once down, and up by 2.2 dB per second.
 const FLOOR_DOWN: f32 = 0.9;
 const FLOOR_UP: f32 = 1.005;
 /// What is taken for the noise of the room before anything was heard, -40 dBFS, and how it falls: within the first 30 ms,
 /// before which no echo comes, to that of a still one.
 const UNHEARD: f32 = 1e-4;
+const UNHEARD_FLOOR: Bands = [UNHEARD; BANDS];
 const NOISE_DOWN: f32 = 0.98;
 /// Blocks for which what was played may sound in the room: the longest path and its tail.
 const STAYS: u32 = 50;
@@ -91,6 +97,9 @@ pub(super) struct EchoPower {
     strays_db: f32,
     /// Power of the room's noise.
     noise: f32,
+    /// Blocks for which the floors stay what they are, and for which the microphone has given nothing.
+    holds: u32,
+    muted: u32,
     /// How much is to be taken, 0 to 1, by the block before and this one.
     wanted: [f32; 2],
     cut_db: f32,
@@ -109,7 +118,7 @@ impl Default for EchoPower {
             far: [[0.0; BANDS]; KEPT],
             at: 0,
             far_floor: [FAR_LEAST / FAR_NOISE; BANDS],
-            near_floor: [1e-4; BANDS],
+            near_floor: UNHEARD_FLOOR,
             reach: [0.0; BANDS],
             gain_db: [0.0; BANDS],
             known: [0; BANDS],
@@ -117,6 +126,8 @@ impl Default for EchoPower {
             learnt: 0.0,
             strays_db: 0.0,
             noise: UNHEARD,
+            holds: 0,
+            muted: 0,
             wanted: [0.0; 2],
             cut_db: 0.0,
             factor: 1.0,
@@ -125,14 +136,28 @@ impl Default for EchoPower {
 }
 
 impl EchoPower {
-    /// The microphone or the speaker is another one: of what was learnt only what was played is true.
+    /// The microphone or the speaker is another one: of what was learnt only what was played stays.
     pub(super) fn moved(&mut self) {
         self.lag.moved();
         self.ceiling.moved();
         (self.heard, self.reach, self.known) = (0.0, [0.0; BANDS], [0; BANDS]);
         (self.learnt, self.strays_db) = (0.0, 0.0);
+        self.near_floor = UNHEARD_FLOOR;
+        // An echo may sound already, and is not to be taken for the noise of the new room.
+        if self.since > STAYS {
+            self.noise = UNHEARD;
+        }
         // Held down until the first block says that somebody speaks.
         (self.wanted, self.cut_db, self.factor) = ([1.0; 2], MOST_DB, 0.0);
+    }
+
+    /// Whether the microphone gives anything at all in the block that comes next, before any filter. A mute tells nothing of
+    /// the room.
+    pub(super) fn gives(&mut self, anything: bool) {
+        self.muted = if anything { 0 } else { self.muted.saturating_add(1) };
+        if (1..MUTED).contains(&self.muted) {
+            self.holds = HOLDS;
+        }
     }
 
     /// The next block of what is played, at 16 kHz.
@@ -149,9 +174,15 @@ impl EchoPower {
         // It does not rise while an echo may sound, which is no noise even where it makes no pause.
         let noise = product(block, block) / LOW_BLOCK as f32 + 1e-10;
         let noise = if self.since > STAYS { noise } else { noise.min(self.noise) };
-        follow(&mut self.noise, noise, NOISE_DOWN);
-        for (floors, powers) in [(&mut self.far_floor, &far), (&mut self.near_floor, &near)] {
-            floors.iter_mut().zip(powers).for_each(|(floor, power)| follow(floor, *power, FLOOR_DOWN));
+        self.far_floor.iter_mut().zip(&far).for_each(|(floor, power)| follow(floor, *power, FLOOR_DOWN));
+        if self.holds > 0 {
+            self.holds -= 1;
+        } else {
+            follow(&mut self.noise, noise, NOISE_DOWN);
+            self.near_floor
+                .iter_mut()
+                .zip(&near)
+                .for_each(|(floor, power)| follow(floor, *power, FLOOR_DOWN));
         }
         let above = |powers: &Bands, floors: &Bands, times: f32, least: f32| -> Bands {
             std::array::from_fn(|band| powers[band].max(times * floors[band]).max(least))
@@ -160,9 +191,7 @@ impl EchoPower {
             &above(&far, &self.far_floor, FAR_NOISE, FAR_LEAST),
             &above(&near, &self.near_floor, NEAR_NOISE, 0.0),
         );
-        if self.heard < GIVEN_UP {
-            self.ceiling.push(&far, &near);
-        }
+        self.ceiling.push(&far, &near);
         self.at = (self.at + 1) % KEPT;
         self.far[self.at] = far;
         if lag.abs_diff(self.learnt_at) > 2 {
@@ -211,10 +240,8 @@ impl EchoPower {
             let sounds = self.reach[band].max(early[band]);
             if self.known[band] < KNOWN { 0.0 } else { sounds * 10f32.powf(self.gain_db[band] / 10.0) }
         });
-        // What a speaker makes of a loud sound lies in bands it was not in.
-        let bent = echo.iter().sum::<f32>() * (BENT * self.reach.iter().sum::<f32>()).min(1.0);
         let unexplained = |band: usize, margin: f32| {
-            (near[band] - (echo[band] + bent) * margin - NEAR_NOISE * self.near_floor[band]).max(0.0)
+            (near[band] - echo[band] * margin - NEAR_NOISE * self.near_floor[band]).max(0.0)
         };
         let all: Bands = std::array::from_fn(|band| unexplained(band, MARGIN));
         // A single tone may meet the one frequency at which a room is loudest, as long as few others were heard in its band; a
@@ -222,7 +249,9 @@ impl EchoPower {
         let most = (0..BANDS).max_by(|a, b| all[*a].total_cmp(&all[*b])).unwrap_or(0);
         let margin = MARGIN * if self.known[most] < WELL_KNOWN { RESONANCE } else { 1.0 };
         let sum = all.iter().sum::<f32>() - all[most] + unexplained(most, margin);
-        10.0 * (sum / near.iter().sum::<f32>()).max(1e-6).log10()
+        // What a speaker makes of a loud sound lies in bands it was not in.
+        let bent = echo.iter().sum::<f32>() * (BENT * self.reach.iter().sum::<f32>()).min(BENT_MOST);
+        10.0 * ((sum - bent).max(0.0) / near.iter().sum::<f32>()).max(1e-6).log10()
     }
 
     /// Learns the factors from bands in which the far end is loud and the microphone hears more than its noise.
@@ -247,6 +276,12 @@ impl EchoPower {
             self.learnt += 1.0;
             self.strays_db += (strays / heard - self.strays_db) * (1.0 / self.learnt).max(0.05);
         }
+    }
+
+    /// What it takes for the noise of the room, dBFS.
+    #[cfg(test)]
+    pub(super) fn noise_db(&self) -> f32 {
+        10.0 * self.noise.log10()
     }
 
     /// `block` came out of the canceller, at any rate, at most one block late.

@@ -63,9 +63,10 @@ impl Lag {
         self.lag
     }
 
-    /// It is another one now.
+    /// It is another one now. What the other microphone hears in its first block has not begun there.
     pub(super) fn moved(&mut self) {
         self.found = [0.0; BACK];
+        self.before[1] = [0.0; BANDS];
     }
 
     /// How sure the lag is, 0 to 1. Two people who do not hear each other begin together, too, now and then: a lag alone

@@ -35,6 +35,12 @@ impl<S: Step> Part<S> {
         self.next = Some(Next { step, unheard });
     }
 
+    /// Puts `step` in place of what is in it, or of what comes, which then comes when it would have.
+    pub(super) fn exchange(&mut self, step: S) {
+        let unheard = self.next.as_ref().map_or(0, |next| next.unheard);
+        self.switch(Some(step), unheard);
+    }
+
     /// Nothing is in it and nothing comes.
     pub(super) fn is_empty(&self) -> bool {
         self.now.is_none() && self.next.is_none()

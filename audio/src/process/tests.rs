@@ -307,7 +307,7 @@ fn another_band_lets_no_echo_through() {
     }
 }
 
-/// Somebody pulls out the headset, or takes another microphone, while the far end talks. What was learnt of the old room
+/// Somebody takes another speaker, or another microphone, while the far end talks. What was learnt of the old room
 /// took the echo of the new one for a voice here: of the first of these 7 dB were taken.
 #[test]
 fn other_devices_let_no_echo_through() {
@@ -331,6 +331,55 @@ fn other_devices_let_no_echo_through() {
             }
         }
     }
+}
+
+/// Who speaks after another device was taken is heard, over the far end and without it.
+#[test]
+fn a_voice_at_other_devices_is_heard() {
+    let at = 4 * SECOND;
+    for band in BANDS {
+        for (n, silent) in [(1, true), (2, false)] {
+            let (mut far, voice) = (talker(95 + n, 10.0), talker(98 + n, 10.0));
+            if silent {
+                far[at - SECOND / 2..].fill(0.0);
+            }
+            let mut near = Room::new(n, 150.0).echo(&far, 12.0, false);
+            near[at..].copy_from_slice(&Room::new(n + 20, 60.0).echo(&far, 12.0, false)[at..]);
+            near[at..].iter_mut().zip(&voice[at..]).for_each(|(near, voice)| *near += voice);
+            let near = mixed(&near, &noise(9, near.len(), -75.0));
+            let settings = ProcessorSettings { band, ..echo_only() };
+            let mut processor = Processor::new(settings);
+            let mut made = run(&mut processor, &near[..at], &far[..at]);
+            processor.moved();
+            made.extend(run(&mut processor, &near[at..], &far[at..]));
+            // Over the far end from two seconds on, when the new echo is known.
+            let from = if silent { at } else { at + 2 * SECOND };
+            let (said, heard) = (&voice[from..9 * SECOND], &made[from..]);
+            let alike = likeness(said, heard, settings.delay());
+            let level = level_db(&heard[..said.len()]) - level_db(said);
+            println!("far silent {silent}: likeness {alike:.2}, level {level:.1} dB, {band:?}");
+            let (least, quietest) = if silent { (0.7, -1.5) } else { (0.5, -5.0) };
+            assert!(alike > least, "far silent {silent}: likeness {alike}, {band:?}");
+            assert!(level > quietest, "far silent {silent}: {level} dB, {band:?}");
+        }
+    }
+}
+
+/// A speaker that distorts explains some of what a microphone hears, and not a voice.
+#[test]
+fn a_voice_over_a_loud_speaker_is_heard() {
+    let (far, voice) = (talker(52, 10.0), talker(53, 10.0));
+    let far: Vec<f32> = far.iter().map(|sample| (sample * 4.0).clamp(-1.0, 1.0)).collect();
+    let mut near = Room::new(3, 60.0).echo(&far, 18.0, true);
+    near[5 * SECOND..].iter_mut().zip(&voice[5 * SECOND..]).for_each(|(near, voice)| *near += voice);
+    let near = mixed(&near, &noise(9, near.len(), -75.0));
+    let settings = echo_only();
+    let made = run(&mut Processor::new(settings), &near, &far);
+    let (said, heard) = (&voice[5 * SECOND..9 * SECOND], &made[5 * SECOND..]);
+    let alike = likeness(said, heard, settings.delay());
+    let level = level_db(&heard[..said.len()]) - level_db(said);
+    println!("over a loud speaker: likeness {alike:.2}, level {level:.1} dB");
+    assert!(alike > 0.5 && level > -5.0, "likeness {alike}, level {level} dB");
 }
 
 #[test]

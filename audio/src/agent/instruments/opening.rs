@@ -58,12 +58,16 @@ impl Instruments {
                     line.kept(wanted);
                 }
             }
-            Told::Microphone(Ok(line)) => self.microphone = Some(MicrophoneLine::new(line)),
+            Told::Microphone(Ok(line)) => {
+                self.moved(line.moved);
+                self.microphone = Some(MicrophoneLine::new(line));
+            }
             Told::Microphone(Err(error)) => {
                 self.microphone = None;
                 self.tell(SoundEvent::Microphone(failed(&error)));
             }
             Told::Speaker(Ok(line)) => {
+                self.moved(line.moved);
                 self.speaker = Some(SpeakerLine::new(line));
                 self.pace = None;
             }
@@ -72,6 +76,13 @@ impl Instruments {
                 self.pace.get_or_insert_with(|| Pace::new(now));
                 self.tell(SoundEvent::Speaker(failed(&error)));
             }
+        }
+    }
+
+    /// In another room an echo is another one.
+    fn moved(&mut self, moved: bool) {
+        if moved {
+            self.chain.moved();
         }
     }
 

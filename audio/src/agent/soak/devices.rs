@@ -69,7 +69,7 @@ impl Bell {
 }
 
 fn line<Ring>(ring: Ring, rate: u32, pulse: Arc<Pulse>) -> Line<Ring> {
-    Line { ring, rate, name: Safe::line("one"), wanted: None, pulse }
+    Line { ring, rate, name: Safe::line("one"), wanted: None, pulse, moved: true }
 }
 
 /// A microphone on a clock of its own.

@@ -23,8 +23,14 @@ fn what_was_said_before_the_sleep_is_not_sent_after_it() {
 fn what_a_microphone_had_kept_is_thrown_away_and_then_it_goes_on() {
     let (mut tx, rx) = ring::pcm(24_000);
     let name = proto::Safe::line("one");
-    let mut line =
-        MicrophoneLine::new(Line { ring: rx, rate: 48_000, name, wanted: None, pulse: Arc::default() });
+    let mut line = MicrophoneLine::new(Line {
+        ring: rx,
+        rate: 48_000,
+        name,
+        wanted: None,
+        pulse: Arc::default(),
+        moved: true,
+    });
     let mut heard = |tx: &mut ring::PcmTx, now| {
         tx.push(&[0.1; 4_800]);
         let mut count = 0;
