@@ -32,6 +32,16 @@ fn gain_only() -> ProcessorSettings {
     ProcessorSettings { gain: true, ..Default::default() }
 }
 
+/// In two stretches of seconds, more than so many decibels of the microphone were taken out.
+fn cut(near: &[f32], made: &[f32], wanted: [(usize, usize, f32); 2], what: &str) {
+    for (from, to, least) in wanted {
+        let part = from * SECOND..to * SECOND;
+        let cut = level_db(&near[part.clone()]) - level_db(&made[part]);
+        println!("{what}, {from} to {to} s: {cut:.1} dB");
+        assert!(cut > least, "{what}, {from} to {to} s: {cut} dB");
+    }
+}
+
 /// Where `heard` is most alike to `said`, in samples.
 fn delay(said: &[f32], heard: &[f32]) -> usize {
     (0..1_000)
@@ -131,12 +141,7 @@ fn a_tone_that_a_room_or_a_speaker_makes_is_nobody() {
         let far: Vec<f32> = talker(talks, 10.0).iter().map(|sample| sample * louder).collect();
         let near = mixed(&Room::new(room, path).echo(&far, loss, bent), &hiss);
         let made = run(&mut Processor::new(echo_only()), &near, &far);
-        for (from, to, least) in [(0, 2, 25.0), (5, 10, 33.0)] {
-            let part = from * SECOND..to * SECOND;
-            let cut = level_db(&near[part.clone()]) - level_db(&made[part]);
-            println!("{path} ms, {from} to {to} s: {cut:.1} dB");
-            assert!(cut > least, "{path} ms, {from} to {to} s: {cut} dB");
-        }
+        cut(&near, &made, [(0, 2, 25.0), (5, 10, 33.0)], &format!("{path} ms"));
     }
 }
 
@@ -146,12 +151,7 @@ fn an_echo_without_a_pause_is_not_taken_for_the_noise_of_the_room() {
         let far = hummer(n, 10.0);
         let near = mixed(&Room::new(n, path).echo(&far, 12.0, false), &noise(n, far.len(), -80.0));
         let made = run(&mut Processor::new(echo_only()), &near, &far);
-        for (from, to, least) in [(0, 2, 25.0), (5, 10, 33.0)] {
-            let part = from * SECOND..to * SECOND;
-            let cut = level_db(&near[part.clone()]) - level_db(&made[part]);
-            println!("{path} ms, {from} to {to} s: {cut:.1} dB");
-            assert!(cut > least, "{path} ms, {from} to {to} s: {cut} dB");
-        }
+        cut(&near, &made, [(0, 2, 25.0), (5, 10, 33.0)], &format!("{path} ms"));
     }
 }
 
@@ -323,12 +323,7 @@ fn other_devices_let_no_echo_through() {
             let mut made = run(&mut processor, &near[..at], &far[..at]);
             processor.moved();
             made.extend(run(&mut processor, &near[at..], &far[at..]));
-            for (from, to, least) in [(6, 8, 25.0), (8, 10, 33.0)] {
-                let part = from * SECOND..to * SECOND;
-                let cut = level_db(&near[part.clone()]) - level_db(&made[part]);
-                println!("{before:?} to {after} ms, {from} to {to} s: {cut:.1} dB, {band:?}");
-                assert!(cut > least, "{before:?} to {after} ms, {from} to {to} s: {cut} dB, {band:?}");
-            }
+            cut(&near, &made, [(6, 8, 25.0), (8, 10, 33.0)], &format!("{before:?} to {after} ms, {band:?}"));
         }
     }
 }
