@@ -394,6 +394,19 @@ mod tests {
     }
 
     #[test]
+    fn the_next_call_begins_with_nothing_learnt_and_the_same_wishes() {
+        let (far, near) = (talker(41, 1.0), talker(42, 1.0));
+        let mut side = Side::new(Wishes { echo: Wish::On, ..Wishes::default() }, FrameDuration::Ms10);
+        for call in 0..2 {
+            assert!(side.chain.workshop.is_none() && !side.chain.through, "call {call}");
+            assert_eq!(side.chain.delay(), Duration::ZERO, "call {call}");
+            side.talk(&near, &far, 240);
+            assert!(side.chain.through && side.echo_is_on(), "call {call}");
+            side.chain.close();
+        }
+    }
+
+    #[test]
     fn a_call_without_echo_has_nothing_in_its_way() {
         let (far, near) = (talker(33, 8.0), talker(34, 8.0));
         let mut side = Side::new(Wishes::default(), FrameDuration::Ms10);
