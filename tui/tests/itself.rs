@@ -1,10 +1,18 @@
 //! What the real programs say of themselves: manual pages, completions, and what is wrong with a configuration.
 
+#[path = "harness/nobody.rs"]
+mod nobody;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 fn run(program: &Path, args: &[&str]) -> Output {
-    let output = Command::new(program).args(args).env_remove("NO_COLOR").stdin(Stdio::null()).output();
+    let output = Command::new(program)
+        .args(args)
+        .env_remove("NO_COLOR")
+        .envs(nobody::HOMES)
+        .stdin(Stdio::null())
+        .output();
     output.expect("the program was built with this test")
 }
 

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 mod far;
 #[path = "terminal/keys.rs"]
 mod keys;
+#[path = "harness/nobody.rs"]
+mod nobody;
 #[path = "terminal/outside.rs"]
 mod outside;
 #[path = "terminal/screen.rs"]
@@ -106,6 +108,7 @@ fn without_a_terminal_it_says_so() {
     screen.settle();
     assert!(screen.contents().contains("--headless"), "{}", screen.contents());
     let output = Command::new(env!("CARGO_BIN_EXE_tincan"))
+        .envs(nobody::HOMES)
         .args(["--device", "null", "--profile"])
         .arg(std::env::temp_dir().join(format!("tincan-terminal-none-{}", std::process::id())))
         .arg("127.0.0.1:9")

@@ -11,10 +11,8 @@
 
 #![expect(clippy::print_stdout, reason = "printing the table is what it is for")]
 
-use std::process::Command;
-
 use harness::Scratch;
-use harness::process::tincan;
+use harness::process::program;
 use harness::road::Faults;
 use harness::sound::World;
 use harness::vitals::machine;
@@ -138,7 +136,7 @@ fn main() -> anyhow::Result<()> {
 
 /// Whether the program has an option of that name.
 fn known(option: &str) -> bool {
-    let help = Command::new(tincan()).arg("--help").output().expect("tincan runs");
+    let help = program().arg("--help").output().expect("tincan runs");
     String::from_utf8_lossy(&help.stdout).contains(option)
 }
 

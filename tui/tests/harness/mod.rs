@@ -3,6 +3,7 @@
 
 pub(crate) mod chord;
 pub(crate) mod hearing;
+mod nobody;
 pub(crate) mod process;
 pub(crate) mod road;
 pub(crate) mod signal;

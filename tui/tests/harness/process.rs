@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use super::{PATIENCE, STORY, Scratch, house, wait_for};
+use super::{PATIENCE, STORY, Scratch, house, nobody, wait_for};
 
 /// The client: the one this test was built with, unless `TINCAN_PROGRAMS` names a folder of others.
 pub(crate) fn tincan() -> &'static Path {
@@ -20,6 +20,13 @@ pub(crate) fn tincan() -> &'static Path {
         Some(folder) => Path::new(&folder).join("tincan"),
         None => PathBuf::from(env!("CARGO_BIN_EXE_tincan")),
     })
+}
+
+/// The client as a command, which knows nothing of whoever runs the test.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(tincan());
+    command.envs(nobody::HOMES);
+    command
 }
 
 /// The server beside it. Cargo builds it with the workspace's tests; when only this package was built, or the server
@@ -101,6 +108,7 @@ impl Server {
     /// Starts it again; returns once it listens.
     pub(crate) fn restart(&mut self) {
         let mut child = Command::new(tincand())
+            .envs(nobody::HOMES)
             .arg("--data")
             .arg(&self.data)
             .args(["--listen", &self.address.to_string(), "--public", &self.address.to_string()])
@@ -194,7 +202,7 @@ impl Headless {
         environment: &[(String, String)],
     ) -> Self {
         let profile = scratch.join(name);
-        let mut child = Command::new(tincan())
+        let mut child = program()
             .arg("--headless")
             .arg("--profile")
             .arg(&profile)

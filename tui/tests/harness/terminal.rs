@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
-use super::{PATIENCE, wait_for};
+use super::{PATIENCE, nobody, wait_for};
 
 /// What came out of the program: the screen it draws, how many bytes that took, and when the first showed.
 struct Output {
@@ -42,7 +42,9 @@ impl Terminal {
         command.args(arguments);
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");
-        for (key, value) in environment {
+        let homes = nobody::HOMES.into_iter();
+        let asked = environment.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        for (key, value) in homes.chain(asked) {
             command.env(key, value);
         }
         let started = Instant::now();

@@ -5,17 +5,17 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::process::{Headless, Server, program, tincan};
 use crate::harness::terminal::Terminal;
 use crate::harness::{Scratch, wait_for};
 use serde_json::Value;
 
 /// Runs to the end with the profile of `who`.
 fn ask(scratch: &Scratch, who: &str, args: &[&str]) -> Output {
-    let mut command = Command::new(tincan());
+    let mut command = program();
     command.args(args).arg("--profile").arg(scratch.join(who)).envs(runtime(scratch));
     command.stdin(Stdio::null()).output().expect("tincan starts")
 }

@@ -2,13 +2,13 @@
 
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::process::{Server, tincan};
+use crate::harness::process::{Server, program, tincan};
 use crate::harness::signal::{self, find, level_db, voice_like};
 use crate::harness::sound::World;
 use crate::harness::{Scratch, my_turn};
 
 fn run(words: &[&str], environment: &[(String, String)]) -> (Option<i32>, String) {
-    let Output { status, stdout, stderr } = Command::new(tincan())
+    let Output { status, stdout, stderr } = program()
         .args(words)
         .env_remove("ALSA_CONFIG_PATH")
         .envs(environment.iter().map(|(key, value)| (key, value)))
@@ -216,7 +216,7 @@ fn the_echo_test_hears_itself_here_and_then_at_the_server() {
     let profile = scratch.join("erin");
     let words = ["echo", "--device", "tone", "--server", &server.invite, "--name", "erin", "--profile"];
     let words: Vec<&str> = words.into_iter().chain(profile.to_str()).collect();
-    let mut child = Command::new(tincan())
+    let mut child = program()
         .args(&words)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

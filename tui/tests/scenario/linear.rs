@@ -1,10 +1,10 @@
 //! `tincan --plain` as it is used: piped, on a dumb terminal, in a call that is heard.
 
 use std::io::{Read as _, Write as _};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
-use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::process::{Headless, Server, program, tincan};
 use crate::harness::signal::{self, RATE, voice_like};
 use crate::harness::terminal::Terminal;
 use crate::harness::{Scratch, assert_heard, hearing, my_turn, wait_for};
@@ -18,7 +18,7 @@ struct Person {
 
 impl Person {
     fn start(scratch: &Scratch, name: &str, server: &Server, sound: &str) -> Self {
-        let mut child = Command::new(tincan())
+        let mut child = program()
             .args(["--plain", "--name", name, "--device", sound, "--profile"])
             .arg(scratch.join(name))
             .arg(&server.invite)
@@ -222,7 +222,7 @@ fn a_script_that_is_not_let_in_does_not_end_well() {
     let scratch = Scratch::new("linear-nameless");
     let server = Server::start(&scratch);
     let run = |words: &[&str]| {
-        let output = Command::new(tincan())
+        let output = program()
             .args(["--plain", "--device", "null", "--profile"])
             .arg(scratch.join("x"))
             .args(words)
@@ -329,7 +329,7 @@ fn lines_ring_and_run_the_command_unless_nobody_is_to_disturb() {
 #[test]
 fn no_full_screen_names_the_lines() {
     let scratch = Scratch::new("linear-refused");
-    let output = Command::new(tincan())
+    let output = program()
         .args(["--profile", scratch.join("x").to_str().expect("it is text"), "localhost:1"])
         .stdin(Stdio::null())
         .output()

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::process::{Headless, Server, program};
 use crate::harness::{Scratch, wait_for};
 
 fn client(scratch: &Scratch, server: &Server, name: &str) -> Headless {
@@ -23,7 +23,7 @@ fn friends(scratch: &Scratch, server: &Server) -> (Headless, Headless) {
 
 /// Runs to the end with nothing to read.
 fn run(args: &[&str]) -> Output {
-    Command::new(tincan()).args(args).stdin(Stdio::null()).output().expect("tincan starts")
+    program().args(args).stdin(Stdio::null()).output().expect("tincan starts")
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn an_interrupted_program_says_so() {
     let scratch = Scratch::new("headless-signal");
     let server = Server::start(&scratch);
     for (signal, code) in [("-INT", 130), ("-TERM", 0)] {
-        let mut child = Command::new(tincan())
+        let mut child = program()
             .args(["--headless", "--device", "null", "--name", "erin", "--profile"])
             .arg(scratch.join("erin"))
             .arg(&server.invite)

@@ -6,7 +6,7 @@ use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::process::{Headless, Server, program, tincan};
 use crate::harness::signal::{self, voice_like};
 use crate::harness::terminal::Terminal;
 use crate::harness::{Scratch, my_turn, wait_for};
@@ -445,7 +445,7 @@ fn a_name_that_is_in_use_is_told() {
         let place = ["--protocol", protocol, address.as_str()];
         let _first = Headless::start_at(&scratch, &format!("al-{protocol}"), &place, "null", &[]);
         let profile = scratch.join("second");
-        let output = std::process::Command::new(tincan())
+        let output = program()
             .args(["--headless", "--device", "null", "--name", &format!("al-{protocol}"), "--profile"])
             .arg(&profile)
             .args(place)

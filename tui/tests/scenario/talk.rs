@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proto::limits::MEDIA_SILENCE_MAX;
 
-use crate::harness::process::{Headless, Server, tincan};
+use crate::harness::process::{Headless, Server, program};
 use crate::harness::signal::{self, RATE, find, voice_like};
 use crate::harness::{Scratch, assert_heard, my_turn, wait_for};
 
@@ -21,7 +21,7 @@ struct Program {
 
 impl Program {
     fn start(profile: PathBuf, words: &[&str]) -> Self {
-        let mut child = Command::new(tincan())
+        let mut child = program()
             .args(words)
             .arg("--profile")
             .arg(profile)

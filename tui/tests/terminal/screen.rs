@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use crate::nobody;
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
 /// Nothing that can be waited for takes longer, even on a busy machine.
@@ -212,12 +213,15 @@ pub(crate) fn demo(arguments: &[&str]) -> CommandBuilder {
     command
 }
 
-/// In an ordinary terminal of this machine, whatever this test runs in.
+/// In an ordinary terminal of this machine, whatever this test runs in and whoever runs it.
 pub(crate) fn at_home(mut command: CommandBuilder) -> CommandBuilder {
     command.env("TERM", "xterm-256color");
     command.env("LC_ALL", "C.UTF-8");
     for foreign in ["TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "NO_COLOR", "TERM_PROGRAM", "VTE_VERSION"] {
         command.env_remove(foreign);
+    }
+    for (key, value) in nobody::HOMES {
+        command.env(key, value);
     }
     command
 }
