@@ -128,23 +128,30 @@ impl World {
         recording
     }
 
-    /// From now on a person's microphone hears their speaker, some 12 dB quieter, as on a table.
-    pub(crate) fn leak(&self, name: &str) {
-        self.leak_after(name, 30);
+    /// From now on, until the answer is unloaded, a person's microphone hears their speaker, some 12 dB quieter, as on a
+    /// table, and after about so many milliseconds.
+    pub(crate) fn leak_after(&self, name: &str, milliseconds: u32) -> Module {
+        self.leak_from(&format!("{name}_spk"), name, milliseconds)
     }
 
-    /// The same after about so many milliseconds, until the answer is unloaded. Its rate is not adjusted: all of the
-    /// world has one clock.
-    pub(crate) fn leak_after(&self, name: &str, milliseconds: u32) -> Module {
-        let (source, sink) = (format!("source={name}_spk.monitor"), format!("sink={name}_mic_in"));
+    /// The same from a speaker of any name. Its rate is not adjusted: all of the world has one clock.
+    pub(crate) fn leak_from(&self, speaker: &str, name: &str, milliseconds: u32) -> Module {
+        let (source, sink) = (format!("source={speaker}.monitor"), format!("sink={name}_mic_in"));
         let late = format!("latency_msec={milliseconds}");
         let loaded = self.pactl(&["load-module", "module-loopback", &source, &sink, &late, "adjust_time=0"]);
         let module = loaded.trim().parse().unwrap_or_else(|_| panic!("module-loopback: {loaded}"));
         let inputs = self.pactl(&["list", "short", "sink-inputs"]);
-        let loopback = inputs.lines().find(|line| line.contains("module-loopback"));
+        let loopback = inputs.lines().rfind(|line| line.contains("module-loopback"));
         let index = loopback.and_then(|line| line.split('\t').next()).expect("the leak plays");
         self.pactl(&["set-sink-input-volume", index, "-12dB"]);
         Module(module)
+    }
+
+    /// Adds a speaker of that name which nobody hears.
+    pub(crate) fn another_speaker(&self, name: &str) {
+        let (sink, about) =
+            (format!("sink_name={name}"), format!("sink_properties=device.description={name}"));
+        self.pactl(&["load-module", "module-null-sink", &sink, "rate=48000", "channels=1", &about]);
     }
 
     /// Adds a speaker of that name at 24 kHz that takes 85 ms of sound at a time; what is heard goes into a pipe, whose reader

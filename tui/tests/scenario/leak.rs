@@ -4,16 +4,18 @@
 use crate::harness::process::Headless;
 use crate::harness::signal::{RATE, level_db, voice_like};
 use crate::harness::sound::{Lane, Stage};
+use crate::harness::wait_for;
 
 #[test]
 fn an_echo_is_told_to_both_and_goes_when_it_is_cancelled() {
     let Some(stage) = Stage::set("leak") else { return };
     let Stage { scratch, world, server, .. } = &stage;
+    world.another_speaker("kitchen");
     let start = |name: &str| Headless::start(scratch, name, server, "default", &world.endpoint(name));
     let (mut alice, mut bob) = (start("alice"), start("bob"));
     alice.befriend(&mut bob);
     let recording = world.record();
-    world.leak("bob");
+    let leak = world.leak_after("bob", 30);
     bob.say("process echo off");
     alice.say("call bob");
     bob.expect_where("incoming_call", |event| event["from"] == "alice");
@@ -41,4 +43,22 @@ fn an_echo_is_told_to_both_and_goes_when_it_is_cancelled() {
     // By how much he raises his voice, his gain control decides.
     assert!(without > -60.0, "there was an echo to cancel: {without:.1} dB");
     assert!(with < without - 20.0, "{without:.1} dB without, {with:.1} dB with");
+
+    // Another speaker in another place: what was learnt of the first one would let its echo through.
+    world.unload(leak);
+    world.leak_from("kitchen", "bob", 150);
+    let said = world.play("alice", &voice_like(3, 8.0));
+    recording.pass(2.0);
+    bob.say("speaker kitchen");
+    wait_for("the other speaker", || {
+        bob.say("status");
+        let status = bob.expect("status");
+        (status["speaker"]["device"] == "kitchen").then_some(())
+    });
+    let from = recording.samples();
+    recording.pass(3.0);
+    let anew = level_db(&recording.lane(Lane::AliceSpeaker)[from..from + 2 * RATE]);
+    said.finish();
+    println!("and at {anew:.1} dB from another speaker at once");
+    assert!(anew < without - 20.0, "{without:.1} dB without, {anew:.1} dB from another speaker");
 }
