@@ -130,7 +130,7 @@ fn main() -> anyhow::Result<()> {
         costs::rows(&mut table, &studio, asked.takes);
     }
     table.end();
-    println!("{}; release build, medians of {}", machine(), asked.takes);
+    println!("{}; the programs are a release build; medians of {}", machine(), asked.takes);
     Ok(())
 }
 

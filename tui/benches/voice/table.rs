@@ -65,6 +65,10 @@ impl Table {
     /// Says in a line how it went.
     pub(crate) fn end(self) {
         let Self { missed, rows } = self;
+        if rows == 0 {
+            println!("\nno row here has an aim");
+            return;
+        }
         let which = if missed.is_empty() { String::new() } else { format!(": {}", missed.join("; ")) };
         println!("\n{} of {rows} rows reached, {} missed{which}", rows - missed.len(), missed.len());
     }
