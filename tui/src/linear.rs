@@ -1,6 +1,7 @@
 //! THE loop of `--plain`: lines in, lines out. No alternate screen, no box, no escape sequence, nothing that repeats
 //! by itself. The terminal stays as it is, so that it edits the line being typed, and a script can be piped in.
 
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal as _};
 use std::sync::mpsc::Receiver;
 
@@ -103,8 +104,9 @@ struct Linear {
 impl Linear {
     fn turns(&mut self, lines: &Receiver<Line>, signals: &mut Signals) -> anyhow::Result<Exit> {
         let kept = Msg::Personal(self.session.kept()?);
-        self.prose.tell(kept, self.session.now());
-        let effects = self.prose.start();
+        // The first turn of the model already wants something: with push-to-talk, a microphone that is shut.
+        let mut effects = self.prose.tell(kept, self.session.now());
+        effects.extend(self.prose.start());
         let mut end = self.obey(effects)?;
         while end.is_none() {
             if !self.speak(false) {
@@ -207,7 +209,8 @@ impl Linear {
     }
 
     fn obey(&mut self, effects: Vec<Effect>) -> anyhow::Result<Option<Exit>> {
-        for effect in effects {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
             match effect {
                 Effect::Send(command) => self.session.command(command)?,
                 Effect::Sound(command) => self.session.sound(command),
@@ -217,8 +220,7 @@ impl Linear {
                 Effect::Record(with) => self.session.record(with.as_deref()),
                 Effect::History(who) => {
                     let lines = self.session.lines(&who)?;
-                    // Lines ask for nothing more.
-                    self.prose.tell(Msg::History(who, lines), self.session.now());
+                    effects.extend(self.prose.tell(Msg::History(who, lines), self.session.now()));
                 }
                 Effect::Bell if self.person => drop(self.out.write("\u{7}".to_owned())),
                 // As the bell: nobody sits beside a script.

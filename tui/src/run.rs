@@ -1,6 +1,7 @@
 //! THE loop of the full screen: one poll over terminal, server, agent and timers. Keys first, so that no meter delays
 //! an echo; then what the session tells; then a frame, if anything changed.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -106,8 +107,10 @@ struct Run {
 impl Run {
     fn turns(&mut self) -> anyhow::Result<Exit> {
         let kept = Msg::Personal(self.session.kept()?);
-        self.screen.tell(kept, self.session.now());
-        let mut end = self.obey(self.screen.start())?;
+        // The first turn of the model already wants something: with push-to-talk, a microphone that is shut.
+        let mut effects = self.screen.tell(kept, self.session.now());
+        effects.extend(self.screen.start());
+        let mut end = self.obey(effects)?;
         while end.is_none() {
             end = self.turn()?;
         }
@@ -157,15 +160,18 @@ impl Run {
             }
         }
         while let Some(msg) = self.ringer.poll() {
-            // It is only told.
-            self.screen.tell(msg, self.session.now());
+            let effects = self.screen.tell(msg, self.session.now());
+            if let Some(exit) = self.obey(effects)? {
+                return Ok(Some(exit));
+            }
         }
         Ok(None)
     }
 
     fn obey(&mut self, effects: Vec<Effect>) -> anyhow::Result<Option<Exit>> {
         let mut muted = false;
-        for effect in effects {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
             muted |= matches!(effect, Effect::Sound(SoundCommand::Mute(true) | SoundCommand::Hold(true)));
             if effect == Effect::Suspend {
                 // A program that stands still would keep the microphone open, in the state of this moment.
@@ -194,7 +200,7 @@ impl Run {
                 Some(Effect::Prefer(change)) => {
                     if let Err(why) = self.keeper.keep(&change) {
                         let why = Safe::line(&format!("It counts, but was not saved: {why:#}."));
-                        self.screen.tell(Msg::NotKept(why), self.session.now());
+                        effects.extend(self.screen.tell(Msg::NotKept(why), self.session.now()));
                     }
                 }
                 Some(Effect::Ring(wanted)) => self.ringer.ring(wanted),
@@ -210,8 +216,7 @@ impl Run {
                 Some(Effect::Quit) => return Ok(Some(Exit::Ok)),
                 Some(Effect::History(who)) => {
                     let lines = self.session.lines(&who)?;
-                    // Lines ask for nothing more.
-                    self.screen.tell(Msg::History(who, lines), self.session.now());
+                    effects.extend(self.screen.tell(Msg::History(who, lines), self.session.now()));
                 }
             }
         }

@@ -112,6 +112,7 @@ impl Screen {
     }
 
     /// Something happened elsewhere.
+    #[must_use = "a microphone that is to be shut is one of the effects"]
     pub fn tell(&mut self, msg: Msg, now: Now) -> Vec<Effect> {
         app::update(&mut self.model, msg, now)
     }

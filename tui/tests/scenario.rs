@@ -28,6 +28,8 @@ mod mixed;
 mod originals;
 #[path = "scenario/plain.rs"]
 mod plain;
+#[path = "scenario/press.rs"]
+mod press;
 #[path = "scenario/ring.rs"]
 mod ring;
 #[path = "scenario/screen.rs"]
