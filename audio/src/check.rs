@@ -3,6 +3,7 @@
 //! For `tincan doctor` and `tincan echo`; it waits, and belongs on a thread that may.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +103,14 @@ impl Loudness {
     }
 }
 
+/// Takes each piece that is heard, and may end the exchange there.
+pub type Listener<'a> = dyn FnMut(&[f32]) -> ControlFlow<()> + 'a;
+
+/// Whoever needs no piece by itself.
+pub fn to_the_end(_piece: &[f32]) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
 impl Check {
     /// Opens both halves, and waits until both answered.
     pub fn open(choice: Choice) -> io::Result<Self> {
@@ -145,7 +154,7 @@ impl Check {
         if check.software.is_none() {
             // Sound systems begin with what they had kept, all at once, and settle on their block sizes then.
             let warm_up = SAMPLE_RATE as usize * WARM_UP.as_millis() as usize / 1_000;
-            check.by_card(&[], warm_up, WARM_UP, &mut |_| {});
+            check.by_card(&[], warm_up, WARM_UP, &mut to_the_end);
         }
         Ok(check)
     }
@@ -172,8 +181,8 @@ impl Check {
     }
 
     /// Plays `sound`, and silence after it, and listens at the same time for so many samples; both at 48 kHz, at most
-    /// [`SECONDS_MAX`]. `heard` is called with each piece that was heard.
-    pub fn exchange(&mut self, sound: &[f32], samples: usize, heard: &mut dyn FnMut(&[f32])) -> Exchanged {
+    /// [`SECONDS_MAX`]. `heard` is called with each piece that was heard, and may end it there.
+    pub fn exchange(&mut self, sound: &[f32], samples: usize, heard: &mut Listener<'_>) -> Exchanged {
         let samples = samples.min(SECONDS_MAX * SAMPLE_RATE as usize);
         match self.software.take() {
             None => self.by_card(sound, samples, Duration::ZERO, heard),
@@ -190,7 +199,7 @@ impl Check {
         software: &mut Software,
         sound: &[f32],
         samples: usize,
-        heard: &mut dyn FnMut(&[f32]),
+        heard: &mut Listener<'_>,
     ) -> Exchanged {
         let mut exchanged = Exchanged::default();
         let mut pace = Pace::new(self.clock.mono());
@@ -204,8 +213,11 @@ impl Check {
             let (played, mut said) =
                 (std::array::from_fn::<f32, BLOCK, _>(|_| sound.next().unwrap_or(0.0)), [0.0; BLOCK]);
             software.exchange(&played, &mut said);
-            heard(&said);
+            let goes_on = heard(&said);
             exchanged.heard.extend_from_slice(&said);
+            if goes_on.is_break() {
+                break;
+            }
         }
         (exchanged.microphone.rate, exchanged.speaker.rate) = (SAMPLE_RATE, SAMPLE_RATE);
         exchanged
@@ -217,7 +229,7 @@ impl Check {
         sound: &[f32],
         samples: usize,
         at_least: Duration,
-        heard: &mut dyn FnMut(&[f32]),
+        heard: &mut Listener<'_>,
     ) -> Exchanged {
         self.rebuilt();
         let seconds = samples as f32 / SAMPLE_RATE as f32;
@@ -242,8 +254,7 @@ impl Check {
                 None if pace.take(now) => exchanged.heard.extend([0.0; BLOCK]),
                 None => {}
             }
-            heard(&exchanged.heard[before..]);
-            if now >= end {
+            if heard(&exchanged.heard[before..]).is_break() || now >= end {
                 break;
             }
             nap(&mut self.poll, &self.clock, now + Duration::from_millis(3));
@@ -484,11 +495,14 @@ mod tests {
         let mut check = Check::open(Choice::Loopback).unwrap();
         assert_eq!(check.microphone().unwrap().as_str(), "loopback");
         let (sound, mut pieces) = (chirps(), 0);
-        let exchanged = check.exchange(&sound, sound.len() + 24_000, &mut |_| pieces += 1);
+        let exchanged = check.exchange(&sound, sound.len() + 24_000, &mut |_| {
+            pieces += 1;
+            ControlFlow::Continue(())
+        });
         assert!(pieces > 100);
         let delay = round_trip(&sound, &exchanged.heard).unwrap();
         assert_eq!(delay, Duration::from_micros(DELAY as u64 * 1_000_000 / 48_000));
-        let silent = Check::open(Choice::Null).unwrap().exchange(&sound, 48_000, &mut |_| {});
+        let silent = Check::open(Choice::Null).unwrap().exchange(&sound, 48_000, &mut to_the_end);
         assert_eq!(round_trip(&sound, &silent.heard), None);
         assert!(Loudness::of(&silent.heard).dead);
     }

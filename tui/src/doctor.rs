@@ -2,9 +2,10 @@
 //! and one line of what to do for each thing that fails. Both wait; there is no session.
 
 use std::io;
+use std::ops::ControlFlow;
 
 use anyhow::Context as _;
-use audio::check::{Check, Exchanged, Habits, Loudness, chirps, codec_cost, devices, round_trip};
+use audio::check::{Check, Exchanged, Habits, Loudness, chirps, codec_cost, devices, round_trip, to_the_end};
 use audio::device::{Choice, Half, system};
 use audio::frame::SAMPLE_RATE;
 
@@ -143,7 +144,7 @@ fn ring_device<W: io::Write>(wanted: &str, report: &mut Report<W>) -> anyhow::Re
 fn sound<W: io::Write>(check: &mut Check, report: &mut Report<W>) -> anyhow::Result<()> {
     let (microphone, speaker) = (check.microphone().is_ok(), check.speaker().is_ok());
     let software = check.is_software();
-    let listened = check.exchange(&[], LISTEN_SECONDS * SAMPLE_RATE as usize, &mut |_| {});
+    let listened = check.exchange(&[], LISTEN_SECONDS * SAMPLE_RATE as usize, &mut to_the_end);
     if microphone {
         habits("callbacks in", listened.microphone, software, report)?;
     }
@@ -156,7 +157,7 @@ fn sound<W: io::Write>(check: &mut Check, report: &mut Report<W>) -> anyhow::Res
     }
     if microphone && speaker {
         let sweeps = chirps();
-        let played = check.exchange(&sweeps, sweeps.len() + SAMPLE_RATE as usize, &mut |_| {});
+        let played = check.exchange(&sweeps, sweeps.len() + SAMPLE_RATE as usize, &mut to_the_end);
         trip(&sweeps, &played, report)?;
     }
     Ok(())
@@ -244,7 +245,10 @@ fn back(choice: Choice, out: impl io::Write, columns: Option<u16>) -> anyhow::Re
     let terminal = columns.is_some();
     let mut bar = Bar { wanted: terminal, since: 0, loudest: 0.0 };
     let out = &mut report.out;
-    let said = check.exchange(&[], ECHO_SECONDS * SAMPLE_RATE as usize, &mut |piece| bar.show(piece, out));
+    let said = check.exchange(&[], ECHO_SECONDS * SAMPLE_RATE as usize, &mut |piece| {
+        bar.show(piece, out);
+        ControlFlow::Continue(())
+    });
     if terminal {
         writeln!(report.out).context("writing the report")?;
     }
@@ -256,7 +260,7 @@ fn back(choice: Choice, out: impl io::Write, columns: Option<u16>) -> anyhow::Re
     if check.speaker().is_ok() {
         report.note("echo", "this is what was heard")?;
         let samples = said.heard.len() + SAMPLE_RATE as usize;
-        let again = check.exchange(&said.heard, samples, &mut |_| {});
+        let again = check.exchange(&said.heard, samples, &mut to_the_end);
         trip(&said.heard, &again, &mut report)?;
     }
     Ok(report.exit)

@@ -1,13 +1,14 @@
 //! What is heard outside of a call: the level of the chosen microphone while somebody looks at it, and the echo test.
 //! Opening devices and waiting for sound blocks, so it happens on a thread that ends with its owner.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use audio::check::{Check, Exchanged, Habits, Loudness, round_trip};
+use audio::check::{Check, Exchanged, Habits, Loudness, round_trip, to_the_end};
 use audio::device::{Choice, DeviceError, Half};
 use audio::frame::SAMPLE_RATE;
 use audio::level::to_db;
@@ -141,11 +142,11 @@ fn listen(ears: &Ears, asked: &Receiver<()>, teller: &Teller, stop: &AtomicBool)
     }
     while !stop.load(Ordering::Relaxed) {
         if asked.try_recv().is_ok() {
-            test(&mut check, teller);
+            test(&mut check, teller, stop);
             // Whoever pressed twice meant once.
             while asked.try_recv().is_ok() {}
         } else {
-            let heard = check.exchange(&[], PIECE, &mut |_| {}).heard;
+            let heard = check.exchange(&[], PIECE, &mut to_the_end).heard;
             if heard.is_empty() {
                 let why = "the microphone gives nothing any more; choose it again";
                 return teller.tell(Heard::Failed(Safe::line(why)));
@@ -174,7 +175,11 @@ fn halves(check: &Check) -> (HalfState, HalfState) {
     (microphone, speaker)
 }
 
-fn test(check: &mut Check, teller: &Teller) {
+/// Ends with the page that it is on: nobody who closed it is recorded, or hears themselves in what they do next.
+fn test(check: &mut Check, teller: &Teller, stop: &AtomicBool) {
+    let goes_on = || {
+        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
     teller.tell(Heard::Speak);
     let mut piece = Vec::with_capacity(PIECE);
     let said = check.exchange(&[], SPEAK_SECONDS * SAMPLE_RATE as usize, &mut |heard| {
@@ -183,9 +188,16 @@ fn test(check: &mut Check, teller: &Teller) {
             teller.level(&piece);
             piece.clear();
         }
+        goes_on()
     });
+    if goes_on().is_break() {
+        return;
+    }
     teller.tell(Heard::Playing);
-    let again = check.exchange(&said.heard, said.heard.len() + SAMPLE_RATE as usize, &mut |_| {});
+    let again = check.exchange(&said.heard, said.heard.len() + SAMPLE_RATE as usize, &mut |_| goes_on());
+    if goes_on().is_break() {
+        return;
+    }
     teller.tell(Heard::Tested(outcome(&said, &again)));
 }
 
@@ -274,6 +286,23 @@ mod tests {
         assert_eq!(told[..2], [Heard::Speak, Heard::Playing]);
         let Some(Heard::Tested(outcome)) = told.last() else { panic!("an outcome") };
         assert!((outcome.peak_db + 20.0).abs() < 1.0 && outcome.problem.is_none(), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_test_ends_where_nobody_looks_any_more_and_plays_nothing() {
+        let poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let ears = Ears { device: "tone".to_owned(), ..Ears::default() };
+        let ((tell, told), (ask, asked)) = (sync_channel(TOLD_MAX), channel());
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let listening = thread::spawn(move || listen(&ears, &asked, &Teller { tell, waker }, &stopped));
+        ask.send(()).unwrap();
+        while told.recv().expect("it tells until it is stopped") != Heard::Speak {}
+        stop.store(true, Ordering::Relaxed);
+        listening.join().unwrap();
+        let after: Vec<Heard> = told.iter().filter(|heard| !matches!(heard, Heard::Level(_))).collect();
+        assert_eq!(after, [], "it was over with the page");
     }
 
     #[test]
