@@ -42,6 +42,8 @@ pub struct Terminal {
     emulator: Emulator,
     /// The bytes the terminal has not taken yet: a frame, a title, a bell, and what was copied.
     pending: Vec<u8>,
+    /// A bell is among it. The last byte says nothing of that: strings end with one, too.
+    rings: bool,
     title: String,
     /// The terminal was asked to tell when keys come up.
     tells_releases: bool,
@@ -94,7 +96,17 @@ impl Terminal {
         guard.enter()?;
         let (painter, canvas) = (Painter::new(), Buffer::empty(area()));
         let (pending, title) = (Vec::new(), String::new());
-        Ok(Self { tty, guard, painter, canvas, emulator, pending, title, tells_releases: false })
+        Ok(Self {
+            tty,
+            guard,
+            painter,
+            canvas,
+            emulator,
+            pending,
+            title,
+            rings: false,
+            tells_releases: false,
+        })
     }
 
     /// For the poll: readable when there are keys, writable when a frame can go on.
@@ -193,7 +205,7 @@ impl Terminal {
 
     /// Rings the bell, which tmux and screen turn into a flag.
     pub fn bell(&mut self) {
-        if self.pending.last() != Some(&0x07) {
+        if !core::mem::replace(&mut self.rings, true) {
             self.pending.push(0x07);
         }
     }
@@ -208,6 +220,7 @@ impl Terminal {
                 Err(error) => return Err(error),
             }
         }
+        self.rings = false;
         Ok(())
     }
 
@@ -232,6 +245,7 @@ impl Terminal {
     /// Gives the terminal back.
     pub fn leave(&mut self) {
         self.pending.clear();
+        self.rings = false;
         self.guard.leave();
     }
 }

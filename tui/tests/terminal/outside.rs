@@ -177,6 +177,15 @@ fn what_is_told_depends_on_the_focus_and_each_terminal_gets_its_own_form() {
 }
 
 #[test]
+fn a_call_that_is_told_rings_at_once() {
+    let (_scratch, path) = config("ring", "[notify]\nosc = \"9\"\n");
+    let mut screen = Screen::demo(&["--config", path.to_str().unwrap()]);
+    screen.press(LOST);
+    // The notification ends with a byte that would be a bell by itself; the bell comes right after it.
+    until(&mut screen, " is calling you\x07\x07");
+}
+
+#[test]
 fn do_not_disturb_tells_of_nothing_outside() {
     let (_scratch, path) = config("dnd", "[notify]\nosc = \"9\"\ndnd = true\n");
     let mut screen = Screen::demo(&["--config", path.to_str().unwrap()]);
