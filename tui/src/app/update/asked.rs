@@ -2,7 +2,7 @@
 //! with an answer that says what came of it.
 
 use super::super::call::{self, Being, Call, Phase};
-use super::super::model::{Link, Model};
+use super::super::model::{Focus, Link, Model};
 use super::super::msg::Effect;
 use super::{calling, ptt};
 use crate::control::{CallStatus, Reply, Request, Status, Visitor, refused};
@@ -34,7 +34,8 @@ fn answer(model: &mut Model, effects: &mut Vec<Effect>) -> Reply {
         let why = format!("the call with {caller} would not be encrypted: say yes to that on the screen");
         return refused("failed", &why);
     }
-    calling::answer(model, model.sound.muted, effects);
+    let by_hand = model.focus == Focus::List;
+    calling::answer(model, model.sound.muted, by_hand, effects);
     Reply::Done(format!("answering {caller}"))
 }
 

@@ -120,14 +120,16 @@ pub(super) fn call_view(model: &mut Model) {
     model.call_view = !model.call_view;
 }
 
-pub(super) fn answer(model: &mut Model, muted: bool, effects: &mut Vec<Effect>) {
+pub(super) fn answer(model: &mut Model, muted: bool, by_hand: bool, effects: &mut Vec<Effect>) {
     let Some(call) = &mut model.call else { return };
     let Phase::Incoming(incoming) = &call.phase else { return };
     call.phase = Phase::Answering(incoming.clone());
-    if let Some(caller) = call.first().map(|party| party.name.clone()) {
+    // What is being written must not go to whoever calls when another program answers.
+    if by_hand && let Some(caller) = call.first().map(|party| party.name.clone()) {
         model.contacts.select(&caller);
     }
-    if muted != model.sound.muted {
+    // Who muted themselves for this call before it came stays muted.
+    if muted && !model.sound.muted {
         mute(model, muted, effects);
     }
     effects.push(Effect::Send(Command::Answer));
@@ -149,7 +151,7 @@ pub(super) fn consent(model: &mut Model, effects: &mut Vec<Effect>) {
                 place(model, names, effects);
             }
         }
-        Wanted::Answer => answer(model, model.sound.muted, effects),
+        Wanted::Answer => answer(model, model.sound.muted, true, effects),
     }
 }
 

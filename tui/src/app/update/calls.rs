@@ -163,22 +163,23 @@ fn others(model: &Model, who: &Name) -> String {
 }
 
 pub(super) fn ended(model: &mut Model, with: Vec<Name>, reason: EndReason, effects: &mut Vec<Effect>) {
-    model.call_view = false;
-    model.tools.anyway_until = None;
-    // Muted in one call does not mean muted in the next.
-    model.sound.muted = false;
-    model.sound.talk.shut();
-    ptt::microphone(model, effects);
-    let answer = |popup: &Popup| matches!(popup, Popup::Consent(Consent { wanted: Wanted::Answer, .. }));
-    model.popups.retain(|popup| !answer(popup));
-    let known =
-        model.call.as_ref().is_some_and(|call| with.is_empty() || with.iter().any(|n| call.is_with(n)));
-    if !known {
+    let ended = model.call.as_ref().filter(|call| with.is_empty() || with.iter().any(|n| call.is_with(n)));
+    let Some(ended) = ended else {
         // Nothing is on the screen of it: the names are all there is.
         let names: Vec<&Name> = with.iter().collect();
         let text = said(model, &names, reason, None);
         return notice(model, text);
+    };
+    if !matches!(ended.phase, Phase::Incoming(_)) {
+        // Muted in one call does not mean muted in the next; one that only rang was none.
+        model.sound.muted = false;
     }
+    model.call_view = false;
+    model.tools.anyway_until = None;
+    model.sound.talk.shut();
+    ptt::microphone(model, effects);
+    let answer = |popup: &Popup| matches!(popup, Popup::Consent(Consent { wanted: Wanted::Answer, .. }));
+    model.popups.retain(|popup| !answer(popup));
     let caller = model.call.as_ref().and_then(Call::first).map(|caller| caller.name.clone());
     if let Some(caller) = caller.filter(|_| reason == EndReason::Missed) {
         alert(model, What::MissedCall, &caller, None, effects);

@@ -204,7 +204,7 @@ pub(super) fn act(model: &mut Model, act: Act, effects: &mut Vec<Effect>) {
         Act::HangUp | Act::Decline => calling::hang_up(model, effects),
         Act::DeclineAndWrite => decline_and_write(model, effects),
         Act::CallView => calling::call_view(model),
-        Act::Answer { muted } => calling::answer(model, muted, effects),
+        Act::Answer { muted } => calling::answer(model, muted, true, effects),
         Act::Silence => calling::silence(model),
         Act::Consent => calling::consent(model, effects),
         Act::Choose { down } => calling::choose(model, down),

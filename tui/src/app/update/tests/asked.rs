@@ -55,6 +55,18 @@ fn a_call_is_answered_muted_and_left_from_outside() {
 }
 
 #[test]
+fn what_is_being_written_does_not_go_to_whoever_is_answered_from_outside() {
+    let mut story = Story::friends();
+    story.keys("Tab half");
+    let plain = false;
+    story.tell(Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain });
+    assert_eq!(story.wants(Request::Answer).0, Reply::Done("answering carol".into()));
+    story.keys("time Enter");
+    let text = "halftime".to_owned();
+    assert_eq!(story.asked(), [send(Command::Say { to: name("bob"), text, echo: 0 })]);
+}
+
+#[test]
 fn hanging_up_declines_what_rings() {
     let mut story = Story::friends();
     let plain = false;

@@ -48,6 +48,40 @@ fn a_call_over_the_list_ignores_keys_that_were_meant_for_the_list() {
     assert_eq!(story.selected(), "carol");
 }
 
+fn from_carol() -> Event {
+    Event::Incoming { from: name("carol"), others: Vec::new(), guests: Vec::new(), plain: false }
+}
+
+#[test]
+fn who_muted_themselves_before_a_call_is_muted_in_it_and_not_in_the_next() {
+    let mut story = Story::friends();
+    story.keys("^t");
+    assert_eq!(story.notice(), "Your microphone is muted for the next call.");
+    story.tell(from_carol());
+    story.tell(Event::Ended { with: vec![name("carol")], reason: EndReason::Missed });
+    assert!(story.model.sound.muted, "one that only rang was none");
+    story.tell(from_carol());
+    story.wait(INCOMING_GUARD);
+    story.asked();
+    story.keys("y");
+    assert_eq!(story.asked(), [send(Command::Answer)], "the microphone is not opened");
+    story.tell(Event::Joined { who: name("carol"), ssrc: Ssrc(8), plain: false });
+    assert!(story.model.sound.muted);
+    story.tell(Event::Ended { with: vec![name("carol")], reason: EndReason::HungUp });
+    assert_eq!(story.asked(), [Effect::Sound(SoundCommand::Mute(false))]);
+}
+
+#[test]
+fn the_end_of_a_call_that_is_not_on_the_screen_leaves_the_one_that_is() {
+    let mut story = Story::friends();
+    story.live();
+    story.keys("^g ^t");
+    story.asked();
+    story.tell(Event::Ended { with: vec![name("carol")], reason: EndReason::Missed });
+    assert!(story.model.on_call_page() && story.model.sound.muted && story.notice().contains("carol"));
+    assert_eq!(story.asked(), []);
+}
+
 #[test]
 fn a_call_while_writing_takes_no_key() {
     let mut story = Story::friends();
