@@ -14,7 +14,7 @@ use super::{Prose, calls, people, status};
 use crate::app::contacts::is_guest;
 use crate::app::keymap::Act;
 use crate::app::popup::{Asking, Popup};
-use crate::app::{Effect, Msg};
+use crate::app::{Effect, Msg, update};
 
 /// Lines of a chat that are shown when nobody says how many.
 const HISTORY_LINES: usize = 10;
@@ -209,7 +209,12 @@ fn text_to(prose: &mut Prose, to: &Name, text: &str) -> Result<Vec<Effect>, Stri
     if !draft.insert(text) {
         return Err(format!("That is too long: a text has at most {TEXT_BYTES_MAX} bytes."));
     }
-    Ok(prose.update(Msg::Act(Act::Go)))
+    // A window, such as the question whether a call may be without encryption, would take it for an answer.
+    let windows = core::mem::take(&mut prose.model.popups);
+    let now = prose.model.now;
+    let effects = update(&mut prose.model, Msg::Act(Act::Go), now);
+    prose.model.popups = windows;
+    Ok(effects)
 }
 
 fn history(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {

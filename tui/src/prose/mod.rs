@@ -18,6 +18,7 @@ use proto::media::{DeviceList, SoundCommand};
 use proto::{Now, Safe, Time};
 
 use crate::app::model::{Stage, Welcome};
+use crate::app::popup::Popup;
 use crate::app::ring;
 use crate::app::{Effect, Model, Msg, Settings, update};
 use crate::exit::Exit;
@@ -130,6 +131,7 @@ impl Prose {
     }
 
     /// Something happened.
+    #[must_use = "a microphone that is to be shut is one of the effects"]
     pub fn tell(&mut self, msg: Msg, now: Now) -> Vec<Effect> {
         self.model.now = now;
         let rings = matches!(
@@ -140,6 +142,8 @@ impl Prose {
         );
         let mut effects = self.foretell(&msg);
         effects.extend(self.update(msg));
+        // A window that opened by itself, for a key that changed, would take the next text for its own.
+        self.model.popups.retain(|popup| matches!(popup, Popup::Consent(_)));
         self.awaited.expect(&effects);
         // The bell of the screen rings on and on; here it goes with its line.
         effects.retain(|effect| rings || *effect != Effect::Bell);

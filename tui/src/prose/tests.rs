@@ -198,6 +198,28 @@ fn an_unencrypted_call_needs_a_yes() {
 }
 
 #[test]
+fn a_text_goes_out_whatever_else_is_to_be_decided() {
+    let say = |echo| send(Command::Say { to: name("bob"), text: "hello".into(), echo });
+    let mut story = Story::friends();
+    story.typed("/to bob");
+    story.asked();
+    story.tell(Event::IdentityChanged(name("carol")));
+    story.typed("hello");
+    assert_eq!(story.asked(), say(0), "another key of carol's is between us and carol");
+    story.typed("/call gina");
+    story.tell(Event::PlainUnconfirmed(vec![name("gina")]));
+    story.asked();
+    story.typed("/say bob hello");
+    assert_eq!(story.asked(), say(1), "so is whether a call may be without encryption");
+    story.typed("yes");
+    assert_eq!(
+        story.asked().first(),
+        Some(&Effect::Send(Command::AllowPlain(name("gina")))),
+        "and is asked still"
+    );
+}
+
+#[test]
 fn texts_go_to_whom_one_writes_to_and_to_nobody_by_accident() {
     let mut story = Story::friends();
     assert_eq!(story.typed("hello"), "To whom? Type /to NAME first, or /help.");
