@@ -137,7 +137,11 @@ pub(super) fn reset(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(setting) = settings.chosen(model).filter(|_| settings.picker.is_none()) else { return };
     match setting.chooses() {
         Some(Chooses::Ring) => take_ring(model, None, effects),
-        Some(what) => take_device(model, what, Some("default".to_owned()), effects),
+        Some(what) => {
+            // Without a half of its own it is what `device` names for both.
+            let both = model.settings.preferences.ears.device.clone();
+            choose_device(model, what, None, both, effects);
+        }
         None => set(model, setting, true, effects),
     }
 }
@@ -172,18 +176,33 @@ fn is_card(model: &mut Model) -> bool {
 
 /// Takes another microphone or speaker, in the middle of a call, too.
 fn take_device(model: &mut Model, what: Chooses, name: Option<String>, effects: &mut Vec<Effect>) {
-    let Some(name) = name.filter(|_| is_card(model)) else { return };
+    if let Some(name) = name {
+        choose_device(model, what, Some(name.clone()), name, effects);
+    }
+}
+
+/// Keeps the `chosen` name of a half, if there is one, and takes the device of that `name` for it at once.
+fn choose_device(
+    model: &mut Model,
+    what: Chooses,
+    chosen: Option<String>,
+    name: String,
+    effects: &mut Vec<Effect>,
+) {
+    if !is_card(model) {
+        return;
+    }
     let microphone = what == Chooses::Microphone;
     let ears = &mut model.settings.preferences.ears;
     let half = if microphone { &mut ears.microphone } else { &mut ears.speaker };
-    *half = Some(name.clone());
+    half.clone_from(&chosen);
     let (command, key) = if microphone {
-        (SoundCommand::Microphone(name.clone()), "microphone")
+        (SoundCommand::Microphone(name), "microphone")
     } else {
-        (SoundCommand::Speaker(name.clone()), "speaker")
+        (SoundCommand::Speaker(name), "speaker")
     };
     effects.push(Effect::Sound(command));
-    keep(effects, "", key, Value::Text(name));
+    keep(effects, "", key, chosen.map_or(Value::Unset, Value::Text));
 }
 
 /// From now on calls ring on this one, or where they are heard.

@@ -61,6 +61,11 @@ fn another_microphone_is_taken_in_the_middle_of_a_call() {
         story.effects.contains(&Effect::Sound(SoundCommand::Speaker("default".into()))),
         "back to the usual"
     );
+    assert_eq!(story.written().last(), Some(&(".speaker".to_owned(), Value::Unset)));
+    story.model.settings.preferences.ears.device = "Headset".to_owned();
+    story.keys("r");
+    let usual = Effect::Sound(SoundCommand::Speaker("Headset".into()));
+    assert!(story.effects.contains(&usual), "what is named for both: {:?}", story.effects);
     story.keys("Enter Esc");
     assert!(story.settings().picker.is_none(), "Esc closes the picker alone");
     story.keys("Esc");
