@@ -67,7 +67,7 @@ pub(crate) enum Effect {
     /// Tell people.
     Tell { to: Name, id: MsgId, state: MessageState },
     /// There are too many texts waiting for this friend already.
-    Full(Name),
+    Full { to: Name, echo: u64 },
 }
 
 /// One text as kept.
@@ -173,7 +173,7 @@ impl Outbox {
         let (to, name) = (row.to, row.name.clone());
         let friend = self.friends.entry(to).or_default();
         if friend.queue.len() >= OUTBOX_PER_FRIEND_MAX {
-            return self.out.push_back(Effect::Full(name));
+            return self.out.push_back(Effect::Full { to: name, echo });
         }
         let item = Item { id, row, since: now, tries: 0, sealing: false, again_at: None };
         self.out.push_back(item.save());
@@ -360,7 +360,7 @@ mod tests {
                 }
                 Effect::Send { id, copies, .. } => sent.push((id, copies)),
                 Effect::Tell { id, state, .. } => told.push((id, state)),
-                Effect::Save { .. } | Effect::Kept { .. } | Effect::Renew(_) | Effect::Full(_) => {}
+                Effect::Save { .. } | Effect::Kept { .. } | Effect::Renew(_) | Effect::Full { .. } => {}
             }
             outbox.check_invariants().unwrap();
         }
@@ -464,7 +464,7 @@ mod tests {
                 }
                 Effect::Save { value, .. } => kept = value,
                 Effect::Send { copies, .. } => break copies,
-                Effect::Tell { .. } | Effect::Kept { .. } | Effect::Renew(_) | Effect::Full(_) => {}
+                Effect::Tell { .. } | Effect::Kept { .. } | Effect::Renew(_) | Effect::Full { .. } => {}
             }
         };
         let mut again = Outbox::default();
@@ -482,7 +482,7 @@ mod tests {
         }
         let mut full = 0;
         while let Some(effect) = outbox.poll() {
-            full += usize::from(matches!(effect, Effect::Full(_)));
+            full += usize::from(matches!(effect, Effect::Full { .. }));
         }
         assert_eq!(full, 1);
     }

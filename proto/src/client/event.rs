@@ -27,8 +27,13 @@ pub enum Matter {
     Invite,
     /// [`super::Command::Compare`].
     Words(Name),
-    /// [`super::Command::Say`], to them.
-    Text(Name),
+    /// [`super::Command::Say`].
+    Text {
+        /// To whom.
+        to: Name,
+        /// Which, as it was said.
+        echo: u64,
+    },
     /// A call: [`super::Command::Call`], `Answer`, `Decline`, `HangUp` or `AllowPlain`; or one that was left out.
     Call,
     /// Anything else: who one is to the server.

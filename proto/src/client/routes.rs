@@ -375,9 +375,9 @@ impl Client {
             }
             outbox::Effect::Kept { to, id, echo } => self.tell(Event::Waiting { to, echo, id }),
             outbox::Effect::Tell { to, id, state } => self.tell(Event::MessageState { to, id, state }),
-            outbox::Effect::Full(name) => {
-                let what = format!("the text was not sent: too many wait for {name} already");
-                self.refuse(Matter::Text(name), Why::Limit, &what);
+            outbox::Effect::Full { to, echo } => {
+                let what = format!("the text was not sent: too many wait for {to} already");
+                self.refuse(Matter::Text { to, echo }, Why::Limit, &what);
             }
         }
     }

@@ -163,10 +163,11 @@ impl Client {
                 "the text was not sent: a text has 1 to {TEXT_BYTES_MAX} bytes, this one {}",
                 text.len()
             );
-            return self.refuse(Matter::Text(to), Why::BadRequest, &what);
+            return self.refuse(Matter::Text { to, echo }, Why::BadRequest, &what);
         }
         let Some(account) = self.contacts.reachable_as(&to) else {
-            return self.refuse_unreachable(Matter::Text(to.clone()), "write to", &to);
+            let of = Matter::Text { to: to.clone(), echo };
+            return self.refuse_unreachable(of, "write to", &to);
         };
         self.peers.hurry(&account);
         let id = MsgId(self.rng.bytes());

@@ -238,10 +238,10 @@ impl PlainClient {
                 return base.tell(Event::Contacts(list));
             }
             Command::Reconnect => return self.reconnect(now),
-            Command::Say { to, .. } => {
+            Command::Say { to, echo, .. } => {
                 let text =
                     format!("the text to {to} was not sent: this server's protocol has calls, but no texts");
-                return base.refuse(Matter::Text(to), Why::Unsupported, &text);
+                return base.refuse(Matter::Text { to, echo }, Why::Unsupported, &text);
             }
             Command::Invite => {
                 let text =

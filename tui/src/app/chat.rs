@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use proto::client::MessageState;
 use proto::id::{MsgId, Principal};
 use proto::limits::TEXT_BYTES_MAX;
+use proto::wire::record::Why;
 use proto::{Safe, Wall};
 
 use super::input::Editor;
@@ -121,6 +122,20 @@ impl Chat {
             self.bytes -= twice.map_or(0, |line| line.text.as_str().len());
         } else {
             self.lines[at].id = Some(id);
+        }
+    }
+
+    /// The text with this counter was not taken: it is a draft again, or is said to have failed where another is being written.
+    pub fn refused(&mut self, echo: u64, why: Why) {
+        let ours = |line: &Line| matches!(&line.from, From::Me(sent) if sent.echo == Some(echo));
+        let Some(at) = self.lines.iter().rposition(|line| line.id.is_none() && ours(line)) else { return };
+        if !self.draft.text().trim().is_empty() {
+            if let From::Me(sent) = &mut self.lines[at].from {
+                sent.state = MessageState::Failed(why);
+            }
+        } else if let Some(line) = self.lines.remove(at) {
+            self.bytes -= line.text.as_str().len();
+            self.draft = Editor::with(line.text.as_str(), TEXT_BYTES_MAX);
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) fn matter(of: &Matter) -> (&'static str, Option<String>) {
         Matter::Redeem => ("redeem", None),
         Matter::Invite => ("invite", None),
         Matter::Words(name) => named("words", name),
-        Matter::Text(name) => named("message", name),
+        Matter::Text { to, .. } => named("message", to),
         Matter::Call => ("call", None),
         Matter::Login => ("login", None),
     }
@@ -104,7 +104,7 @@ mod tests {
             (Matter::Redeem, ("redeem", None)),
             (Matter::Invite, ("invite", None)),
             (Matter::Words(bob()), said("words")),
-            (Matter::Text(bob()), said("message")),
+            (Matter::Text { to: bob(), echo: 0 }, said("message")),
             (Matter::Call, ("call", None)),
             (Matter::Login, ("login", None)),
         ] {

@@ -99,7 +99,7 @@ pub(super) fn refused(model: &mut Model, of: &Matter, why: &str) -> bool {
         | Matter::Unban(_)
         | Matter::Invite
         | Matter::Words(_)
-        | Matter::Text(_)
+        | Matter::Text { .. }
         | Matter::Call
         | Matter::Login => false,
     };

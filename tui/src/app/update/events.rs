@@ -4,7 +4,7 @@ use proto::Safe;
 use proto::client::{Command, ContactInfo, Event, Matter, MessageState};
 use proto::id::Name;
 use proto::media::{HalfState, SoundEvent, Statistics};
-use proto::wire::record::Standing;
+use proto::wire::record::{Standing, Why};
 
 use super::super::call::{self, Call, Phase};
 use super::super::chat::{From, Line};
@@ -98,7 +98,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         }
         Event::PlainUnconfirmed(names) => calls::plain_unconfirmed(model, names),
         Event::Invite(link) => model.own_link = Some(link),
-        Event::Refused { of, text, .. } => refused(model, &of, &text),
+        Event::Refused { of, why, text } => refused(model, &of, why, &text),
         Event::IdentityChanged(name) => trust::changed(model, &name),
         Event::IdentityAccepted { name, old, new } => trust::accepted(model, &name, &old, new),
         Event::Compared { who, compared } => trust::compared(model, &who, compared),
@@ -237,7 +237,7 @@ fn login_refused(model: &mut Model, text: &Safe) {
     welcome.name_wanted = true;
 }
 
-fn refused(model: &mut Model, of: &Matter, text: &Safe) {
+fn refused(model: &mut Model, of: &Matter, why: Why, text: &Safe) {
     if adding::refused(model, of, text.as_str()) {
         return;
     }
@@ -254,14 +254,10 @@ fn refused(model: &mut Model, of: &Matter, text: &Safe) {
             let wanted = |call: &mut Call| matches!(call.phase, Phase::Placing { wanted: true, .. });
             model.call.take_if(wanted);
         }
+        Matter::Text { to, echo } => model.chats.of(to, &model.contacts).refused(*echo, why),
         Matter::Ban(_) => model.deciding.ban = None,
         Matter::Unban(_) => model.deciding.unban = None,
-        Matter::Contact(_)
-        | Matter::Greeting(_)
-        | Matter::Redeem
-        | Matter::Words(_)
-        | Matter::Text(_)
-        | Matter::Login => {}
+        Matter::Contact(_) | Matter::Greeting(_) | Matter::Redeem | Matter::Words(_) | Matter::Login => {}
     }
     notice(model, text.as_str());
 }

@@ -8,7 +8,7 @@ use proto::{Safe, Time};
 
 use super::*;
 use crate::app::call::{INCOMING_GUARD, Phase};
-use crate::app::chat::From;
+use crate::app::chat::{From, Sent};
 use crate::app::contacts::{REST_TIME, UNDO_TIME};
 use crate::app::model::{Focus, Stage};
 use crate::app::popup::Popup;
@@ -145,6 +145,27 @@ fn a_text_is_drawn_at_once_and_follows_its_fate() {
     assert_eq!(state(&story), MessageState::Delivered);
     story.keys("Enter");
     assert_eq!(story.asked(), []);
+}
+
+#[test]
+fn a_text_that_was_not_taken_is_a_draft_again_and_never_waits() {
+    let mut story = Story::friends();
+    let refused = |echo| Event::Refused {
+        of: Matter::Text { to: name("bob"), echo },
+        why: Why::Limit,
+        text: Safe::line("the text was not sent: too many wait for bob already"),
+    };
+    let draft = |story: &Story| story.model.chats[&name("bob")].draft.text().to_owned();
+    story.keys("Tab on e Enter");
+    story.tell(refused(0));
+    assert_eq!((draft(&story).as_str(), story.model.chats[&name("bob")].lines().count()), ("one", 0));
+    assert!(story.notice().contains("not sent"));
+    story.keys("Enter two");
+    story.tell(refused(1));
+    let chat = &story.model.chats[&name("bob")];
+    let states: Vec<&From> = chat.lines().map(|line| &line.from).collect();
+    let failed = From::Me(Sent { echo: Some(1), state: MessageState::Failed(Why::Limit) });
+    assert_eq!((draft(&story).as_str(), states), ("two", vec![&failed]), "what is being written stays");
 }
 
 #[test]
