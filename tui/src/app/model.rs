@@ -3,10 +3,10 @@
 use jiff::tz::TimeZone;
 use proto::client::{Banned, LinkState};
 use proto::id::{Fingerprint, Name};
-use proto::limits::NAME_CHARS_MAX;
+use proto::limits::{NAME_CHARS_MAX, TOKEN_LIFE};
 use proto::media::HalfState;
 use proto::media::processing::{Processing, Wish};
-use proto::{Now, Safe, Time};
+use proto::{Now, Safe, Time, Wall};
 
 use super::call::{self, Call, Incoming, Phase};
 use super::chats::Chats;
@@ -66,8 +66,10 @@ pub struct Model {
     pub ringing: Option<Ring>,
     /// The devices that are listened to outside of a call.
     pub listening: Option<Ears>,
-    /// A link of our own, once made.
+    /// A link of our own, once made and while it is good.
     pub own_link: Option<String>,
+    /// When it was made.
+    pub link_made: Wall,
     /// Nobody is to disturb.
     pub dnd: bool,
     /// Whether the terminal has the keyboard, once it told.
@@ -280,6 +282,7 @@ impl Model {
             ringing: None,
             listening: None,
             own_link: None,
+            link_made: Wall::default(),
             tools: Tools::default(),
             dnd,
             focused: None,
@@ -361,6 +364,12 @@ impl Model {
     /// With whom the call is, as it is shown.
     pub fn with(&self, call: &Call, most: usize) -> String {
         self.among(&call.names(), most)
+    }
+
+    /// A link that is good no more is none to hand out: another can be made.
+    pub fn forget_old_link(&mut self) {
+        let age = self.now.wall.0.saturating_sub(self.link_made.0);
+        self.own_link.take_if(|_| u128::from(age) >= TOKEN_LIFE.as_millis());
     }
 
     /// The question that is open.

@@ -65,6 +65,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
     let shown_before = model.now;
     model.now = now;
     let mut effects = on_time(model, shown_before);
+    model.forget_old_link();
     match msg {
         Msg::Input(input) => keys::on_input(model, input, &mut effects),
         Msg::Act(act) => keys::act(model, act, &mut effects),

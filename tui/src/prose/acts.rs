@@ -326,9 +326,10 @@ fn undo(prose: &mut Prose) -> Result<Vec<Effect>, String> {
 }
 
 fn link(prose: &mut Prose) -> Result<Vec<Effect>, String> {
+    prose.model.forget_old_link();
     match (prose.model.settings.plain_server, &prose.model.own_link) {
         (Some(_), _) => Err("This server's protocol has no links.".to_owned()),
-        (None, Some(link)) => Err(format!("Your link, to hand out: {link}")),
+        (None, Some(link)) => Err(format!("Your link, good for 7 days, for whoever has it: {link}")),
         (None, None) => Ok(vec![Effect::Send(Command::Invite)]),
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
         }
         Event::Ended { with, reason } => prose.say(ending::ended(&prose.model, with, *reason)),
         Event::PlainUnconfirmed(_) => {}
-        Event::Invite(link) => prose.say(format!("Your link, to hand out: {link}")),
+        Event::Invite(link) => prose.say(format!("Your link, good for 7 days, for whoever has it: {link}")),
         Event::Refused { text, .. } => prose.say(format!("It was refused: {text}")),
         Event::IdentityChanged(name) => {
             prose.say(format!("WARNING, the key behind {name} is another one. Nothing is sent to them."));

@@ -97,7 +97,7 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
             calls::ended(model, with, reason, effects);
         }
         Event::PlainUnconfirmed(names) => calls::plain_unconfirmed(model, names),
-        Event::Invite(link) => model.own_link = Some(link),
+        Event::Invite(link) => (model.own_link, model.link_made) = (Some(link), model.now.wall),
         Event::Refused { of, why, text } => refused(model, &of, why, &text),
         Event::IdentityChanged(name) => trust::changed(model, &name),
         Event::IdentityAccepted { name, old, new } => trust::accepted(model, &name, &old, new),

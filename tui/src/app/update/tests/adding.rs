@@ -6,6 +6,21 @@ use crate::keys::{Code, Key};
 use proto::client::ContactInfo;
 
 #[test]
+fn a_link_is_handed_out_while_it_is_good() {
+    let mut story = Story::friends();
+    story.keys("a ^o");
+    assert_eq!(story.asked(), [send(Command::Invite)]);
+    story.tell(Event::Invite("tincan://home.example".to_owned()));
+    story.now.wall.0 += 7 * 24 * 3_600 * 1_000 - 1_000;
+    story.keys("^o");
+    assert!(matches!(story.asked().as_slice(), [Effect::Copy(_)]), "it is copied");
+    story.keys("Esc");
+    story.now.wall.0 += 1_000;
+    story.keys("a ^o");
+    assert_eq!(story.asked(), [send(Command::Invite)], "another is made");
+}
+
+#[test]
 fn a_message_goes_with_the_request() {
     let mut story = Story::friends();
     story.keys("a heidi Tab");
