@@ -96,7 +96,12 @@ impl Headless {
             print(&value)?;
         }
         match told {
-            Told::Client(event) => return self.react(event),
+            Told::Client(event) => {
+                if let Event::Said { from, .. } = event {
+                    self.session.read(from)?;
+                }
+                return self.react(event);
+            }
             Told::Asked(who, request) => self.asked(*who, *request)?,
             Told::Trouble(_) | Told::Sound(_) | Told::Volume(..) | Told::Server(_) => {}
         }

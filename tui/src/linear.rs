@@ -105,7 +105,9 @@ impl Linear {
     fn turns(&mut self, lines: &Receiver<Line>, signals: &mut Signals) -> anyhow::Result<Exit> {
         let kept = Msg::Personal(self.session.kept()?);
         // The first turn of the model already wants something: with push-to-talk, a microphone that is shut.
+        let unread = Msg::Unread(self.session.unread()?);
         let mut effects = self.prose.tell(kept, self.session.now());
+        effects.extend(self.prose.tell(unread, self.session.now()));
         effects.extend(self.prose.start());
         let mut end = self.obey(effects)?;
         while end.is_none() {
@@ -215,6 +217,7 @@ impl Linear {
                 Effect::Send(command) => self.session.command(command)?,
                 Effect::Sound(command) => self.session.sound(command),
                 Effect::Volume { who, percent } => drop(self.session.volume(&who, percent)?),
+                Effect::Read(who) => self.session.read(&who)?,
                 Effect::Keep(who, personal) => self.session.keep(&who, &personal)?,
                 Effect::Reply(who, reply) => self.session.answer(who, &reply),
                 Effect::Record(with) => self.session.record(with.as_deref()),

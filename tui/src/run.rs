@@ -108,7 +108,9 @@ impl Run {
     fn turns(&mut self) -> anyhow::Result<Exit> {
         let kept = Msg::Personal(self.session.kept()?);
         // The first turn of the model already wants something: with push-to-talk, a microphone that is shut.
+        let unread = Msg::Unread(self.session.unread()?);
         let mut effects = self.screen.tell(kept, self.session.now());
+        effects.extend(self.screen.tell(unread, self.session.now()));
         effects.extend(self.screen.start());
         let mut end = self.obey(effects)?;
         while end.is_none() {
@@ -194,6 +196,7 @@ impl Run {
                 Some(Effect::Send(command)) => self.session.command(command)?,
                 Some(Effect::Sound(command)) => self.session.sound(command),
                 Some(Effect::Volume { who, percent }) => drop(self.session.volume(&who, percent)?),
+                Some(Effect::Read(who)) => self.session.read(&who)?,
                 Some(Effect::Keep(who, personal)) => self.session.keep(&who, &personal)?,
                 Some(Effect::Reply(who, reply)) => self.session.answer(who, &reply),
                 Some(Effect::Record(with)) => self.session.record(with.as_deref()),

@@ -203,6 +203,7 @@ impl Screen {
             | Effect::Volume { .. }
             | Effect::History(_)
             | Effect::Keep(..)
+            | Effect::Read(_)
             | Effect::Record(_)
             | Effect::Reply(..)
             | Effect::Prefer(_)

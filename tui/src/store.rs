@@ -177,6 +177,33 @@ impl Store {
         Ok(lines)
     }
 
+    /// All of the chat with `who` was read.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn set_seen(&mut self, who: &Principal) -> anyhow::Result<()> {
+        self.begin()?;
+        let sql =
+            "INSERT OR REPLACE INTO seen (who, n) SELECT who, max(n) FROM chat WHERE who = ?1 GROUP BY who";
+        self.sqlite.prepare_cached(sql)?.execute(params![key_of(who)])?;
+        Ok(())
+    }
+
+    /// How many texts of each were not read.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn unseen(&self) -> anyhow::Result<Vec<(Principal, usize)>> {
+        let sql = "SELECT chat.who, count(*) FROM chat LEFT JOIN seen ON seen.who = chat.who
+            WHERE NOT mine AND chat.n > coalesce(seen.n, 0) GROUP BY chat.who";
+        let mut statement = self.sqlite.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| {
+            let (who, count) = (row.get::<_, String>(0)?, row.get::<_, i64>(1)?);
+            Ok(of_key(&who).map(|who| (who, usize::try_from(count).unwrap_or_default())))
+        })?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
     /// How loud somebody is played, in percent of what they send.
     ///
     /// # Errors
@@ -238,8 +265,12 @@ impl Store {
         let any = self.sqlite.prepare_cached(any)?.exists(params![from])?;
         if any {
             self.begin()?;
-            let sql = "UPDATE OR IGNORE chat SET who = ?2 WHERE who = ?1";
-            self.sqlite.prepare_cached(sql)?.execute(params![from, to])?;
+            for sql in [
+                "UPDATE OR IGNORE chat SET who = ?2 WHERE who = ?1",
+                "UPDATE OR REPLACE seen SET who = ?2 WHERE who = ?1",
+            ] {
+                self.sqlite.prepare_cached(sql)?.execute(params![from, to])?;
+            }
         }
         Ok(())
     }
@@ -335,7 +366,7 @@ fn of_key(key: &str) -> Option<Principal> {
 
 /// How the file comes from each version to the next; the first makes it. Since the third a chat is of who somebody is;
 /// the lines of before are under a folded name, until it is known whose that was ([`Store::adopt`]).
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "CREATE TABLE row (kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key))
         STRICT, WITHOUT ROWID;
     CREATE TABLE chat (n INTEGER PRIMARY KEY, who TEXT NOT NULL, id BLOB NOT NULL, mine INTEGER NOT NULL,
@@ -343,6 +374,9 @@ const STEPS: [&str; 3] = [
     CREATE INDEX chat_of ON chat (who, n);",
     "CREATE TABLE volume (who TEXT PRIMARY KEY, percent INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
     "CREATE TABLE person (who TEXT PRIMARY KEY, alias TEXT, favourite INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    // What an earlier version kept counts as read: it did not say.
+    "CREATE TABLE seen (who TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO seen (who, n) SELECT who, max(n) FROM chat GROUP BY who;",
 ];
 
 #[cfg(test)]

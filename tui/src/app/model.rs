@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use proto::client::{Banned, LinkState};
-use proto::id::{Fingerprint, Name};
+use proto::id::{Fingerprint, Name, Principal};
 use proto::limits::{NAME_CHARS_MAX, TOKEN_LIFE};
 use proto::media::HalfState;
 use proto::media::processing::{Processing, Wish};
@@ -66,6 +66,8 @@ pub struct Model {
     pub ringing: Option<Ring>,
     /// The devices that are listened to outside of a call.
     pub listening: Option<Ears>,
+    /// How many texts of each were not read before this run, until they are in the list.
+    pub unread_before: Vec<(Principal, usize)>,
     /// A link of our own, once made and while it is good.
     pub own_link: Option<String>,
     /// When it was made.
@@ -281,6 +283,7 @@ impl Model {
             notice: None,
             ringing: None,
             listening: None,
+            unread_before: Vec::new(),
             own_link: None,
             link_made: Wall::default(),
             tools: Tools::default(),

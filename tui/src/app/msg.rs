@@ -34,6 +34,8 @@ pub enum Msg {
     Trouble(Safe),
     /// They are played as loud as they were the last time, in percent.
     Volume(Name, u16),
+    /// How many texts of each were not read before this run.
+    Unread(Vec<(Principal, usize)>),
     /// What was kept about people for ourselves.
     Personal(Vec<(Principal, Personal)>),
     /// Another program of the user asks for something: [`Effect::Reply`] answers it.
@@ -71,6 +73,8 @@ pub enum Effect {
     },
     /// Keep this about somebody, for ourselves.
     Keep(Principal, Personal),
+    /// What they wrote was read: remember it.
+    Read(Name),
     /// Read the older lines of this chat from the store.
     History(Name),
     /// Keep the call with these in a file; or end that.

@@ -78,6 +78,7 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Server(key) => model.server_key = Some(key),
         Msg::Trouble(why) => events::trouble(model, why),
         Msg::Volume(who, percent) => calls::volume(model, &who, percent),
+        Msg::Unread(list) => model.unread_before = list,
         Msg::Personal(list) => people::kept(model, list),
         Msg::Asked(who, request) => asked::asked(model, who, request, &mut effects),
         Msg::Heard(heard) => settings::heard(model, heard),
@@ -130,8 +131,9 @@ fn read(model: &mut Model, effects: &mut Vec<Effect>) {
     // Behind another window nobody reads: the title goes on counting until somebody is back.
     let away = model.focused == Some(false);
     let chat = model.chats.of(&name, &model.contacts);
-    if chat.scroll == 0 && !away {
-        model.dirty |= core::mem::take(&mut chat.unread) > 0;
+    if chat.scroll == 0 && !away && core::mem::take(&mut chat.unread) > 0 {
+        model.dirty = true;
+        effects.push(Effect::Read(name.clone()));
     }
     if !core::mem::replace(&mut chat.loaded, true) {
         effects.push(Effect::History(name));

@@ -158,6 +158,7 @@ impl World {
             }
             Effect::Prefer(_)
             | Effect::Keep(..)
+            | Effect::Read(_)
             | Effect::Volume { .. }
             | Effect::Alert(_)
             | Effect::Bell

@@ -14,7 +14,7 @@ use super::{Prose, calls, people, status};
 use crate::app::contacts::is_guest;
 use crate::app::keymap::Act;
 use crate::app::popup::{Asking, Popup};
-use crate::app::{Effect, Msg, update};
+use crate::app::{Effect, Msg};
 
 /// Lines of a chat that are shown when nobody says how many.
 const HISTORY_LINES: usize = 10;
@@ -211,8 +211,7 @@ fn text_to(prose: &mut Prose, to: &Name, text: &str) -> Result<Vec<Effect>, Stri
     }
     // A window, such as the question whether a call may be without encryption, would take it for an answer.
     let windows = core::mem::take(&mut prose.model.popups);
-    let now = prose.model.now;
-    let effects = update(&mut prose.model, Msg::Act(Act::Go), now);
+    let effects = prose.take_in(Msg::Act(Act::Go));
     prose.model.popups = windows;
     Ok(effects)
 }
@@ -229,7 +228,7 @@ fn history(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
         let from = chat.lines().count().saturating_sub(most);
         let lines: Vec<_> = chat.lines().skip(from).cloned().collect();
         status::chat(prose, &who, lines.iter());
-        return Ok(Vec::new());
+        return Ok(vec![Effect::Read(who)]);
     }
     prose.history = Some((who, most));
     Ok(prose.update(Msg::Tick))

@@ -157,18 +157,31 @@ impl Prose {
             Msg::Sound(event) => told::sound(self, event),
             Msg::Trouble(why) => told::trouble(self, why),
             Msg::Volume(who, percent) => told::volume(self, who, *percent),
-            Msg::History(who, lines) => told::history(self, who, lines),
+            Msg::History(who, lines) => return told::history(self, who, lines),
             Msg::Heard(_) | Msg::NotKept(_) | Msg::Continued => {}
             Msg::RingsElsewhere { wanted, instead } => self.say(ring::elsewhere(wanted, instead.as_ref())),
-            Msg::Personal(_) | Msg::Server(_) | Msg::Tick | Msg::Input(_) | Msg::Act(_) | Msg::Asked(..) => {}
+            Msg::Personal(_)
+            | Msg::Unread(_)
+            | Msg::Server(_)
+            | Msg::Tick
+            | Msg::Input(_)
+            | Msg::Act(_)
+            | Msg::Asked(..) => {}
         }
         Vec::new()
     }
 
+    /// Takes a message into the model. Read is what was said as a line, not what a screen would show.
+    fn take_in(&mut self, msg: Msg) -> Vec<Effect> {
+        let now = self.model.now;
+        let mut effects = update(&mut self.model, msg, now);
+        effects.retain(|effect| !matches!(effect, Effect::Read(_)));
+        effects
+    }
+
     /// Takes a message into the model, and asks what it asks.
     fn update(&mut self, msg: Msg) -> Vec<Effect> {
-        let now = self.model.now;
-        let effects = update(&mut self.model, msg, now);
+        let effects = self.take_in(msg);
         match (self.model.consent().cloned(), self.question) {
             (Some(consent), None) => {
                 let names: Vec<&Name> = consent.names.iter().collect();

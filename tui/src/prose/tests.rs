@@ -70,10 +70,10 @@ impl Story {
         lines.join("\n")
     }
 
-    /// What was asked of the world since the last look, beside older lines.
+    /// What was asked of the world since the last look, beside older lines and what was read.
     fn asked(&mut self) -> Vec<Effect> {
         let effects = core::mem::take(&mut self.effects);
-        effects.into_iter().filter(|effect| !matches!(effect, Effect::History(_))).collect()
+        effects.into_iter().filter(|effect| !matches!(effect, Effect::History(_) | Effect::Read(_))).collect()
     }
 
     fn live(&mut self) -> String {
@@ -195,6 +195,27 @@ fn an_unencrypted_call_needs_a_yes() {
     assert_eq!(story.asked(), []);
     story.typed("/record anyway");
     assert_eq!(story.asked(), [Effect::Record(Some(vec![name("gina")]))]);
+}
+
+#[test]
+fn what_was_not_read_is_said_once_and_is_read_when_it_is_a_line() {
+    let mut story = Story::new(true, None);
+    let bob = contact("bob", Standing::Mutual, Presence::Online);
+    story.event(Msg::Unread(vec![(bob.principal.clone(), 2)]));
+    let said = story.tell(Event::Contacts(vec![bob.clone()]));
+    let unread = "bob wrote 2 texts that you have not read: /to bob, then /history 2.";
+    assert!(said.lines().any(|line| line == unread), "{said}");
+    assert_eq!(story.tell(Event::Contacts(vec![bob])), "");
+    story.typed("/to bob");
+    let read = [Effect::Read(name("bob"))];
+    assert!(!story.effects.contains(&read[0]), "nothing was said yet");
+    story.effects.clear();
+    story.typed("/history 2");
+    assert_eq!(story.effects, read);
+    story.effects.clear();
+    let (from, id, text) = (name("bob"), MsgId([1; 16]), Safe::line("hi"));
+    story.tell(Event::Said { from, id, sent: START, text });
+    assert!(story.effects.contains(&read[0]));
 }
 
 #[test]

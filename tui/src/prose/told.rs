@@ -70,7 +70,10 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
         Event::Rejected(name) => prose.say(format!("{} dismissed your request.", shown(name))),
         Event::Waiting { to, .. } => waiting(prose, to),
         Event::MessageState { to, state, .. } => message_state(prose, to, state),
-        Event::Said { from, text, .. } => said(prose, from, text),
+        Event::Said { from, text, .. } => {
+            said(prose, from, text);
+            return vec![Effect::Read(from.clone())];
+        }
         Event::Incoming { from, others, guests, plain } => incoming(prose, from, others, guests, *plain),
         Event::Calling { to, .. } => {
             let names = prose.model.among(&to.iter().collect::<Vec<_>>(), NAMES_SAID);
@@ -140,6 +143,16 @@ fn contacts(prose: &mut Prose, list: &[ContactInfo]) {
         return;
     }
     status::contacts(prose, list);
+    for contact in list {
+        let before = prose.model.unread_before.iter().find(|(who, _)| *who == contact.principal);
+        if let Some((_, count)) = before {
+            let (name, texts) = (&contact.name, if *count == 1 { "text" } else { "texts" });
+            let who = prose.model.shown(name);
+            prose.say(format!(
+                "{who} wrote {count} {texts} that you have not read: /to {name}, then /history {count}."
+            ));
+        }
+    }
 }
 
 fn presence(prose: &mut Prose, new: &ContactInfo) {
@@ -356,8 +369,9 @@ pub(super) fn volume(prose: &mut Prose, who: &Name, percent: u16) {
 }
 
 /// The newest older lines of a chat, when they were asked for.
-pub(super) fn history(prose: &mut Prose, who: &Name, lines: &[Line]) {
-    let Some((_, most)) = prose.history.take_if(|(wanted, _)| wanted == who) else { return };
+pub(super) fn history(prose: &mut Prose, who: &Name, lines: &[Line]) -> Vec<Effect> {
+    let Some((_, most)) = prose.history.take_if(|(wanted, _)| wanted == who) else { return Vec::new() };
     let from = lines.len().saturating_sub(most);
     status::chat(prose, who, lines.iter().skip(from));
+    vec![Effect::Read(who.clone())]
 }

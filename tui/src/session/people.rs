@@ -83,6 +83,23 @@ impl Session {
         self.spoken.store.persons().context("reading what is kept about people")
     }
 
+    /// How many texts of each were not read in earlier runs.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn unread(&self) -> anyhow::Result<Vec<(Principal, usize)>> {
+        self.spoken.store.unseen().context("reading what was not read")
+    }
+
+    /// What somebody wrote was shown.
+    ///
+    /// # Errors
+    /// When the store fails: the program must end.
+    pub fn read(&mut self, who: &Name) -> anyhow::Result<()> {
+        self.spoken.store.set_seen(&self.people.principal(who)).context("saving what was read")?;
+        self.spoken.store.commit()
+    }
+
     /// Keeps something about somebody for ourselves.
     ///
     /// # Errors

@@ -110,8 +110,31 @@ fn a_store_of_the_first_version_is_brought_to_this_one_and_keeps_its_rows() {
     drop(store);
     let version: i64 =
         Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(version, 3);
-    Store::open(&path).unwrap();
+    assert_eq!(version, 4);
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.unseen().unwrap(), [], "what an earlier version showed counts as read");
+}
+
+#[test]
+fn what_was_not_read_is_known_after_a_restart_and_goes_with_them() {
+    let scratch = Scratch::new("seen");
+    let path = scratch.path().join("store.db");
+    let [bob, carol, again] = [1, 2, 3].map(|n| Principal::Key(Fingerprint([n; 32])));
+    let mut store = Store::open(&path).unwrap();
+    store.add_line(&bob, &line(1, false)).unwrap();
+    store.set_seen(&bob).unwrap();
+    store.set_seen(&carol).unwrap();
+    for (who, n, mine) in [(&bob, 2, false), (&carol, 3, false), (&bob, 4, false), (&bob, 5, true)] {
+        store.add_line(who, &line(n, mine)).unwrap();
+    }
+    store.commit().unwrap();
+    drop(store);
+    let mut store = Store::open(&path).unwrap();
+    assert_eq!(store.unseen().unwrap(), [(bob.clone(), 2), (carol.clone(), 1)]);
+    store.succeed(&bob, &again).unwrap();
+    assert_eq!(store.unseen().unwrap(), [(carol.clone(), 1), (again.clone(), 2)]);
+    store.set_seen(&again).unwrap();
+    assert_eq!(store.unseen().unwrap(), [(carol, 1)]);
 }
 
 /// The contact was removed before chats were of keys: a stranger may have taken the name since.

@@ -32,6 +32,10 @@ pub(super) fn meet(model: &mut Model, contact: &ContactInfo) {
         *chat = Chat::default();
     }
     chat.with = Some(contact.principal.clone());
+    if let Some(at) = model.unread_before.iter().position(|(who, _)| *who == contact.principal) {
+        chat.unread += model.unread_before.swap_remove(at).1;
+        model.dirty = true;
+    }
 }
 
 /// Lets the list change. When the chosen one goes by that, nobody is chosen, and it is said: what was meant for them must

@@ -48,10 +48,10 @@ impl Story {
         self.tell(Event::Joined { who: name("bob"), ssrc: Ssrc(7), plain: false });
     }
 
-    /// What was asked of the world since the last look, beside older lines to show.
+    /// What was asked of the world since the last look, beside older lines and what was read.to show and what was read.
     fn asked(&mut self) -> Vec<Effect> {
         let effects = core::mem::take(&mut self.effects);
-        effects.into_iter().filter(|effect| !matches!(effect, Effect::History(_))).collect()
+        effects.into_iter().filter(|effect| !matches!(effect, Effect::History(_) | Effect::Read(_))).collect()
     }
 
     fn notice(&self) -> &str {
@@ -199,6 +199,22 @@ fn texts_count_as_unread_until_they_were_on_the_screen() {
     story.keys("PgUp");
     story.tell(said("carol"));
     assert_eq!(story.model.unread(), 1, "scrolled up, the newest is not on the screen");
+}
+
+#[test]
+fn what_was_not_read_in_an_earlier_run_counts_until_it_was_on_the_screen() {
+    let mut story = Story::new(Some("alice"), UNICODE);
+    let [bob, carol] = ["bob", "carol"].map(|who| contact(who, Standing::Mutual, Presence::Online));
+    story.event(Msg::Unread(vec![(carol.principal.clone(), 3)]));
+    story.tell(Event::Contacts(vec![bob.clone(), carol.clone()]));
+    story.keys("/ bob Enter");
+    assert_eq!(story.model.unread(), 3);
+    story.tell(Event::Contacts(vec![bob, carol]));
+    assert_eq!(story.model.unread(), 3, "counted once");
+    story.effects.clear();
+    story.keys("/ carol Enter");
+    assert_eq!(story.model.unread(), 0);
+    assert!(story.effects.contains(&Effect::Read(name("carol"))), "{:?}", story.effects);
 }
 
 #[test]
