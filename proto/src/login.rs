@@ -160,6 +160,8 @@ pub(crate) struct Login {
     expect: Option<Fingerprint>,
     trust_first: bool,
     token: Option<[u8; 16]>,
+    /// The token that was presented on this connection, until it is known what the server says.
+    presented: Option<[u8; 16]>,
     account: Fingerprint,
     software: String,
     phase: Phase,
@@ -186,6 +188,7 @@ impl Login {
             expect,
             trust_first,
             token,
+            presented: None,
             account,
             software,
             phase: Phase::Out,
@@ -235,15 +238,25 @@ impl Login {
         self.phase == Phase::Changed
     }
 
-    /// The token of the settings, if it was not presented yet; it counts as presented from now on.
+    /// The token of the settings, if it was not used up yet, to be presented now.
     pub(crate) fn take_token(&mut self) -> Option<[u8; 16]> {
         let token = self.token.take()?;
-        if self.profile.token_used.as_ref().is_some_and(|used| **used == token) {
-            return None;
+        let used = self.profile.token_used.as_ref().is_some_and(|used| **used == token);
+        self.presented = (!used).then_some(token);
+        self.presented
+    }
+
+    /// What was presented needs not be presented again, at any start.
+    pub(crate) fn token_is_used(&mut self) {
+        if let Some(token) = self.presented.take() {
+            self.profile.token_used = Some(token.into());
+            self.out.push_back(Effect::Save);
         }
-        self.profile.token_used = Some(token.into());
-        self.out.push_back(Effect::Save);
-        Some(token)
+    }
+
+    /// What was presented may do at another start, once something has changed.
+    pub(crate) fn token_is_kept(&mut self) {
+        self.presented = None;
     }
 
     // --- the server's key ---
@@ -488,6 +501,8 @@ impl Login {
     }
 
     fn down(&mut self) {
+        // Nobody knows whether it arrived, and twice does no harm.
+        self.token = self.presented.take().or(self.token);
         self.phase = match self.phase.clone() {
             Phase::Out | Phase::Asked { .. } | Phase::In => Phase::Out,
             Phase::Unknown { shown, .. } => Phase::Unknown { shown, session: None },

@@ -69,7 +69,13 @@ impl Client {
                 self.link.handle(link::Act::Goaway(wait), now.mono);
             }
             Reply::Contact(contact) => self.contacts.told(&contact),
-            Reply::Contacts(mutual) => self.contacts.listed(&mutual),
+            Reply::Contacts(mutual) => {
+                self.contacts.listed(&mutual);
+                // The list that was asked for with the token has come, and no refusal before it.
+                if self.contacts.is_listed() {
+                    self.login.token_is_used();
+                }
+            }
             Reply::RequestDismissed(name) => self.contacts.dismissed(&name),
             Reply::Devices(devices) => self.devices(devices, now),
             Reply::Prekey(prekey) => {
@@ -164,8 +170,16 @@ impl Client {
                 self.uninvite(&hash);
                 self.refuse_invite(why, &text);
             }
-            Asked::Redeem if why == Why::Already => {}
-            Asked::Redeem => self.refuse(Matter::Redeem, why, &format!("cannot use the invite: {text}")),
+            Asked::Redeem if why == Why::Already => self.login.token_is_used(),
+            Asked::Redeem => {
+                if why == Why::BadToken {
+                    // It never will be good.
+                    self.login.token_is_used();
+                } else {
+                    self.login.token_is_kept();
+                }
+                self.refuse(Matter::Redeem, why, &format!("cannot use the invite: {text}"));
+            }
             Asked::Text(id) => self.text_refused(id, why, now),
             Asked::Peer(want) => {
                 self.peers.refused(want, why, now.mono);

@@ -98,6 +98,38 @@ fn an_invite_makes_both_contacts_and_they_can_talk_at_once() {
 }
 
 #[test]
+fn an_invite_that_was_refused_for_now_is_used_at_the_next_start() {
+    let mut pair = Pair::new(&["alice", "bob"]);
+    pair.people[A].events.clear();
+    pair.say(A, Command::Invite);
+    let told = pair.people[A].told();
+    let [Event::Invite(link)] = told.as_slice() else { panic!("{told:?}") };
+    pair.people[B].token = Invite::parse(link).expect("a link that can be read").token;
+    let redeem = proto::client::Matter::Redeem;
+    let too_fast = |told: &[Event]| {
+        told.iter()
+            .any(|event| matches!(event, Event::Refused { of, why: Why::TooFast, .. } if *of == redeem))
+    };
+    while !too_fast(&pair.people[B].told()) {
+        pair.say(B, Command::Redeem([1; 16]));
+        pair.run(Duration::from_millis(1));
+    }
+    let restart = |pair: &mut Pair| {
+        pair.people[B].events.clear();
+        pair.stop(B);
+        pair.start(B);
+        pair.run(SOON);
+        pair.people[B].told()
+    };
+    assert!(too_fast(&restart(&mut pair)), "the server is asked too often");
+    pair.run(Duration::from_secs(3_600));
+    assert!(!too_fast(&restart(&mut pair)));
+    say(&mut pair, B, "alice", "here");
+    pair.run(SOON);
+    assert_eq!(heard(&mut pair, A), ["here"]);
+}
+
+#[test]
 fn an_invite_is_used_once_by_somebody_who_is_there_already() {
     let mut pair = Pair::new(&["alice", "bob"]);
     pair.people[A].events.clear();

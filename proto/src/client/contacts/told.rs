@@ -34,6 +34,11 @@ impl Contacts {
         self.lists_asked += 1;
     }
 
+    /// Whether every 005 was answered.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.lists_heard >= self.lists_asked
+    }
+
     /// 206: all 352s that our question caused have come. Who is in neither is no contact any more; a server may
     /// tell a friend of everybody only of those who are there.
     pub(crate) fn listed(&mut self, mutual: &[Name]) {
