@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// A link of one's own is shown for so long, and another is made then: whoever gets it has the rest of the 7 days that the
+/// server takes it for.
+pub const LINK_SHOWN_TIME: Duration = Duration::from_secs(24 * 3600);
+
 /// Bytes of one line on standard input: a command, a name and the longest text, with room to spare.
 pub const COMMAND_BYTES_MAX: usize = 8 << 10;
 /// Command lines read ahead of the loop.

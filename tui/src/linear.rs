@@ -217,7 +217,9 @@ impl Linear {
                 Effect::Send(command) => self.session.command(command)?,
                 Effect::Sound(command) => self.session.sound(command),
                 Effect::Volume { who, percent } => drop(self.session.volume(&who, percent)?),
-                Effect::Read(who) => self.session.read(&who)?,
+                Effect::Read(who) if self.person => self.session.read(&who)?,
+                // What a script was told nobody has read.
+                Effect::Read(_) => {}
                 Effect::Keep(who, personal) => self.session.keep(&who, &personal)?,
                 Effect::Reply(who, reply) => self.session.answer(who, &reply),
                 Effect::Record(with) => self.session.record(with.as_deref()),

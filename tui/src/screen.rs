@@ -75,7 +75,8 @@ impl Screen {
         let signals = Signals::listen(&[Continue, HangUp, Interrupt, Resize, Stop, Terminate])?;
         let pace = Pace::new(settings.remote);
         let hook = Hook::new(settings.notify.command.clone());
-        let (decoder, model) = (Decoder::new(), Model::new(settings, known, now));
+        let (decoder, mut model) = (Decoder::new(), Model::new(settings, known, now));
+        model.one_pane = terminal.area().width < view::TWO_PANES_WIDTH;
         Ok(Self {
             terminal,
             signals,
@@ -263,6 +264,7 @@ impl Screen {
 
     fn changed(&mut self, change: impl FnOnce(&mut Terminal)) {
         change(&mut self.terminal);
+        self.model.one_pane = self.terminal.area().width < view::TWO_PANES_WIDTH;
         self.model.dirty = true;
         self.pressed = true;
     }

@@ -262,17 +262,26 @@ impl Store {
 
     fn move_chat(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
         let any = "SELECT 1 FROM chat WHERE who = ?1 LIMIT 1";
-        let any = self.sqlite.prepare_cached(any)?.exists(params![from])?;
-        if any {
+        if self.sqlite.prepare_cached(any)?.exists(params![from])? {
             self.begin()?;
-            for sql in [
-                "UPDATE OR IGNORE chat SET who = ?2 WHERE who = ?1",
-                "UPDATE OR REPLACE seen SET who = ?2 WHERE who = ?1",
-            ] {
-                self.sqlite.prepare_cached(sql)?.execute(params![from, to])?;
-            }
+            // Of two chats that become one the lower mark counts: rather read twice than never.
+            let seen = match self.sqlite.prepare_cached(any)?.exists(params![to])? {
+                true => self.seen(from)?.min(self.seen(to)?),
+                false => self.seen(from)?,
+            };
+            self.sqlite.prepare_cached("DELETE FROM seen WHERE who = ?1")?.execute(params![from])?;
+            let mark = "INSERT OR REPLACE INTO seen (who, n) VALUES (?1, ?2)";
+            self.sqlite.prepare_cached(mark)?.execute(params![to, seen])?;
+            let sql = "UPDATE OR IGNORE chat SET who = ?2 WHERE who = ?1";
+            self.sqlite.prepare_cached(sql)?.execute(params![from, to])?;
         }
         Ok(())
+    }
+
+    /// Up to which line a chat was read; 0 when nothing of it was.
+    fn seen(&self, who: &str) -> anyhow::Result<i64> {
+        let mut statement = self.sqlite.prepare_cached("SELECT n FROM seen WHERE who = ?1")?;
+        Ok(statement.query_row(params![who], |row| row.get(0)).optional()?.unwrap_or(0))
     }
 
     /// Keeps something about somebody for ourselves.

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use proto::client::{Banned, LinkState};
 use proto::id::{Fingerprint, Name, Principal};
-use proto::limits::{NAME_CHARS_MAX, TOKEN_LIFE};
+use proto::limits::NAME_CHARS_MAX;
 use proto::media::HalfState;
 use proto::media::processing::{Processing, Wish};
 use proto::{Now, Safe, Time, Wall};
@@ -25,6 +25,7 @@ use super::talk::Talk;
 use super::tools::Tools;
 use super::transmit::{TalkKey, Transmit};
 use super::trust::Deciding;
+use crate::limits::LINK_SHOWN_TIME;
 
 mod places;
 mod times;
@@ -74,6 +75,8 @@ pub struct Model {
     pub link_made: Wall,
     /// Nobody is to disturb.
     pub dnd: bool,
+    /// The screen has room for the list or for the chat, not for both.
+    pub one_pane: bool,
     /// Whether the terminal has the keyboard, once it told.
     pub focused: Option<bool>,
     /// When a key was pressed last.
@@ -284,6 +287,7 @@ impl Model {
             ringing: None,
             listening: None,
             unread_before: Vec::new(),
+            one_pane: false,
             own_link: None,
             link_made: Wall::default(),
             tools: Tools::default(),
@@ -369,10 +373,10 @@ impl Model {
         self.among(&call.names(), most)
     }
 
-    /// A link that is good no more is none to hand out: another can be made.
+    /// A link is handed out while it is good for six days more at least: then another can be made.
     pub fn forget_old_link(&mut self) {
         let age = self.now.wall.0.saturating_sub(self.link_made.0);
-        self.own_link.take_if(|_| u128::from(age) >= TOKEN_LIFE.as_millis());
+        self.own_link.take_if(|_| u128::from(age) >= LINK_SHOWN_TIME.as_millis());
     }
 
     /// The question that is open.

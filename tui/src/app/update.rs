@@ -129,9 +129,9 @@ fn read(model: &mut Model, effects: &mut Vec<Effect>) {
     }
     let Some(name) = model.chatting().cloned() else { return };
     // Behind another window nobody reads: the title goes on counting until somebody is back.
-    let away = model.focused == Some(false);
+    let seen = alert::is_seen(model);
     let chat = model.chats.of(&name, &model.contacts);
-    if chat.scroll == 0 && !away && core::mem::take(&mut chat.unread) > 0 {
+    if chat.scroll == 0 && seen && core::mem::take(&mut chat.unread) > 0 {
         model.dirty = true;
         effects.push(Effect::Read(name.clone()));
     }

@@ -9,7 +9,7 @@ use proto::media::SoundCommand;
 use proto::wire::record::Standing;
 
 use super::commands::{self, Do};
-use super::told::NAMES_SAID;
+use super::told::{self, NAMES_SAID};
 use super::{Prose, calls, people, status};
 use crate::app::contacts::is_guest;
 use crate::app::keymap::Act;
@@ -227,8 +227,7 @@ fn history(prose: &mut Prose, rest: &str) -> Result<Vec<Effect>, String> {
     if chat.loaded {
         let from = chat.lines().count().saturating_sub(most);
         let lines: Vec<_> = chat.lines().skip(from).cloned().collect();
-        status::chat(prose, &who, lines.iter());
-        return Ok(vec![Effect::Read(who)]);
+        return Ok(told::show(prose, &who, &lines));
     }
     prose.history = Some((who, most));
     Ok(prose.update(Msg::Tick))
@@ -328,7 +327,7 @@ fn link(prose: &mut Prose) -> Result<Vec<Effect>, String> {
     prose.model.forget_old_link();
     match (prose.model.settings.plain_server, &prose.model.own_link) {
         (Some(_), _) => Err("This server's protocol has no links.".to_owned()),
-        (None, Some(link)) => Err(format!("Your link, good for 7 days, for whoever has it: {link}")),
+        (None, Some(link)) => Err(format!("Your link, good for 6 days, for whoever has it: {link}")),
         (None, None) => Ok(vec![Effect::Send(Command::Invite)]),
     }
 }

@@ -9,11 +9,11 @@
 //! Nothing is said twice, nothing is said by itself, and no line names a key. Every line begins with a name of the
 //! program's own choosing, so that a text from others cannot pass for a word of the program.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use proto::client::{Command, Event};
-use proto::id::{Fingerprint, Name};
+use proto::id::{Fingerprint, Name, Principal};
 use proto::media::{DeviceList, SoundCommand};
 use proto::{Now, Safe, Time};
 
@@ -57,6 +57,10 @@ pub struct Prose {
     devices: DeviceList,
     /// Whose older lines are on their way, and how many are wanted.
     history: Option<(Name, usize)>,
+    /// How many texts of each were not read before this run, until they are in the list.
+    unread: Vec<(Principal, usize)>,
+    /// How many of them were announced and not shown yet.
+    unshown: BTreeMap<Name, usize>,
     /// Whose key was said last: an answer to it is about that key.
     key_said: Option<(Name, Fingerprint)>,
     /// What was asked for and is not answered yet.
@@ -106,6 +110,8 @@ impl Prose {
             said: Said::default(),
             devices: DeviceList::default(),
             history: None,
+            unread: Vec::new(),
+            unshown: BTreeMap::new(),
             key_said: None,
             awaited: Awaited::default(),
             refused: false,
@@ -158,15 +164,10 @@ impl Prose {
             Msg::Trouble(why) => told::trouble(self, why),
             Msg::Volume(who, percent) => told::volume(self, who, *percent),
             Msg::History(who, lines) => return told::history(self, who, lines),
+            Msg::Unread(list) => self.unread.clone_from(list),
             Msg::Heard(_) | Msg::NotKept(_) | Msg::Continued => {}
             Msg::RingsElsewhere { wanted, instead } => self.say(ring::elsewhere(wanted, instead.as_ref())),
-            Msg::Personal(_)
-            | Msg::Unread(_)
-            | Msg::Server(_)
-            | Msg::Tick
-            | Msg::Input(_)
-            | Msg::Act(_)
-            | Msg::Asked(..) => {}
+            Msg::Personal(_) | Msg::Server(_) | Msg::Tick | Msg::Input(_) | Msg::Act(_) | Msg::Asked(..) => {}
         }
         Vec::new()
     }

@@ -8,6 +8,7 @@ use proto::media::{HalfState, MemberState, SoundEvent, TapeState, ToolEvent};
 use proto::wire::record::{Presence, Standing, Why};
 
 use super::*;
+use crate::app::chat::{From, Line};
 use crate::app::contacts::UNDO_TIME;
 use crate::app::keymap::TABLE as KEYS;
 use crate::app::story::{START, Story as Screen, UNICODE, contact, guest, name};
@@ -198,24 +199,30 @@ fn an_unencrypted_call_needs_a_yes() {
 }
 
 #[test]
-fn what_was_not_read_is_said_once_and_is_read_when_it_is_a_line() {
+fn what_was_not_read_is_said_once_and_is_read_when_all_of_it_is_lines() {
     let mut story = Story::new(true, None);
     let bob = contact("bob", Standing::Mutual, Presence::Online);
+    let (from, read) = (name("bob"), Effect::Read(name("bob")));
+    let line = |n: u8, from| Line { id: Some(MsgId([n; 16])), when: START, from, text: Safe::line("hi") };
     story.event(Msg::Unread(vec![(bob.principal.clone(), 2)]));
-    let said = story.tell(Event::Contacts(vec![bob.clone()]));
+    // Who is there is told before the list is.
+    let said =
+        story.tell(Event::Contact(bob.clone())) + "\n" + &story.tell(Event::Contacts(vec![bob.clone()]));
     let unread = "bob wrote 2 texts that you have not read: /to bob, then /history 2.";
     assert!(said.lines().any(|line| line == unread), "{said}");
     assert_eq!(story.tell(Event::Contacts(vec![bob])), "");
+    let (id, text) = (MsgId([9; 16]), Safe::line("again"));
+    story.tell(Event::Said { from: from.clone(), id, sent: START, text });
     story.typed("/to bob");
-    let read = [Effect::Read(name("bob"))];
-    assert!(!story.effects.contains(&read[0]), "nothing was said yet");
+    story.typed("/history 1");
+    assert!(!story.effects.contains(&read), "one of them was not said: {:?}", story.effects);
+    story.event(Msg::History(from.clone(), vec![line(1, From::Them), line(2, From::Them)]));
+    story.typed("/history 3");
+    assert_eq!(story.effects.last(), Some(&read));
     story.effects.clear();
-    story.typed("/history 2");
-    assert_eq!(story.effects, read);
-    story.effects.clear();
-    let (from, id, text) = (name("bob"), MsgId([1; 16]), Safe::line("hi"));
+    let (id, text) = (MsgId([10; 16]), Safe::line("and again"));
     story.tell(Event::Said { from, id, sent: START, text });
-    assert!(story.effects.contains(&read[0]));
+    assert!(story.effects.contains(&read));
 }
 
 #[test]

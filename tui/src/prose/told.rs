@@ -9,7 +9,7 @@ use proto::wire::record::{Presence, Standing};
 use super::{Prose, Question, ending, people, status};
 use crate::app::Effect;
 use crate::app::call::{self, Call, Phase};
-use crate::app::chat::Line;
+use crate::app::chat::{From, Line};
 use crate::app::echoes;
 use crate::app::model::Link;
 use crate::app::tools::who_is_told;
@@ -72,7 +72,7 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
         Event::MessageState { to, state, .. } => message_state(prose, to, state),
         Event::Said { from, text, .. } => {
             said(prose, from, text);
-            return vec![Effect::Read(from.clone())];
+            return read(prose, from, 0);
         }
         Event::Incoming { from, others, guests, plain } => incoming(prose, from, others, guests, *plain),
         Event::Calling { to, .. } => {
@@ -91,7 +91,7 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
         }
         Event::Ended { with, reason } => prose.say(ending::ended(&prose.model, with, *reason)),
         Event::PlainUnconfirmed(_) => {}
-        Event::Invite(link) => prose.say(format!("Your link, good for 7 days, for whoever has it: {link}")),
+        Event::Invite(link) => prose.say(format!("Your link, good for 6 days, for whoever has it: {link}")),
         Event::Refused { text, .. } => prose.say(format!("It was refused: {text}")),
         Event::IdentityChanged(name) => {
             prose.say(format!("WARNING, the key behind {name} is another one. Nothing is sent to them."));
@@ -144,9 +144,10 @@ fn contacts(prose: &mut Prose, list: &[ContactInfo]) {
     }
     status::contacts(prose, list);
     for contact in list {
-        let before = prose.model.unread_before.iter().find(|(who, _)| *who == contact.principal);
-        if let Some((_, count)) = before {
-            let (name, texts) = (&contact.name, if *count == 1 { "text" } else { "texts" });
+        let before = prose.unread.iter().position(|(who, _)| *who == contact.principal);
+        if let Some((_, count)) = before.map(|at| prose.unread.swap_remove(at)) {
+            prose.unshown.insert(contact.name.clone(), count);
+            let (name, texts) = (&contact.name, if count == 1 { "text" } else { "texts" });
             let who = prose.model.shown(name);
             prose.say(format!(
                 "{who} wrote {count} {texts} that you have not read: /to {name}, then /history {count}."
@@ -372,6 +373,20 @@ pub(super) fn volume(prose: &mut Prose, who: &Name, percent: u16) {
 pub(super) fn history(prose: &mut Prose, who: &Name, lines: &[Line]) -> Vec<Effect> {
     let Some((_, most)) = prose.history.take_if(|(wanted, _)| wanted == who) else { return Vec::new() };
     let from = lines.len().saturating_sub(most);
-    status::chat(prose, who, lines.iter().skip(from));
+    show(prose, who, &lines[from..])
+}
+
+/// Says lines of a chat.
+pub(super) fn show(prose: &mut Prose, who: &Name, lines: &[Line]) -> Vec<Effect> {
+    status::chat(prose, who, lines.iter());
+    read(prose, who, lines.iter().filter(|line| line.from == From::Them).count())
+}
+
+/// So many of their texts were said: all is read when these are all that were announced.
+fn read(prose: &mut Prose, who: &Name, count: usize) -> Vec<Effect> {
+    if prose.unshown.get(who).is_some_and(|unshown| count < *unshown) {
+        return Vec::new();
+    }
+    prose.unshown.remove(who);
     vec![Effect::Read(who.clone())]
 }

@@ -36,7 +36,7 @@ const WIDTH_MIN: u16 = 40;
 const HEIGHT_MIN: u16 = 10;
 
 /// From this width on the list and the chat stand side by side.
-const TWO_PANES_WIDTH: u16 = 60;
+pub(crate) const TWO_PANES_WIDTH: u16 = 60;
 
 /// From this width on the list is wider, and a call has its own panel.
 const WIDE: u16 = 110;

@@ -200,7 +200,7 @@ fn a_script_waits_for_the_answer_to_its_last_line() {
     };
     let (exit, text) = script("alice", "/link");
     assert_eq!(exit, Some(0), "{text}");
-    assert!(text.contains("Your link, good for 7 days, for whoever has it: tincan://"), "{text}");
+    assert!(text.contains("Your link, good for 6 days, for whoever has it: tincan://"), "{text}");
     let (exit, text) = script("alice", "/devices");
     assert_eq!(exit, Some(0), "{text}");
     assert!(text.contains("There is no microphone to choose."), "{text}");

@@ -12,6 +12,14 @@ use super::super::popup::{Add, Asking, Popup};
 use super::{copy, notice};
 use crate::limits::ADD_BYTES_MAX;
 
+/// A link of our own is there.
+pub(super) fn link_made(model: &mut Model, link: String) {
+    (model.own_link, model.link_made) = (Some(link), model.now.wall);
+    if let Some(Popup::Add(add)) = model.popups.last_mut() {
+        add.link_wanted = false;
+    }
+}
+
 pub(super) fn own_link(model: &mut Model, effects: &mut Vec<Effect>) {
     if model.settings.plain_server.is_some() {
         return notice(model, "This server's protocol has no links.");

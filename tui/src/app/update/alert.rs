@@ -8,7 +8,7 @@ use proto::id::Name;
 use proto::limits::TEXT_BYTES_MAX;
 
 use super::super::emulator::Osc;
-use super::super::model::Model;
+use super::super::model::{Focus, Model};
 use super::super::msg::Effect;
 use super::super::notify::{Alert, OscWish, What};
 use super::notice;
@@ -57,11 +57,17 @@ fn may(model: &Model, what: What) -> bool {
 
 /// Whether it is on the screen before somebody's eyes.
 fn is_read(model: &Model, who: &Name) -> bool {
+    is_seen(model) && model.chatting() == Some(who)
+}
+
+/// Whether the chat that is open is before somebody's eyes. Where the terminal tells nothing of them, a key is word enough,
+/// for a while.
+pub(super) fn is_seen(model: &Model) -> bool {
     let here = match model.focused {
         Some(focused) => focused,
         None => model.pressed.is_some_and(|pressed| model.now.mono < pressed + PRESENT),
     };
-    here && model.chatting() == Some(who) && !model.on_call_page()
+    here && !model.on_call_page() && (model.focus == Focus::Message || !model.one_pane)
 }
 
 /// Whether they were told of a moment ago.

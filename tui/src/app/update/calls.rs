@@ -15,7 +15,7 @@ use super::super::msg::Effect;
 use super::super::notify::What;
 use super::super::popup::{Consent, Popup, Wanted};
 use super::alert::alert;
-use super::{notice, ptt};
+use super::{notice, ptt, trust};
 
 /// Names in a sentence over the footer or a line of a chat; of more, only how many.
 pub(super) const NAMES_SHOWN: usize = 3;
@@ -170,10 +170,11 @@ pub(super) fn ended(model: &mut Model, with: Vec<Name>, reason: EndReason, effec
         let text = said(model, &names, reason, None);
         return notice(model, text);
     };
-    if !matches!(ended.phase, Phase::Incoming(_)) {
+    if matches!(ended.phase, Phase::Live { .. }) {
         // Muted in one call does not mean muted in the next; one that only rang was none.
         model.sound.muted = false;
     }
+    trust::call_over(model);
     model.call_view = false;
     model.tools.anyway_until = None;
     model.sound.talk.shut();

@@ -92,12 +92,9 @@ pub(super) fn on_client(model: &mut Model, event: Event, effects: &mut Vec<Effec
         Event::Joined { who, ssrc, plain } => calls::joined(model, who, ssrc, plain),
         Event::Heard(name) => calls::heard(model, &name),
         Event::Parted { who, reason } => calls::parted(model, &who, reason),
-        Event::Ended { with, reason } => {
-            trust::call_over(model);
-            calls::ended(model, with, reason, effects);
-        }
+        Event::Ended { with, reason } => calls::ended(model, with, reason, effects),
         Event::PlainUnconfirmed(names) => calls::plain_unconfirmed(model, names),
-        Event::Invite(link) => (model.own_link, model.link_made) = (Some(link), model.now.wall),
+        Event::Invite(link) => adding::link_made(model, link),
         Event::Refused { of, why, text } => refused(model, &of, why, &text),
         Event::IdentityChanged(name) => trust::changed(model, &name),
         Event::IdentityAccepted { name, old, new } => trust::accepted(model, &name, &old, new),

@@ -227,7 +227,7 @@ pub(super) fn show_code(model: &mut Model) {
             Some(Qr { title, text: window.number.concat(), inverted: false })
         }
         Some(Popup::Add(_)) => {
-            let title = "Your link, good for 7 days".to_owned();
+            let title = "Your link, good for 6 days".to_owned();
             model.own_link.clone().map(|text| Qr { title, text, inverted: false })
         }
         Some(

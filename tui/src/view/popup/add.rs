@@ -124,7 +124,7 @@ fn own_link(model: &Model, add: &Add, room: u16) -> Vec<String> {
         (Some(link), _) => {
             let key = model.settings.keys.key(Act::OwnLink, &[Place::Add]);
             let copies = key.map_or_else(|| ":".to_owned(), |key| format!(". {key} copies it:"));
-            let head = if room < NARROW { "Your link" } else { "Your link, good for 7 days" };
+            let head = if room < NARROW { "Your link" } else { "Your link, good for 6 days" };
             let mut rows = vec![format!("{head}{copies}")];
             rows.extend(text::wrap(link, room));
             rows

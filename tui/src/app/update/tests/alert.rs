@@ -55,6 +55,9 @@ fn a_text_is_told_unless_it_is_before_ones_eyes() {
 fn what_comes_while_another_window_is_before_ones_eyes_is_unread() {
     let mut story = Story::notified();
     story.text("bob", 1);
+    assert_eq!(story.model.unread(), 1, "nobody knows whether somebody is there");
+    story.keys("g");
+    story.text("bob", 5);
     assert_eq!(story.model.unread(), 0, "his chat is on the screen");
     story.event(Msg::Input(Input::Focus(false)));
     story.text("bob", 2);

@@ -60,6 +60,9 @@ fn who_muted_themselves_before_a_call_is_muted_in_it_and_not_in_the_next() {
     story.tell(from_carol());
     story.tell(Event::Ended { with: vec![name("carol")], reason: EndReason::Missed });
     assert!(story.model.sound.muted, "one that only rang was none");
+    story.tell(Event::Calling { to: vec![name("bob")], plain: false });
+    story.tell(Event::Ended { with: vec![name("bob")], reason: EndReason::Busy });
+    assert!(story.model.sound.muted, "nor was one that nobody answered");
     story.tell(from_carol());
     story.wait(INCOMING_GUARD);
     story.asked();
