@@ -24,6 +24,11 @@ fn a_speaker_that_was_suspended_is_heard_again() {
 }
 
 #[test]
+fn a_voice_that_was_turned_down_in_the_mixer_stays_so() {
+    in_a_room("following::a_voice_that_was_turned_down_in_the_mixer_stays_so", true, turned_down);
+}
+
+#[test]
 fn a_closed_microphone_has_no_reader() {
     in_a_room("following::a_closed_microphone_has_no_reader", true, microphone_is_closed);
 }
@@ -138,6 +143,29 @@ fn speaker_is_suspended(_: &Room) {
     assert!(tone_at("alice_spk.monitor", 48_000) > 0.02, "bob is heard again");
     let before = bob.until_opened(1);
     bob.until_opened(before + 100);
+}
+
+fn turned_down(_: &Room) {
+    // What desktops remember it with.
+    pactl(&["load-module", "module-stream-restore"]);
+    let (_line, mut alice, _bob) = call_by_card("null");
+    let volume = || {
+        let streams = ours("sink-inputs");
+        let [stream] = streams.as_slice() else { panic!("one plays: {streams:?}") };
+        let number = stream.trim_start().lines().next().and_then(|first| first.split('#').nth(1)).unwrap();
+        (number.to_owned(), field(stream, "Volume: "))
+    };
+    let (before, _) = volume();
+    pactl(&["set-sink-input-volume", &before, "30%"]);
+    let (_, chosen) = volume();
+    assert!(chosen.contains(" 30% "), "{chosen}");
+    // Another device, or the next call: another stream.
+    alice.sound(SoundCommand::Speaker("bob_spk".into()));
+    until_named(&mut alice, "bob_spk", false);
+    poll_for("the new stream alone", || ours("sink-inputs").len() == 1);
+    let (after, kept) = volume();
+    assert_ne!(before, after);
+    assert_eq!(kept, chosen);
 }
 
 fn microphone_goes_and_comes(_: &Room) {

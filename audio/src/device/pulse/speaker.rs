@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use mio::Waker;
 use pulseaudio::protocol::{
-    ChannelMap, ChannelVolume, Command, CreatePlaybackStreamReply, DESCRIPTOR_SIZE, PlaybackStreamParams,
-    ServerInfo,
+    ChannelMap, Command, CreatePlaybackStreamReply, DESCRIPTOR_SIZE, PlaybackStreamParams, ServerInfo,
     stream::{BufferAttr, StreamFlags},
 };
 
@@ -55,7 +54,8 @@ pub(super) fn speaker(target: &Target, waker: &Arc<Waker>) -> Result<Opened<PcmT
             minimum_request_length: bytes(request),
             ..BufferAttr::default()
         },
-        cvolume: Some(ChannelVolume::norm(1)),
+        // Whoever turned us down in the mixer meant it: the server remembers that of streams which name no volume.
+        cvolume: None,
         flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
         props: about(c"speaker"),
         ..PlaybackStreamParams::default()
