@@ -40,6 +40,12 @@ fn a_microphone_that_is_unplugged_and_plugged_in_is_heard_again() {
 }
 
 #[test]
+fn what_a_speaker_plays_is_not_sent_in_place_of_the_last_microphone() {
+    let test = "following::what_a_speaker_plays_is_not_sent_in_place_of_the_last_microphone";
+    in_a_room(test, false, last_microphone_goes);
+}
+
+#[test]
 fn a_device_that_is_not_there_is_told_with_the_one_that_is_taken() {
     let test = "following::a_device_that_is_not_there_is_told_with_the_one_that_is_taken";
     in_a_room(test, true, wrong_names);
@@ -186,6 +192,27 @@ fn microphone_goes_and_comes(_: &Room) {
     until_named(&mut alice, "lapel", true);
     let before = bob.until_opened(1);
     bob.until_opened(before + 100);
+}
+
+fn last_microphone_goes(_: &Room) {
+    let (_line, mut alice, _bob) = call_by_card("null");
+    let modules = pactl(&["list", "short", "modules"]);
+    // Bob's first: the one that is read is the last.
+    for name in ["source_name=bob_mic", "source_name=alice_mic"] {
+        let number = modules.lines().find(|row| row.contains(name)).and_then(|row| row.split('\t').next());
+        pactl(&["unload-module", number.unwrap()]);
+    }
+    alice.until("that there is no microphone", |event| match event {
+        AgentEvent::Sound(SoundEvent::Microphone(HalfState::Failed { why })) => {
+            why.as_str().starts_with("no microphone found").then_some(())
+        }
+        AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
+    });
+    assert!(pactl(&["info"]).contains(".monitor\n"), "the server has a default all the same");
+    until_devices(&names(&[]));
+    // Who names it means it.
+    alice.sound(SoundCommand::Microphone("bob_spk.monitor".into()));
+    until_devices(&names(&["bob_spk.monitor"]));
 }
 
 fn microphone_is_closed(_: &Room) {

@@ -59,7 +59,7 @@ impl Server {
         let mut listed = Vec::new();
         for half in [Half::Microphone, Half::Speaker] {
             let devices = self.devices(half)?;
-            listed.extend(devices.into_iter().map(|device| device.listed(half)));
+            listed.extend(devices.iter().filter(|device| !device.monitor).map(|device| device.listed(half)));
         }
         Ok(listed)
     }
@@ -67,12 +67,11 @@ impl Server {
     /// The device of that name, else what the environment names, else the server's default.
     pub(super) fn find(&mut self, half: Half, wanted: Option<&str>) -> Result<Target, DeviceError> {
         let devices = self.devices(half)?;
-        let called = |name: &str| devices.iter().find(|device| device.is_called(name));
         let wish = environment(match half {
             Half::Microphone => "PULSE_SOURCE",
             Half::Speaker => "PULSE_SINK",
         });
-        if let Some(device) = wanted.and_then(called).or_else(|| wish.as_deref().and_then(called)) {
+        if let Some(device) = called(&devices, [wanted, wish.as_deref()]) {
             return Ok(device.target());
         }
         let info: ServerInfo =
@@ -81,10 +80,7 @@ impl Server {
             Half::Microphone => info.default_source_name,
             Half::Speaker => info.default_sink_name,
         };
-        let default = default.ok_or(DeviceError::Missing(half))?;
-        // Who chose the monitor of a speaker as the default microphone meant it.
-        let device = devices.iter().find(|device| device.name == default);
-        Ok(device.map_or_else(|| Target::new(&text(&default), 0, &text(&default)), Device::target))
+        default_of(&devices, &default.ok_or(DeviceError::Missing(half))?, half)
     }
 
     pub(super) fn open_microphone(
@@ -104,22 +100,47 @@ impl Server {
         speaker::speaker(target, waker).map_err(|failure| failure.in_words(Half::Speaker))
     }
 
-    /// The devices of one kind, without the monitors of speakers.
+    /// The devices of one kind; the monitors of speakers are among the microphones.
     fn devices(&mut self, half: Half) -> Result<Vec<Device>, DeviceError> {
         let in_words = |failure: Failure| failure.in_words(half);
         Ok(match half {
             Half::Microphone => {
                 let list: Vec<SourceInfo> = self.link.ask(&Command::GetSourceInfoList).map_err(in_words)?;
-                let real = list.into_iter().filter(|source| source.monitor_of_sink_index.is_none());
-                real.map(|s| Device { index: s.index, name: s.name, description: s.description }).collect()
+                let device = |s: SourceInfo| Device {
+                    index: s.index,
+                    name: s.name,
+                    description: s.description,
+                    monitor: s.monitor_of_sink_index.is_some(),
+                };
+                list.into_iter().map(device).collect()
             }
             Half::Speaker => {
                 let list: Vec<SinkInfo> = self.link.ask(&Command::GetSinkInfoList).map_err(in_words)?;
-                list.into_iter()
-                    .map(|s| Device { index: s.index, name: s.name, description: s.description })
-                    .collect()
+                let device = |s: SinkInfo| Device {
+                    index: s.index,
+                    name: s.name,
+                    description: s.description,
+                    monitor: false,
+                };
+                list.into_iter().map(device).collect()
             }
         })
+    }
+}
+
+/// The device of the first of these names that one has. A monitor is taken only so: who names it means it.
+fn called<'a>(devices: &'a [Device], names: [Option<&str>; 2]) -> Option<&'a Device> {
+    let called = |name: &str| devices.iter().find(|device| device.is_called(name));
+    names.into_iter().flatten().find_map(called)
+}
+
+/// The server's default. Where there is no microphone that is the monitor of a speaker, which nobody chose: the others would
+/// hear themselves, and all that this machine plays.
+fn default_of(devices: &[Device], default: &CStr, half: Half) -> Result<Target, DeviceError> {
+    match devices.iter().find(|device| device.name.as_c_str() == default) {
+        Some(device) if device.monitor => Err(DeviceError::Missing(half)),
+        Some(device) => Ok(device.target()),
+        None => Ok(Target::new(&text(default), 0, &text(default))),
     }
 }
 
@@ -128,6 +149,8 @@ struct Device {
     index: u32,
     name: CString,
     description: Option<CString>,
+    /// It hears what a speaker plays.
+    monitor: bool,
 }
 
 impl Device {
@@ -162,5 +185,31 @@ impl Failure {
             Self::Refused(other) => DeviceError::Other(half, format!("{other:?}")),
             Self::Lost => DeviceError::NoSystem,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(index: u32, name: &CStr, label: &CStr, monitor: bool) -> Device {
+        Device { index, name: name.to_owned(), description: Some(label.to_owned()), monitor }
+    }
+
+    #[test]
+    fn a_monitor_is_a_microphone_only_for_who_names_it() {
+        let devices = [
+            device(1, c"spk.monitor", c"Monitor of Built-in", true),
+            device(2, c"headset", c"USB Headset", false),
+        ];
+        let default = |name: &CStr| default_of(&devices, name, Half::Microphone);
+        assert_eq!(default(c"headset"), Ok(Target::new("headset", 2, "USB Headset")));
+        assert_eq!(default(c"spk.monitor"), Err(DeviceError::Missing(Half::Microphone)));
+        let named = |wanted, wish| called(&devices, [wanted, wish]).map(|device| device.index);
+        assert_eq!(named(Some("spk.monitor"), None), Some(1));
+        assert_eq!(named(Some("Monitor of Built-in"), Some("headset")), Some(1));
+        assert_eq!(named(Some("typo"), Some("spk.monitor")), Some(1), "the environment names it");
+        assert_eq!(named(Some("USB Headset"), Some("spk.monitor")), Some(2));
+        assert_eq!((named(Some("typo"), None), named(None, None)), (None, None));
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn speaker(target: &Target, waker: &Arc<Waker>) -> Result<Opened<PcmT
                 match message {
                     Message::Request { channel: of, bytes } if of == channel => requested += bytes / SAMPLE,
                     Message::Killed => return faults.fault(FATAL),
-                    Message::Sound(..) | Message::Request { .. } | Message::Other => {}
+                    Message::Sound(..) | Message::Request { .. } | Message::Moved(..) | Message::Other => {}
                 }
             }
         }

@@ -95,6 +95,7 @@ pub(super) fn microphone(
     let faults = pulse.clone();
     let (version, channel) = (link.version(), answer.channel);
     let (socket, ours) = parted(link)?;
+    let named = target.id.clone();
     card::spawn("tincan-mic", move || {
         let mut messages = Messages::new();
         let mut samples = [0.0; PIECE];
@@ -108,7 +109,11 @@ pub(super) fn microphone(
                         }
                     }
                     Message::Killed => return faults.fault(FATAL),
-                    Message::Sound(..) | Message::Request { .. } | Message::Other => {}
+                    // The server puts whoever loses a microphone where it finds sound, also at what a speaker plays.
+                    Message::Moved(of, to) if of == channel && is_monitor(to) && to != named.as_bytes() => {
+                        return faults.fault(FATAL);
+                    }
+                    Message::Sound(..) | Message::Request { .. } | Message::Moved(..) | Message::Other => {}
                 }
             }
         }
@@ -164,6 +169,8 @@ pub(super) enum Message<'a> {
     Request { channel: u32, bytes: usize },
     /// The stream was ended: its device went away and no other was found for it.
     Killed,
+    /// That channel's microphone is the one of this name now.
+    Moved(u32, &'a [u8]),
     /// Nothing we act on.
     Other,
 }
@@ -208,11 +215,12 @@ impl Messages {
     }
 }
 
-/// The few commands that matter here, read by hand: each value is a letter and four bytes, highest first.
+/// The few commands that matter here, read by hand: each number is a letter and four bytes, highest first.
 fn command(body: &[u8]) -> Message<'_> {
     const REQUEST: u32 = 61;
     const PLAYBACK_KILLED: u32 = 64;
     const RECORD_KILLED: u32 = 65;
+    const RECORD_MOVED: u32 = 79;
     let value = |at: usize| match body.get(at * 5..at * 5 + 5) {
         Some([b'L', a, b, c, d]) => Some(u32::from_be_bytes([*a, *b, *c, *d])),
         _ => None,
@@ -220,8 +228,22 @@ fn command(body: &[u8]) -> Message<'_> {
     match (value(0), value(2), value(3)) {
         (Some(REQUEST), Some(channel), Some(bytes)) => Message::Request { channel, bytes: bytes as usize },
         (Some(PLAYBACK_KILLED | RECORD_KILLED), ..) => Message::Killed,
+        (Some(RECORD_MOVED), Some(channel), Some(_)) => Message::Moved(channel, name(&body[4 * 5..])),
         _ => Message::Other,
     }
+}
+
+/// A name as it stands in a command: a letter, the name and a zero.
+fn name(bytes: &[u8]) -> &[u8] {
+    match bytes.split_first() {
+        Some((b't', rest)) => rest.split(|byte| *byte == 0).next().unwrap_or_default(),
+        Some(_) | None => &[],
+    }
+}
+
+/// Whether it is called as the server calls the monitors of speakers.
+fn is_monitor(name: &[u8]) -> bool {
+    name.ends_with(b".monitor")
 }
 
 #[cfg(test)]
@@ -229,7 +251,7 @@ fn command(body: &[u8]) -> Message<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use pulseaudio::protocol::{Request, StreamSuspendedParams};
+    use pulseaudio::protocol::{RecordStreamMovedParams, Request, StreamSuspendedParams};
 
     const SPEAKER: u32 = 7;
 
@@ -265,11 +287,20 @@ mod tests {
     fn what_the_server_says_is_understood_in_any_pieces() {
         let request = Command::Request(Request { channel: SPEAKER, length: 960 });
         let suspended = StreamSuspendedParams { stream_index: 1, suspended: true };
+        let moved = RecordStreamMovedParams {
+            stream_index: 3,
+            device_index: 9,
+            device_name: c"spk.monitor".into(),
+            device_suspended: false,
+            buffer_attr: BufferAttr::default(),
+            configured_source_latency: 5_000,
+        };
         let bytes = [
             sound(3, &[1, 2, 3, 4]),
             command(&request),
             command(&Command::PlaybackStreamSuspended(suspended)),
             sound(4, &[]),
+            command(&Command::RecordStreamMoved(moved)),
             command(&Command::RecordStreamKilled(3)),
             command(&Command::PlaybackStreamKilled(3)),
         ]
@@ -279,11 +310,25 @@ mod tests {
             "Request { channel: 7, bytes: 960 }",
             "Other",
             "Sound(4, [])",
+            &format!("Moved(3, {:?})", b"spk.monitor"),
             "Killed",
             "Killed",
         ];
         for piece in [1, 3, 19, 20, 21, 60, bytes.len()] {
             assert_eq!(understood(&bytes, piece), seen, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_as_far_as_it_goes() {
+        for (bytes, read) in [
+            (&b"tab.monitor\0L"[..], &b"ab.monitor"[..]),
+            (b"tab", b"ab"),
+            (b"t", b""),
+            (b"N", b""),
+            (b"", b""),
+        ] {
+            assert_eq!((name(bytes), is_monitor(name(bytes))), (read, read.len() > 2));
         }
     }
 
