@@ -24,6 +24,8 @@ pub struct Capture {
     muted: bool,
     limiter: Limiter,
     meter: Meter,
+    /// Something came since the level was asked for last.
+    came: bool,
     failed: u64,
     /// Whoever keeps what we say.
     tap: Option<PcmTx>,
@@ -41,6 +43,7 @@ impl Capture {
             muted: false,
             limiter: Limiter::default(),
             meter: Meter::default(),
+            came: false,
             failed: 0,
             tap: None,
         })
@@ -90,6 +93,14 @@ impl Capture {
         self.meter.level()
     }
 
+    /// The same, so long after it was asked for last: a microphone that gives nothing becomes quiet.
+    pub fn level_after(&mut self, passed: Duration) -> Level {
+        if !core::mem::take(&mut self.came) {
+            self.meter.fall(passed);
+        }
+        self.meter.level()
+    }
+
     /// What the encoder looks ahead.
     pub fn look_ahead(&mut self) -> Duration {
         let samples = self.encoder.look_ahead().unwrap_or(0);
@@ -125,6 +136,7 @@ impl Capture {
     fn finish_frame(&mut self, len: usize, frames: &mut FrameTx) {
         let samples = &self.frame[..len];
         self.meter.push(samples);
+        self.came = true;
         if let Some(tap) = &mut self.tap {
             tap.push(samples);
         }
@@ -177,6 +189,19 @@ mod tests {
         capture.push(&[0.5; 1], &mut tx);
         assert_eq!(count(&mut rx), 1);
         assert!(capture.level().peak > -7.0);
+    }
+
+    #[test]
+    fn the_level_falls_while_nothing_comes() {
+        let mut capture = Capture::new(EncoderSettings::default()).unwrap();
+        let (mut tx, _rx) = ring::frames(64);
+        let every = Duration::from_millis(100);
+        capture.push(&[0.5; 480], &mut tx);
+        let loud = capture.level_after(every).peak;
+        assert!(loud > -7.0, "it came since the last time");
+        let levels: Vec<f32> = (0..100).map(|_| capture.level_after(every).peak).collect();
+        assert!((loud - levels[9] - 11.8).abs() < 0.1, "a second later: {}", levels[9]);
+        assert_eq!(levels[99], crate::level::FLOOR_DBFS);
     }
 
     #[test]

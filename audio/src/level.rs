@@ -1,5 +1,7 @@
 //! How loud: a meter for one stream of samples, for the screen's bars and for "is anybody speaking".
 
+use std::time::Duration;
+
 use crate::frame::SAMPLE_RATE;
 
 /// The level of silence, and the lowest the meter tells, in dBFS.
@@ -49,6 +51,13 @@ impl Meter {
         }
     }
 
+    /// So long nothing came: it is not as loud as before for ever.
+    pub fn fall(&mut self, time: Duration) {
+        let seconds = time.as_secs_f32();
+        self.peak *= from_db(-PEAK_FALL_DB_PER_SECOND * seconds);
+        self.mean_square *= (-seconds / MEAN_SECONDS).exp();
+    }
+
     /// The level now.
     pub fn level(&self) -> Level {
         Level { peak: to_db(self.peak), rms: to_db(self.mean_square.sqrt()) }
@@ -87,9 +96,9 @@ impl Extremes {
         }
     }
 
-    /// Whether there was nothing but nothing.
+    /// Whether there was nothing but nothing, or nothing came.
     pub fn is_silent(&self) -> bool {
-        self.all > 0 && self.zero == self.all
+        self.zero == self.all
     }
 
     /// Whether one in a thousand samples was at full scale.
@@ -144,6 +153,11 @@ mod tests {
         meter.push(&sine(1.0, 480));
         (0..100).for_each(|_| meter.push(&[0.0; 480]));
         assert!((meter.level().peak + PEAK_FALL_DB_PER_SECOND).abs() < 0.5, "one second later");
+        let mut fallen = meter.clone();
+        meter.push(&[0.0; 24_000]);
+        fallen.fall(Duration::from_millis(500));
+        let (pushed, fallen) = (meter.level(), fallen.level());
+        assert!((pushed.peak - fallen.peak).abs() < 0.01 && (pushed.rms - fallen.rms).abs() < 0.01);
         meter.reset();
         assert_eq!(meter.level(), Level { peak: FLOOR_DBFS, rms: FLOOR_DBFS });
     }
@@ -155,7 +169,7 @@ mod tests {
             samples.chunks(7).for_each(|some| extremes.push(some));
             (extremes.is_silent(), extremes.is_clipped())
         };
-        assert_eq!(of(&[]), (false, false), "nothing seen is no fault");
+        assert_eq!(of(&[]), (true, false), "nothing came");
         assert_eq!(of(&[0.0; 48_000]), (true, false));
         assert_eq!(of(&sine(1e-4, 48_000)), (false, false));
         assert_eq!(of(&sine(0.9, 48_000)), (false, false));

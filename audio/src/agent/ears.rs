@@ -128,11 +128,11 @@ impl Devices {
         self.condition.speaker_trouble = self.speaker.trouble(speaker, now);
     }
 
-    /// Closes a second of the microphone's samples.
-    pub(super) fn hear(&mut self, extremes: Extremes, now: Time) {
-        let silent = extremes.is_silent() && !self.condition.muted;
+    /// Closes a second of the microphone's samples; none where no card is open, which may be as silent as it likes.
+    pub(super) fn hear(&mut self, extremes: Option<Extremes>, now: Time) {
+        let silent = extremes.is_some_and(|extremes| extremes.is_silent()) && !self.condition.muted;
         self.silent = if silent { self.silent.saturating_add(1) } else { 0 };
-        if extremes.is_clipped() {
+        if extremes.is_some_and(|extremes| extremes.is_clipped()) {
             self.clipped_at = Some(now);
         }
         self.clipped_at.take_if(|at| now - *at >= TROUBLE_STAYS);
@@ -226,9 +226,9 @@ mod tests {
 
     #[test]
     fn a_microphone_that_gives_nothing_or_too_much_is_at_fault_unless_it_is_muted() {
-        let silent = Extremes { all: 48_000, zero: 48_000, full: 0 };
-        let speech = Extremes { all: 48_000, zero: 90, full: 0 };
-        let loud = Extremes { full: 400, ..speech };
+        let silent = Some(Extremes { all: 48_000, zero: 48_000, full: 0 });
+        let speech = Some(Extremes { all: 48_000, zero: 90, full: 0 });
+        let loud = Some(Extremes { all: 48_000, zero: 90, full: 400 });
         let mut devices = Devices::default();
         let mut said = |extremes, second| {
             devices.hear(extremes, Time::secs(second));
@@ -238,13 +238,11 @@ mod tests {
         assert_eq!(said(silent, 4), Some(Fault::Silent));
         assert_eq!((said(speech, 5), said(loud, 6)), (None, Some(Fault::Clips)));
         assert_eq!((said(speech, 10), said(speech, 11)), (Some(Fault::Clips), None));
-        assert_eq!(
-            (12..20).map(|second| said(Extremes::default(), second)).last(),
-            Some(None),
-            "no hardware"
-        );
+        assert_eq!((12..20).map(|second| said(None, second)).last(), Some(None), "no hardware");
+        let nothing_came = Some(Extremes::default());
+        assert_eq!((20..24).map(|second| said(nothing_came, second)).last(), Some(Some(Fault::Silent)));
         devices.mute(true);
-        (20..30).for_each(|second| devices.hear(silent, Time::secs(second)));
+        (24..34).for_each(|second| devices.hear(silent, Time::secs(second)));
         assert_eq!(devices.ourselves(Default::default()).microphone, None);
     }
 

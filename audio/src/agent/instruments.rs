@@ -93,6 +93,8 @@ pub(super) struct Instruments {
     taps: Taps,
     earcons: Earcons,
     events: VecDeque<SoundEvent>,
+    /// What was told last of the microphone and the speaker.
+    told: [Option<HalfState>; 2],
     overruns: u64,
     /// Frames for members nobody announced.
     strangers: u64,
@@ -134,6 +136,7 @@ impl Instruments {
             taps,
             earcons: Earcons::default(),
             events: VecDeque::with_capacity(EVENTS_MAX),
+            told: [None, None],
             overruns: 0,
             strangers: 0,
         })
@@ -239,8 +242,8 @@ impl Instruments {
         self.chain.close();
         self.earcons.stop();
         self.close_device();
-        self.tell(SoundEvent::Microphone(HalfState::Closed));
-        self.tell(SoundEvent::Speaker(HalfState::Closed));
+        self.tell_half(Half::Microphone, HalfState::Closed);
+        self.tell_half(Half::Speaker, HalfState::Closed);
     }
 
     /// A member may be heard from now on.
@@ -307,6 +310,7 @@ impl Instruments {
             self.opener.ask(Ask::Look(choice.clone()));
         }
         self.choice = choice;
+        self.told = [None, None];
         self.chain.moved();
         self.software = None;
         self.software_asked = false;
@@ -324,6 +328,8 @@ impl Instruments {
             Err(error) => return self.tell(SoundEvent::Refused(Safe::line(&error.to_string()))),
         };
         self.choice = choice.clone();
+        // Who asks is answered, also with what was told before.
+        self.told = [None, None];
         let asked = Some(half);
         self.opener.ask(if self.open.is_some() { Ask::Open { choice, asked } } else { Ask::Look(choice) });
     }
@@ -360,11 +366,11 @@ impl Instruments {
         let opened = |name, wanted| HalfState::Open { name, opened_in: now - since, wanted };
         if let Some((name, wanted)) = self.microphone.as_mut().and_then(MicrophoneLine::began) {
             self.called(0, name.to_string());
-            self.tell(SoundEvent::Microphone(opened(name, wanted)));
+            self.tell_half(Half::Microphone, opened(name, wanted));
         }
         if let Some((name, wanted)) = self.speaker.as_mut().and_then(SpeakerLine::began) {
             self.called(1, name.to_string());
-            self.tell(SoundEvent::Speaker(opened(name, wanted)));
+            self.tell_half(Half::Speaker, opened(name, wanted));
         }
         self.decide();
         self.notice_recording_ended();
@@ -396,17 +402,6 @@ impl Instruments {
     /// Where we talk, as far as the devices tell.
     pub(super) fn place(&self) -> Place {
         Place { room: self.choice.is_card(), low_delay: self.encoder.low_delay, hint: self.hint }
-    }
-
-    /// A screen that does not listen loses levels first, and the oldest news then.
-    fn tell(&mut self, event: SoundEvent) {
-        if self.events.len() >= EVENTS_MAX {
-            if matches!(event, SoundEvent::Levels(_) | SoundEvent::Statistics(_)) {
-                return;
-            }
-            self.events.pop_front();
-        }
-        self.events.push_back(event);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | seen | done |
 //! |---|---|
-//! | a stream that was killed, or is faulty, or stands still | opened again at once; if it breaks soon, with growing pauses |
+//! | a stream that was killed, or is faulty, or stands still | opened again at once; if it breaks soon, or never begins, told, with growing pauses |
 //! | the default, or the device of the wanted name, is another one now | opened anew |
 //! | devices came or went while a half is broken | tried at once |
 //! | the machine slept | both opened anew: nothing of before is worth playing |

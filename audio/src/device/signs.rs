@@ -21,14 +21,16 @@ impl Signs {
     /// One look, at the callbacks and the faults there were so far: whether the stream must be rebuilt. A paused one may be
     /// still.
     pub(super) fn look(&mut self, calls: u64, faults: u64, paused: bool) -> bool {
-        self.still = if calls == self.calls && !paused { self.still + 1 } else { 0 };
+        let still = calls == self.calls && !paused;
+        self.still = if still { self.still + 1 } else { 0 };
         let faulty = faults - self.faults > FAULTS_MAX;
         (self.calls, self.faults) = (calls, faults);
-        self.lived = self.lived.saturating_add(1);
+        self.lived = self.lived.saturating_add(u32::from(!still));
         faulty || self.still > STILL_MAX
     }
 
-    /// Whether it lived so long that what killed it may be over.
+    /// Whether it lived so long that what killed it may be over. One that stood still did not: if the next one does nothing
+    /// but that, there is no sound to be had.
     pub(super) fn has_lived(&self) -> bool {
         self.lived >= LIVED_MIN
     }
@@ -90,5 +92,11 @@ mod tests {
             signs.look(look, 0, false);
             assert_eq!(signs.has_lived(), look >= 20, "after {look} looks");
         }
+        let mut signs = Signs::default();
+        assert_eq!(looks_until_dead(&mut signs, 1, 100), Some(32));
+        assert!(!signs.has_lived(), "one callback is no life");
+        let mut signs = Signs::default();
+        (0..20).for_each(|_| assert!(!signs.look(0, 0, true)));
+        assert!(signs.has_lived(), "a paused one is well");
     }
 }

@@ -46,6 +46,11 @@ fn what_a_speaker_plays_is_not_sent_in_place_of_the_last_microphone() {
 }
 
 #[test]
+fn a_microphone_that_gives_nothing_is_told() {
+    in_a_room("following::a_microphone_that_gives_nothing_is_told", true, microphone_is_suspended);
+}
+
+#[test]
 fn a_device_that_is_not_there_is_told_with_the_one_that_is_taken() {
     let test = "following::a_device_that_is_not_there_is_told_with_the_one_that_is_taken";
     in_a_room(test, true, wrong_names);
@@ -213,6 +218,16 @@ fn last_microphone_goes(_: &Room) {
     // Who names it means it.
     alice.sound(SoundCommand::Microphone("bob_spk.monitor".into()));
     until_devices(&names(&["bob_spk.monitor"]));
+}
+
+fn microphone_is_suspended(_: &Room) {
+    pactl(&["suspend-source", "alice_mic", "1"]);
+    let line = Line::new();
+    let (mut alice, mut bob) = (Party::new("default", 11), Party::new("null", 22));
+    connect(&line, &mut alice, &mut bob);
+    alice.until("that it gives nothing", |event| failed(event, true));
+    pactl(&["suspend-source", "alice_mic", "0"]);
+    until_named(&mut alice, "alice_mic", true);
 }
 
 fn microphone_is_closed(_: &Room) {

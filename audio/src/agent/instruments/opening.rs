@@ -64,7 +64,7 @@ impl Instruments {
             }
             Told::Microphone(Err(error)) => {
                 self.microphone = None;
-                self.tell(SoundEvent::Microphone(failed(&error)));
+                self.tell_half(Half::Microphone, failed(&error));
             }
             Told::Speaker(Ok(line)) => {
                 self.moved(line.moved);
@@ -74,7 +74,7 @@ impl Instruments {
             Told::Speaker(Err(error)) => {
                 self.speaker = None;
                 self.pace.get_or_insert_with(|| Pace::new(now));
-                self.tell(SoundEvent::Speaker(failed(&error)));
+                self.tell_half(Half::Speaker, failed(&error));
             }
         }
     }
@@ -94,10 +94,7 @@ impl Instruments {
         }
         let state =
             absent.map_or(HalfState::Closed, |(wanted, instead)| HalfState::Absent { wanted, instead });
-        self.tell(match half {
-            Half::Microphone => SoundEvent::Microphone(state),
-            Half::Speaker => SoundEvent::Speaker(state),
-        });
+        self.tell_half(half, state);
     }
 
     fn tell_software(&mut self, now: Time, microphone: Option<DeviceError>, speaker: Option<DeviceError>) {
@@ -108,8 +105,8 @@ impl Instruments {
             Some(error) => failed(&error),
         };
         let (microphone, speaker) = (state(microphone), state(speaker));
-        self.tell(SoundEvent::Microphone(microphone));
-        self.tell(SoundEvent::Speaker(speaker));
+        self.tell_half(Half::Microphone, microphone);
+        self.tell_half(Half::Speaker, speaker);
     }
 }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use proto::Time;
 use proto::id::Ssrc;
-use proto::media::{Levels, SoundEvent};
+use proto::media::{HalfState, Levels, SoundEvent};
 
-use super::Instruments;
+use super::{EVENTS_MAX, Instruments};
 use crate::agent::lines::{MicrophoneLine, SpeakerLine};
 use crate::codec::EncoderSettings;
+use crate::device::Half;
 use crate::device::pace::BLOCK;
 use crate::frame::SAMPLE_RATE;
 use crate::level::Extremes;
@@ -26,10 +27,37 @@ impl Instruments {
         self.meter_at = now + self.meter_every;
         let level = |peak: f32| peak.clamp(LEVEL_FLOOR, 0.0);
         let levels = Levels {
-            microphone: level(self.capture.level().peak),
+            microphone: level(self.capture.level_after(self.meter_every).peak),
             speakers: self.speakers.iter().map(|s| (s.ssrc, level(s.playout.level().peak))).collect(),
         };
         self.tell(SoundEvent::Levels(levels));
+    }
+
+    /// Tells how one half is. That it still fails is no news: a device that gives nothing is opened again and again.
+    pub(super) fn tell_half(&mut self, half: Half, state: HalfState) {
+        let told = match half {
+            Half::Microphone => &mut self.told[0],
+            Half::Speaker => &mut self.told[1],
+        };
+        let old = matches!(state, HalfState::Failed { .. }) && told.as_ref() == Some(&state);
+        *told = Some(state.clone());
+        if !old {
+            self.tell(match half {
+                Half::Microphone => SoundEvent::Microphone(state),
+                Half::Speaker => SoundEvent::Speaker(state),
+            });
+        }
+    }
+
+    /// A screen that does not listen loses levels first, and the oldest news then.
+    pub(super) fn tell(&mut self, event: SoundEvent) {
+        if self.events.len() >= EVENTS_MAX {
+            if matches!(event, SoundEvent::Levels(_) | SoundEvent::Statistics(_)) {
+                return;
+            }
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
     }
 
     pub(in crate::agent) fn poll(&mut self) -> Option<SoundEvent> {
@@ -52,9 +80,9 @@ impl Instruments {
         (microphone, self.speaker.as_ref().map_or(0, SpeakerLine::missed))
     }
 
-    /// What is wrong with the samples of the last second; a device without hardware may be silent as it likes.
-    pub(in crate::agent) fn take_extremes(&mut self) -> Extremes {
-        self.microphone.as_mut().map(MicrophoneLine::take_extremes).unwrap_or_default()
+    /// What is wrong with the samples of the last second, if they are a card's.
+    pub(in crate::agent) fn take_extremes(&mut self) -> Option<Extremes> {
+        self.microphone.as_mut().map(MicrophoneLine::take_extremes)
     }
 
     /// How much sound the microphone gives at once, what the encoder looks ahead, and how much waits for the speaker. A
@@ -75,5 +103,42 @@ impl Instruments {
     pub(in crate::agent) fn overruns(&self) -> u64 {
         let microphone = self.microphone.as_ref().map_or(0, MicrophoneLine::overruns);
         self.overruns + microphone + self.speaker.as_ref().map_or(0, SpeakerLine::underruns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proto::Safe;
+    use proto::media::processing::Wishes;
+
+    use super::*;
+    use crate::device::Choice;
+    use crate::device::opener::Opener;
+
+    #[test]
+    fn a_half_that_still_fails_is_told_once_and_whoever_asks_is_answered() {
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let opener = Opener::start(waker).unwrap();
+        let mut instruments =
+            Instruments::new(opener, Choice::Default, EncoderSettings::default(), Wishes::default()).unwrap();
+        let failed = |why: &str| HalfState::Failed { why: Safe::line(why) };
+        let mut told = |half, state: HalfState, asked: bool| {
+            if asked {
+                instruments.choose_half(half, "headset");
+            }
+            instruments.tell_half(half, state);
+            instruments.poll().is_some()
+        };
+        assert!(told(Half::Microphone, failed("gone"), false));
+        assert!(!told(Half::Microphone, failed("gone"), false), "it still is");
+        assert!(told(Half::Speaker, failed("gone"), false), "this is the other half");
+        assert!(told(Half::Microphone, failed("busy"), false));
+        assert!(told(Half::Microphone, HalfState::Closed, false));
+        assert!(told(Half::Microphone, HalfState::Closed, false), "what is no fault is always told");
+        assert!(told(Half::Microphone, failed("busy"), false));
+        assert!(told(Half::Microphone, failed("busy"), true), "somebody asked");
     }
 }

@@ -4,7 +4,7 @@ use proto::media::{SoundEvent, ToolCommand};
 
 use super::Instruments;
 use super::opening::failed;
-use crate::device::Software;
+use crate::device::{Half, Software};
 
 impl Instruments {
     /// What the tools around the call are told.
@@ -41,7 +41,7 @@ impl Instruments {
     pub(super) fn notice_recording_ended(&mut self) {
         let Some(Software::Wav { output: Some(output), .. }) = &mut self.software else { return };
         if let Some(error) = output.take_failure() {
-            self.tell(SoundEvent::Speaker(failed(&error)));
+            self.tell_half(Half::Speaker, failed(&error));
         }
     }
 }
