@@ -101,12 +101,29 @@ pub(super) struct Listed {
 }
 
 impl Card {
-    pub(super) fn connect() -> Result<Self, DeviceError> {
-        #[cfg(target_os = "linux")]
-        if let Ok(server) = pulse::Server::connect() {
-            return Ok(Self::Pulse(server));
+    /// The system that answers; nothing but PulseAudio if that is to be alone.
+    pub(super) fn connect(pulse_alone: bool) -> Result<Self, DeviceError> {
+        match Self::pulse() {
+            Err(_) if !pulse_alone => Ok(Self::Other(cpal::Host::connect()?)),
+            pulse => pulse,
         }
-        Ok(Self::Other(cpal::Host::connect()?))
+    }
+
+    /// PulseAudio, if it answers.
+    pub(super) fn pulse() -> Result<Self, DeviceError> {
+        #[cfg(target_os = "linux")]
+        {
+            pulse::Server::connect().map(Self::Pulse)
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            Err(DeviceError::NoSystem)
+        }
+    }
+
+    /// Whether it is PulseAudio.
+    pub(super) fn is_pulse(&self) -> bool {
+        !matches!(self, Self::Other(_))
     }
 
     /// The names of all microphones and speakers: one that two of a kind share is replaced by the system's own.

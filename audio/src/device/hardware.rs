@@ -5,6 +5,7 @@
 //! | a stream that was killed, or is faulty, or stands still | opened again at once; if it breaks soon, or never begins, told, with growing pauses |
 //! | the default, or the device of the wanted name, is another one now | opened anew |
 //! | devices came or went while a half is broken | tried at once |
+//! | PulseAudio went away | nothing else for some seconds; if it comes back after that, it is taken again |
 //! | the machine slept | both opened anew: nothing of before is worth playing |
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use mio::Waker;
 use proto::media::DeviceList;
 use proto::{Now, Safe};
 
+use super::awaited::Awaited;
 use super::callback::Pulse;
 use super::card::{Card, Opened, Stream, Target};
 use super::opener::{Answers, Line, Told, Wanted};
@@ -33,6 +35,7 @@ const SLEPT: Duration = Duration::from_secs(2);
 /// Microphone and speaker.
 pub(super) struct Hardware {
     card: Option<Card>,
+    awaited: Awaited,
     wanted: Wanted,
     muted: bool,
     microphone: State,
@@ -78,6 +81,7 @@ impl Default for Hardware {
         let clock = Clock::start();
         Self {
             card: None,
+            awaited: Awaited::default(),
             wanted: Wanted::default(),
             muted: false,
             microphone: State::Closed,
@@ -144,6 +148,7 @@ impl Hardware {
     pub(super) fn close(&mut self) {
         self.microphone = State::Closed;
         self.speaker = State::Closed;
+        self.awaited = Awaited::default();
     }
 
     /// Nothing is read from a muted microphone: it is paused, or closed where the system cannot pause it, as most of ALSA's
@@ -179,7 +184,7 @@ impl Hardware {
 
     fn look_after(&mut self, slept: bool, answers: &Answers) {
         self.looks = self.looks.wrapping_add(1);
-        let news = self.card.as_mut().is_some_and(Card::has_news);
+        let news = self.is_back() || self.card.as_mut().is_some_and(Card::has_news);
         for half in [Half::Speaker, Half::Microphone] {
             let paused = self.muted && half == Half::Microphone;
             match self.state(half) {
@@ -197,6 +202,18 @@ impl Hardware {
                 State::Broken { .. } => self.retry(half, answers),
             }
         }
+    }
+
+    /// Whether PulseAudio is there again, which had served us until something else took its place. It is asked from now on,
+    /// and has other devices.
+    fn is_back(&mut self) -> bool {
+        let there = self.card.as_ref().is_some_and(Card::is_pulse);
+        if !self.awaited.look(there) {
+            return false;
+        }
+        let Ok(card) = Card::pulse() else { return false };
+        self.card = Some(card);
+        true
     }
 
     /// Whether another device is the wanted one now. Nothing to move to is no reason to move.
@@ -260,6 +277,7 @@ impl Hardware {
         let muted = self.muted;
         let waker: &Arc<Waker> = &answers.waker;
         let card = self.card()?;
+        let pulse = card.is_pulse();
         let target = card.find(half, wanted.as_deref())?;
         let missing = target.in_place_of(wanted.as_deref());
         let (health, told) = match half {
@@ -274,6 +292,9 @@ impl Hardware {
                 (health, Told::Speaker(Ok(line)))
             }
         };
+        if pulse {
+            self.awaited.served();
+        }
         *self.state(half) = State::Open(health);
         answers.tell(told);
         Ok(())
@@ -288,7 +309,7 @@ impl Hardware {
 
     fn card(&mut self) -> Result<&mut Card, DeviceError> {
         if self.card.is_none() {
-            self.card = Some(Card::connect()?);
+            self.card = Some(Card::connect(self.awaited.is_alone())?);
         }
         self.card.as_mut().ok_or(DeviceError::NoSystem)
     }

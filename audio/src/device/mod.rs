@@ -14,6 +14,8 @@
 //! is their clock ([`pace::Pace`]) and trades blocks with them directly ([`Software::exchange`]), so that nothing is
 //! ever missing from a recording because a thread was late.
 
+#[cfg(feature = "device")]
+mod awaited;
 pub mod callback;
 #[cfg(feature = "device")]
 mod card;
@@ -244,7 +246,7 @@ impl std::error::Error for DeviceError {}
 /// The sound system that answers, by its name.
 #[cfg(feature = "device")]
 pub fn system() -> Result<&'static str, DeviceError> {
-    card::Card::connect().map(|card| card.system())
+    card::Card::connect(false).map(|card| card.system())
 }
 
 /// A build without a sound library has none.

@@ -51,6 +51,11 @@ fn a_microphone_that_gives_nothing_is_told() {
 }
 
 #[test]
+fn a_server_that_is_away_for_a_moment_is_taken_again() {
+    in_a_room("following::a_server_that_is_away_for_a_moment_is_taken_again", true, server_is_away);
+}
+
+#[test]
 fn a_device_that_is_not_there_is_told_with_the_one_that_is_taken() {
     let test = "following::a_device_that_is_not_there_is_told_with_the_one_that_is_taken";
     in_a_room(test, true, wrong_names);
@@ -228,6 +233,25 @@ fn microphone_is_suspended(_: &Room) {
     alice.until("that it gives nothing", |event| failed(event, true));
     pactl(&["suspend-source", "alice_mic", "0"]);
     until_named(&mut alice, "alice_mic", true);
+}
+
+fn server_is_away(room: &Room) {
+    // Another server is where ALSA goes.
+    let elsewhere = Room { dir: room.dir.join("elsewhere") };
+    assert!(elsewhere.script(&["start"]).status().unwrap().success());
+    let (_line, mut alice, _bob) = call_by_card("null");
+    std::fs::copy(elsewhere.dir.join("asound.conf"), room.dir.join("asound.conf")).unwrap();
+    assert!(room.script(&["stop"]).status().unwrap().success());
+    alice.until("that it is missed, and nothing else taken", |event| match event {
+        AgentEvent::Sound(SoundEvent::Microphone(HalfState::Failed { why })) => {
+            why.as_str().starts_with("no sound system answers").then_some(())
+        }
+        AgentEvent::Sound(_) | AgentEvent::Call(_) => None,
+    });
+    assert!(room.script(&["start"]).status().unwrap().success());
+    poll_for("both halves at the server", || {
+        ["sink-inputs", "source-outputs"].iter().all(|kind| ours(kind).len() == 1)
+    });
 }
 
 fn microphone_is_closed(_: &Room) {
