@@ -19,14 +19,12 @@ use super::awaited::Awaited;
 use super::callback::Pulse;
 use super::card::{Card, Opened, Stream, Target};
 use super::opener::{Answers, Line, Told, Wanted};
-use super::signs::Signs;
+use super::signs::{Pauses, Signs};
 use super::{DeviceError, Half};
 use crate::clock::Clock;
 
 /// How often open streams are looked after.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
-/// Looks before the first retry, and at most between two.
-const RETRY: (u32, u32) = (2, 50);
 /// Looks between two questions after the devices that are wanted, if the system told of no change before.
 const FOLLOW_EVERY: u32 = 20;
 /// Time that passed more on the wall than for us, or between two looks, when the machine slept.
@@ -40,6 +38,8 @@ pub(super) struct Hardware {
     muted: bool,
     microphone: State,
     speaker: State,
+    /// Of the microphone and the speaker, while one cannot be opened or dies soon.
+    pauses: [Pauses; 2],
     /// What was opened last.
     latest: [Option<Target>; 2],
     looks: u32,
@@ -56,7 +56,6 @@ enum State {
     Silenced,
     Broken {
         looks: u32,
-        pause: u32,
         told: DeviceError,
     },
 }
@@ -86,6 +85,7 @@ impl Default for Hardware {
             muted: false,
             microphone: State::Closed,
             speaker: State::Closed,
+            pauses: Default::default(),
             latest: [None, None],
             looks: 0,
             rest: Rest { since: clock.now() },
@@ -105,6 +105,7 @@ impl Hardware {
     /// also when nothing had to be done, because that may not be what they expect.
     pub(super) fn open(&mut self, wanted: Wanted, asked: Option<Half>, answers: &Answers) {
         self.wanted = wanted;
+        self.pauses = Default::default();
         self.forget_card();
         for half in [Half::Speaker, Half::Microphone] {
             let stays = matches!(self.state(half), State::Open(_)) && !self.has_moved(half);
@@ -190,7 +191,9 @@ impl Hardware {
             match self.state(half) {
                 State::Closed | State::Silenced => {}
                 State::Open(health) => {
-                    if health.look(paused) {
+                    let (dead, lived) = (health.look(paused), health.signs.has_lived());
+                    self.pauses[at(half)].saw(lived);
+                    if dead {
                         self.died(half, answers);
                     } else if slept
                         || ((news || self.looks.is_multiple_of(FOLLOW_EVERY)) && self.has_moved(half))
@@ -256,9 +259,9 @@ impl Hardware {
     fn retry(&mut self, half: Half, answers: &Answers) {
         self.card = None;
         let Err(error) = self.try_open(half, answers) else { return };
-        let State::Broken { looks, pause, told } = self.state(half) else { return };
-        *pause = (*pause * 2).min(RETRY.1);
-        *looks = *pause;
+        let pause = self.pauses[at(half)].next();
+        let State::Broken { looks, told } = self.state(half) else { return };
+        *looks = pause;
         let news = *told != error;
         told.clone_from(&error);
         if news {
@@ -267,8 +270,8 @@ impl Hardware {
     }
 
     fn tell_broken(&mut self, half: Half, error: DeviceError, answers: &Answers) {
-        let (pause, _) = RETRY;
-        *self.state(half) = State::Broken { looks: pause, pause, told: error.clone() };
+        let looks = self.pauses[at(half)].next();
+        *self.state(half) = State::Broken { looks, told: error.clone() };
         answers.tell(failed(half, error));
     }
 
@@ -356,6 +359,14 @@ fn parts<Ring>(
         Health { stream, target, pulse: pulse.clone(), signs: Signs::default() },
         Line { ring, rate, name, wanted, pulse, moved },
     )
+}
+
+/// Where a half stands among two.
+const fn at(half: Half) -> usize {
+    match half {
+        Half::Microphone => 0,
+        Half::Speaker => 1,
+    }
 }
 
 fn failed(half: Half, error: DeviceError) -> Told {

@@ -7,6 +7,8 @@ const FAULTS_MAX: u64 = 20;
 const STILL_MAX: u32 = 30;
 /// Looks that a stream must have lived to be opened again at once when it dies.
 const LIVED_MIN: u32 = 20;
+/// Looks before the first retry, and at most between two.
+const RETRY: (u32, u32) = (2, 50);
 
 /// What was seen of one stream so far.
 #[derive(Debug, Default)]
@@ -33,6 +35,33 @@ impl Signs {
     /// but that, there is no sound to be had.
     pub(super) fn has_lived(&self) -> bool {
         self.lived >= LIVED_MIN
+    }
+}
+
+/// The pauses between the tries to open one half. They grow until what was opened has lived: what opens and dies at once
+/// is as broken as what does not open.
+#[derive(Debug)]
+pub(super) struct Pauses(u32);
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self(RETRY.0)
+    }
+}
+
+impl Pauses {
+    /// Looks until the next try.
+    pub(super) fn next(&mut self) -> u32 {
+        let looks = self.0;
+        self.0 = (looks * 2).min(RETRY.1);
+        looks
+    }
+
+    /// What was opened is looked at: it has lived, or not yet.
+    pub(super) fn saw(&mut self, lived: bool) {
+        if lived {
+            *self = Self::default();
+        }
     }
 }
 
@@ -83,6 +112,21 @@ mod tests {
             assert!((0..100).all(|_| !signs.look(7, 0, true)), "however long it is");
         }
         assert_eq!(looks_until_dead(&mut signs, 7, 100), Some(31), "counted from its end");
+    }
+
+    #[test]
+    fn the_pauses_grow_until_something_has_lived() {
+        let mut pauses = Pauses::default();
+        let mut after = |looks: u64| {
+            let mut signs = Signs::default();
+            for look in 1..=looks {
+                signs.look(look, 0, false);
+                pauses.saw(signs.has_lived());
+            }
+            pauses.next()
+        };
+        assert_eq!([0, 5, 19, 0, 1, 0, 7].map(&mut after), [2, 4, 8, 16, 32, 50, 50]);
+        assert_eq!([20, 0, 0].map(&mut after), [2, 4, 8]);
     }
 
     #[test]
