@@ -49,11 +49,13 @@ impl Capture {
         })
     }
 
-    /// Stops or lets through the voice. Muting also throws away the half-filled frame, so that nothing said before is
-    /// heard after.
+    /// Stops or lets through the voice. Muting also throws away the half-filled frame and what the encoder has kept back,
+    /// so that nothing said before is heard after.
     pub fn set_muted(&mut self, muted: bool) {
         self.muted = muted;
         self.filled = 0;
+        // The library refuses this to no encoder that it made.
+        let _ = self.encoder.reset();
         self.limiter.reset();
         self.meter.reset();
     }
@@ -150,6 +152,7 @@ impl Capture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::{Decode as _, Decoder};
     use crate::frame::FrameDuration;
     use crate::ring;
 
@@ -202,6 +205,31 @@ mod tests {
         let levels: Vec<f32> = (0..100).map(|_| capture.level_after(every).peak).collect();
         assert!((loud - levels[9] - 11.8).abs() < 0.1, "a second later: {}", levels[9]);
         assert_eq!(levels[99], crate::level::FLOOR_DBFS);
+    }
+
+    #[test]
+    fn the_encoder_keeps_nothing_that_was_said_before_a_mute() {
+        let loud: Vec<f32> = (0..4_800).map(|n| (n as f32 * 0.06).sin() * 0.8).collect();
+        for (frame, low_delay) in
+            FrameDuration::ALL.into_iter().flat_map(|frame| [(frame, false), (frame, true)])
+        {
+            let settings = EncoderSettings { frame, low_delay, ..Default::default() };
+            let mut capture = Capture::new(settings).unwrap();
+            let (mut tx, mut rx) = ring::frames(64);
+            capture.push(&loud, &mut tx);
+            let bytes = rx.pop().unwrap().bytes().len();
+            capture.set_muted(true);
+            while rx.pop().is_some() {}
+            capture.set_muted(false);
+            capture.push(&[0.0; FRAME_SAMPLES_MAX], &mut tx);
+            let after = rx.pop().unwrap();
+            // A decoder that heard nothing of before has it from this frame alone.
+            let mut sound = [0.0; FRAME_SAMPLES_MAX];
+            Decoder::new().unwrap().decode(after.bytes(), &mut sound).unwrap();
+            let peak = sound.iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
+            assert!(peak < 1e-3, "{frame:?}, low delay {low_delay}: {peak}");
+            assert_eq!(after.bytes().len(), bytes, "the settings stay");
+        }
     }
 
     #[test]

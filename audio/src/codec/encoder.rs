@@ -99,6 +99,12 @@ impl Encoder {
         self.state.set(Setting::ExpectedLoss(loss_percent.min(100)))
     }
 
+    /// Forgets what it heard, also the end of it, which it has kept back for the next frame.
+    pub fn reset(&mut self) -> Result<(), CodecError> {
+        self.again.rest = 0.0;
+        self.state.reset()
+    }
+
     /// Samples the encoder looks ahead, part of the delay from mouth to ear.
     pub fn look_ahead(&mut self) -> Result<usize, CodecError> {
         self.state.look_ahead()

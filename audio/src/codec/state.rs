@@ -88,6 +88,13 @@ impl State {
         if done == ffi::OPUS_OK { Ok(()) } else { Err(CodecError::Library(done)) }
     }
 
+    /// Forgets all sound it was given; what it was told to do stays.
+    pub(super) fn reset(&mut self) -> Result<(), CodecError> {
+        // SAFETY: as in `set`; this request takes nothing.
+        let done = unsafe { ffi::opus_encoder_ctl(self.encoder(), ffi::OPUS_RESET_STATE) };
+        if done == ffi::OPUS_OK { Ok(()) } else { Err(CodecError::Library(done)) }
+    }
+
     /// Samples it looks ahead.
     pub(super) fn look_ahead(&mut self) -> Result<usize, CodecError> {
         let mut samples: c_int = 0;
