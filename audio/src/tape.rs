@@ -289,6 +289,8 @@ struct Writing<S> {
     taken: u64,
     encoded: u64,
     paged: u64,
+    /// No more is taken: the packets to come go onto the last page, which must not be without any.
+    ending: bool,
 }
 
 impl<S: Sink> Writing<S> {
@@ -305,6 +307,7 @@ impl<S: Sink> Writing<S> {
             taken: 0,
             encoded: 0,
             paged: 0,
+            ending: false,
         }
     }
 
@@ -343,7 +346,7 @@ impl<S: Sink> Writing<S> {
         if let Some(page) = self.pages.packet(self.packet.bytes(), FRAME.samples()) {
             put(&mut self.sink, &mut self.whole, page)?;
         }
-        if self.encoded - self.paged >= PAGE {
+        if !self.ending && self.encoded - self.paged >= PAGE {
             self.paged = self.encoded;
             if let Some(page) = self.pages.flush() {
                 put(&mut self.sink, &mut self.whole, page)?;
@@ -354,6 +357,7 @@ impl<S: Sink> Writing<S> {
 
     /// The encoder is fed with silence until all that was taken has come out of it.
     fn end(mut self) -> io::Result<()> {
+        self.ending = true;
         let silence = vec![0.0; 2 * FRAME.samples()];
         while self.encoded < self.taken + self.pre_skip {
             let room = 2 * FRAME.samples() - self.frame.len();

@@ -109,6 +109,21 @@ fn both_sides_are_kept_apart_and_whole_to_the_last_sample() {
 }
 
 #[test]
+fn a_recording_of_any_length_ends_with_a_page_of_its_own_sound() {
+    let scratch = Scratch::new("lengths");
+    // The encoder looks 312 samples ahead, and a packet holds 960: from 46 729 to 47 688 the last one ends a second.
+    for length in [46_728, 46_729, 47_500, 47_688, 47_689] {
+        let label = scratch.label(&format!("{length}.opus"));
+        let (mut tape, mut said) = Tape::start(label.clone(), || {}).unwrap();
+        let sound = tone(700.0, length);
+        record(&mut tape, &mut said, &sound, &sound);
+        drop(tape);
+        let read = ogg::read(&std::fs::read(&label.path).unwrap());
+        assert_eq!((read.complete, read.tracks.map(|track| track.len())), (true, [length; 2]));
+    }
+}
+
+#[test]
 fn a_program_that_dies_leaves_all_but_the_last_second() {
     let scratch = Scratch::new("killed");
     let label = scratch.label("a.opus");

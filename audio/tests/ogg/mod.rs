@@ -113,6 +113,7 @@ pub(crate) fn read(bytes: &[u8]) -> Recording {
     }
     for page in audio {
         assert!(!complete, "nothing follows the last page");
+        assert!(!page.packets.is_empty(), "a page holds something");
         complete = page.flags & 4 != 0;
         for packet in &page.packets {
             for ((packet, decoder), track) in split(packet).iter().zip(&mut decoders).zip(&mut tracks) {
