@@ -23,6 +23,8 @@ pub struct SayAgain {
     at: usize,
     filled: usize,
     replay: Option<Replay>,
+    /// It begins from its beginning when the replay has faded out.
+    anew: bool,
     /// How much of the replay is audible, 0 to [`FADE`].
     faded: usize,
 }
@@ -51,7 +53,7 @@ impl SayAgain {
 
     fn wipe(&mut self) {
         self.heard.as_mut_slice().zeroize();
-        (self.at, self.filled, self.replay, self.faded) = (0, 0, None, 0);
+        (self.at, self.filled, self.replay, self.anew, self.faded) = (0, 0, None, false, 0);
     }
 
     /// Plays what was heard up to now, from its beginning. False when nothing was heard yet.
@@ -59,22 +61,34 @@ impl SayAgain {
         if self.filled == 0 {
             return false;
         }
-        let from = (self.at + self.heard.len() - self.filled) % self.heard.len();
-        self.replay = Some(Replay { from, left: self.filled, stopped: false });
+        match &mut self.replay {
+            // What is heard of it fades out first: a jump would click.
+            Some(replay) => {
+                replay.stop();
+                self.anew = true;
+            }
+            None => self.replay = Some(self.all()),
+        }
         true
     }
 
     /// Stops it.
     pub fn stop(&mut self) {
+        self.anew = false;
         if let Some(replay) = &mut self.replay {
-            replay.stopped = true;
-            replay.left = replay.left.min(FADE);
+            replay.stop();
         }
+    }
+
+    /// All that was heard.
+    fn all(&self) -> Replay {
+        let from = (self.at + self.heard.len() - self.filled) % self.heard.len();
+        Replay { from, left: self.filled, stopped: false }
     }
 
     /// Whether something is being said again.
     pub fn is_playing(&self) -> bool {
-        self.replay.is_some_and(|replay| !replay.stopped)
+        self.anew || self.replay.is_some_and(|replay| !replay.stopped)
     }
 
     /// Keeps what is played now, and lays what is said again over it.
@@ -97,16 +111,24 @@ impl SayAgain {
     }
 
     fn next(&mut self) -> Option<f32> {
-        let replay = self.replay.as_mut()?;
-        if replay.left == 0 {
-            (self.replay, self.faded) = (None, 0);
-            return None;
+        if self.replay.is_some_and(|replay| replay.left == 0) {
+            self.replay = core::mem::take(&mut self.anew).then(|| self.all());
+            self.faded = 0;
         }
+        let replay = self.replay.as_mut()?;
         let said = self.heard[replay.from];
         replay.from = (replay.from + 1) % self.heard.len();
         replay.left -= 1;
         self.faded = (self.faded + 1).min(FADE).min(replay.left);
         Some(said)
+    }
+}
+
+impl Replay {
+    /// From now on it only fades out.
+    fn stop(&mut self) {
+        self.stopped = true;
+        self.left = self.left.min(FADE);
     }
 }
 
@@ -180,6 +202,37 @@ mod tests {
         let out = hear(&mut again, &[0.0; 4_800], 240);
         assert!(out[..FADE / 2].iter().any(|sample| sample.abs() > 0.01), "it fades");
         assert!(out[FADE..].iter().all(|sample| *sample == 0.0));
+    }
+
+    #[test]
+    fn asked_for_while_it_plays_it_begins_anew_without_a_click() {
+        for pressed_after in [1, 100, 47_900] {
+            let mut again = SayAgain::default();
+            again.open();
+            // Loud where it is left, silent where it begins.
+            let said: Vec<f32> = (0..96_000).map(|n| (n as f32 / 9_600.0).min(0.5)).collect();
+            hear(&mut again, &said, 240);
+            assert!(again.start());
+            let before = hear(&mut again, &vec![0.0; pressed_after], 240);
+            assert!(again.start() && again.is_playing());
+            let out = [before, hear(&mut again, &[0.0; 96_000 + FADE], 240)].concat();
+            let steepest = out.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
+            assert!(steepest < 0.01, "after {pressed_after}: a step of {steepest} would click");
+            // What was heard meanwhile was silence, and all of it comes again.
+            let loud = out[pressed_after + FADE..].iter().filter(|sample| **sample > 0.49).count();
+            assert!(loud > 90_000, "after {pressed_after}: {loud} samples");
+            again.stop();
+            hear(&mut again, &[0.0; FADE + 1], 240);
+            assert!(!again.is_playing());
+        }
+        let mut again = SayAgain::default();
+        again.open();
+        hear(&mut again, &voice(0, 48_000), 240);
+        again.start();
+        hear(&mut again, &[0.0; 4_800], 240);
+        again.start();
+        again.stop();
+        assert!(!again.is_playing(), "stopped, it does not begin anew");
     }
 
     #[test]
