@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use crate::codec::{CodecError, Encoder, EncoderSettings};
-use crate::frame::{FRAME_SAMPLES_MAX, OpusFrame, SAMPLE_RATE};
+use crate::frame::{FRAME_SAMPLES_MAX, FrameDuration, OpusFrame, SAMPLE_RATE};
 use crate::level::{Level, Meter};
 use crate::limiter::Limiter;
 use crate::ring::{FrameTx, PcmTx};
@@ -85,6 +85,19 @@ impl Capture {
         Ok(())
     }
 
+    /// Fills frames of another duration from now on, also with what the one that is being filled holds; what makes whole
+    /// ones already goes to `frames`.
+    pub fn set_frame(&mut self, frame: FrameDuration, frames: &mut FrameTx) {
+        self.settings.frame = frame;
+        self.encoder.set_frame(frame);
+        let len = frame.samples();
+        while self.filled >= len {
+            self.finish_frame(len, frames);
+            self.frame.copy_within(len..self.filled, 0);
+            self.filled -= len;
+        }
+    }
+
     /// Hands every sample that is sent to `tap`, too, or to nobody; gives back who had it until now.
     pub fn tap(&mut self, tap: Option<PcmTx>) -> Option<PcmTx> {
         core::mem::replace(&mut self.tap, tap)
@@ -153,7 +166,6 @@ impl Capture {
 mod tests {
     use super::*;
     use crate::codec::{Decode as _, Decoder};
-    use crate::frame::FrameDuration;
     use crate::ring;
 
     fn count(frames: &mut ring::FrameRx) -> usize {
@@ -192,6 +204,24 @@ mod tests {
         capture.push(&[0.5; 1], &mut tx);
         assert_eq!(count(&mut rx), 1);
         assert!(capture.level().peak > -7.0);
+    }
+
+    #[test]
+    fn another_frame_duration_takes_what_was_said_along() {
+        for (before, after) in FrameDuration::ALL.iter().flat_map(|b| FrameDuration::ALL.map(|a| (*b, a))) {
+            for said in [1, 239, 240, 479, 480, 700, 959] {
+                let mut capture =
+                    Capture::new(EncoderSettings { frame: before, ..Default::default() }).unwrap();
+                let (mut tx, mut rx) = ring::frames(64);
+                capture.push(&vec![0.1; said], &mut tx);
+                let sent = count(&mut rx) * before.samples();
+                capture.set_frame(after, &mut tx);
+                assert!(capture.missing() <= after.samples());
+                capture.push(&[0.1; 1_921], &mut tx);
+                let all = sent + count(&mut rx) * after.samples();
+                assert_eq!(all, said + 1_921 - (said + 1_921 - sent) % after.samples(), "{said} samples");
+            }
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::device::wav::{WavIn, WavOut};
 use crate::device::{Choice, Half};
 use crate::frame::{FrameDuration, OpusFrame};
 
+mod durations;
 mod muting;
 mod sizes;
 mod sleeping;

@@ -266,7 +266,7 @@ impl Voice {
 
     // --- may allocate -----------------------------------------------------------------------------------------
 
-    /// Not on the media path, since another frame duration needs another encoder.
+    /// Not on the media path, since the codec's mode of least delay needs another encoder.
     fn obey_plan(&mut self) {
         let Some(plan) = self.plan.take() else { return };
         // A refused encoder leaves the old one, whose voice is as good.

@@ -84,6 +84,11 @@ impl Encoder {
         Ok(Self { state, frame, bit_rate, copies: loss_percent > 0, again })
     }
 
+    /// Takes frames of another duration from the next one on: it goes on in mid-word.
+    pub fn set_frame(&mut self, frame: FrameDuration) {
+        self.frame = frame;
+    }
+
     /// The duration of every frame.
     pub fn frame(&self) -> FrameDuration {
         self.frame

@@ -46,18 +46,27 @@ impl Instruments {
         if settings == self.encoder {
             return Ok(());
         }
-        let muted = self.capture.muted();
-        let mut fresh = Capture::new(settings)?;
-        fresh.tap(self.capture.tap(None));
-        self.capture = fresh;
-        self.capture.set_muted(muted);
+        if (EncoderSettings { frame, ..self.encoder }) == settings {
+            self.forget_waiting();
+            self.capture.set_frame(frame, &mut self.frames.0);
+        } else {
+            let muted = self.capture.muted();
+            let mut fresh = Capture::new(settings)?;
+            fresh.tap(self.capture.tap(None));
+            self.capture = fresh;
+            self.capture.set_muted(muted);
+            self.forget_waiting();
+        }
         self.encoder = settings;
-        // What waits is of the old duration, and would be sent as of the new one.
-        while self.frames.1.pop().is_some() {}
         Ok(())
     }
 
-    /// Encodes as the media machine has decided. Another frame duration needs another encoder.
+    /// What waits is of the old duration, and would be sent as of the new one.
+    fn forget_waiting(&mut self) {
+        while self.frames.1.pop().is_some() {}
+    }
+
+    /// Encodes as the media machine has decided. The mode of least delay needs another encoder.
     pub(in crate::agent) fn follow(&mut self, plan: EncoderPlan) -> Result<(), CodecError> {
         let frame = u32::try_from(plan.frame.as_millis()).ok().and_then(FrameDuration::from_ms);
         self.encoder.bit_rate = plan.bit_rate;
