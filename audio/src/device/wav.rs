@@ -21,6 +21,9 @@ use crate::resample;
 pub const INPUT_SECONDS_MAX: u32 = 600;
 /// Samples between two updates of the output's header: a second.
 const HEADER_EVERY: u32 = SAMPLE_RATE;
+/// The longest output, samples, some twelve hours and 25 minutes: a WAV file tells its length in 32 bits, as bytes from
+/// behind the first eight on. Before the sound there are 44.
+const OUTPUT_SAMPLES_MAX: usize = (u32::MAX as usize - 44) / 2;
 
 /// A recording that is heard once, from its beginning, and is silent after its end.
 pub struct WavIn {
@@ -79,6 +82,8 @@ pub struct WavOut {
     writer: Option<WavWriter<BufWriter<File>>>,
     path: PathBuf,
     since_header: u32,
+    /// Samples it still takes.
+    room: usize,
     failure: Option<DeviceError>,
 }
 
@@ -94,23 +99,33 @@ impl WavOut {
         let refuse = |error: hound::Error| DeviceError::File { path: path.to_owned(), why: in_words(&error) };
         let mut writer = WavWriter::create(path, spec).map_err(refuse)?;
         writer.flush().map_err(refuse)?;
-        Ok(Self { writer: Some(writer), path: path.to_owned(), since_header: 0, failure: None })
+        let (path, room) = (path.to_owned(), OUTPUT_SAMPLES_MAX);
+        Ok(Self { writer: Some(writer), path, since_header: 0, room, failure: None })
     }
 
     /// Writes what was played. The first failure, such as a full disk, ends the recording.
     pub fn write(&mut self, heard: &[f32]) {
         let Some(writer) = &mut self.writer else { return };
-        self.since_header += heard.len() as u32;
+        let fitting = &heard[..heard.len().min(self.room)];
+        self.room -= fitting.len();
+        self.since_header += fitting.len() as u32;
         let update = self.since_header >= HEADER_EVERY;
-        let mut written = heard.iter().try_for_each(|sample| writer.write_sample(to_i16(*sample)));
+        let mut written = fitting.iter().try_for_each(|sample| writer.write_sample(to_i16(*sample)));
         if update && written.is_ok() {
             self.since_header = 0;
             written = writer.flush();
         }
         if let Err(error) = written {
-            self.failure = Some(DeviceError::File { path: self.path.clone(), why: in_words(&error) });
-            self.writer = None;
+            self.fail(in_words(&error));
+        } else if fitting.len() < heard.len() {
+            self.fail("is as long as a WAV file can be; name another file for the rest".into());
         }
+    }
+
+    /// What was written until now is kept, its header brought up to date.
+    fn fail(&mut self, why: String) {
+        self.failure = Some(DeviceError::File { path: self.path.clone(), why });
+        self.writer = None;
     }
 
     /// Why the recording ended early, told once.
@@ -174,6 +189,22 @@ mod tests {
         (0..250).for_each(|_| out.write(&[0.1; 240]));
         std::mem::forget(out);
         assert_eq!(WavReader::open(&path).unwrap().duration(), 48_000, "all but the last quarter second");
+    }
+
+    #[test]
+    fn a_file_that_can_be_no_longer_ends_whole_and_says_so() {
+        let scratch = Scratch::new("wav-long");
+        let path = scratch.file("a.wav");
+        let mut out = WavOut::create(&path).unwrap();
+        out.room = 600;
+        out.write(&[0.1; 600]);
+        assert_eq!(out.take_failure(), None, "it is full, and nothing is missing");
+        out.write(&[0.1; 240]);
+        let why = out.take_failure().unwrap().to_string();
+        assert!(why.ends_with("is as long as a WAV file can be; name another file for the rest"), "{why}");
+        out.write(&[0.1; 240]);
+        assert_eq!(out.take_failure(), None, "it is told once");
+        assert_eq!(WavReader::open(&path).unwrap().duration(), 600);
     }
 
     #[test]
