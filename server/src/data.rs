@@ -31,13 +31,17 @@ impl Data {
     pub fn open(dir: &Path) -> Result<Self> {
         let wanted = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         wanted.with_context(|| format!("cannot make the data directory {}", dir.display()))?;
+        // Whoever arranged the directory may have led here by links, and systemd does so. SQLite is told to follow none,
+        // so that nobody puts one in the place of a store, and it refuses a path with one in whatever part.
+        let dir = fs::canonicalize(dir)
+            .with_context(|| format!("cannot find out where the data directory {} is", dir.display()))?;
         // An older directory, or one made by the packager: others must not read the keys in it.
-        let mode = fs::metadata(dir)?.permissions().mode();
+        let mode = fs::metadata(&dir)?.permissions().mode();
         if mode & 0o077 != 0 {
-            fs::set_permissions(dir, fs::Permissions::from_mode(mode & 0o700))
+            fs::set_permissions(&dir, fs::Permissions::from_mode(mode & 0o700))
                 .with_context(|| format!("{} is open to other users and is not ours", dir.display()))?;
         }
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self { dir })
     }
 
     /// Where `name` is.
