@@ -3,7 +3,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -79,6 +81,11 @@ impl Data {
         }
     }
 
+    /// Whether no server was ever started here: there is no key of one yet.
+    pub fn is_new(&self) -> bool {
+        !self.path("server.key").exists()
+    }
+
     /// The server's key as PKCS#8, made at the first call.
     ///
     /// # Errors
@@ -96,9 +103,29 @@ impl Data {
         self.secret("relay.key")
     }
 
-    /// The invite as last printed; none before the first start, or when the file is damaged.
-    pub fn invite(&self) -> Option<Invite> {
-        Invite::parse(&fs::read_to_string(self.path("invite")).ok()?).ok()
+    /// The invite as last printed; none before the first start.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read. It is not taken for none then: a new one would revoke it.
+    pub fn invite(&self) -> Result<Option<Invite>> {
+        let path = self.path("invite");
+        let or_new = "or delete the file: then a new invite is made, and the old one admits nobody any more";
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => bail!(
+                "cannot read the invite in {}: {error}. Give the file to the user that tincand runs as, with chown, \
+                 {or_new}",
+                path.display()
+            ),
+        };
+        match Invite::parse(&String::from_utf8_lossy(&bytes)) {
+            Ok(invite) => Ok(Some(invite)),
+            Err(_) => bail!(
+                "{} is damaged: there is no invite in it. Restore it from a backup, {or_new}",
+                path.display()
+            ),
+        }
     }
 
     /// Keeps the invite for `tincand invite`.
@@ -138,6 +165,11 @@ impl Data {
         let write = || {
             let mut file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            // Root types `tincand invite --new` for a server that runs as somebody else, who must read it.
+            let (owner, ours) = (fs::metadata(&self.dir)?, file.metadata()?);
+            if ours.uid() != owner.uid() {
+                fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+            }
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&new, &path)?;
@@ -212,11 +244,37 @@ mod tests {
     fn the_invite_is_kept() {
         let scratch = Scratch::new();
         let data = Data::open(scratch.path()).unwrap();
-        assert_eq!(data.invite(), None);
+        assert_eq!(data.invite().unwrap(), None);
         let server = proto::id::Fingerprint([1; 32]);
         let invite = Invite { host: "h".into(), port: 1, token: Some([2; 16]), name: None, server };
         data.write_invite(&invite).unwrap();
-        assert_eq!(data.invite(), Some(invite));
+        assert_eq!(data.invite().unwrap(), Some(invite));
         assert_eq!(mode(&data.path("invite")), 0o600);
+    }
+
+    #[test]
+    fn an_invite_that_cannot_be_read_is_not_taken_for_none() {
+        let scratch = Scratch::new();
+        let data = Data::open(scratch.path()).unwrap();
+        let refused = || format!("{:#}", data.invite().unwrap_err());
+        for damage in [&b""[..], b"tincan://", &[0xff; 8]] {
+            fs::write(data.path("invite"), damage).unwrap();
+            assert!(refused().contains("damaged") && refused().contains("delete"), "{}", refused());
+        }
+        // As with a file of somebody else, but for root, too.
+        fs::remove_file(data.path("invite")).unwrap();
+        fs::create_dir(data.path("invite")).unwrap();
+        assert!(refused().contains("cannot read") && refused().contains("chown"), "{}", refused());
+    }
+
+    #[test]
+    fn what_is_written_belongs_to_who_has_the_directory() {
+        let scratch = Scratch::new();
+        let data = Data::open(scratch.path()).unwrap();
+        // Only root can give it away, and only root ever writes into somebody else's.
+        let _ = std::os::unix::fs::chown(scratch.path(), Some(65_534), Some(65_534));
+        data.relay_key().unwrap();
+        let owner = |path: &Path| fs::metadata(path).map(|it| (it.uid(), it.gid())).unwrap();
+        assert_eq!(owner(&data.path("relay.key")), owner(scratch.path()));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use mio::Waker;
 use mio::net::{TcpListener, UdpSocket};
 use proto::hub::{Doorway, Hub, Settings, Store as _};
@@ -179,21 +179,37 @@ impl Drop for Server {
 /// whose token replaces, and so revokes, that one's. The server may run meanwhile: it looks tokens up at each use.
 ///
 /// # Errors
-/// When there is none yet and it cannot be made, or it cannot be kept.
+/// When there is none yet and it cannot be made, or it cannot be read or kept.
 pub fn own_invite(config: &Config, new: bool) -> Result<Invite> {
     let data = Data::open(&config.data)?;
-    let kept = data.invite();
-    if let Some(kept) = kept.clone().filter(|_| !new) {
-        let (host, port) = config.public.clone().unwrap_or_else(|| (kept.host.clone(), None));
-        return Ok(Invite { host, port: port.unwrap_or(kept.port), ..kept });
+    let public = match data.invite()? {
+        Some(kept) => {
+            // The last start knew the real port.
+            let (host, port) = config.public.clone().unwrap_or_else(|| (kept.host.clone(), None));
+            let (host, port) = (host, port.unwrap_or(kept.port));
+            if !new {
+                return Ok(Invite { host, port, ..kept });
+            }
+            (host, port)
+        }
+        None => public(config, config.listen)?,
+    };
+    if public.1 == 0 {
+        bail!(
+            "the server's port is not known before its first start with --listen ADDR:0: start it and ask again, or \
+             name the port with --public HOST:PORT"
+        );
     }
+    let fresh = data.is_new();
     let server =
         tls::server_config(&data.server_key()?).context("the server key cannot be used")?.fingerprint();
-    // The last start knew the real port.
-    let public = match kept {
-        Some(kept) if config.public.is_none() => (kept.host, kept.port),
-        Some(_) | None => public(config, config.listen)?,
-    };
+    if fresh {
+        tracing::warn!(
+            "no server was ever started in {}: this invite is for a new one, with a new key. For another, say where \
+             its data is with --data DIR",
+            config.data.display()
+        );
+    }
     let mut store = Sqlite::open(&data.store())?;
     new_invite(&data, &mut store, public, server)
 }
@@ -245,12 +261,15 @@ fn kept_invite(
     server: Fingerprint,
 ) -> Result<Invite> {
     let admits = |token: &[u8; 16]| store.token(&token_hash(token)).is_some();
-    let Some(token) = data.invite().and_then(|kept| kept.token).filter(admits) else {
+    let kept = data.invite()?;
+    let Some(token) = kept.as_ref().and_then(|kept| kept.token).filter(admits) else {
         return new_invite(data, store, public, server);
     };
     let (host, port) = public;
     let invite = Invite { host, port, token: Some(token), name: None, server };
-    data.write_invite(&invite)?;
+    if kept.as_ref() != Some(&invite) {
+        data.write_invite(&invite)?;
+    }
     Ok(invite)
 }
 

@@ -1,7 +1,7 @@
 //! What an operator asks of the files of a server.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 
 use proto::invite::Invite;
 use tincan_server::{Config, Server, own_invite};
@@ -39,4 +39,38 @@ fn a_data_directory_that_links_lead_to_is_as_good_as_any() {
     symlink("link/deep/tincand", scratch.path().join("short")).unwrap();
     let by_another = Config { data: scratch.path().join("short"), ..config };
     assert_eq!(Server::start(&by_another).unwrap().invite().server, first.server);
+}
+
+#[test]
+fn an_invite_that_cannot_be_read_stops_the_server_and_stays_good() {
+    let scratch = Scratch::new();
+    let config = scratch.config();
+    let first = Server::start(&config).unwrap().invite().clone();
+    let file = scratch.path().join("invite");
+    let kept = fs::read(&file).unwrap();
+    fs::write(&file, "what is left of it").unwrap();
+    let said = format!("{:#}", Server::start(&config).unwrap_err());
+    assert!(said.contains("invite is damaged") && said.contains("delete"), "{said}");
+    for new in [false, true] {
+        assert!(own_invite(&config, new).is_err(), "it would be revoked");
+    }
+    fs::write(&file, kept).unwrap();
+    assert_eq!(Server::start(&config).unwrap().invite().token, first.token);
+}
+
+#[test]
+fn an_invite_is_written_when_it_changed() {
+    let scratch = Scratch::new();
+    let mut config = scratch.config();
+    // Of an address that is to stay the same, so that only the name changes.
+    config.public = Some(("one.example".into(), Some(8462)));
+    let write = |config: &Config| {
+        drop(Server::start(config).unwrap());
+        fs::metadata(scratch.path().join("invite")).unwrap().ino()
+    };
+    let first = write(&config);
+    assert_eq!(write(&config), first);
+    config.public = Some(("two.example".into(), Some(8462)));
+    assert_ne!(write(&config), first);
+    assert_eq!(own_invite(&config, false).unwrap().host, "two.example");
 }

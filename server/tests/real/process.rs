@@ -270,6 +270,22 @@ fn the_invite_is_printed_and_replaced() {
 }
 
 #[test]
+fn an_invite_to_a_server_that_never_was_is_said_to_be_one() {
+    let scratch = Scratch::new();
+    let (code, out, said) = run(scratch.path(), GENEROUS, &["invite"]);
+    assert_eq!((code, out), (Some(1), String::new()), "a port that nobody chose yet");
+    assert!(said.contains("--public HOST:PORT"), "{said}");
+    let asked = || {
+        let (code, out, said) = run(scratch.path(), GENEROUS, &["--public", "one.example:8462", "invite"]);
+        assert_eq!(code, Some(0), "{said}");
+        (Invite::parse(&out).unwrap(), said)
+    };
+    let (first, said) = asked();
+    assert!(said.contains("new key") && said.contains("--data"), "{said}");
+    assert_eq!(asked(), (first, String::new()));
+}
+
+#[test]
 fn the_program_tells_about_itself() {
     let run = |arg: &str| {
         let mut child =
