@@ -20,5 +20,7 @@ pub(crate) fn start(level: Level) {
         .with_max_level(filter)
         .with_writer(io::stderr)
         .with_target(false)
+        // A line that stderr does not take (who read it is gone) would be complained of on stderr, which panics.
+        .log_internal_errors(false)
         .try_init();
 }
