@@ -76,7 +76,7 @@ const CRATES: &[Crate] = &[
             toml tracing tracing-subscriber zeroize",
         tests: "proptest serde_json",
         floors: &[
-            &["clock", "stats", "config", "descriptors", "listen"],
+            &["clock", "stats", "config", "system", "listen"],
             &["data", "store", "guest", "datagram"],
             &["doors", "relay", "echo"],
             &["run"],

@@ -7,7 +7,6 @@ mod clock;
 pub mod config;
 pub mod data;
 mod datagram;
-mod descriptors;
 mod doors;
 mod echo;
 mod guest;
@@ -17,6 +16,7 @@ mod run;
 mod server;
 pub mod stats;
 pub mod store;
+pub mod system;
 #[cfg(test)]
 mod testing;
 

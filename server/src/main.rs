@@ -12,6 +12,7 @@ use clap::Parser as _;
 use etcetera::BaseStrategy as _;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
+use tincan_server::system::ignores;
 use tincan_server::{Config, Remote, Server, own_invite};
 
 use args::{Args, Command};
@@ -134,7 +135,10 @@ fn leave(remote: &Remote, inbox: &Receiver<Note>) -> Result<()> {
 }
 
 fn forward_signals(notes: Sender<Note>) -> Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("signals cannot be caught")?;
+    // `nohup tincand` is to stay when the terminal goes.
+    let hangup = Some(SIGHUP).filter(|signal| !ignores(*signal));
+    let wanted = [SIGTERM, SIGINT, SIGUSR1].into_iter().chain(hangup);
+    let mut signals = Signals::new(wanted).context("signals cannot be caught")?;
     let forward = move || signals.forever().try_for_each(|signal| notes.send(Note::Signal(signal)));
     std::thread::Builder::new().name("signals".into()).spawn(forward)?;
     Ok(())

@@ -298,7 +298,7 @@ fn reach(addr: SocketAddr) -> SocketAddr {
 
 /// The doorway that the process has descriptors for.
 fn fitting(wanted: Doorway) -> Doorway {
-    let have = crate::descriptors::raise();
+    let have = crate::system::raise_descriptors();
     if have >= wanted.connections {
         return wanted;
     }

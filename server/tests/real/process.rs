@@ -42,9 +42,14 @@ impl Tincand {
 
     /// Starts it with so many file descriptors.
     pub(crate) fn start_limited(data: &Path, settings: &str, descriptors: u32) -> Self {
+        Self::start_after(&format!("ulimit -n {descriptors}"), data, settings)
+    }
+
+    /// Starts it by a shell that first does as it is told.
+    fn start_after(first: &str, data: &Path, settings: &str) -> Self {
         let wanted = tincand(data, settings, &[]);
         let mut shell = Process::new("sh");
-        shell.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]);
+        shell.args(["-c", &format!("{first}; exec \"$0\" \"$@\"")]);
         shell.arg(wanted.get_program()).args(wanted.get_args());
         Self::spawn(shell)
     }
@@ -200,6 +205,16 @@ fn a_signal_ends_it_in_order_and_soon() {
         assert!(asked.elapsed() < Duration::from_secs(5), "the end took {:?}", asked.elapsed());
         alice.await_event("being away", |e| matches!(e, Event::Link(_)));
     }
+}
+
+#[test]
+fn who_is_started_to_outlive_the_terminal_does() {
+    let scratch = Scratch::new();
+    let mut server = Tincand::start_after("trap '' HUP", scratch.path(), GENEROUS);
+    server.signal("-HUP");
+    server.await_counts("an answer after the terminal is gone", |_| true);
+    Friend::new("alice", 1, &server.invite).log_in();
+    server.leave();
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! What only the operating system knows of this process. The server's `unsafe` lives here.
+#![expect(unsafe_code, reason = "system calls that the standard library does not wrap")]
+
+use std::ptr;
+
+/// Files the process needs beside its connections: store, log, sockets, pollers, the echo friend's connections.
+const KEPT: u64 = 64;
+
+/// Asks for as many descriptors as the process may have; returns how many connections that allows. A fresh login shell
+/// allows 1,024, far below what the machine gives to who asks; and a store that cannot open a file would stop the server.
+pub(crate) fn raise_descriptors() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for one rlimit for the time of the call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return UNKNOWN;
+    }
+    let wanted = libc::rlimit { rlim_cur: limit.rlim_max.min(ENOUGH), rlim_max: limit.rlim_max };
+    // SAFETY: `wanted` is a valid rlimit for the time of the call, which does not keep it.
+    let raised = wanted.rlim_cur > limit.rlim_cur
+        && unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) } == 0;
+    let now = if raised { wanted.rlim_cur } else { limit.rlim_cur };
+    usize::try_from(now.saturating_sub(KEPT)).unwrap_or(usize::MAX)
+}
+
+/// Whether whoever started the process wants it to ignore `signal`, as `nohup` does: to catch it would undo that.
+pub fn ignores(signal: i32) -> bool {
+    // SAFETY: zeros are a sigaction of the C library: numbers, sets of bits and a null handler.
+    let mut present: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: `present` is a valid place for one sigaction for the time of the call; null changes nothing.
+    let asked = unsafe { libc::sigaction(signal, ptr::null(), &raw mut present) };
+    asked == 0 && present.sa_sigaction == libc::SIG_IGN
+}
+
+/// What a process without a known limit is taken to have: the least that systems give.
+const UNKNOWN: usize = 192;
+/// More is never asked for: macOS answers "unlimited" and then refuses it.
+const ENOUGH: libc::rlim_t = 65_536;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn asking_twice_gives_the_same() {
+        let first = super::raise_descriptors();
+        assert!(first > 0);
+        assert_eq!(super::raise_descriptors(), first);
+    }
+
+    #[test]
+    fn what_is_ignored_is_known() {
+        // Rust's start ignores this one.
+        assert!(super::ignores(libc::SIGPIPE));
+        assert!(!super::ignores(libc::SIGUSR2));
+        assert!(!super::ignores(-1));
+    }
+}
