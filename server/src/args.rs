@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Where to listen, TCP and UDP; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", value_parser = parse_listen, global = true)]
     pub(crate) listen: Option<SocketAddr>,
-    /// What invites call this server
+    /// What invites call this server; another port than its own must be forwarded to it, TCP and UDP
     #[arg(long, value_name = "HOST[:PORT]", value_parser = parse_public, global = true)]
     pub(crate) public: Option<(String, Option<u16>)>,
     /// Speak the plain binary protocol here too, not encrypted [port 9999, voice on UDP 8085]

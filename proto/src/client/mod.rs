@@ -154,7 +154,6 @@ enum Asked {
 struct Connection {
     splitter: Splitter,
     peer: Option<SocketAddr>,
-    udp_port: Option<u16>,
     /// The number of our next frame.
     counter: u32,
     asked: VecDeque<(u32, Asked)>,
@@ -162,7 +161,7 @@ struct Connection {
 
 impl Connection {
     fn new(peer: Option<SocketAddr>) -> Self {
-        Self { splitter: Splitter::full(), peer, udp_port: None, counter: 0, asked: VecDeque::new() }
+        Self { splitter: Splitter::full(), peer, counter: 0, asked: VecDeque::new() }
     }
 }
 

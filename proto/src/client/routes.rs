@@ -61,7 +61,8 @@ impl Client {
             return self.drop(Drop::OutOfTurn);
         }
         match reply {
-            Reply::Hello(hello) => self.connection.udp_port = Some(hello.udp_port),
+            // Nothing here depends on what a server tells of itself.
+            Reply::Hello(_) => {}
             Reply::LoggedIn(name) => self.login_act(login::Act::LoggedIn(name), now),
             Reply::Refused(refused) => self.refused(refused, now),
             Reply::Goaway(goaway) => {
@@ -269,9 +270,10 @@ impl Client {
         self.contacts.logged_in(first);
         self.publish_prekeys();
         self.ask_list();
-        if let (Some(peer), Some(port)) = (self.connection.peer, self.connection.udp_port) {
-            // IPv4 inside IPv6 is IPv4 to the relay's socket.
-            let relay = core::net::SocketAddr::new(peer.ip().to_canonical(), port);
+        if let Some(peer) = self.connection.peer {
+            // A server has one number for both. The one it knows (350) is another than ours behind a forwarder, where
+            // only ours leads to it. IPv4 inside IPv6 is IPv4 to the relay's socket.
+            let relay = core::net::SocketAddr::new(peer.ip().to_canonical(), peer.port());
             self.call.handle(call::Act::Online(relay), now.mono);
         }
         if let Some(token) = self.login.take_token() {

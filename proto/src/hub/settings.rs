@@ -16,7 +16,7 @@ pub struct Settings {
     pub server_key: Fingerprint,
     /// The key that tickets are made with. Secret, persistent.
     pub relay_key: [u8; 32],
-    /// UDP port of the relay, told in 350.
+    /// The port that is listened on, UDP as TCP, told in 350.
     pub udp_port: u16,
     /// Host and port that invites name.
     pub public: (String, u16),

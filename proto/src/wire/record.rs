@@ -96,7 +96,7 @@ pub struct ServerHello {
     /// Name and version of the program, for people.
     #[n(1)]
     pub software: String,
-    /// UDP port of the relay, at the address this TCP connection goes to.
+    /// The port the server listens on, for TCP and for UDP. Behind a forwarder clients know it by another.
     #[n(2)]
     pub udp_port: u16,
     /// Largest payload of one frame, bytes.

@@ -11,6 +11,7 @@ use tincan_server::Server;
 use crate::friend::{Friend, PATIENCE, Scratch, name, together};
 use crate::people::befriend;
 use crate::process::{GENEROUS, Tincand};
+use crate::tap::Tap;
 
 /// What nobody but the two may ever see.
 const MARKER: &[u8] = b"MARK of a voice";
@@ -76,6 +77,19 @@ fn sound_goes_both_ways_and_hanging_up_ends_both_ends() {
     bob.say(Command::HangUp);
     let over = |p: &Friend| is_over(p) && !p.live;
     together("the end", &mut [&mut alice, &mut bob], |p| over(p[0]) && over(p[1]));
+}
+
+#[test]
+fn sound_goes_by_the_port_that_one_came_by() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch.config()).unwrap();
+    let (_router, outside) = Tap::forwarding(server.invite());
+    let (mut alice, mut bob) = (Friend::new("alice", 1, &outside), Friend::new("bob", 2, server.invite()));
+    alice.log_in();
+    bob.log_in();
+    befriend(&mut alice, &mut bob);
+    call(&mut alice, &mut bob);
+    speak(&mut alice, &mut bob, 20);
 }
 
 #[test]

@@ -23,16 +23,31 @@ pub(crate) struct Tap(Arc<Mutex<Copied>>);
 impl Tap {
     /// Between people who follow the returned invite and the server of `invite` on loopback.
     pub(crate) fn before(invite: &Invite) -> (Self, Invite) {
-        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, invite.port));
         // The same port on another address: clients send voice to the address they reach the server at.
         let here = SocketAddr::new(IpAddr::V4(ADDRESS), invite.port);
+        Self::at(invite, TcpListener::bind(here).unwrap(), UdpSocket::bind(here).unwrap())
+    }
+
+    /// As [`Self::before`], at another port: as a router forwards one.
+    pub(crate) fn forwarding(invite: &Invite) -> (Self, Invite) {
+        let both = || {
+            let tcp = TcpListener::bind((ADDRESS, 0)).unwrap();
+            let udp = UdpSocket::bind(tcp.local_addr().unwrap()).ok();
+            udp.filter(|_| tcp.local_addr().unwrap().port() != invite.port).map(|udp| (tcp, udp))
+        };
+        let (tcp, udp) = std::iter::repeat_with(both).flatten().next().unwrap();
+        Self::at(invite, tcp, udp)
+    }
+
+    fn at(invite: &Invite, tcp: TcpListener, udp: UdpSocket) -> (Self, Invite) {
+        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, invite.port));
         let copied = Arc::new(Mutex::new(Copied::default()));
-        let (tcp, udp) = (TcpListener::bind(here).unwrap(), UdpSocket::bind(here).unwrap());
+        let port = tcp.local_addr().unwrap().port();
         let copies = Arc::clone(&copied);
         spawn(move || tcp.incoming().flatten().for_each(|stream| connect(stream, server, &copies)));
         let copies = Arc::clone(&copied);
         spawn(move || pass_datagrams(udp, server, &copies));
-        (Self(copied), Invite { host: ADDRESS.to_string(), ..invite.clone() })
+        (Self(copied), Invite { host: ADDRESS.to_string(), port, ..invite.clone() })
     }
 
     pub(crate) fn copied<T>(&self, look: impl FnOnce(&Copied) -> T) -> T {

@@ -183,7 +183,7 @@ fn voice<W: io::Write>(server: &Server, peer: SocketAddr, report: &mut Report<W>
     let both = [ask(peer)?, ask(peer)?];
     let [Some(first), Some(second)] = &both else {
         let fix = format!(
-            "let UDP port {} out at your firewall and in at the server's; a tincand that is older than this tincan does not answer either",
+            "let UDP port {} out at your firewall and in at the server's, and forward it where TCP is forwarded; a tincand that is older than this tincan does not answer either",
             server.address.port
         );
         let words = format!("{peer} does not answer: there is no voice without it");
