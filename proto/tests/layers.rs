@@ -72,7 +72,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "server",
-        depends: "anyhow clap clap_complete clap_mangen etcetera libc minicbor mio rusqlite rustls serde signal-hook socket2 tincan-proto \
+        depends: "anyhow clap clap_complete clap_mangen etcetera libc minicbor mio quinn-udp rusqlite rustls serde signal-hook socket2 tincan-proto \
             toml tracing tracing-subscriber zeroize",
         tests: "proptest serde_json",
         floors: &[
@@ -133,6 +133,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("opus", &["audio/src/codec"]),
     ("opusic_sys", &["audio/src/codec/state.rs"]),
     ("pulseaudio", &["audio/src/device/pulse"]),
+    ("quinn_udp", &["server/src/datagram.rs"]),
     ("ringbuf", &["audio/src/ring.rs"]),
     ("sonora", &["audio/src/process/module.rs"]),
     ("sonora_aec3", &["audio/src/process/wide.rs"]),

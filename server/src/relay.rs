@@ -46,7 +46,7 @@ impl RelayThread {
     ) -> Result<Self> {
         let poll = Poll::new().context("the system gives no event queue")?;
         let mut socket = Datagrams::new(socket)?;
-        let mut plain = plain.map(Datagrams::new).transpose()?;
+        let mut plain = plain.map(Datagrams::of_addresses).transpose()?;
         poll.registry().register(socket.source(), SOCKET, Interest::READABLE)?;
         if let Some(plain) = &mut plain {
             poll.registry().register(plain.source(), PLAIN, Interest::READABLE)?;
@@ -168,7 +168,7 @@ impl Loop {
     /// True when there may be more.
     fn read_plain_batch(&mut self, now: Now) -> Result<bool> {
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some(socket) = &self.plain else { return Ok(false) };
+            let Some(socket) = &mut self.plain else { return Ok(false) };
             let received = socket.receive(&mut self.buffer).context("receiving plain voice failed")?;
             let Some((length, from)) = received else { return Ok(false) };
             self.stats.add(Figure::DatagramsIn, 1);

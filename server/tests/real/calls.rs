@@ -93,6 +93,21 @@ fn sound_goes_by_the_port_that_one_came_by() {
 }
 
 #[test]
+fn a_server_on_every_address_answers_from_the_one_it_is_reached_at() {
+    for listen in ["[::]:0", "0.0.0.0:0"] {
+        let scratch = Scratch::new();
+        let mut config = scratch.config();
+        config.listen = listen.parse().unwrap();
+        // Not the one that answers to loopback leave from by themselves.
+        config.public = Some(("127.0.0.2".into(), None));
+        let server = Server::start(&config).unwrap();
+        let (mut alice, mut bob) = two_friends(server.invite());
+        call(&mut alice, &mut bob);
+        speak(&mut alice, &mut bob, 20);
+    }
+}
+
+#[test]
 fn a_call_outlives_the_server() {
     let scratch = Scratch::new();
     let server = Tincand::start(scratch.path(), GENEROUS);
