@@ -109,6 +109,10 @@ pub const HANDSHAKE_BYTES_MAX: usize = 16 << 10;
 pub const OUT_QUEUE_BYTES_MAX: usize = 256 << 10;
 /// Connections at once, logged in or not (operator).
 pub const CONNECTIONS_MAX: usize = 4_096;
+
+/// Bytes of the disk that a server keeps free: below, its store takes nothing new. What goes on writes some MiB: the
+/// store's log, keys that are given out, contacts that are answered; and to start anew takes as much again.
+pub const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
 /// Connections not yet logged in at once; beyond it the oldest stranger makes room for the newest (operator).
 pub const STRANGERS_MAX: usize = 1_024;
 /// Connections not yet logged in from one prefix (/24, /48) (operator).

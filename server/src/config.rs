@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proto::hub::{self, Doorway};
 use proto::invite::{PORT, split_address};
-use proto::limits::{self, Bucket, PLAIN_BINARY_PORT, PLAIN_TEXT_PORT};
+use proto::limits::{self, Bucket, DISK_FREE_BYTES_MIN, PLAIN_BINARY_PORT, PLAIN_TEXT_PORT};
 use serde::Deserialize;
 
 /// Everything that is decided before the server starts.
@@ -29,6 +29,8 @@ pub struct Config {
     pub echo: bool,
     /// How much is logged.
     pub log: Level,
+    /// Bytes of the disk below which nothing new is taken; no setting, but tests cannot fill a disk.
+    pub keep_free: u64,
     /// Bounds of the hub.
     pub limits: hub::Limits,
     /// Bounds of the doors.
@@ -73,6 +75,7 @@ impl Config {
             registration: Registration::Invite,
             echo: true,
             log: Level::Info,
+            keep_free: DISK_FREE_BYTES_MIN,
             limits: hub::Limits::default(),
             doorway: Doorway::default(),
         }
@@ -338,6 +341,7 @@ mod tests {
             registration: Registration::Open,
             echo: false,
             log: Level::Debug,
+            keep_free: DISK_FREE_BYTES_MIN,
             limits: hub::Limits {
                 login_time: Duration::from_secs(3),
                 accounts: 13,

@@ -43,6 +43,7 @@ impl House {
         loop {
             self.doors.wait(earliest(self.hub.deadline(), leave_by), self.clock.now().mono)?;
             let now = self.clock.now();
+            self.store.look(now.mono);
             self.doors.begin(now.mono);
             while let Some(input) = self.doors.next_input(now.mono) {
                 self.hub.handle(input, now, &mut self.store);

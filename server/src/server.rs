@@ -71,6 +71,7 @@ impl Server {
         let tls = tls::server_config(&data.server_key()?).context("the server key cannot be used")?;
         let relay_key = data.relay_key()?;
         let mut store = Sqlite::open(&data.store())?;
+        store.keep_free(config.keep_free);
         let Bound { tcp, udp, addr } = listen::bind(config.listen)?;
         let plain = PlainDoors::open(config)?;
         let invite = kept_invite(&data, &mut store, public(config, addr)?, tls.fingerprint())?;

@@ -17,10 +17,11 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use proto::Wall;
 use proto::hub::{Account, Greeting, Store, Token};
 use proto::id::{DeviceId, Fingerprint, MsgId, Name};
-use proto::limits::TOKEN_LIFE;
+use proto::limits::{DISK_FREE_BYTES_MIN, TOKEN_LIFE};
 use proto::wire::record::{Prekey, Prekeys, Sealed, Signed, Standing};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Params, Row, params};
 
+use room::Room;
 use schema::MIGRATIONS;
 
 /// The store.
@@ -32,6 +33,7 @@ pub struct Sqlite {
     open: bool,
     /// Counted at the first question, which reads the whole table.
     counts: Option<Counts>,
+    room: Room,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,7 +50,8 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self> {
         make_private(path).with_context(|| format!("cannot write the store {}", path.display()))?;
         let db = connect(path).with_context(|| format!("cannot open the store {}", path.display()))?;
-        let store = Self { db, path: path.to_owned(), failed: None, open: false, counts: None };
+        let room = Room::new(path.to_owned(), DISK_FREE_BYTES_MIN);
+        let store = Self { db, path: path.to_owned(), failed: None, open: false, counts: None, room };
         store.check()?;
         store.migrate().with_context(|| format!("cannot prepare the store {}", path.display()))?;
         Ok(store)
@@ -179,6 +182,10 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
+    fn is_full(&self) -> bool {
+        self.room.full
+    }
+
     fn account(&mut self, fingerprint: &Fingerprint) -> Option<Account> {
         let sql = "SELECT fingerprint, name, guest FROM account WHERE fingerprint = ?";
         self.one(sql, [fingerprint.0], account)
@@ -437,6 +444,7 @@ const FALLBACK: i64 = 0;
 const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 32;
 
+mod room;
 pub(crate) mod rows;
 mod schema;
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! What only the operating system knows of this process. The server's `unsafe` lives here.
 #![expect(unsafe_code, reason = "system calls that the standard library does not wrap")]
 
+use std::ffi::CString;
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::ptr;
 
 /// Files the process needs beside its connections: store, log, sockets, pollers, the echo friend's connections.
@@ -20,6 +24,24 @@ pub(crate) fn raise_descriptors() -> usize {
         && unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) } == 0;
     let now = if raised { wanted.rlim_cur } else { limit.rlim_cur };
     usize::try_from(now.saturating_sub(KEPT)).unwrap_or(usize::MAX)
+}
+
+/// Bytes that are left for this process on the disk that `path` is on; none when the system does not tell.
+pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    let mut disk = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: `path` ends with a zero and `disk` is a valid place for one statvfs, both for the time of the call.
+    if unsafe { libc::statvfs(path.as_ptr(), disk.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    // SAFETY: the call succeeded, so it wrote all of it.
+    let disk = unsafe { disk.assume_init() };
+    Some(wide(disk.f_bavail).saturating_mul(wide(disk.f_frsize)))
+}
+
+/// Systems give these in different widths.
+fn wide(number: impl TryInto<u64>) -> u64 {
+    number.try_into().unwrap_or(u64::MAX)
 }
 
 /// Whether whoever started the process wants it to ignore `signal`, as `nohup` does: to catch it would undo that.
@@ -43,6 +65,13 @@ mod tests {
         let first = super::raise_descriptors();
         assert!(first > 0);
         assert_eq!(super::raise_descriptors(), first);
+    }
+
+    #[test]
+    fn a_disk_tells_what_is_left() {
+        assert!(super::free_bytes(&std::env::temp_dir()).is_some());
+        assert_eq!(super::free_bytes("/nowhere/at/all".as_ref()), None);
+        assert_eq!(super::free_bytes("a\0b".as_ref()), None);
     }
 
     #[test]

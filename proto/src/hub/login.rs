@@ -6,6 +6,7 @@ use crate::crypto::identity::{
 };
 use crate::drop::Drop;
 use crate::hub::contacts::valid_token;
+use crate::hub::full;
 use crate::hub::guest::Phase;
 use crate::hub::online::{Device, Kind, User};
 use crate::hub::rate::Prefix;
@@ -72,6 +73,7 @@ impl Hub {
                 Err(Refusal::new(Why::LoggedIn, text))
             }
             Some(account) => self.register_device(conn, &account, register, turn),
+            None if turn.store.is_full() => Err(full::no_room()),
             None => {
                 self.register_account(conn, &Account { fingerprint: key, name, guest: false }, register, turn)
             }

@@ -24,6 +24,7 @@ mod calls;
 mod check;
 mod contacts;
 mod door;
+mod full;
 mod greeting;
 mod guest;
 mod login;
@@ -338,6 +339,9 @@ impl Hub {
     // --- requests ---
 
     fn request<S: Store>(&mut self, conn: ConnId, request: Request, turn: &mut Turn<'_, S>) -> Done {
+        if turn.store.is_full() && full::needs_room(&request) {
+            return Err(full::no_room());
+        }
         match request {
             Request::Ping => {
                 self.say(conn, &Reply::Pong);

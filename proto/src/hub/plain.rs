@@ -4,6 +4,7 @@
 
 use core::net::SocketAddr;
 
+use crate::hub::full;
 use crate::hub::guest::Phase;
 use crate::hub::online::{Device, User};
 use crate::hub::rate::Prefix;
@@ -55,6 +56,9 @@ impl Hub {
     ) -> Result<Account, Refusal> {
         if self.is_reserved(name) {
             return Err(name_taken(name));
+        }
+        if turn.store.is_full() {
+            return Err(full::no_room());
         }
         if !self.leases.take(prefix, turn.now.mono) {
             return Err(Refusal::too_fast());

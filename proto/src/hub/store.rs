@@ -69,6 +69,9 @@ pub struct Greeting {
 
 /// Accounts, devices, keys, contacts, tokens.
 pub trait Store {
+    /// Whether there is no room for more: the hub then asks for nothing that makes the store grow.
+    fn is_full(&self) -> bool;
+
     /// The account with this key.
     fn account(&mut self, fingerprint: &Fingerprint) -> Option<Account>;
     /// The account with this name, compared without case.
@@ -142,9 +145,21 @@ pub struct Mem {
     /// By who is asked, who asks, and for which device.
     greetings: BTreeMap<(Fingerprint, Fingerprint, DeviceId), Greeting>,
     tokens: BTreeMap<[u8; 32], Token>,
+    full: bool,
+}
+
+impl Mem {
+    /// Says from now on whether there is room, as the disk does.
+    pub fn set_full(&mut self, full: bool) {
+        self.full = full;
+    }
 }
 
 impl Store for Mem {
+    fn is_full(&self) -> bool {
+        self.full
+    }
+
     fn account(&mut self, fingerprint: &Fingerprint) -> Option<Account> {
         self.accounts.get(fingerprint).cloned()
     }

@@ -60,6 +60,29 @@ fn an_invite_lets_in_and_nothing_else_does() {
 }
 
 #[test]
+fn a_server_whose_disk_is_full_goes_on_with_what_it_has() {
+    let scratch = Scratch::new();
+    let mut config = scratch.config();
+    let server = Server::start(&config).unwrap();
+    let (mut alice, mut bob) =
+        (Friend::new("alice", 1, server.invite()), Friend::new("bob", 2, server.invite()));
+    alice.log_in();
+    bob.log_in();
+    befriend(&mut alice, &mut bob);
+    drop(server);
+    // No disk has that much.
+    config.keep_free = u64::MAX;
+    let server = Server::start(&config).unwrap();
+    let (mut alice, mut bob) = (alice.restart(server.invite()), bob.restart(server.invite()));
+    alice.log_in();
+    bob.log_in();
+    exchange(&mut alice, &mut bob, "still there");
+    let mut carol = Friend::new("carol", 3, server.invite());
+    let refused = carol.await_event("a refusal", |e| matches!(e, Event::LoginRefused { .. }));
+    assert!(format!("{refused:?}").contains("disk is full"), "{refused:?}");
+}
+
+#[test]
 fn an_open_server_needs_no_invite() {
     let scratch = Scratch::new();
     let mut config = scratch.config();

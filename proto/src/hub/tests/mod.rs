@@ -22,6 +22,7 @@ use crate::wire::{Splitter, decode_reply, encode_request};
 
 mod calls;
 mod doors;
+mod full;
 mod greetings;
 mod guests;
 mod house;
