@@ -18,6 +18,9 @@ pub const GREETING_CHARS_MAX: usize = 140;
 pub const GREETING_BYTES_MAX: usize = 4 * GREETING_CHARS_MAX;
 /// The largest envelope, padded, with such a message in it, bytes.
 pub const GREETING_ENVELOPE_BYTES_MAX: usize = 1_024;
+/// Messages of those who ask that are said to a device at once. The device asks for the list of whoever each is from, and
+/// both this many of them and as many of the longest lists are less than may wait for one connection.
+pub const GREETINGS_AT_ONCE_MAX: usize = 16;
 /// Combining marks kept on one base character: more is an attack on the line above.
 pub const MARKS_PER_GRAPHEME_MAX: usize = 4;
 /// Bytes one terminal cell may hold.
@@ -339,6 +342,10 @@ pub struct Bucket {
 
 const _: () = assert!(FRAME_PAYLOAD_STRANGER_MAX <= FRAME_PAYLOAD_MAX);
 const _: () = assert!(FRAME_PAYLOAD_MAX + FRAME_HEADER_BYTES < OUT_QUEUE_BYTES_MAX);
+const _: () = assert!(
+    GREETINGS_AT_ONCE_MAX * (DEVICES_MAX * ENTRY_BYTES_MAX + 2 * GREETING_ENVELOPE_BYTES_MAX)
+        < OUT_QUEUE_BYTES_MAX
+);
 const _: () = assert!(TEXT_BYTES_MAX < ENVELOPE_BYTES_MAX && ENVELOPE_BYTES_MAX < FRAME_PAYLOAD_MAX);
 const _: () = assert!(OPUS_BYTES_MAX + 12 + 17 + 16 <= DATAGRAM_BYTES_MAX);
 const _: () = assert!(RENEW_SWITCH_AFTER.as_millis() < RENEW_SWITCH_MAX.as_millis());

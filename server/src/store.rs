@@ -322,10 +322,16 @@ impl Store for Sqlite {
         true
     }
 
-    fn greetings(&mut self, account: &Fingerprint, device: &DeviceId) -> Vec<Greeting> {
+    fn greeting_after(
+        &mut self,
+        account: &Fingerprint,
+        device: &DeviceId,
+        last: Option<&Fingerprint>,
+    ) -> Option<Greeting> {
+        let last = last.map_or(&[][..], |last| &last.0);
         let sql = "SELECT sender, sender_device, id, kind, bytes FROM greeting \
-                   WHERE account = ? AND device = ? ORDER BY sender";
-        self.all(sql, params![account.0, device.0], |row| {
+                   WHERE account = ? AND device = ? AND sender > ? ORDER BY sender LIMIT 1";
+        self.one(sql, params![account.0, device.0, last], |row| {
             let bytes: Vec<u8> = row.get(4)?;
             Ok(Greeting {
                 from: Fingerprint(row.get(0)?),

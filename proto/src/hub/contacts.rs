@@ -236,8 +236,8 @@ impl Hub {
         token.expiry.is_none_or(|end| end > self.now.wall).then_some(secret)
     }
 
-    /// All that somebody who just logged in must know: a 352 each, then a 207 each, then what goes with those. The house hears only of those
-    /// who are here, since it knows everybody.
+    /// All that somebody who just logged in must know: a 352 each, then a 207 each, then what goes with the first of those.
+    /// The house hears only of those who are here, since it knows everybody.
     pub(super) fn tell_everybody<S: Store>(&mut self, conn: ConnId, me: &User, turn: &mut Turn<'_, S>) {
         let mine = me.device.account;
         let others: Vec<Fingerprint> = if self.is_house(mine) {
@@ -255,7 +255,7 @@ impl Hub {
         for contact in contacts.into_iter().filter(|contact| contact.standing == Standing::Asking) {
             self.say(conn, &Reply::RequestFrom(contact.name));
         }
-        self.tell_greetings(conn, me, turn);
+        self.tell_greetings(conn, turn);
     }
 }
 

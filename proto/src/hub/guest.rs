@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use crate::drop::Drop;
 use crate::hub::door::{Asked, Door};
+use crate::hub::greeting::Told;
 use crate::hub::online::{Kind, User};
 use crate::hub::rate::Level;
 use crate::hub::refusal::Refusal;
@@ -28,6 +29,7 @@ pub(super) struct Guest {
     pub(super) exporter: Option<[u8; 32]>,
     pub(super) phase: Phase,
     pub(super) door: Door,
+    pub(super) greetings: Told,
     heard: Time,
     /// None for the friends of the house, who answer for others.
     rule: Option<Bucket>,
@@ -44,6 +46,7 @@ impl Guest {
             exporter: None,
             phase: Phase::Stranger { greeted: false, until: now },
             door,
+            greetings: Told::All,
             heard: now,
             rule: Some(REQUESTS_PER_STRANGER),
             level: Level::full(REQUESTS_PER_STRANGER, now),

@@ -257,6 +257,7 @@ impl Hub {
                 self.out.push_back(Output::Drop(reason));
                 refusal
             });
+            self.follow_greetings(conn, matches!(request, Ok(Request::Ping)), turn);
             if let Err(refusal) = request.and_then(|request| self.request(conn, request, turn)) {
                 self.refuse(conn, &asked.re, refusal);
             }

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use core::ops::Bound;
+
 use crate::crypto::identity::sha256;
 use crate::id::{DeviceId, Fingerprint, MsgId, Name, Principal};
 use crate::time::Wall;
@@ -111,8 +113,13 @@ pub trait Store {
     /// Keeps what was said with a request of `greeting.from` to `account`, who stands as [`Standing::Asking`] to them.
     /// False when there is one from them for that device already: a request has one message.
     fn add_greeting(&mut self, account: &Fingerprint, greeting: &Greeting) -> bool;
-    /// What is kept for this device of the account, by who asks.
-    fn greetings(&mut self, account: &Fingerprint, device: &DeviceId) -> Vec<Greeting>;
+    /// What is kept for this device of the account, from the first of those who ask, or the next after `last`.
+    fn greeting_after(
+        &mut self,
+        account: &Fingerprint,
+        device: &DeviceId,
+        last: Option<&Fingerprint>,
+    ) -> Option<Greeting>;
     /// The token of `account` that made `other` its contact, as `other` presented it.
     fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 16]>;
     /// Sets it. There is a standing already.
@@ -258,9 +265,19 @@ impl Store for Mem {
         free
     }
 
-    fn greetings(&mut self, account: &Fingerprint, device: &DeviceId) -> Vec<Greeting> {
-        let theirs = |(to, _, at): &(Fingerprint, Fingerprint, DeviceId)| to == account && at == device;
-        self.greetings.iter().filter(|(key, _)| theirs(key)).map(|(_, greeting)| greeting.clone()).collect()
+    fn greeting_after(
+        &mut self,
+        account: &Fingerprint,
+        device: &DeviceId,
+        last: Option<&Fingerprint>,
+    ) -> Option<Greeting> {
+        let behind = match last {
+            None => Bound::Included((*account, Fingerprint([0; 32]), DeviceId([0; 16]))),
+            Some(last) => Bound::Excluded((*account, *last, DeviceId([0xff; 16]))),
+        };
+        let theirs =
+            self.greetings.range((behind, Bound::Unbounded)).take_while(|((to, _, _), _)| to == account);
+        theirs.map(|(_, greeting)| greeting).find(|greeting| greeting.device == *device).cloned()
     }
 
     fn via_token(&mut self, account: &Fingerprint, other: &Fingerprint) -> Option<[u8; 16]> {

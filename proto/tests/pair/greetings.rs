@@ -1,5 +1,7 @@
 //! A message with a contact request, end to end: sealed for whoever is asked, read within the request, once.
 
+use std::collections::BTreeSet;
+
 use proto::client;
 
 use super::*;
@@ -168,4 +170,25 @@ fn a_guest_is_asked_without_it_and_the_asker_is_told() {
         panic!("{told:?}")
     };
     assert!(text.as_str().contains("gwen is asked, but your message did not go with it"), "{text}");
+}
+
+#[test]
+fn however_many_ask_all_of_them_are_read() {
+    let names: Vec<String> = (0..40).map(|n| format!("p{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut pair = Pair::new(&names);
+    pair.run(SOON);
+    pair.stop(0);
+    for at in 1..names.len() {
+        pair.say(at, Command::Greet { to: name("p0"), text: format!("it is {at}") });
+        pair.run(SOON);
+    }
+    pair.people[0].events.clear();
+    pair.start(0);
+    pair.run(SOON * 5);
+    let text = |event: &Event| {
+        if let Event::Greeting { text, .. } = event { Some(text.to_string()) } else { None }
+    };
+    let read: BTreeSet<String> = pair.people[0].events.iter().filter_map(text).collect();
+    assert_eq!(read.len(), names.len() - 1, "{read:?}");
 }

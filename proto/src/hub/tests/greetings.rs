@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::id::{MsgId, Principal};
-use crate::limits::{GREETING_ENVELOPE_BYTES_MAX, MAIL_PER_ACCOUNT};
+use crate::limits::{
+    DEVICES_MAX, ENTRY_BYTES_MAX, GREETING_ENVELOPE_BYTES_MAX, GREETINGS_AT_ONCE_MAX, MAIL_PER_ACCOUNT,
+    OUT_QUEUE_BYTES_MAX, REQUESTS_WAITING_MAX,
+};
 use crate::wire::record::{Copy, Mail, MailFate, MailFrom, Prekey, Prekeys, Sealed, WantDevices, WantPrekey};
 
 fn sealed(byte: u8) -> Sealed {
@@ -102,6 +105,138 @@ fn only_who_asks_can_say_it_and_only_for_devices_there_are() {
     }
     assert_eq!(w.refused(at_a, &large), Why::Limit);
     assert_eq!(w.heard(at_b), []);
+}
+
+/// As many who ask as can, each with the longest words there are and the longest list of devices; in the order in which
+/// they are told.
+fn crowd(w: &mut World, b: &Person) -> Vec<Fingerprint> {
+    let mut crowd: Vec<_> =
+        (0..REQUESTS_WAITING_MAX).map(|n| Fingerprint(sha256(&n.to_be_bytes()))).collect();
+    crowd.sort();
+    for (n, from) in crowd.iter().enumerate() {
+        w.store.add_account(&Account { fingerprint: *from, name: name(&format!("p{n}")), guest: false });
+        w.store.set_standing(&b.key(), from, Standing::Asking);
+        w.store.set_standing(from, &b.key(), Standing::Asked);
+        for _ in 0..DEVICES_MAX {
+            let bytes = vec![0; ENTRY_BYTES_MAX].into();
+            w.store.add_entry(from, &Signed { bytes, sshsig: Vec::new().into() });
+        }
+        assert!(w.store.add_greeting(&b.key(), &words_of(*from, b)));
+    }
+    crowd
+}
+
+fn words_of(from: Fingerprint, to: &Person) -> Greeting {
+    let sealed = Sealed { kind: 0, bytes: vec![0; GREETING_ENVELOPE_BYTES_MAX + 512].into() };
+    Greeting { from, from_device: to.id(), device: to.id(), id: MsgId([1; 16]), sealed }
+}
+
+fn senders(replies: &[Reply]) -> Vec<Fingerprint> {
+    let sender = |reply: &Reply| match reply {
+        Reply::Mail(MailFrom { from: Principal::Key(from), .. }) => Some(*from),
+        _ => None,
+    };
+    replies.iter().filter_map(sender).collect()
+}
+
+/// Everything in one read, and the most that is to be written after it.
+fn say_at_once(w: &mut World, conn: ConnId, requests: &[Request]) -> usize {
+    let mut bytes = Vec::new();
+    requests.iter().for_each(|request| encode_request(request, &mut bytes));
+    let now = w.now();
+    w.hub.handle(Input::Bytes(conn, &bytes), now, &mut w.store);
+    let mut said = 0;
+    while let Some(output) = w.hub.poll() {
+        match output {
+            Output::Stream(to, bytes) if to == conn => {
+                said += bytes.len();
+                w.hear(conn, &bytes);
+            }
+            other => assert!(!matches!(other, Output::Close(..)), "{other:?}"),
+        }
+    }
+    said
+}
+
+#[test]
+fn what_strangers_say_comes_no_faster_than_a_device_asks_whose_it_is() {
+    let (mut w, b) = (World::new(), Person::new("bob"));
+    let at_b = w.join(&b);
+    w.close(at_b);
+    let crowd = crowd(&mut w, &b);
+    let at_b = w.open();
+    w.send(at_b, &hello());
+    say_at_once(&mut w, at_b, &[b.auth(at_b)]);
+    let mut told = senders(&w.heard(at_b));
+    assert_eq!(told, crowd[..GREETINGS_AT_ONCE_MAX], "the first of them");
+    // As a client does: it asks for the list of everybody whose words are new to it.
+    let mut asked = 0;
+    while asked < told.len() {
+        let list =
+            |from: &Fingerprint| Request::WantDevices(WantDevices { principal: Principal::Key(*from) });
+        let questions: Vec<_> = told[asked..].iter().map(list).collect();
+        asked = told.len();
+        w.wait(Duration::from_secs(1));
+        let said = say_at_once(&mut w, at_b, &questions);
+        assert!(said <= OUT_QUEUE_BYTES_MAX * 3 / 4, "{said} bytes at once");
+        told.extend(senders(&w.heard(at_b)));
+    }
+    assert_eq!(told, crowd, "and all of them in the end");
+    assert_eq!(senders(&w.ask(at_b, &Request::Ping)), []);
+}
+
+#[test]
+fn who_has_nothing_to_ask_is_told_the_rest_as_it_pings() {
+    let (mut w, b) = (World::new(), Person::new("bob"));
+    let at_b = w.join(&b);
+    w.close(at_b);
+    let crowd = crowd(&mut w, &b);
+    let (first, last) = (crowd[0], crowd[REQUESTS_WAITING_MAX - 1]);
+    let at_b = w.open();
+    w.send(at_b, &hello());
+    let mut told = senders(&w.ask(at_b, &b.auth(at_b)));
+    // Asked anew meanwhile: who was told already is told at once, who was not is told in turn, and once.
+    for from in [first, last] {
+        w.store.set_standing(&b.key(), &from, Standing::None);
+        w.store.set_standing(&b.key(), &from, Standing::Asking);
+    }
+    assert!(w.store.add_greeting(&b.key(), &words_of(last, &b)));
+    for _ in 0..REQUESTS_WAITING_MAX.div_ceil(GREETINGS_AT_ONCE_MAX) {
+        let heard = w.ask(at_b, &Request::Ping);
+        assert_eq!(heard.last(), Some(&Reply::Pong));
+        told.extend(senders(&heard));
+    }
+    assert_eq!(told, crowd);
+}
+
+#[test]
+fn a_new_one_overtakes_none_that_are_still_to_be_said() {
+    let (mut w, b) = (World::new(), Person::new("bob"));
+    let at_b = w.join(&b);
+    w.close(at_b);
+    let crowd = crowd(&mut w, &b);
+    // Two make room.
+    for from in &crowd[100..102] {
+        w.store.set_standing(&b.key(), from, Standing::None);
+    }
+    let at_b = w.login(&b);
+    let somebody = |wanted: &dyn Fn(Fingerprint) -> bool| {
+        (0..).map(|n| Person::new(&format!("late{n}"))).find(|person| wanted(person.key())).unwrap()
+    };
+    let passed = somebody(&|key| key < crowd[GREETINGS_AT_ONCE_MAX - 1]);
+    let awaited = somebody(&|key| key > crowd[150]);
+    for person in [&passed, &awaited] {
+        let conn = w.join(person);
+        w.send(conn, &Request::Add(b.name.clone()));
+        w.send(conn, &greeting(&b, 1));
+    }
+    assert_eq!(senders(&w.heard(at_b)), [passed.key()]);
+    let mut told = Vec::new();
+    for _ in 0..REQUESTS_WAITING_MAX {
+        told.extend(senders(&w.ask(at_b, &Request::Ping)));
+    }
+    assert_eq!(told.iter().filter(|from| **from == awaited.key()).count(), 1);
+    assert!(told.is_sorted() && !told.contains(&passed.key()));
 }
 
 #[test]

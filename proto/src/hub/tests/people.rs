@@ -120,7 +120,10 @@ fn whoever_asks_and_withdraws_without_end_is_slowed_down_over_all_connections() 
 
 #[test]
 fn everybody_one_can_know_fits_into_one_login() {
-    use crate::limits::{CONTACTS_MAX, OUT_QUEUE_BYTES_MAX, REQUESTS_WAITING_MAX};
+    use crate::hub::mail::OLM_BYTES_MAX;
+    use crate::limits::{
+        CONTACTS_MAX, GREETING_ENVELOPE_BYTES_MAX, OUT_QUEUE_BYTES_MAX, REQUESTS_WAITING_MAX,
+    };
     let (mut w, a) = (World::new(), Person::new("alice"));
     let at_a = w.join(&a);
     w.close(at_a);
@@ -135,6 +138,17 @@ fn everybody_one_can_know_fits_into_one_login() {
         let standing = if n < REQUESTS_WAITING_MAX { Standing::Asking } else { Standing::Mutual };
         w.store.set_standing(&a.key(), &fingerprint, standing);
         w.store.set_via_token(&a.key(), &fingerprint, &SECRET);
+        if standing == Standing::Asking {
+            let bytes = vec![0; GREETING_ENVELOPE_BYTES_MAX + OLM_BYTES_MAX].into();
+            let greeting = Greeting {
+                from: fingerprint,
+                from_device: a.id(),
+                device: a.id(),
+                id: crate::id::MsgId([1; 16]),
+                sealed: Sealed { kind: 0, bytes },
+            };
+            assert!(w.store.add_greeting(&a.key(), &greeting));
+        }
     }
     let conn = w.open();
     w.send(conn, &hello());
