@@ -19,7 +19,9 @@ use proto::hub::{Account, Greeting, Store, Token};
 use proto::id::{DeviceId, Fingerprint, MsgId, Name};
 use proto::limits::{DISK_FREE_BYTES_MIN, TOKEN_LIFE};
 use proto::wire::record::{Prekey, Prekeys, Sealed, Signed, Standing};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Params, Row, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension as _, Params, Row, Transaction, TransactionBehavior, params,
+};
 
 use room::Room;
 use schema::MIGRATIONS;
@@ -107,10 +109,11 @@ impl Sqlite {
         if version > MIGRATIONS.len() {
             bail!("it was written by a later version of tincand: run that one, or restore a backup");
         }
-        for (index, step) in MIGRATIONS.iter().enumerate().skip(version) {
-            let next = index + 1;
-            self.db
-                .execute_batch(&format!("BEGIN IMMEDIATE; {step} PRAGMA user_version = {next}; COMMIT;"))?;
+        for done in version..MIGRATIONS.len() {
+            let turn = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
+            schema::take_step(&turn, done)?;
+            turn.execute_batch(&format!("PRAGMA user_version = {};", done + 1))?;
+            turn.commit()?;
         }
         Ok(())
     }
@@ -154,10 +157,17 @@ impl Sqlite {
         self.attempt(|db| db.prepare_cached(sql)?.query_map(params, read)?.collect()).unwrap_or_default()
     }
 
-    fn add_prekey(&mut self, device: &DeviceId, place: i64, prekey: &Prekey, taken: bool) {
+    fn add_prekey(
+        &mut self,
+        account: &Fingerprint,
+        device: &DeviceId,
+        place: i64,
+        prekey: &Prekey,
+        taken: bool,
+    ) {
         self.write(
-            "INSERT INTO prekey (device, place, key, signature, taken) VALUES (?, ?, ?, ?, ?)",
-            params![device.0, place, *prekey.key, *prekey.signature, taken],
+            "INSERT INTO prekey (account, device, place, key, signature, taken) VALUES (?, ?, ?, ?, ?, ?)",
+            params![account.0, device.0, place, *prekey.key, *prekey.signature, taken],
         );
     }
 
@@ -248,30 +258,33 @@ impl Store for Sqlite {
         );
     }
 
-    fn put_prekeys(&mut self, device: &DeviceId, prekeys: &Prekeys) {
-        let sql = "SELECT key FROM prekey WHERE device = ? AND taken";
-        let taken: BTreeSet<[u8; 32]> = self.all(sql, [device.0], |row| row.get(0)).into_iter().collect();
-        self.write("DELETE FROM prekey WHERE device = ?", [device.0]);
-        self.add_prekey(device, FALLBACK, &prekeys.fallback, false);
+    fn put_prekeys(&mut self, account: &Fingerprint, device: &DeviceId, prekeys: &Prekeys) {
+        let sql = "SELECT key FROM prekey WHERE account = ? AND device = ? AND taken";
+        let taken = self.all(sql, params![account.0, device.0], |row| row.get(0));
+        let taken: BTreeSet<[u8; 32]> = taken.into_iter().collect();
+        let sql = "DELETE FROM prekey WHERE account = ? AND device = ?";
+        self.write(sql, params![account.0, device.0]);
+        self.add_prekey(account, device, FALLBACK, &prekeys.fallback, false);
         for (place, prekey) in (FALLBACK + 1..).zip(&prekeys.one_time) {
-            self.add_prekey(device, place, prekey, taken.contains(&*prekey.key));
+            self.add_prekey(account, device, place, prekey, taken.contains(&*prekey.key));
         }
     }
 
-    fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
-        let sql = "SELECT key, signature, place FROM prekey WHERE device = ? AND NOT taken \
+    fn take_prekey(&mut self, account: &Fingerprint, device: &DeviceId) -> Option<Prekey> {
+        let sql = "SELECT key, signature, place FROM prekey WHERE account = ? AND device = ? AND NOT taken \
                    ORDER BY place DESC LIMIT 1";
-        let (place, prekey) = self.one(sql, [device.0], |row| Ok((row.get::<_, i64>(2)?, prekey(row)?)))?;
+        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(2)?, prekey(row)?));
+        let (place, prekey) = self.one(sql, params![account.0, device.0], read)?;
         if place != FALLBACK {
-            let sql = "UPDATE prekey SET taken = 1 WHERE device = ? AND place = ?";
-            self.write(sql, params![device.0, place]);
+            let sql = "UPDATE prekey SET taken = 1 WHERE account = ? AND device = ? AND place = ?";
+            self.write(sql, params![account.0, device.0, place]);
         }
         Some(prekey)
     }
 
-    fn fallback_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
-        let sql = "SELECT key, signature FROM prekey WHERE device = ? AND place = ?";
-        self.one(sql, params![device.0, FALLBACK], prekey)
+    fn fallback_prekey(&mut self, account: &Fingerprint, device: &DeviceId) -> Option<Prekey> {
+        let sql = "SELECT key, signature FROM prekey WHERE account = ? AND device = ? AND place = ?";
+        self.one(sql, params![account.0, device.0, FALLBACK], prekey)
     }
 
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)> {

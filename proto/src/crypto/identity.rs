@@ -10,7 +10,7 @@ use vodozemac::{Ed25519PublicKey, Ed25519Signature};
 use crate::crypto::cbor::is_strict_map;
 use crate::crypto::ratchet::{DeviceKeys, device_id, prekey_bytes};
 use crate::id::{DeviceId, Fingerprint, Name};
-use crate::wire::record::{Claim, DeviceEntry, Prekey, Signed};
+use crate::wire::record::{Claim, DeviceAct, DeviceEntry, Prekey, Signed};
 
 mod account;
 mod list;
@@ -88,6 +88,14 @@ pub fn verify_claim(signed: &Signed, server: &Fingerprint) -> Option<(Fingerprin
 /// SHA-256 of an entry's signed bytes: what the next entry's `previous` and a `list_head` are.
 pub fn entry_hash(signed: &Signed) -> [u8; 32] {
     sha256(&signed.bytes)
+}
+
+/// The device that an entry's signed bytes are about, and what they do to it. Whose they are is not looked at: for entries
+/// that were checked before.
+pub fn entry_device(bytes: &[u8]) -> Option<(DeviceId, DeviceAct)> {
+    let entry = minicbor::decode::<DeviceEntry>(bytes).ok()?;
+    let keys = DeviceKeys { ed25519: *entry.ed25519, curve25519: *entry.curve25519 };
+    Some((device_id(&keys), entry.act))
 }
 
 fn opened<T: for<'b> minicbor::Decode<'b, ()>>(namespace: &str, signed: &Signed) -> Option<(Fingerprint, T)> {

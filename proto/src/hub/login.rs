@@ -236,7 +236,7 @@ impl Hub {
             let text = format!("a device publishes at most {PREKEYS_MAX} one-time keys");
             return Err(Refusal::new(Why::Limit, text));
         }
-        turn.store.put_prekeys(&me.device.id, prekeys);
+        turn.store.put_prekeys(&me.device.account, &me.device.id, prekeys);
         Ok(())
     }
 

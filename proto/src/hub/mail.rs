@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::crypto::ratchet::{DeviceKeys, device_id};
+use crate::crypto::identity::entry_device;
 use crate::hub::online::{Device, User};
 use crate::hub::refusal::{Done, Refusal};
 use crate::hub::store::Store;
@@ -13,8 +13,8 @@ use crate::id::{ConnId, DeviceId, Fingerprint, Principal};
 use crate::limits::{DEVICES_MAX, ENVELOPE_BYTES_MAX};
 use crate::wire::Reply;
 use crate::wire::record::{
-    CallMail, CallMailFrom, DeviceAct, DeviceEntry, Devices, Mail, MailFate, MailFrom, MailResult, Prekey,
-    PrekeyFor, Sealed, Signed, Standing, WantDevices, WantPrekey, Why,
+    CallMail, CallMailFrom, DeviceAct, Devices, Mail, MailFate, MailFrom, MailResult, Prekey, PrekeyFor,
+    Sealed, Signed, Standing, WantDevices, WantPrekey, Why,
 };
 
 /// Bytes of a sealed message: the largest envelope, and what Olm adds to it.
@@ -47,11 +47,12 @@ impl Hub {
     ) -> Done {
         let (account, key) = match self.asked_by(me, &want.principal, turn) {
             // Whoever only asks could use up all one-time keys.
-            Some(account) => (account, S::fallback_prekey as fn(&mut S, &DeviceId) -> Option<Prekey>),
+            Some(account) => (account, S::fallback_prekey as fn(&mut S, &_, &_) -> Option<Prekey>),
             None => (self.may_reach(me, &want.principal, turn)?, S::take_prekey as _),
         };
         let entries = turn.store.entries(&account);
-        let prekey = if lists(&entries, want.device) { key(turn.store, &want.device) } else { None };
+        let is_listed = lists(&entries, want.device);
+        let prekey = if is_listed { key(turn.store, &account, &want.device) } else { None };
         let principal = want.principal.clone();
         self.say(conn, &Reply::Prekey(PrekeyFor { principal, device: want.device, prekey }));
         Ok(())
@@ -170,12 +171,8 @@ impl Hub {
 
 /// Whether the device speaks for the account with these entries, whose signatures were checked when they were stored.
 pub(super) fn lists(entries: &[Signed], device: DeviceId) -> bool {
-    let act_on = |entry: &Signed| {
-        let entry = minicbor::decode::<DeviceEntry>(&entry.bytes).ok()?;
-        let keys = DeviceKeys { ed25519: *entry.ed25519, curve25519: *entry.curve25519 };
-        (device_id(&keys) == device).then_some(entry.act)
-    };
-    entries.iter().rev().find_map(act_on) == Some(DeviceAct::Add)
+    let mut acts = entries.iter().rev().filter_map(|entry| entry_device(&entry.bytes));
+    acts.find(|(about, _)| *about == device).is_some_and(|(_, act)| act == DeviceAct::Add)
 }
 
 fn fits(sealed: &Sealed, bytes_max: usize) -> Done {

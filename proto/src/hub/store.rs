@@ -94,14 +94,16 @@ pub trait Store {
     /// Appends to it.
     fn add_entry(&mut self, account: &Fingerprint, entry: &Signed);
 
-    /// Replaces all published keys of a device. A one-time key that was taken stays taken while it is listed: the
-    /// device lists it until the first message that uses it arrives, and two friends must not get the same one.
-    fn put_prekeys(&mut self, device: &DeviceId, prekeys: &Prekeys);
+    /// Replaces all published keys of a device of the account, which are given out for this account only: somebody else's
+    /// may list the same device, whose keys are public, but published none of these. A one-time key that was taken stays
+    /// taken while it is listed: the device lists it until the first message that uses it arrives, and two friends must
+    /// not get the same one.
+    fn put_prekeys(&mut self, account: &Fingerprint, device: &DeviceId, prekeys: &Prekeys);
     /// Takes a one-time key, or copies the fallback key; none when nothing was published.
-    fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey>;
+    fn take_prekey(&mut self, account: &Fingerprint, device: &DeviceId) -> Option<Prekey>;
 
     /// Copies the fallback key, which others may be given, too; none when nothing was published.
-    fn fallback_prekey(&mut self, device: &DeviceId) -> Option<Prekey>;
+    fn fallback_prekey(&mut self, account: &Fingerprint, device: &DeviceId) -> Option<Prekey>;
 
     /// Everybody this account has a standing with, seen from it.
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)>;
@@ -146,7 +148,7 @@ pub struct Mem {
     accounts: BTreeMap<Fingerprint, Account>,
     names: BTreeMap<String, Fingerprint>,
     entries: BTreeMap<Fingerprint, Vec<Signed>>,
-    prekeys: BTreeMap<DeviceId, Published>,
+    prekeys: BTreeMap<(Fingerprint, DeviceId), Published>,
     standings: BTreeMap<(Fingerprint, Fingerprint), Standing>,
     via: BTreeMap<(Fingerprint, Fingerprint), [u8; 16]>,
     /// By who is asked, who asks, and for which device.
@@ -213,17 +215,18 @@ impl Store for Mem {
         self.entries.entry(*account).or_default().push(entry.clone());
     }
 
-    fn put_prekeys(&mut self, device: &DeviceId, prekeys: &Prekeys) {
-        let before = self.prekeys.remove(device).map(|published| published.taken).unwrap_or_default();
+    fn put_prekeys(&mut self, account: &Fingerprint, device: &DeviceId, prekeys: &Prekeys) {
+        let before =
+            self.prekeys.remove(&(*account, *device)).map(|published| published.taken).unwrap_or_default();
         let mut keys = prekeys.clone();
         let listed: BTreeSet<[u8; 32]> = keys.one_time.iter().map(|prekey| prekey.key.into()).collect();
         let taken: BTreeSet<_> = before.intersection(&listed).copied().collect();
         keys.one_time.retain(|prekey| !taken.contains(&*prekey.key));
-        self.prekeys.insert(*device, Published { keys, taken });
+        self.prekeys.insert((*account, *device), Published { keys, taken });
     }
 
-    fn take_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
-        let published = self.prekeys.get_mut(device)?;
+    fn take_prekey(&mut self, account: &Fingerprint, device: &DeviceId) -> Option<Prekey> {
+        let published = self.prekeys.get_mut(&(*account, *device))?;
         let Some(prekey) = published.keys.one_time.pop() else {
             return Some(published.keys.fallback.clone());
         };
@@ -231,8 +234,8 @@ impl Store for Mem {
         Some(prekey)
     }
 
-    fn fallback_prekey(&mut self, device: &DeviceId) -> Option<Prekey> {
-        self.prekeys.get(device).map(|published| published.keys.fallback.clone())
+    fn fallback_prekey(&mut self, account: &Fingerprint, device: &DeviceId) -> Option<Prekey> {
+        self.prekeys.get(&(*account, *device)).map(|published| published.keys.fallback.clone())
     }
 
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)> {
@@ -313,15 +316,15 @@ mod tests {
             one_time: keys.iter().map(|&n| prekey(n)).collect(),
             fallback: prekey(0),
         };
-        let (mut store, device) = (Mem::default(), DeviceId([1; 16]));
-        assert_eq!(store.take_prekey(&device), None);
-        store.put_prekeys(&device, &listed(&[1, 2]));
-        assert_eq!(store.take_prekey(&device), Some(prekey(2)));
-        store.put_prekeys(&device, &listed(&[1, 2]));
-        assert_eq!(store.take_prekey(&device), Some(prekey(1)));
-        assert_eq!(store.take_prekey(&device), Some(prekey(0)));
-        store.put_prekeys(&device, &listed(&[1, 2, 3]));
-        assert_eq!(store.take_prekey(&device), Some(prekey(3)));
-        assert_eq!(store.take_prekey(&device), Some(prekey(0)));
+        let (mut store, account, device) = (Mem::default(), Fingerprint([7; 32]), DeviceId([1; 16]));
+        assert_eq!(store.take_prekey(&account, &device), None);
+        store.put_prekeys(&account, &device, &listed(&[1, 2]));
+        assert_eq!(store.take_prekey(&account, &device), Some(prekey(2)));
+        store.put_prekeys(&account, &device, &listed(&[1, 2]));
+        assert_eq!(store.take_prekey(&account, &device), Some(prekey(1)));
+        assert_eq!(store.take_prekey(&account, &device), Some(prekey(0)));
+        store.put_prekeys(&account, &device, &listed(&[1, 2, 3]));
+        assert_eq!(store.take_prekey(&account, &device), Some(prekey(3)));
+        assert_eq!(store.take_prekey(&account, &device), Some(prekey(0)));
     }
 }

@@ -3,6 +3,8 @@
 use super::*;
 use crate::testing::Scratch;
 use proptest::prelude::*;
+use proto::crypto::identity::{DeviceList, entry_bytes};
+use proto::crypto::{DeviceKeys, device_id};
 use proto::hub::Mem;
 
 fn fp(n: u8) -> Fingerprint {
@@ -47,12 +49,12 @@ enum Act {
     Account(u8),
     Remove(u8),
     Entry(u8, u8),
-    Prekeys(u8, u8),
-    Take(u8),
+    Prekeys(u8, u8, u8),
+    Take(u8, u8),
     Standing(u8, u8, Standing),
     Via(u8, u8),
     Greet(u8, u8, u8),
-    Fallback(u8),
+    Fallback(u8, u8),
     Token(u8, Option<u8>, Option<u64>),
     Commit,
     Reopen,
@@ -69,12 +71,12 @@ fn act() -> impl Strategy<Value = Act> {
         (0..5u8).prop_map(Act::Account),
         (0..5u8).prop_map(Act::Remove),
         (0..3u8, any::<u8>()).prop_map(|(a, n)| Act::Entry(a, n)),
-        (0..3u8, 0..4u8).prop_map(|(d, n)| Act::Prekeys(d, n)),
-        (0..3u8).prop_map(Act::Take),
+        (0..2u8, 0..2u8, 0..4u8).prop_map(|(a, d, n)| Act::Prekeys(a, d, n)),
+        (0..2u8, 0..2u8).prop_map(|(a, d)| Act::Take(a, d)),
         (0..4u8, 0..4u8, standing).prop_map(|(a, b, s)| Act::Standing(a, b, s)),
         (0..4u8, 0..4u8).prop_map(|(a, b)| Act::Via(a, b)),
         (0..4u8, 0..4u8, 0..2u8).prop_map(|(a, b, d)| Act::Greet(a, b, d)),
-        (0..3u8).prop_map(Act::Fallback),
+        (0..2u8, 0..2u8).prop_map(|(a, d)| Act::Fallback(a, d)),
         (0..6u8, prop::option::of(0..3u8), prop::option::of(0..20u64))
             .prop_map(|(h, o, e)| Act::Token(h, o, e)),
         Just(Act::Commit),
@@ -91,11 +93,11 @@ fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
         }
         Act::Remove(n) => store.remove_guest(&fp(*n)),
         Act::Entry(a, n) => store.add_entry(&fp(*a), &signed(*n)),
-        Act::Prekeys(d, n) => {
+        Act::Prekeys(a, d, n) => {
             let one_time = (1..=*n).map(prekey).collect();
-            store.put_prekeys(&DeviceId([*d; 16]), &Prekeys { one_time, fallback: prekey(99) });
+            store.put_prekeys(&fp(*a), &DeviceId([*d; 16]), &Prekeys { one_time, fallback: prekey(99) });
         }
-        Act::Take(d) => return store.take_prekey(&DeviceId([*d; 16])),
+        Act::Take(a, d) => return store.take_prekey(&fp(*a), &DeviceId([*d; 16])),
         Act::Standing(a, b, standing) => store.set_standing(&fp(*a), &fp(*b), *standing),
         Act::Via(a, b) => {
             if store.standing(&fp(*a), &fp(*b)) != Standing::None {
@@ -107,7 +109,7 @@ fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
                 store.add_greeting(&fp(*a), &greeting(*b, *d));
             }
         }
-        Act::Fallback(d) => return store.fallback_prekey(&DeviceId([*d; 16])),
+        Act::Fallback(a, d) => return store.fallback_prekey(&fp(*a), &DeviceId([*d; 16])),
         Act::Token(h, owner, expiry) => {
             store.add_token(&Token { hash: [*h; 32], owner: owner.map(fp), expiry: expiry.map(Wall) });
         }
@@ -250,6 +252,37 @@ fn what_goes_with_a_request_is_in_a_file_that_had_no_place_for_it() {
         store.set_standing(&fp(1), &fp(2), Standing::Asking);
         assert!(store.add_greeting(&fp(1), &greeting(2, 7)));
     }
+}
+
+#[test]
+fn the_keys_in_a_file_that_knew_them_by_device_are_those_of_who_listed_it_first() {
+    let scratch = Scratch::new();
+    let db = Connection::open(scratch.path().join("s.db")).unwrap();
+    db.execute_batch(&MIGRATIONS[..3].concat()).unwrap();
+    let keys = DeviceKeys { ed25519: [1; 32], curve25519: [2; 32] };
+    let (device, unlisted) = (device_id(&keys), DeviceId([9; 16]));
+    let (owner, copier) = (fp(7), fp(3));
+    for account in [owner, copier] {
+        let entry = entry_bytes(&DeviceList::new(account).addition(&keys, 0));
+        let row = params![account.0, entry];
+        db.execute("INSERT INTO entry VALUES (?, 0, ?, x'00')", row).unwrap();
+    }
+    for (device, place, n, taken) in
+        [(device, 0, 99_u8, false), (device, 1, 1, false), (device, 2, 2, true), (unlisted, 0, 5, false)]
+    {
+        let row = params![device.0, place, [n; 32], [n; 64], taken];
+        db.execute("INSERT INTO prekey VALUES (?, ?, ?, ?, ?)", row).unwrap();
+    }
+    db.pragma_update(None, "user_version", 3).unwrap();
+    drop(db);
+    let mut store = open(&scratch);
+    assert_eq!(store.take_prekey(&copier, &device), None);
+    assert_eq!(store.take_prekey(&owner, &device), Some(prekey(1)), "2 was given out already");
+    assert_eq!(store.take_prekey(&owner, &device), Some(prekey(99)));
+    let left = "SELECT count(*) FROM prekey";
+    assert_eq!(store.db.query_row(left, [], |row| row.get::<_, i64>(0)), Ok(3), "and nobody's are gone");
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'prekey_of_device'";
+    assert_eq!(store.db.query_row(tables, [], |row| row.get::<_, i64>(0)), Ok(0));
 }
 
 #[test]

@@ -159,6 +159,38 @@ fn say_at_once(w: &mut World, conn: ConnId, requests: &[Request]) -> usize {
 }
 
 #[test]
+fn who_lists_somebodys_device_as_their_own_uses_up_none_of_its_keys() {
+    let (mut w, b, mallory) = (World::new(), Person::new("bob"), Person::new("mallory"));
+    let (at_b, at_m) = (w.join(&b), w.join(&mallory));
+    let prekey = |n: u8| Prekey { key: [n; 32].into(), signature: [0; 64].into() };
+    w.send(at_b, &Request::Prekeys(Prekeys { one_time: vec![prekey(1), prekey(2)], fallback: prekey(9) }));
+    // Whoever may ask sees the device's keys, and an entry says only what its signer claims.
+    let bytes = entry_bytes(&mallory.list.addition(&b.keys, 0));
+    let sshsig = mallory.account.sign(DEVICE_NAMESPACE, &bytes);
+    let entry = Signed { bytes: bytes.into(), sshsig: sshsig.into() };
+    let stranger = w.open();
+    w.send(stranger, &hello());
+    let Request::Register(mut register) = mallory.register(None) else { panic!("a registration") };
+    register.entry = entry;
+    w.heard(stranger);
+    assert_eq!(w.ask(stranger, &Request::Register(register)), []);
+    let own = Request::WantPrekey(WantPrekey { principal: key(&mallory), device: b.id() });
+    for _ in 0..3 {
+        let heard = w.ask(at_m, &own);
+        assert!(matches!(heard.as_slice(), [Reply::Prekey(given)] if given.prekey.is_none()), "{heard:?}");
+    }
+    w.send(at_b, &Request::Add(mallory.name.clone()));
+    w.send(at_m, &Request::Accept(b.name.clone()));
+    w.heard(at_m);
+    let bobs = Request::WantPrekey(WantPrekey { principal: key(&b), device: b.id() });
+    let heard = w.ask(at_m, &bobs);
+    assert!(
+        matches!(heard.as_slice(), [Reply::Prekey(given)] if given.prekey == Some(prekey(2))),
+        "to a contact they are given as ever: {heard:?}"
+    );
+}
+
+#[test]
 fn what_strangers_say_comes_no_faster_than_a_device_asks_whose_it_is() {
     let (mut w, b) = (World::new(), Person::new("bob"));
     let at_b = w.join(&b);
