@@ -41,7 +41,7 @@ drops! {
     Forged = "forged",
     /// A ticket, cookie or token past its time.
     Expired = "expired",
-    /// A ticket taken back.
+    /// A ticket taken back, or a device.
     Revoked = "revoked",
     /// A table or queue at its limit.
     Full = "full",

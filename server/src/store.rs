@@ -262,8 +262,7 @@ impl Store for Sqlite {
         let sql = "SELECT key FROM prekey WHERE account = ? AND device = ? AND taken";
         let taken = self.all(sql, params![account.0, device.0], |row| row.get(0));
         let taken: BTreeSet<[u8; 32]> = taken.into_iter().collect();
-        let sql = "DELETE FROM prekey WHERE account = ? AND device = ?";
-        self.write(sql, params![account.0, device.0]);
+        self.forget_prekeys(account, device);
         self.add_prekey(account, device, FALLBACK, &prekeys.fallback, false);
         for (place, prekey) in (FALLBACK + 1..).zip(&prekeys.one_time) {
             self.add_prekey(account, device, place, prekey, taken.contains(&*prekey.key));
@@ -285,6 +284,11 @@ impl Store for Sqlite {
     fn fallback_prekey(&mut self, account: &Fingerprint, device: &DeviceId) -> Option<Prekey> {
         let sql = "SELECT key, signature FROM prekey WHERE account = ? AND device = ? AND place = ?";
         self.one(sql, params![account.0, device.0, FALLBACK], prekey)
+    }
+
+    fn forget_prekeys(&mut self, account: &Fingerprint, device: &DeviceId) {
+        let sql = "DELETE FROM prekey WHERE account = ? AND device = ?";
+        self.write(sql, params![account.0, device.0]);
     }
 
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)> {

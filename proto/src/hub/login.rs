@@ -2,7 +2,7 @@
 //! but a registered account (security.md section 2, native.md section 2).
 
 use crate::crypto::identity::{
-    BadList, DeviceList, Login, entry_hash, login_bytes, verify_claim, verify_device,
+    BadList, DeviceList, Login, entry_device, entry_hash, login_bytes, verify_claim, verify_device,
 };
 use crate::drop::Drop;
 use crate::hub::contacts::valid_token;
@@ -14,9 +14,11 @@ use crate::hub::refusal::{Done, Refusal};
 use crate::hub::store::{Account, Store, Token};
 use crate::hub::{Hub, Output, Turn};
 use crate::id::{ConnId, Fingerprint, Name, Principal};
-use crate::limits::{FRAME_PAYLOAD_MAX, PREKEYS_MAX};
+use crate::limits::{DEVICES_MAX, FRAME_PAYLOAD_MAX, PREKEYS_MAX};
 use crate::wire::Reply;
-use crate::wire::record::{Auth, Devices, Hello, Prekeys, Register, ServerHello, Signed, Standing, Why};
+use crate::wire::record::{
+    Auth, DeviceAct, Devices, Hello, Prekeys, Register, ServerHello, Signed, Standing, Why,
+};
 
 /// The version of the protocol that this is.
 const VERSION: u16 = 1;
@@ -101,6 +103,9 @@ impl Hub {
             return Err(bad_entry(bad));
         }
         turn.store.add_entry(&account.fingerprint, &register.entry);
+        if let Some((id, DeviceAct::Revoke)) = entry_device(&register.entry.bytes) {
+            self.put_out(Device { account: account.fingerprint, id }, turn);
+        }
         for other in self.list_readers(account.fingerprint, turn) {
             self.tell_contact(other, account.fingerprint, turn.store);
         }
@@ -108,6 +113,15 @@ impl Hub {
         match valid_token(secret, turn) {
             Ok(token) => self.befriend_owner(account.fingerprint, &token, secret, turn),
             Err(_) => Ok(()),
+        }
+    }
+
+    /// A revoked device is nobody here from now on, whoever has it in their hands.
+    fn put_out<S: Store>(&mut self, device: Device, turn: &mut Turn<'_, S>) {
+        turn.store.forget_prekeys(&device.account, &device.id);
+        self.rooms.gone(device);
+        if let Some(conn) = self.online.conn(device) {
+            self.close(conn, Drop::Revoked);
         }
     }
 
@@ -280,7 +294,12 @@ fn bad_entry(bad: BadList) -> Refusal {
         BadList::Forged => (Why::BadSignature, "the device entry is not signed by the account's key"),
         BadList::Broken => (Why::NotRegistered, "the device entry must follow the account's newest one"),
         BadList::Senseless => (Why::Already, "the device is on the account's list already, or was revoked"),
-        BadList::Full => (Why::Limit, "the account has too many devices; revoke one first"),
+        BadList::Full => {
+            let text = format!(
+                "the account has had {DEVICES_MAX} devices, revoked ones included, and can have no more; make a new account"
+            );
+            return Refusal::new(Why::Limit, text);
+        }
     };
     Refusal::new(why, text)
 }

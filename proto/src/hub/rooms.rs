@@ -247,7 +247,7 @@ impl Rooms {
         }
     }
 
-    /// A guest's connection is gone. It has no ticket to come back with.
+    /// The device will not come back: a guest, which has no ticket to do so with, or one that was revoked.
     pub(super) fn gone(&mut self, device: Device) {
         if let Some(call) = self.seats.get(&device).copied() {
             self.give_up(call, device);

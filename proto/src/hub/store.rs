@@ -105,6 +105,9 @@ pub trait Store {
     /// Copies the fallback key, which others may be given, too; none when nothing was published.
     fn fallback_prekey(&mut self, account: &Fingerprint, device: &DeviceId) -> Option<Prekey>;
 
+    /// Forgets them all.
+    fn forget_prekeys(&mut self, account: &Fingerprint, device: &DeviceId);
+
     /// Everybody this account has a standing with, seen from it.
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)>;
     /// How `account` stands with `other`.
@@ -236,6 +239,10 @@ impl Store for Mem {
 
     fn fallback_prekey(&mut self, account: &Fingerprint, device: &DeviceId) -> Option<Prekey> {
         self.prekeys.get(&(*account, *device)).map(|published| published.keys.fallback.clone())
+    }
+
+    fn forget_prekeys(&mut self, account: &Fingerprint, device: &DeviceId) {
+        self.prekeys.remove(&(*account, *device));
     }
 
     fn contacts(&mut self, account: &Fingerprint) -> Vec<(Fingerprint, Standing)> {

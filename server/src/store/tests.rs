@@ -55,6 +55,7 @@ enum Act {
     Via(u8, u8),
     Greet(u8, u8, u8),
     Fallback(u8, u8),
+    Revoke(u8, u8),
     Token(u8, Option<u8>, Option<u64>),
     Commit,
     Reopen,
@@ -77,6 +78,7 @@ fn act() -> impl Strategy<Value = Act> {
         (0..4u8, 0..4u8).prop_map(|(a, b)| Act::Via(a, b)),
         (0..4u8, 0..4u8, 0..2u8).prop_map(|(a, b, d)| Act::Greet(a, b, d)),
         (0..2u8, 0..2u8).prop_map(|(a, d)| Act::Fallback(a, d)),
+        (0..2u8, 0..2u8).prop_map(|(a, d)| Act::Revoke(a, d)),
         (0..6u8, prop::option::of(0..3u8), prop::option::of(0..20u64))
             .prop_map(|(h, o, e)| Act::Token(h, o, e)),
         Just(Act::Commit),
@@ -110,6 +112,7 @@ fn apply(act: &Act, store: &mut impl Store) -> Option<Prekey> {
             }
         }
         Act::Fallback(a, d) => return store.fallback_prekey(&fp(*a), &DeviceId([*d; 16])),
+        Act::Revoke(a, d) => store.forget_prekeys(&fp(*a), &DeviceId([*d; 16])),
         Act::Token(h, owner, expiry) => {
             store.add_token(&Token { hash: [*h; 32], owner: owner.map(fp), expiry: expiry.map(Wall) });
         }

@@ -120,13 +120,69 @@ fn a_revoked_device_is_told_so_and_the_other_comes_in() {
     w.join(&a);
     let second = a.second("laptop");
     w.join(&second);
-    let revoked = DeviceEntry { act: DeviceAct::Revoke, ..second.list.addition(&a.keys, 0) };
-    let bytes = entry_bytes(&revoked);
-    let sshsig = a.account.sign(DEVICE_NAMESPACE, &bytes);
-    w.store.add_entry(&a.key(), &Signed { bytes: bytes.into(), sshsig: sshsig.into() });
+    w.store.add_entry(&a.key(), &revocation(&second, &a));
     let conn = greeted(&mut w);
     assert_eq!(w.refused(conn, &a.auth(conn)), Why::Revoked);
     w.login(&second);
+}
+
+#[test]
+fn a_device_that_is_revoked_while_it_is_here_is_out_at_once() {
+    let (mut w, a, b) = (World::new(), Person::new("alice"), Person::new("bob"));
+    let (at_a, at_b) = w.friends(&a, &b);
+    let second = a.second("laptop");
+    let laptop = w.join(&second);
+    let prekey = Prekey { key: [1; 32].into(), signature: [0; 64].into() };
+    w.send(at_a, &Request::Prekeys(Prekeys { one_time: Vec::new(), fallback: prekey }));
+    w.send(at_a, &Request::Call(vec![b.name.clone()]));
+    w.send(at_b, &Request::AcceptCall(None));
+    let ssrc = grant(&w.heard(at_a)).ssrc;
+    w.heard(at_b);
+    let entry = revocation(&second, &a);
+    let Request::Register(mut register) = second.register(None) else { panic!("a registration") };
+    register.entry = entry;
+    let conn = greeted(&mut w);
+    assert_eq!(w.ask(conn, &Request::Register(register)), []);
+    assert_eq!(w.closed.get(&at_a), Some(&Drop::Revoked));
+    assert_eq!(states(&w.heard(at_b)), [("alice".to_owned(), MemberState::Gone)]);
+    let removed = |change: &Change| match change {
+        Change::Remove { ssrc: out, .. } => *out == ssrc,
+        Change::Close { .. } => true,
+        _ => false,
+    };
+    assert!(w.relay.iter().any(removed), "its ticket admits no more: {:?}", w.relay);
+    assert_eq!(w.store.fallback_prekey(&a.key(), &a.id()), None);
+    assert_eq!(w.refused(conn, &a.auth(conn)), Why::Revoked);
+    assert_eq!(w.ask(laptop, &Request::Ping), [Reply::Pong], "the others stay");
+}
+
+#[test]
+fn an_account_that_has_had_all_its_devices_is_told_that_revoking_does_not_help() {
+    let (mut w, a) = (World::new(), Person::new("alice"));
+    let mut newest = Person::new("alice");
+    w.join(&a);
+    for n in 1..crate::limits::DEVICES_MAX {
+        newest = newest.second(&format!("device {n}"));
+        w.store.add_entry(&a.key(), &newest.entry);
+    }
+    w.store.add_entry(&a.key(), &revocation(&newest, &a));
+    newest.list = DeviceList::verify(a.key(), &w.store.entries(&a.key())).unwrap();
+    let conn = greeted(&mut w);
+    let bytes = entry_bytes(&newest.list.addition(&Person::new("other").keys, 0));
+    let sshsig = a.account.sign(DEVICE_NAMESPACE, &bytes);
+    let Request::Register(mut register) = newest.register(None) else { panic!("a registration") };
+    register.entry = Signed { bytes: bytes.into(), sshsig: sshsig.into() };
+    let heard = w.ask(conn, &Request::Register(register));
+    let [Reply::Refused(refused)] = heard.as_slice() else { panic!("{heard:?}") };
+    assert_eq!(refused.why, Why::Limit);
+    assert!(refused.text.contains("revoked ones included"), "{}", refused.text);
+}
+
+/// What the account of both says of one of its devices.
+fn revocation(by: &Person, of: &Person) -> Signed {
+    let bytes = entry_bytes(&DeviceEntry { act: DeviceAct::Revoke, ..by.list.addition(&of.keys, 0) });
+    let sshsig = by.account.sign(DEVICE_NAMESPACE, &bytes);
+    Signed { bytes: bytes.into(), sshsig: sshsig.into() }
 }
 
 #[test]
