@@ -118,7 +118,8 @@ pub const CONNECTIONS_MAX: usize = 4_096;
 pub const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
 /// Connections not yet logged in at once; beyond it the oldest stranger makes room for the newest (operator).
 pub const STRANGERS_MAX: usize = 1_024;
-/// Connections not yet logged in from one prefix (/24, /48) (operator).
+/// Connections not yet logged in from one prefix (/24, /48); beyond it the prefix's own oldest stranger makes room for its
+/// newest (operator).
 pub const STRANGERS_PER_PREFIX_MAX: usize = 4;
 /// New connections from one prefix: bucket size and refill per second (operator).
 pub const CONNECTS_PER_PREFIX: Bucket = Bucket { burst: 32, per_second: 4 };

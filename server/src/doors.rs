@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,7 +161,8 @@ impl Doors {
         let dialect = speech.dialect();
         match self.admission_of(dialect).opened(from.ip(), now) {
             Ok(Entry::Free) => {}
-            Ok(Entry::InsteadOfOldest) => self.lose_oldest_stranger(dialect),
+            Ok(Entry::InsteadOfOldest) => self.lose_oldest_stranger(dialect, None),
+            Ok(Entry::InsteadOfOldestNeighbour) => self.lose_oldest_stranger(dialect, Some(from.ip())),
             Err(why) => {
                 // Dropping the stream closes it: a stranger too many is owed no answer.
                 self.stats.drop(Place::Stream, why);
@@ -302,11 +303,13 @@ impl Doors {
     }
 
     /// Whoever holds a place without logging in loses it to who comes now: the deadlines are those of strangers and
-    /// of leavers, the earliest first.
-    fn lose_oldest_stranger(&mut self, dialect: Dialect) {
+    /// of leavers, the earliest first. It is one of the same network as `beside`, when that has its share.
+    fn lose_oldest_stranger(&mut self, dialect: Dialect, beside: Option<IpAddr>) {
         let same_kind = |guest: &Guest| is_plain(guest.dialect) == is_plain(dialect);
-        let is_stranger =
-            |conn: &ConnId| self.guests.get(conn).is_some_and(|guest| guest.stranger && same_kind(guest));
+        let is_near = |guest: &Guest| beside.is_none_or(|ip| Admission::are_neighbours(guest.from.ip(), ip));
+        let is_stranger = |conn: &ConnId| {
+            self.guests.get(conn).is_some_and(|guest| guest.stranger && same_kind(guest) && is_near(guest))
+        };
         let oldest = self.deadlines.iter().map(|(_, conn)| *conn).find(is_stranger);
         if let Some(oldest) = oldest {
             self.lose(oldest, Some(Drop::Crowded));

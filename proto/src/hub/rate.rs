@@ -144,6 +144,10 @@ pub enum Entry {
     /// All are taken: the shell closes the stranger who has been one for longest. Whoever only holds a place loses
     /// it, and who comes to log in needs it for a moment only.
     InsteadOfOldest,
+    /// Its network has as many as it may: the same, with the one of [`Admission::are_neighbours`] who has been a stranger
+    /// for longest. Behind a proxy or a shared address everybody is one network, and a few who only hold a place there
+    /// must not keep all others out.
+    InsteadOfOldestNeighbour,
 }
 
 /// Whether one more connection may come in. The shell asks before it spends a handshake on it.
@@ -174,13 +178,23 @@ impl Admission {
         }
         let of_prefix = self.by_prefix.get(&prefix).copied().unwrap_or(0);
         let is_full = self.connections >= self.limits.connections || self.strangers >= self.limits.strangers;
-        if of_prefix >= self.limits.strangers_per_prefix || (is_full && self.strangers == 0) {
+        let is_crowded = of_prefix >= self.limits.strangers_per_prefix;
+        if (is_crowded && of_prefix == 0) || (is_full && self.strangers == 0) {
             return Err(Drop::Crowded);
         }
         self.connections += 1;
         self.strangers += 1;
         self.by_prefix.insert(prefix, of_prefix + 1);
-        Ok(if is_full { Entry::InsteadOfOldest } else { Entry::Free })
+        Ok(match (is_crowded, is_full) {
+            (true, _) => Entry::InsteadOfOldestNeighbour,
+            (false, true) => Entry::InsteadOfOldest,
+            (false, false) => Entry::Free,
+        })
+    }
+
+    /// Whether the two come from one network, as they are counted.
+    pub fn are_neighbours(a: IpAddr, b: IpAddr) -> bool {
+        Prefix::of(a) == Prefix::of(b)
     }
 
     /// A stranger of `address` has logged in ([`super::Output::Admitted`]).
@@ -255,7 +269,13 @@ mod tests {
         let mut door = Admission::new(limits);
         assert_eq!(door.opened(ip("10.0.0.1"), Time::ZERO), Ok(Entry::Free));
         assert_eq!(door.opened(ip("10.0.0.2"), Time::ZERO), Ok(Entry::Free));
-        assert_eq!(door.opened(ip("::ffff:10.0.0.3"), Time::ZERO), Err(Drop::Crowded));
+        let (neighbour, oldest) = (ip("::ffff:10.0.0.3"), ip("10.0.0.1"));
+        assert_eq!(door.opened(neighbour, Time::ZERO), Ok(Entry::InsteadOfOldestNeighbour));
+        assert!(
+            Admission::are_neighbours(neighbour, oldest)
+                && !Admission::are_neighbours(oldest, ip("10.0.1.1"))
+        );
+        door.closed(neighbour, true);
         assert_eq!(door.opened(ip("10.0.1.1"), Time::ZERO), Ok(Entry::Free));
         assert_eq!(door.opened(ip("10.0.2.1"), Time::ZERO), Ok(Entry::InsteadOfOldest));
         door.closed(ip("10.0.0.1"), true);

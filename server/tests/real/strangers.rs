@@ -1,5 +1,6 @@
 //! Strangers who mean harm: each is counted by reason, costs a bounded amount, and the people inside notice nothing.
 
+use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -242,23 +243,27 @@ fn a_handshake_that_drags_on_is_ended() {
 }
 
 #[test]
-fn one_network_does_not_take_every_place() {
+fn one_network_takes_its_own_places_only_and_who_idles_there_locks_nobody_out() {
     let scratch = Scratch::new();
     let mut config = scratch.config();
     config.doorway.strangers_per_prefix = 4;
+    config.limits.login_time = Duration::from_secs(300);
     let server = Server::start(&config).unwrap();
-    let held: Vec<_> = (0..4).map(|_| Stranger::new(server.addr())).collect();
-    until_closed(&dial(server.addr()));
-    await_count(server.stats(), Place::Stream, Reason::Crowded, 1);
-    drop(from(Ipv4Addr::new(127, 9, 9, 9), server.addr()));
-    assert_eq!(
-        server.stats().dropped(Place::Stream, Reason::Crowded),
-        1,
-        "another network has its own places"
-    );
-    drop(held);
-    wait_until("the places to be free", || server.stats().figure(Figure::Open) == 0);
+    let mut held: VecDeque<_> = (0..4).map(|_| Stranger::new(server.addr())).collect();
+    let elsewhere = from(Ipv4Addr::new(127, 9, 9, 9), server.addr());
+    wait_until("five to be there", || server.stats().figure(Figure::Strangers) == 5);
+    assert_eq!(server.stats().dropped(Place::Stream, Reason::Crowded), 0);
+    for gone in 1..3 {
+        held.push_back(Stranger::new(server.addr()));
+        until_closed(&held.pop_front().unwrap().stream);
+        await_count(server.stats(), Place::Stream, Reason::Crowded, gone);
+    }
+    wait_until("five to be there", || server.stats().figure(Figure::Strangers) == 5);
+    // The network's places are all taken by others, and one who means well comes in.
     Friend::new("alice", 1, server.invite()).log_in();
+    await_count(server.stats(), Place::Stream, Reason::Crowded, 3);
+    drop((held, elsewhere));
+    wait_until("the places to be free", || server.stats().figure(Figure::Open) == 0);
 }
 
 #[test]
