@@ -134,6 +134,9 @@ pub const PEER_QUESTIONS: Bucket = Bucket { burst: 64, per_second: 20 };
 pub const REQUESTS_PER_STRANGER: Bucket = Bucket { burst: 8, per_second: 1 };
 /// Sealed messages of one account.
 pub const MAIL_PER_ACCOUNT: Bucket = Bucket { burst: 120, per_second: 10 };
+/// Sealed words about calls of one account, over all its devices: in a call of 32 everybody says a new key to 31 others
+/// whenever somebody leaves, at most once in 800 ms, and may have asked as many for theirs just before. The house is free.
+pub const CALL_MAIL_PER_ACCOUNT: Bucket = Bucket { burst: 256, per_second: 40 };
 /// Calls started by one account.
 pub const CALLS_PER_ACCOUNT: Bucket = Bucket { burst: 10, per_second: 1 };
 /// Contact requests and invites redeemed of one account: whoever asks, withdraws and asks again rings a bell at the
@@ -200,6 +203,8 @@ pub const TOKEN_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Plaintext bytes of one sealed envelope, padding included.
 pub const ENVELOPE_BYTES_MAX: usize = 16 << 10;
+/// The same of what is said about a call: an offer and a key take 512, and version 1 says nothing larger.
+pub const CALL_ENVELOPE_BYTES_MAX: usize = 1_024;
 /// Sizes envelopes are padded to, so that sizes tell little.
 pub const PADDING_BUCKETS: [usize; 9] = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384];
 /// Messages waiting in one client's outbox for one friend.
@@ -354,6 +359,10 @@ const _: () = assert!(RENEW_SWITCH_MAX.as_millis() < 1_000, "who left is out wit
 const _: () = assert!(PEER_QUESTIONS.burst * 2 <= REQUESTS_PER_CONNECTION.burst);
 const _: () = assert!(PEER_QUESTIONS.per_second * 2 <= REQUESTS_PER_CONNECTION.per_second);
 const _: () = assert!(STRANGERS_MAX < CONNECTIONS_MAX);
+const _: () = assert!(
+    CALL_MAIL_PER_ACCOUNT.per_second as u128 * RENEW_SWITCH_AFTER.as_millis()
+        >= (MEMBERS_MAX as u128 - 1) * 1_000
+);
 const _: () = assert!(PLAIN_PAYLOAD_MAX + 1 + FRAME_HEADER_BYTES == PLAIN_FRAME_BYTES);
 const _: () =
     assert!(MEMBERS_MAX * (NAME_CHARS_MAX + 1) <= PLAIN_PAYLOAD_MAX, "the callees of 100 are one frame");

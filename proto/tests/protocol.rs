@@ -319,6 +319,8 @@ fn every_limit_in_the_document_is_the_one_in_the_code() {
     row("requests of a connection", rate(limits::REQUESTS_PER_CONNECTION));
     row("requests before login", rate(limits::REQUESTS_PER_STRANGER));
     row("sealed messages of an account", rate(limits::MAIL_PER_ACCOUNT));
+    row("sealed words about calls of an account", rate(limits::CALL_MAIL_PER_ACCOUNT));
+    row("sealed words about a call, padded", format!("{} bytes", limits::CALL_ENVELOPE_BYTES_MAX));
     row("calls started by an account", rate(limits::CALLS_PER_ACCOUNT));
     row("datagrams of a member", rate(limits::DATAGRAMS_PER_MEMBER));
     row("datagrams of a stranger", rate(limits::DATAGRAMS_PER_STRANGER));

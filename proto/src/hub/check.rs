@@ -42,7 +42,7 @@ impl Hub {
         {
             return Err("somebody who left is still shown as here");
         }
-        let by_account = [&self.mail, &self.asks, &self.call_starts];
+        let by_account = [&self.mail, &self.call_mail, &self.asks, &self.call_starts];
         if !(by_account.iter().all(|buckets| buckets.is_sound()) && self.registrations.is_sound()) {
             return Err("a table of buckets is unsound");
         }

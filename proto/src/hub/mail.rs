@@ -10,7 +10,7 @@ use crate::hub::refusal::{Done, Refusal};
 use crate::hub::store::Store;
 use crate::hub::{Hub, Turn};
 use crate::id::{ConnId, DeviceId, Fingerprint, Principal};
-use crate::limits::{DEVICES_MAX, ENVELOPE_BYTES_MAX};
+use crate::limits::{CALL_ENVELOPE_BYTES_MAX, DEVICES_MAX, ENVELOPE_BYTES_MAX};
 use crate::wire::Reply;
 use crate::wire::record::{
     CallMail, CallMailFrom, DeviceAct, Devices, Mail, MailFate, MailFrom, MailResult, Prekey, PrekeyFor,
@@ -86,13 +86,17 @@ impl Hub {
     }
 
     /// 308
-    pub(super) fn call_mail(&mut self, me: &User, mail: CallMail) -> Done {
-        fits(&mail.sealed, SEALED_BYTES_MAX)?;
+    pub(super) fn call_mail<S: Store>(&mut self, me: &User, mail: CallMail, turn: &Turn<'_, S>) -> Done {
+        fits(&mail.sealed, CALL_ENVELOPE_BYTES_MAX + OLM_BYTES_MAX)?;
         let no_call = || Refusal::new(Why::NoCall, "that device has no part in this call; it may be over");
         let Principal::Key(account) = mail.to else { return Err(no_call()) };
         let to = Device { account, id: mail.device };
         if !self.rooms.may_mail(mail.call, me.device, to) {
             return Err(no_call());
+        }
+        let mine = me.device.account;
+        if !self.is_house(mine) && !self.call_mail.take(mine, turn.now.mono) {
+            return Err(Refusal::too_fast());
         }
         let from = Principal::Key(me.device.account);
         let message =

@@ -13,7 +13,9 @@ use core::time::Duration;
 
 use crate::drop::Drop;
 use crate::id::{ConnId, Fingerprint};
-use crate::limits::{ACCOUNTS_METERED_MAX, GUEST_NAMES_PER_PREFIX, PLAIN_LOGIN_TIME_MAX, PREFIXES_MAX};
+use crate::limits::{
+    ACCOUNTS_METERED_MAX, CALL_MAIL_PER_ACCOUNT, GUEST_NAMES_PER_PREFIX, PLAIN_LOGIN_TIME_MAX, PREFIXES_MAX,
+};
 use crate::relay::Change;
 use crate::rng::Rng;
 use crate::time::{Now, Time, earliest};
@@ -127,6 +129,7 @@ pub struct Hub {
     presences: Presences,
     rooms: Rooms,
     mail: Buckets<Fingerprint>,
+    call_mail: Buckets<Fingerprint>,
     asks: Buckets<Fingerprint>,
     call_starts: Buckets<Fingerprint>,
     registrations: Buckets<Prefix>,
@@ -150,6 +153,7 @@ impl Hub {
             presences: Presences::new(),
             rooms: Rooms::new(settings.relay_key, limits.calls, rng.child("rooms")),
             mail: Buckets::new(limits.mail, ACCOUNTS_METERED_MAX),
+            call_mail: Buckets::new(CALL_MAIL_PER_ACCOUNT, ACCOUNTS_METERED_MAX),
             asks: Buckets::new(limits.asks, ACCOUNTS_METERED_MAX),
             call_starts: Buckets::new(limits.call_starts, ACCOUNTS_METERED_MAX),
             registrations: Buckets::new(limits.registrations, PREFIXES_MAX),
@@ -395,7 +399,7 @@ impl Hub {
             Request::WantDevices(want) => self.want_devices(conn, me, &want, turn),
             Request::WantPrekey(want) => self.want_prekey(conn, me, &want, turn),
             Request::Mail(mail) => self.mail(conn, me, mail, turn),
-            Request::CallMail(mail) => self.call_mail(me, mail),
+            Request::CallMail(mail) => self.call_mail(me, mail, turn),
             Request::Call(names) => self.call(me, &names, turn),
             Request::AcceptCall(call) => self.rooms.accept(me.device, call, turn.now),
             Request::RejectCall(call) => self.rooms.reject(me.device, call),

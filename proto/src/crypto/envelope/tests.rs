@@ -1,7 +1,7 @@
 //! Envelopes there and back, and what they tell by their size.
 
 use super::*;
-use crate::limits::GREETING_ENVELOPE_BYTES_MAX;
+use crate::limits::{CALL_ENVELOPE_BYTES_MAX, GREETING_ENVELOPE_BYTES_MAX};
 use proptest::prelude::*;
 
 fn envelope(body: Body) -> Envelope {
@@ -47,6 +47,7 @@ proptest! {
         let said = envelope(body);
         let padded = said.encode().unwrap();
         prop_assert!(PADDING_BUCKETS.contains(&padded.len()));
+        prop_assert!(said.body.call().is_none() || padded.len() <= CALL_ENVELOPE_BYTES_MAX / 2);
         prop_assert_eq!(Envelope::decode(&padded), Ok(said));
     }
 

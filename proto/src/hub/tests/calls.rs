@@ -3,7 +3,7 @@
 use super::*;
 use crate::crypto::mac;
 use crate::id::CallId;
-use crate::limits::{MEMBER_AWAY_MAX, RING_TIME_MAX};
+use crate::limits::{CALL_ENVELOPE_BYTES_MAX, CALL_MAIL_PER_ACCOUNT, MEMBER_AWAY_MAX, RING_TIME_MAX};
 use crate::wire::Party;
 
 struct Pair {
@@ -319,12 +319,39 @@ fn words_of_a_call_stay_in_it() {
     assert_eq!(p.w.refused(p.at_a, &call_mail(to_a.call, &c)), Why::NoCall);
     let mut huge = call_mail(to_a.call, &p.b);
     if let Request::CallMail(mail) = &mut huge {
-        mail.sealed.bytes = vec![0; 20 << 10].into();
+        mail.sealed.bytes = vec![0; CALL_ENVELOPE_BYTES_MAX + 513].into();
     }
     assert_eq!(p.w.refused(p.at_a, &huge), Why::Limit);
     p.w.close(p.at_b);
     p.w.heard(p.at_a);
     assert_eq!(p.w.refused(p.at_a, &call_mail(to_a.call, &p.b)), Why::NoCall);
+}
+
+#[test]
+fn words_of_a_call_are_metered_over_all_devices_of_an_account() {
+    let (mut w, a, b) = (World::new(), Person::new("alice"), Person::new("bob"));
+    let (at_a, at_b) = w.friends(&a, &b);
+    let tablet = b.second("tablet");
+    let on_tablet = w.join(&tablet);
+    w.send(at_a, &Request::Call(vec![b.name.clone()]));
+    w.send(at_b, &Request::AcceptCall(None));
+    let call = grant(&w.heard(at_a)).call;
+    w.heard(on_tablet);
+    w.heard(at_b);
+    for n in 0..CALL_MAIL_PER_ACCOUNT.burst {
+        // Who was rung may speak of it, too.
+        let conn = if n % 2 == 0 { at_b } else { on_tablet };
+        assert_eq!(w.ask(conn, &call_mail(call, &a)), []);
+    }
+    for conn in [at_b, on_tablet] {
+        assert_eq!(w.refused(conn, &call_mail(call, &a)), Why::TooFast);
+    }
+    let passed = w.heard(at_a).iter().filter(|reply| matches!(reply, Reply::CallMail(_))).count();
+    assert_eq!(passed, CALL_MAIL_PER_ACCOUNT.burst as usize);
+    assert_eq!(w.ask(at_a, &call_mail(call, &b)), [], "the others have their own");
+    w.wait(Duration::from_secs(1));
+    w.heard(at_b);
+    assert_eq!(w.ask(at_b, &call_mail(call, &a)), []);
 }
 
 #[test]
