@@ -121,6 +121,9 @@ pub const STRANGERS_MAX: usize = 1_024;
 /// Connections not yet logged in from one prefix (/24, /48); beyond it the prefix's own oldest stranger makes room for its
 /// newest (operator).
 pub const STRANGERS_PER_PREFIX_MAX: usize = 4;
+/// Connections from one prefix at the plain doors, logged in or not: a classroom of machines, and an eighth of the places
+/// there. A name costs nothing and may sit for ever, so one host could take them all (operator).
+pub const PLAIN_PER_PREFIX_MAX: usize = 128;
 /// New connections from one prefix: bucket size and refill per second (operator).
 pub const CONNECTS_PER_PREFIX: Bucket = Bucket { burst: 32, per_second: 4 };
 /// Source prefixes remembered in a rate table; the oldest goes first.

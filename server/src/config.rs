@@ -207,6 +207,7 @@ struct FileLimits {
     connections: Option<usize>,
     strangers: Option<usize>,
     strangers_per_prefix: Option<usize>,
+    plain_per_prefix: Option<usize>,
     connects_per_prefix: Option<FileBucket>,
     login_seconds: Option<u64>,
     accounts: Option<usize>,
@@ -234,6 +235,8 @@ impl FileLimits {
         count(&mut doorway.strangers, self.strangers, "strangers", CONNECTIONS_CEILING)?;
         let key = "strangers_per_prefix";
         count(&mut doorway.strangers_per_prefix, self.strangers_per_prefix, key, CONNECTIONS_CEILING)?;
+        let key = "plain_per_prefix";
+        count(&mut doorway.plain_per_prefix, self.plain_per_prefix, key, CONNECTIONS_CEILING)?;
         count(&mut hub.accounts, self.accounts, "accounts", ACCOUNTS_CEILING)?;
         count(&mut hub.calls, self.calls, "calls", limits::RELAY_ROOMS_MAX)?;
         bucket(&mut doorway.connects, self.connects_per_prefix, "connects_per_prefix")?;
@@ -319,6 +322,7 @@ mod tests {
             connections = 100
             strangers = 50
             strangers_per_prefix = 40
+            plain_per_prefix = 16
             connects_per_prefix = { burst = 1, per_second = 2 }
             login_seconds = 3
             accounts = 13
@@ -356,6 +360,7 @@ mod tests {
                 connections: 100,
                 strangers: 50,
                 strangers_per_prefix: 40,
+                plain_per_prefix: 16,
                 connects: bucket(1, 2),
             },
         };

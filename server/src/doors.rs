@@ -89,7 +89,7 @@ impl Doors {
             waker,
             entrance,
             admission: Admission::new(native),
-            plain_admission: Admission::new(plain),
+            plain_admission: Admission::plain(plain),
             login_time,
             guests: BTreeMap::new(),
             next: 0,
@@ -404,7 +404,7 @@ fn shared(doorway: Doorway) -> (Doorway, Doorway) {
         connections: quarter(doorway.connections).max(2),
         strangers: quarter(doorway.strangers),
         strangers_per_prefix: doorway.strangers_per_prefix.saturating_mul(4),
-        connects: doorway.connects,
+        ..doorway
     };
     let native = Doorway {
         connections: doorway.connections.saturating_sub(plain.connections).max(2),

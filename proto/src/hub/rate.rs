@@ -7,7 +7,8 @@ use core::net::IpAddr;
 
 use crate::drop::Drop;
 use crate::limits::{
-    Bucket, CONNECTIONS_MAX, CONNECTS_PER_PREFIX, PREFIXES_MAX, STRANGERS_MAX, STRANGERS_PER_PREFIX_MAX,
+    Bucket, CONNECTIONS_MAX, CONNECTS_PER_PREFIX, PLAIN_PER_PREFIX_MAX, PREFIXES_MAX, STRANGERS_MAX,
+    STRANGERS_PER_PREFIX_MAX,
 };
 use crate::time::Time;
 
@@ -121,6 +122,8 @@ pub struct Doorway {
     pub strangers: usize,
     /// From [`STRANGERS_PER_PREFIX_MAX`].
     pub strangers_per_prefix: usize,
+    /// From [`PLAIN_PER_PREFIX_MAX`].
+    pub plain_per_prefix: usize,
     /// From [`CONNECTS_PER_PREFIX`].
     pub connects: Bucket,
 }
@@ -131,6 +134,7 @@ impl Default for Doorway {
             connections: CONNECTIONS_MAX,
             strangers: STRANGERS_MAX,
             strangers_per_prefix: STRANGERS_PER_PREFIX_MAX,
+            plain_per_prefix: PLAIN_PER_PREFIX_MAX,
             connects: CONNECTS_PER_PREFIX,
         }
     }
@@ -154,17 +158,34 @@ pub enum Entry {
 #[derive(Debug)]
 pub struct Admission {
     limits: Doorway,
-    connections: usize,
-    strangers: usize,
-    by_prefix: BTreeMap<Prefix, usize>,
+    per_prefix_max: usize,
+    all: Count,
+    by_prefix: BTreeMap<Prefix, Count>,
     connects: Buckets<Prefix>,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    connections: usize,
+    /// How many of them have not logged in.
+    strangers: usize,
+}
+
 impl Admission {
-    /// Nobody is there yet.
+    /// Of native doors, where nobody is yet. Who has logged in there has an account, and those are metered.
     pub const fn new(limits: Doorway) -> Self {
+        Self::with(limits, usize::MAX)
+    }
+
+    /// Of plain doors.
+    pub const fn plain(limits: Doorway) -> Self {
+        Self::with(limits, limits.plain_per_prefix)
+    }
+
+    const fn with(limits: Doorway, per_prefix_max: usize) -> Self {
         let connects = Buckets::new(limits.connects, PREFIXES_MAX);
-        Self { limits, connections: 0, strangers: 0, by_prefix: BTreeMap::new(), connects }
+        let all = Count { connections: 0, strangers: 0 };
+        Self { limits, per_prefix_max, all, by_prefix: BTreeMap::new(), connects }
     }
 
     /// A connection from `address` was accepted; it is counted as a stranger.
@@ -176,15 +197,18 @@ impl Admission {
         if !self.connects.take(prefix, now) {
             return Err(Drop::Flood);
         }
-        let of_prefix = self.by_prefix.get(&prefix).copied().unwrap_or(0);
-        let is_full = self.connections >= self.limits.connections || self.strangers >= self.limits.strangers;
-        let is_crowded = of_prefix >= self.limits.strangers_per_prefix;
-        if (is_crowded && of_prefix == 0) || (is_full && self.strangers == 0) {
+        let (limits, all) = (self.limits, self.all);
+        let near = self.by_prefix.get(&prefix).copied().unwrap_or_default();
+        let is_crowded =
+            near.strangers >= limits.strangers_per_prefix || near.connections >= self.per_prefix_max;
+        let is_full = all.connections >= limits.connections || all.strangers >= limits.strangers;
+        if (is_crowded && near.strangers == 0) || (is_full && all.strangers == 0) {
             return Err(Drop::Crowded);
         }
-        self.connections += 1;
-        self.strangers += 1;
-        self.by_prefix.insert(prefix, of_prefix + 1);
+        for count in [&mut self.all, self.by_prefix.entry(prefix).or_default()] {
+            count.connections += 1;
+            count.strangers += 1;
+        }
         Ok(match (is_crowded, is_full) {
             (true, _) => Entry::InsteadOfOldestNeighbour,
             (false, true) => Entry::InsteadOfOldest,
@@ -199,34 +223,38 @@ impl Admission {
 
     /// A stranger of `address` has logged in ([`super::Output::Admitted`]).
     pub fn logged_in(&mut self, address: IpAddr) {
-        self.strangers = self.strangers.saturating_sub(1);
-        let prefix = Prefix::of(address);
-        if let Some(count) = self.by_prefix.get_mut(&prefix) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_prefix.remove(&prefix);
-            }
-        }
+        self.leave(address, Count { connections: 0, strangers: 1 });
     }
 
     /// A connection that was let in is gone.
     pub fn closed(&mut self, address: IpAddr, was_stranger: bool) {
-        self.connections = self.connections.saturating_sub(1);
-        if was_stranger {
-            self.logged_in(address);
+        self.leave(address, Count { connections: 1, strangers: usize::from(was_stranger) });
+    }
+
+    fn leave(&mut self, address: IpAddr, less: Count) {
+        let prefix = Prefix::of(address);
+        let near = self.by_prefix.entry(prefix).or_default();
+        for count in [&mut self.all, &mut *near] {
+            count.connections = count.connections.saturating_sub(less.connections);
+            count.strangers = count.strangers.saturating_sub(less.strangers);
+        }
+        if near.connections == 0 {
+            self.by_prefix.remove(&prefix);
         }
     }
 
     /// Connections, and how many of them are strangers.
     pub const fn counts(&self) -> (usize, usize) {
-        (self.connections, self.strangers)
+        (self.all.connections, self.all.strangers)
     }
 
     /// Whether the tables agree with each other.
     pub fn is_sound(&self) -> bool {
+        let of_all = |of: fn(&Count) -> usize| self.by_prefix.values().map(of).sum::<usize>();
         self.connects.is_sound()
-            && self.by_prefix.values().sum::<usize>() == self.strangers
-            && self.strangers <= self.connections
+            && of_all(|count| count.strangers) == self.all.strangers
+            && of_all(|count| count.connections) == self.all.connections
+            && self.by_prefix.values().all(|count| count.strangers <= count.connections)
     }
 }
 
@@ -301,6 +329,31 @@ mod tests {
         door.closed(ip("10.0.1.1"), true);
         door.logged_in(ip("10.0.2.1"));
         assert_eq!(door.opened(ip("10.0.3.1"), Time::ZERO), Err(Drop::Crowded));
+    }
+
+    #[test]
+    fn one_network_takes_its_share_of_a_plain_door_and_no_more() {
+        let limits = Doorway { plain_per_prefix: 3, strangers_per_prefix: 2, ..Doorway::default() };
+        let (mut door, mut native) = (Admission::plain(limits), Admission::new(limits));
+        for _ in 0..3 {
+            assert_eq!(door.opened(ip("10.0.0.1"), Time::ZERO), Ok(Entry::Free));
+            assert_eq!(native.opened(ip("10.0.0.1"), Time::ZERO), Ok(Entry::Free));
+            door.logged_in(ip("10.0.0.1"));
+            native.logged_in(ip("10.0.0.1"));
+        }
+        assert_eq!(door.opened(ip("10.0.0.2"), Time::ZERO), Err(Drop::Crowded));
+        assert_eq!(
+            native.opened(ip("10.0.0.2"), Time::ZERO),
+            Ok(Entry::Free),
+            "an account stands behind each"
+        );
+        assert_eq!(door.opened(ip("10.0.1.1"), Time::ZERO), Ok(Entry::Free));
+        door.closed(ip("10.0.0.1"), false);
+        assert_eq!(door.opened(ip("10.0.0.2"), Time::ZERO), Ok(Entry::Free));
+        let newest = door.opened(ip("10.0.0.3"), Time::ZERO);
+        assert_eq!(newest, Ok(Entry::InsteadOfOldestNeighbour), "who only sits there makes room");
+        door.closed(ip("10.0.0.2"), true);
+        assert_eq!((door.counts(), door.is_sound()), ((4, 2), true));
     }
 
     #[test]

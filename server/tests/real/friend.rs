@@ -47,7 +47,12 @@ impl Scratch {
         let mut config = Config::new(self.0.clone());
         config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.echo = false;
-        config.doorway = Doorway { strangers_per_prefix: 500, connects: generous, ..Doorway::default() };
+        config.doorway = Doorway {
+            strangers_per_prefix: 500,
+            plain_per_prefix: 500,
+            connects: generous,
+            ..Doorway::default()
+        };
         config.limits.registrations = generous;
         config
     }

@@ -9,7 +9,8 @@ use tincan_server::stats::{Figure, Place};
 
 use crate::friend::{Friend, Scratch, wait_until};
 use crate::people::{befriend, exchange};
-use crate::plain::{Street, dial, reset};
+use crate::plain::{Original, Street, dial, reset};
+use crate::plain_binary::Guest;
 use crate::process::{GENEROUS, Tincand, run};
 
 #[test]
@@ -104,4 +105,22 @@ fn a_full_plain_door_leaves_room_at_the_native_one() {
     assert!(server.stats().figure(Figure::Open) <= 10);
     Friend::new("alice", 1, server.invite()).log_in();
     drop(held);
+}
+
+#[test]
+fn one_network_holds_its_share_of_a_plain_door_and_others_come_in() {
+    let scratch = Scratch::new();
+    let (street, elsewhere) = (Street::new(), Street::new());
+    let mut config = street.config(&scratch);
+    config.doorway.plain_per_prefix = 3;
+    let server = Server::start(&config).unwrap();
+    let names = ["one", "two", "three"];
+    let held: Vec<_> = (2..).zip(names).map(|(n, name)| Guest::log_in(&street, n, &server, name)).collect();
+    let mut late = Original::new(street.house(9), server.plain_text().unwrap());
+    assert!(late.read_once(64).is_empty(), "whatever house of it, and whichever of the doors");
+    assert_eq!(server.stats().dropped(Place::Stream, Reason::Crowded), 1);
+    Guest::log_in(&elsewhere, 2, &server, "four");
+    drop(held);
+    wait_until("the places to be free", || server.stats().figure(Figure::Open) == 0);
+    Guest::log_in(&street, 2, &server, "one");
 }
