@@ -165,6 +165,11 @@ impl Devices {
         self.condition.on_hold = on_hold;
     }
 
+    /// The call is over: the next one begins with nothing to tell, neither of a recording nor of silence.
+    pub(super) fn closed(&mut self) {
+        (self.silent, self.condition.recording) = (0, false);
+    }
+
     /// What is said in the call is kept here, or not.
     pub(super) fn record(&mut self, recording: bool) {
         self.condition.recording = recording;

@@ -248,8 +248,7 @@ impl Voice {
                 }
                 MediaOutput::CloseDevices => {
                     self.instruments.close();
-                    // The recording ended with the call, and the next call must not begin with telling of it.
-                    self.devices.record(false);
+                    self.devices.closed();
                     self.media.handle(self.devices.condition(), now);
                     let _ = self.instruments.set_plain(false);
                     self.socket.give_back();

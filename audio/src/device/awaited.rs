@@ -27,6 +27,11 @@ impl Awaited {
         *away > ALONE && (*away - ALONE).is_multiple_of(ASK_EVERY)
     }
 
+    /// Nothing is open any more. What is opened next waits for nobody, but goes over to it.
+    pub(super) fn closed(&mut self) {
+        self.away = self.away.map(|_| ALONE + 1);
+    }
+
     /// Whether nothing else is to take its place yet.
     pub(super) fn is_alone(&self) -> bool {
         self.away.is_some_and(|away| away <= ALONE)
@@ -49,5 +54,8 @@ mod tests {
             assert!(asked == 4 && !awaited.is_alone(), "{asked} questions in twenty seconds");
         }
         assert!(!awaited.look(true) && awaited.is_alone(), "it came back");
+        awaited.closed();
+        assert!(!awaited.is_alone(), "the next call has what there is");
+        assert_eq!((1..=200).filter(|_| awaited.look(false)).count(), 4, "and asks for it");
     }
 }

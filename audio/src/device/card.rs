@@ -168,14 +168,16 @@ impl Card {
         }
     }
 
+    /// For a call, or for one that `rings`.
     pub(super) fn open_speaker(
         &mut self,
         target: &Target,
+        rings: bool,
         waker: &Arc<Waker>,
     ) -> Result<Opened<PcmTx>, DeviceError> {
         match self {
             #[cfg(target_os = "linux")]
-            Self::Pulse(server) => server.open_speaker(target, waker),
+            Self::Pulse(server) => server.open_speaker(target, rings, waker),
             Self::Other(host) => host.open_speaker(target, waker),
         }
     }

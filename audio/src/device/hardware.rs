@@ -36,6 +36,8 @@ pub(super) struct Hardware {
     awaited: Awaited,
     wanted: Wanted,
     muted: bool,
+    /// The speaker is for a call that rings.
+    rings: bool,
     microphone: State,
     speaker: State,
     /// Of the microphone and the speaker, while one cannot be opened or dies soon.
@@ -83,6 +85,7 @@ impl Default for Hardware {
             awaited: Awaited::default(),
             wanted: Wanted::default(),
             muted: false,
+            rings: false,
             microphone: State::Closed,
             speaker: State::Closed,
             pauses: Default::default(),
@@ -104,7 +107,7 @@ impl Hardware {
     /// Opens both halves, but for one that is open as it is wanted. Of the half that somebody `asked` for it is told
     /// also when nothing had to be done, because that may not be what they expect.
     pub(super) fn open(&mut self, wanted: Wanted, asked: Option<Half>, answers: &Answers) {
-        self.wanted = wanted;
+        (self.wanted, self.rings) = (wanted, false);
         self.pauses = Default::default();
         self.forget_card();
         for half in [Half::Speaker, Half::Microphone] {
@@ -119,7 +122,7 @@ impl Hardware {
 
     /// Opens the speaker alone, before there is a call: no microphone is looked for.
     pub(super) fn open_speaker(&mut self, wanted: Wanted, answers: &Answers) {
-        self.wanted = wanted;
+        (self.wanted, self.rings) = (wanted, true);
         self.reopen(Half::Speaker, answers);
     }
 
@@ -149,7 +152,7 @@ impl Hardware {
     pub(super) fn close(&mut self) {
         self.microphone = State::Closed;
         self.speaker = State::Closed;
-        self.awaited = Awaited::default();
+        self.awaited.closed();
     }
 
     /// Nothing is read from a muted microphone: it is paused, or closed where the system cannot pause it, as most of ALSA's
@@ -185,7 +188,8 @@ impl Hardware {
 
     fn look_after(&mut self, slept: bool, answers: &Answers) {
         self.looks = self.looks.wrapping_add(1);
-        let news = self.is_back() || self.card.as_mut().is_some_and(Card::has_news);
+        let back = self.is_back();
+        let news = back || self.card.as_mut().is_some_and(Card::has_news);
         for half in [Half::Speaker, Half::Microphone] {
             let paused = self.muted && half == Half::Microphone;
             match self.state(half) {
@@ -195,7 +199,8 @@ impl Hardware {
                     self.pauses[at(half)].saw(lived);
                     if dead {
                         self.died(half, answers);
-                    } else if slept
+                    } else if back
+                        || slept
                         || ((news || self.looks.is_multiple_of(FOLLOW_EVERY)) && self.has_moved(half))
                     {
                         self.reopen(half, answers);
@@ -208,7 +213,7 @@ impl Hardware {
     }
 
     /// Whether PulseAudio is there again, which had served us until something else took its place. It is asked from now on,
-    /// and has other devices.
+    /// and has other devices: what ALSA still holds it would leave alone.
     fn is_back(&mut self) -> bool {
         let there = self.card.as_ref().is_some_and(Card::is_pulse);
         if !self.awaited.look(there) {
@@ -277,7 +282,7 @@ impl Hardware {
 
     fn try_open(&mut self, half: Half, answers: &Answers) -> Result<(), DeviceError> {
         let wanted = self.wanted(half);
-        let muted = self.muted;
+        let (muted, rings) = (self.muted, self.rings);
         let waker: &Arc<Waker> = &answers.waker;
         let card = self.card()?;
         let pulse = card.is_pulse();
@@ -290,7 +295,7 @@ impl Hardware {
                 (health, Told::Microphone(Ok(line)))
             }
             Half::Speaker => {
-                let opened = card.open_speaker(&target, waker)?;
+                let opened = card.open_speaker(&target, rings, waker)?;
                 let (health, line) = parts(opened, target, missing, &mut self.latest[1]);
                 (health, Told::Speaker(Ok(line)))
             }

@@ -95,9 +95,10 @@ impl Server {
     pub(super) fn open_speaker(
         &mut self,
         target: &Target,
+        rings: bool,
         waker: &Arc<Waker>,
     ) -> Result<Opened<PcmTx>, DeviceError> {
-        speaker::speaker(target, waker).map_err(|failure| failure.in_words(Half::Speaker))
+        speaker::speaker(target, rings, waker).map_err(|failure| failure.in_words(Half::Speaker))
     }
 
     /// The devices of one kind; the monitors of speakers are among the microphones.
@@ -140,6 +141,10 @@ fn default_of(devices: &[Device], default: &CStr, half: Half) -> Result<Target, 
     match devices.iter().find(|device| device.name.as_c_str() == default) {
         Some(device) if device.monitor => Err(DeviceError::Missing(half)),
         Some(device) => Ok(device.target()),
+        // PipeWire says so where there is nothing at all; and a monitor may be newer than the list.
+        None if default.to_bytes().starts_with(b"@") || default.to_bytes().ends_with(b".monitor") => {
+            Err(DeviceError::Missing(half))
+        }
         None => Ok(Target::new(&text(default), 0, &text(default))),
     }
 }
@@ -204,7 +209,10 @@ mod tests {
         ];
         let default = |name: &CStr| default_of(&devices, name, Half::Microphone);
         assert_eq!(default(c"headset"), Ok(Target::new("headset", 2, "USB Headset")));
-        assert_eq!(default(c"spk.monitor"), Err(DeviceError::Missing(Half::Microphone)));
+        for none in [c"spk.monitor", c"new.monitor", c"@DEFAULT_SOURCE@"] {
+            assert_eq!(default(none), Err(DeviceError::Missing(Half::Microphone)), "{none:?}");
+        }
+        assert_eq!(default(c"new"), Ok(Target::new("new", 0, "new")));
         let named = |wanted, wish| called(&devices, [wanted, wish]).map(|device| device.index);
         assert_eq!(named(Some("spk.monitor"), None), Some(1));
         assert_eq!(named(Some("Monitor of Built-in"), Some("headset")), Some(1));

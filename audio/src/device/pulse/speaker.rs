@@ -14,7 +14,9 @@ use pulseaudio::protocol::{
 
 use super::link::{Failure, Link};
 use super::net::{NET, Net};
-use super::stream::{MS, Message, Messages, PIECE, SAMPLE, Stream, about, name_of, opened, parted, spec};
+use super::stream::{
+    MS, Message, Messages, PIECE, SAMPLE, Stream, about, name_of, named, opened, parted, spec,
+};
 use crate::device::callback::{FATAL, Pulse, SpeakerCallback};
 use crate::device::card::{self, Opened, Target};
 use crate::frame::SAMPLE_RATE;
@@ -35,7 +37,7 @@ const QUEUE_MAX: usize = 2_000 * MS;
 /// server lasts for 5 ms.
 const PATIENCE: Duration = Duration::from_micros(2_500);
 
-pub(super) fn speaker(target: &Target, waker: &Arc<Waker>) -> Result<Opened<PcmTx>, Failure> {
+pub(super) fn speaker(target: &Target, rings: bool, waker: &Arc<Waker>) -> Result<Opened<PcmTx>, Failure> {
     let mut link = Link::connect()?;
     let netted = can_overwrite(&link.ask(&Command::GetServerInfo)?);
     let request = if netted { REQUEST.0 } else { REQUEST.1 };
@@ -57,7 +59,8 @@ pub(super) fn speaker(target: &Target, waker: &Arc<Waker>) -> Result<Opened<PcmT
         // Whoever turned us down in the mixer meant it: the server remembers that of streams which name no volume.
         cvolume: None,
         flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
-        props: about(c"speaker"),
+        // A volume is remembered by the role: who turns a call down still hears the next one ring.
+        props: if rings { named(c"ring") } else { about(c"speaker") },
         ..PlaybackStreamParams::default()
     };
     let answer: CreatePlaybackStreamReply = link.ask(&Command::CreatePlaybackStream(params))?;

@@ -1,7 +1,7 @@
 //! Sound to and from the server: one connection and one thread for each half. The thread waits in the kernel for the
 //! server's words and touches neither the heap nor a lock while sound flows.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -144,11 +144,17 @@ pub(super) fn name_of(target: &Target) -> Result<CString, Failure> {
 }
 
 /// What the server's other clients show of the stream; desktops treat telephony apart from music.
-pub(super) fn about(name: &std::ffi::CStr) -> Props {
-    let mut about = Props::new();
-    about.set(Prop::MediaName, name);
+pub(super) fn about(name: &CStr) -> Props {
+    let mut about = named(name);
     about.set(Prop::MediaRole, c"phone");
     about
+}
+
+/// The same of what is no call.
+pub(super) fn named(name: &CStr) -> Props {
+    let mut named = Props::new();
+    named.set(Prop::MediaName, name);
+    named
 }
 
 fn taken<'a>(bytes: &[u8], samples: &'a mut [f32; PIECE]) -> &'a [f32] {
