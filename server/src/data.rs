@@ -3,9 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
-};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -79,6 +77,22 @@ impl Data {
                 Err(error).with_context(|| format!("cannot lock {}", path.display()))
             }
         }
+    }
+
+    /// That what is written here can be read by whoever the directory belongs to: the user that the server runs as.
+    ///
+    /// # Errors
+    /// When that is somebody else.
+    pub fn is_ours(&self) -> Result<()> {
+        let (owner, user) = (fs::metadata(&self.dir)?.uid(), crate::system::user());
+        if owner != user {
+            bail!(
+                "{} belongs to the user with the number {owner}, and this is {user}: a server that runs as that user \
+                 could not read what is written now. Run it as that user: sudo -u '#{owner}' tincand invite ...",
+                self.dir.display()
+            );
+        }
+        Ok(())
     }
 
     /// Whether no server was ever started here: there is no key of one yet.
@@ -163,13 +177,12 @@ impl Data {
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let (path, new) = (self.path(name), self.path(&format!("{name}.new")));
         let write = || {
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            // Root types `tincand invite --new` for a server that runs as somebody else, who must read it.
-            let (owner, ours) = (fs::metadata(&self.dir)?, file.metadata()?);
-            if ours.uid() != owner.uid() {
-                fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+            // What lies there is left from a crash, or a link that somebody put there: it is neither written through nor kept.
+            match fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
             }
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&new, &path)?;
@@ -268,13 +281,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_belongs_to_who_has_the_directory() {
+    fn a_link_in_the_place_of_what_is_written_is_not_followed() {
         let scratch = Scratch::new();
         let data = Data::open(scratch.path()).unwrap();
-        // Only root can give it away, and only root ever writes into somebody else's.
-        let _ = std::os::unix::fs::chown(scratch.path(), Some(65_534), Some(65_534));
-        data.relay_key().unwrap();
-        let owner = |path: &Path| fs::metadata(path).map(|it| (it.uid(), it.gid())).unwrap();
-        assert_eq!(owner(&data.path("relay.key")), owner(scratch.path()));
+        for to in ["there", "not there"] {
+            let to = scratch.path().join(to);
+            if to.ends_with("there") {
+                fs::write(&to, "somebody else's").unwrap();
+            }
+            std::os::unix::fs::symlink(&to, data.path("invite.new")).unwrap();
+            data.replace("invite", b"new").unwrap();
+            assert_eq!(fs::read(data.path("invite")).unwrap(), b"new");
+            assert!(!to.exists() || fs::read(&to).unwrap() == b"somebody else's");
+        }
+    }
+
+    #[test]
+    fn somebody_elses_directory_is_told_from_ours() {
+        let scratch = Scratch::new();
+        let data = Data::open(scratch.path()).unwrap();
+        data.is_ours().unwrap();
+        // Only root can give it away, and only root ever comes into somebody else's.
+        if std::os::unix::fs::chown(scratch.path(), Some(65_534), Some(65_534)).is_ok() {
+            let why = data.is_ours().unwrap_err().to_string();
+            assert!(why.contains("sudo -u '#65534' tincand invite"), "{why}");
+        }
     }
 }

@@ -404,6 +404,8 @@ fn shared(doorway: Doorway) -> (Doorway, Doorway) {
         connections: quarter(doorway.connections).max(2),
         strangers: quarter(doorway.strangers),
         strangers_per_prefix: doorway.strangers_per_prefix.saturating_mul(4),
+        // Where there are few places, one network does not have them all either.
+        plain_per_prefix: doorway.plain_per_prefix.min((quarter(doorway.connections) / 2).max(1)),
         ..doorway
     };
     let native = Doorway {

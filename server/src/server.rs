@@ -75,6 +75,13 @@ impl Server {
         let Bound { tcp, udp, addr } = listen::bind(config.listen)?;
         let plain = PlainDoors::open(config)?;
         let invite = kept_invite(&data, &mut store, public(config, addr)?, tls.fingerprint())?;
+        if invite.port != addr.port() {
+            // Whoever forwards the one and forgets the other hears nothing, and nothing tells why.
+            let (outside, inside) = (invite.port, addr.port());
+            tracing::info!(
+                "port {outside} must lead to port {inside} here for TCP and for UDP: voice goes by it, too"
+            );
+        }
         let echo = config.echo.then(|| Echo::open(&data)).transpose()?;
         let mut rng = Rng::new(random()?);
 
@@ -201,6 +208,7 @@ pub fn own_invite(config: &Config, new: bool) -> Result<Invite> {
              name the port with --public HOST:PORT"
         );
     }
+    data.is_ours()?;
     let fresh = data.is_new();
     let server =
         tls::server_config(&data.server_key()?).context("the server key cannot be used")?.fingerprint();

@@ -26,8 +26,22 @@ pub(crate) fn raise_descriptors() -> usize {
     usize::try_from(now.saturating_sub(KEPT)).unwrap_or(usize::MAX)
 }
 
-/// Bytes that are left for this process on the disk that `path` is on; none when the system does not tell.
-pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
+/// The number of the user that the process acts as.
+pub(crate) fn user() -> u32 {
+    // SAFETY: the call takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// A disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Disk {
+    pub(crate) size: u64,
+    /// What is left of it for this process.
+    pub(crate) free: u64,
+}
+
+/// The disk that `path` is on; none when the system does not tell, or says that it has no size.
+pub(crate) fn disk(path: &Path) -> Option<Disk> {
     let path = CString::new(path.as_os_str().as_bytes()).ok()?;
     let mut disk = MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: `path` ends with a zero and `disk` is a valid place for one statvfs, both for the time of the call.
@@ -36,7 +50,9 @@ pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
     }
     // SAFETY: the call succeeded, so it wrote all of it.
     let disk = unsafe { disk.assume_init() };
-    Some(wide(disk.f_bavail).saturating_mul(wide(disk.f_frsize)))
+    let bytes = |blocks: u64| blocks.saturating_mul(wide(disk.f_frsize));
+    let (size, free) = (bytes(wide(disk.f_blocks)), bytes(wide(disk.f_bavail)));
+    (size > 0).then_some(Disk { size, free })
 }
 
 /// Systems give these in different widths.
@@ -69,9 +85,12 @@ mod tests {
 
     #[test]
     fn a_disk_tells_what_is_left() {
-        assert!(super::free_bytes(&std::env::temp_dir()).is_some());
-        assert_eq!(super::free_bytes("/nowhere/at/all".as_ref()), None);
-        assert_eq!(super::free_bytes("a\0b".as_ref()), None);
+        assert!(super::disk(&std::env::temp_dir()).is_some_and(|disk| disk.free <= disk.size));
+        assert_eq!(super::disk("/nowhere/at/all".as_ref()), None);
+        assert_eq!(super::disk("a\0b".as_ref()), None);
+        if cfg!(target_os = "linux") {
+            assert_eq!(super::disk("/proc".as_ref()), None, "what has no size has no room to run out of");
+        }
     }
 
     #[test]

@@ -8,9 +8,9 @@ use crate::wire::record::Why;
 /// Whether the store grows by it.
 pub(super) fn needs_room(request: &Request) -> bool {
     match request {
-        // Prekeys come at every login. Those from before stay as good as they were: a device forgets only used ones.
-        Request::Add(_) | Request::Prekeys(_) | Request::NewInvite(_) | Request::Redeem(_) => true,
-        // Of these only an account that is new does, see `login` and `plain`. To revoke a device must be possible.
+        Request::Add(_) | Request::NewInvite(_) | Request::Redeem(_) => true,
+        // Of these only an account that is new does, see `login` and `plain`. To revoke a device must be possible. Prekeys
+        // see there, too.
         Request::Register(_)
         | Request::Login(_)
         | Request::Accept(_)
@@ -22,6 +22,7 @@ pub(super) fn needs_room(request: &Request) -> bool {
         | Request::RejectCall(_)
         | Request::HangUp(_)
         | Request::Hello(_)
+        | Request::Prekeys(_)
         | Request::Auth(_)
         | Request::WantDevices(_)
         | Request::WantPrekey(_)

@@ -250,7 +250,13 @@ impl Hub {
             let text = format!("a device publishes at most {PREKEYS_MAX} one-time keys");
             return Err(Refusal::new(Why::Limit, text));
         }
-        turn.store.put_prekeys(&me.device.account, &me.device.id, prekeys);
+        let Device { account, id, .. } = &me.device;
+        // They come at every login. Those from before stay as good as they were, since a device forgets only used ones; but
+        // whoever has none yet cannot be written to without.
+        if turn.store.is_full() && turn.store.fallback_prekey(account, id).is_some() {
+            return Err(full::no_room());
+        }
+        turn.store.put_prekeys(account, id, prekeys);
         Ok(())
     }
 

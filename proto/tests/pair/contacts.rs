@@ -97,14 +97,20 @@ fn an_invite_makes_both_contacts_and_they_can_talk_at_once() {
     assert_eq!(heard(&mut pair, A), ["thanks"]);
 }
 
-#[test]
-fn an_invite_that_was_refused_for_now_is_used_at_the_next_start() {
+/// Alice and bob, who has a link of hers for his next start.
+fn with_her_link() -> Pair {
     let mut pair = Pair::new(&["alice", "bob"]);
     pair.people[A].events.clear();
     pair.say(A, Command::Invite);
     let told = pair.people[A].told();
     let [Event::Invite(link)] = told.as_slice() else { panic!("{told:?}") };
     pair.people[B].token = Invite::parse(link).expect("a link that can be read").token;
+    pair
+}
+
+#[test]
+fn an_invite_that_was_refused_for_now_is_used_at_the_next_start() {
+    let mut pair = with_her_link();
     let redeem = proto::client::Matter::Redeem;
     let too_fast = |told: &[Event]| {
         told.iter()
@@ -131,12 +137,7 @@ fn an_invite_that_was_refused_for_now_is_used_at_the_next_start() {
 
 #[test]
 fn an_invite_is_used_once_by_somebody_who_is_there_already() {
-    let mut pair = Pair::new(&["alice", "bob"]);
-    pair.people[A].events.clear();
-    pair.say(A, Command::Invite);
-    let told = pair.people[A].told();
-    let [Event::Invite(link)] = told.as_slice() else { panic!("{told:?}") };
-    pair.people[B].token = Invite::parse(link).expect("a link that can be read").token;
+    let mut pair = with_her_link();
     for _ in 0..2 {
         pair.people[B].events.clear();
         pair.stop(B);

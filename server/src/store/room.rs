@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use proto::Time;
+use proto::limits::DISK_FREE_BYTES_MIN;
 
 use crate::store::Sqlite;
-use crate::system::free_bytes;
+use crate::system::{Disk, disk};
 
 impl Sqlite {
     /// Keeps so much of the disk free from now on.
@@ -41,15 +42,18 @@ impl Room {
             return;
         }
         self.next = now + LOOK_EVERY;
-        if let Some(free) = free_bytes(&self.path) {
-            self.found(free);
+        if let Some(disk) = disk(&self.path) {
+            self.found(disk);
         }
     }
 
-    fn found(&mut self, free: u64) {
+    fn found(&mut self, Disk { size, free }: Disk) {
+        // A volume for the server alone may be hardly larger than what is kept free of others.
+        let small = size / SMALL_SHARE;
+        let keep_free = if small < DISK_FREE_BYTES_MIN { self.keep_free.min(small) } else { self.keep_free };
         // Twice as much before it is open again: at one limit alone every file that comes and goes would turn it.
-        let wanted = if self.full { self.keep_free.saturating_mul(2) } else { self.keep_free };
-        let full = free < wanted;
+        let open_at = keep_free.saturating_mul(2);
+        let full = free < if self.full { open_at } else { keep_free };
         if full == self.full {
             return;
         }
@@ -59,7 +63,7 @@ impl Room {
             tracing::warn!(
                 "the disk of {disk} has {free} MiB left: nothing new is taken (accounts, contact requests, invites) \
                  until there are {} MiB; logins and calls go on",
-                self.keep_free.saturating_mul(2) >> 20
+                open_at >> 20
             );
         } else {
             tracing::warn!("the disk of {disk} has {free} MiB left: new things are taken again");
@@ -67,6 +71,8 @@ impl Room {
     }
 }
 
+/// Of a small disk such a part stays free.
+const SMALL_SHARE: u64 = 8;
 /// Nothing that is taken in this time comes near to what is kept free.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -78,10 +84,24 @@ mod tests {
     fn it_is_full_below_what_is_kept_and_open_at_twice_as_much() {
         let mut room = Room::new("d".into(), 100);
         let mut full = |free| {
-            room.found(free);
+            room.found(Disk { size: 1 << 40, free });
             room.full
         };
         assert_eq!([100, 99, 100, 199, 200, 100].map(&mut full), [false, true, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_small_disk_is_not_full_from_its_beginning() {
+        let mut room = Room::new("d".into(), DISK_FREE_BYTES_MIN);
+        let mut full = |free| {
+            room.found(Disk { size: DISK_FREE_BYTES_MIN, free });
+            room.full
+        };
+        let eighth = DISK_FREE_BYTES_MIN / 8;
+        assert_eq!(
+            [eighth, eighth - 1, 2 * eighth - 1, 2 * eighth].map(&mut full),
+            [false, true, true, false]
+        );
     }
 
     #[test]

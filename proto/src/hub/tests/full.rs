@@ -50,6 +50,8 @@ fn a_device_can_be_added_and_so_revoked() {
     w.send(conn, &hello());
     w.send(conn, &tablet.register(None));
     assert!(w.ask(conn, &tablet.auth(conn)).contains(&Reply::LoggedIn(name("alice"))));
+    assert_eq!(w.ask(conn, &prekeys(1)), [], "nobody could write to it without");
+    assert_eq!(w.refused(conn, &prekeys(2)), Why::Other);
 }
 
 #[test]
