@@ -14,6 +14,9 @@ use crate::app::keymap::TABLE as KEYS;
 use crate::app::story::{START, Story as Screen, UNICODE, contact, guest, name};
 use crate::testing::END_REASONS;
 
+mod scripts;
+mod texts;
+
 struct Story {
     prose: Prose,
     now: Now,
@@ -199,92 +202,6 @@ fn an_unencrypted_call_needs_a_yes() {
 }
 
 #[test]
-fn what_was_not_read_is_said_once_and_is_read_when_all_of_it_is_lines() {
-    let mut story = Story::new(true, None);
-    let bob = contact("bob", Standing::Mutual, Presence::Online);
-    let (from, read) = (name("bob"), Effect::Read(name("bob")));
-    let line = |n: u8, from| Line { id: Some(MsgId([n; 16])), when: START, from, text: Safe::line("hi") };
-    story.event(Msg::Unread(vec![(bob.principal.clone(), 2)]));
-    // Who is there is told before the list is.
-    let said =
-        story.tell(Event::Contact(bob.clone())) + "\n" + &story.tell(Event::Contacts(vec![bob.clone()]));
-    let unread = "bob wrote 2 texts that you have not read: /to bob, then /history 2.";
-    assert!(said.lines().any(|line| line == unread), "{said}");
-    assert_eq!(story.tell(Event::Contacts(vec![bob])), "");
-    let (id, text) = (MsgId([9; 16]), Safe::line("again"));
-    story.tell(Event::Said { from: from.clone(), id, sent: START, text });
-    story.typed("/to bob");
-    story.typed("/history 1");
-    assert!(!story.effects.contains(&read), "one of them was not said: {:?}", story.effects);
-    story.event(Msg::History(from.clone(), vec![line(1, From::Them), line(2, From::Them)]));
-    story.typed("/history 3");
-    assert_eq!(story.effects.last(), Some(&read));
-    story.effects.clear();
-    let (id, text) = (MsgId([10; 16]), Safe::line("and again"));
-    story.tell(Event::Said { from, id, sent: START, text });
-    assert!(story.effects.contains(&read));
-}
-
-#[test]
-fn a_text_goes_out_whatever_else_is_to_be_decided() {
-    let say = |echo| send(Command::Say { to: name("bob"), text: "hello".into(), echo });
-    let mut story = Story::friends();
-    story.typed("/to bob");
-    story.asked();
-    story.tell(Event::IdentityChanged(name("carol")));
-    story.typed("hello");
-    assert_eq!(story.asked(), say(0), "another key of carol's is between us and carol");
-    story.typed("/call gina");
-    story.tell(Event::PlainUnconfirmed(vec![name("gina")]));
-    story.asked();
-    story.typed("/say bob hello");
-    assert_eq!(story.asked(), say(1), "so is whether a call may be without encryption");
-    story.typed("yes");
-    assert_eq!(
-        story.asked().first(),
-        Some(&Effect::Send(Command::AllowPlain(name("gina")))),
-        "and is asked still"
-    );
-}
-
-#[test]
-fn texts_go_to_whom_one_writes_to_and_to_nobody_by_accident() {
-    let mut story = Story::friends();
-    assert_eq!(story.typed("hello"), "To whom? Type /to NAME first, or /help.");
-    assert!(story.typed("/to gina").contains("no texts"));
-    assert!(story.typed("/to grace").contains("/accept grace, then you can write"));
-    story.typed("/to bob");
-    story.tell(Event::Said {
-        from: name("carol"),
-        id: MsgId([1; 16]),
-        sent: START,
-        text: Safe::line("psst"),
-    });
-    story.asked();
-    assert_eq!(story.typed(" hello  bob"), "");
-    let say = |to: &str, text: &str, echo| send(Command::Say { to: name(to), text: text.into(), echo });
-    assert_eq!(story.asked(), say("bob", "hello  bob", 0));
-    assert!(story.prose.is_waiting());
-    story.tell(Event::Waiting { to: name("bob"), echo: 0, id: MsgId([2; 16]) });
-    let state = MessageState::Delivered;
-    assert_eq!(story.tell(Event::MessageState { to: name("bob"), id: MsgId([2; 16]), state }), "");
-    assert!(!story.prose.is_waiting());
-    // However the command is written, it is one.
-    story.typed("/Say carol /x");
-    assert_eq!(story.asked(), say("carol", "/x", 1));
-    story.typed("//etc");
-    assert_eq!(story.asked(), say("bob", "/etc", 2));
-    let long = "x".repeat(proto::limits::TEXT_BYTES_MAX + 1);
-    assert!(story.typed(&long).contains("too long"));
-    assert_eq!(story.asked(), []);
-    story.typed("/say erin are you there");
-    let said = story.tell(Event::Waiting { to: name("erin"), echo: 3, id: MsgId([3; 16]) });
-    assert_eq!(said, "erin is not connected: what you write waits for them.");
-    let said = story.typed("/history 9");
-    assert!(said.contains("14:32 alice: hello  bob\n") && said.contains("alice: /etc (waits)"), "{said}");
-}
-
-#[test]
 fn contacts_are_asked_accepted_and_removed_with_a_way_back() {
     let mut story = Story::friends();
     assert_eq!(story.typed("/add dave"), "dave is asked to be your contact.");
@@ -320,83 +237,6 @@ fn contacts_are_asked_accepted_and_removed_with_a_way_back() {
     story.event(Msg::Tick);
     assert_eq!(story.asked(), send(Command::Remove(name("bob"))));
     assert_eq!(story.typed("/undo"), "There is nothing to take back.");
-}
-
-#[test]
-fn what_becomes_of_a_wish_is_said_when_it_is_known_and_waited_for() {
-    let mut story = Story::friends();
-    story.typed("/verify bob");
-    assert!(!story.prose.is_waiting(), "there is no call: nothing more comes");
-    assert_eq!(story.typed("/match bob"), "");
-    assert!(story.prose.is_waiting());
-    let bob = contact("bob", Standing::Mutual, Presence::Online);
-    let verified = ContactInfo { verified: Some(Wall(9)), ..bob.clone() };
-    assert_eq!(story.tell(Event::Contact(verified.clone())), "bob is verified: this key is theirs.");
-    assert!(!story.prose.is_waiting());
-    assert_eq!(story.tell(Event::Contact(verified)), "");
-    assert_eq!(story.typed("/differ bob"), "");
-    let differs = ContactInfo { differs: true, blocked: true, ..bob };
-    assert!(story.tell(Event::Contact(differs)).starts_with("bob is not who they seem"));
-    assert_eq!(story.typed("/block erin"), "");
-    let (of, text) = (Matter::Ban(name("erin")), Safe::line("cannot block erin: too many are"));
-    let refused = Event::Refused { of, why: Why::Limit, text };
-    assert_eq!(story.tell(refused), "It was refused: cannot block erin: too many are");
-    assert!(!story.prose.is_waiting());
-    let ban = Banned {
-        principal: contact("erin", Standing::Mutual, Presence::Offline).principal,
-        name: name("erin"),
-        since: Wall(0),
-    };
-    story.typed("/block erin");
-    let said = story.tell(Event::Banned(vec![ban.clone()]));
-    assert_eq!(said, "erin is blocked: no requests, texts or calls. /unblock erin lets them in again.");
-    story.typed("/blocked");
-    assert!(story.tell(Event::Banned(vec![ban])).starts_with("Blocked: erin, SHA256:"));
-    assert_eq!(story.typed("/unblock erin"), "");
-    let said = story.tell(Event::Banned(Vec::new()));
-    assert_eq!(said, "erin is blocked no longer. They are no contact until one of you asks.");
-    assert!(!story.prose.is_waiting());
-}
-
-#[test]
-fn a_script_waits_for_its_contacts_and_for_what_it_asked_for() {
-    let mut story = Story::new(true, None);
-    story.tell(Event::LoggedIn(name("alice")));
-    assert!(!story.prose.takes_line(), "nobody it names is known yet");
-    story.tell(Event::Contacts(Vec::new()));
-    assert!(story.prose.takes_line());
-    let link = Event::Invite("tincan://home.example/x".to_owned());
-    let devices = SoundEvent::Devices(DeviceList::default());
-    for line in ["/link", "/devices", "/add dave", "/add dave"] {
-        story.typed(line);
-        assert!(story.prose.is_waiting(), "{line}");
-    }
-    story.hear(devices);
-    story.tell(Event::Requested(name("erin")));
-    story.tell(Event::Contact(contact("dave", Standing::Asked, Presence::Offline)));
-    story.tell(link);
-    assert!(story.prose.is_waiting(), "the second was not answered");
-    assert_eq!(story.prose.outcome(), Exit::Failed);
-    assert_eq!(story.said(), "Not everything that was asked for was answered in time.");
-    let refused = |of| Event::Refused { of, why: Why::Already, text: Safe::line("no") };
-    story.tell(refused(Matter::Contact(name("erin"))));
-    story.tell(refused(Matter::Call));
-    assert!(story.prose.is_waiting(), "neither was about what is waited for");
-    story.tell(refused(Matter::Contact(name("dave"))));
-    assert!(!story.prose.is_waiting());
-    assert_eq!(story.prose.outcome(), Exit::Ok);
-}
-
-#[test]
-fn a_script_without_a_login_did_not_go_well() {
-    let mut story = Story::new(false, None);
-    story.tell(Event::ServerKeyUnknown(Fingerprint([1; 32])));
-    assert_eq!(story.prose.outcome(), Exit::Refused);
-    assert!(story.said().contains("--pin"));
-    story.typed("yes");
-    story.tell(Event::NameWanted);
-    assert_eq!(story.prose.outcome(), Exit::Usage);
-    assert!(story.said().contains("--name NAME"));
 }
 
 #[test]
