@@ -116,6 +116,12 @@ pub const CONNECTIONS_MAX: usize = 4_096;
 /// Bytes of the disk that a server keeps free: below, its store takes nothing new. What goes on writes some MiB: the
 /// store's log, keys that are given out, contacts that are answered; and to start anew takes as much again.
 pub const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
+/// Of a disk so small that this is more than such a part of it, the part stays free.
+pub const DISK_FREE_PART_MIN: u64 = 8;
+/// Senders of datagrams of whom the server keeps to which of its addresses they send: four times the connections that it
+/// takes by itself, and who is in a call has one; under 2 MiB. Forged senders that fill it cost others no more than the wait
+/// for their own next datagram.
+pub const WAYS_MAX: usize = 4 * CONNECTIONS_MAX;
 /// Connections not yet logged in at once; beyond it the oldest stranger makes room for the newest (operator).
 pub const STRANGERS_MAX: usize = 1_024;
 /// Connections not yet logged in from one prefix (/24, /48); beyond it the prefix's own oldest stranger makes room for its

@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use mio::net::UdpSocket;
+use proto::limits::WAYS_MAX;
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 
 use crate::listen::canonical;
@@ -171,9 +172,6 @@ fn is_about_a_peer(error: &io::Error) -> bool {
 
 /// The most that the kernel joins: what fits into the length of an IP packet.
 const TRAIN_BYTES_MAX: usize = 65_535;
-/// Four times the connections that a server takes by itself, and who is in a call has one; under 2 MiB. Forged senders
-/// that fill it cost others no more than the wait for their own next datagram.
-const WAYS_MAX: usize = 16_384;
 
 #[cfg(test)]
 mod tests {

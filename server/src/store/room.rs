@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use proto::Time;
-use proto::limits::DISK_FREE_BYTES_MIN;
+use proto::limits::{DISK_FREE_BYTES_MIN, DISK_FREE_PART_MIN};
 
 use crate::store::Sqlite;
 use crate::system::{Disk, disk};
@@ -49,7 +49,7 @@ impl Room {
 
     fn found(&mut self, Disk { size, free }: Disk) {
         // A volume for the server alone may be hardly larger than what is kept free of others.
-        let small = size / SMALL_SHARE;
+        let small = size / DISK_FREE_PART_MIN;
         let keep_free = if small < DISK_FREE_BYTES_MIN { self.keep_free.min(small) } else { self.keep_free };
         // Twice as much before it is open again: at one limit alone every file that comes and goes would turn it.
         let open_at = keep_free.saturating_mul(2);
@@ -71,8 +71,6 @@ impl Room {
     }
 }
 
-/// Of a small disk such a part stays free.
-const SMALL_SHARE: u64 = 8;
 /// Nothing that is taken in this time comes near to what is kept free.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -97,7 +95,7 @@ mod tests {
             room.found(Disk { size: DISK_FREE_BYTES_MIN, free });
             room.full
         };
-        let eighth = DISK_FREE_BYTES_MIN / 8;
+        let eighth = DISK_FREE_BYTES_MIN / DISK_FREE_PART_MIN;
         assert_eq!(
             [eighth, eighth - 1, 2 * eighth - 1, 2 * eighth].map(&mut full),
             [false, true, true, false]
