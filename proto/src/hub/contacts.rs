@@ -3,7 +3,7 @@
 use crate::contact::{self, Act};
 use crate::crypto::identity::{entry_hash, sha256};
 use crate::hub::online::User;
-use crate::hub::refusal::{Done, Refusal};
+use crate::hub::refusal::{Done, Refusal, room_in};
 use crate::hub::store::{Account, Store, Token};
 use crate::hub::{Hub, Turn};
 use crate::id::{ConnId, Fingerprint, Name};
@@ -24,6 +24,7 @@ impl Hub {
         name: &Name,
         turn: &mut Turn<'_, S>,
     ) -> Done {
+        room_in(turn.store)?;
         self.may_bother(me, turn)?;
         let other = self.act(me, name, Act::Ask, turn)?;
         self.say(conn, &Reply::RequestSent(other.name));
@@ -138,6 +139,7 @@ impl Hub {
         invite: &NewInvite,
         turn: &mut Turn<'_, S>,
     ) -> Done {
+        room_in(turn.store)?;
         let (owner, wall) = (me.device.account, turn.now.wall);
         let known = turn.store.token(&invite.token_hash);
         if known.as_ref().is_some_and(|token| token.owner != Some(owner)) {
@@ -159,6 +161,7 @@ impl Hub {
 
     /// 312
     pub(super) fn redeem<S: Store>(&mut self, me: &User, redeem: &Redeem, turn: &mut Turn<'_, S>) -> Done {
+        room_in(turn.store)?;
         self.may_bother(me, turn)?;
         let token = valid_token(&redeem.token, turn)?;
         self.befriend_owner(me.device.account, &token, &redeem.token, turn)

@@ -6,11 +6,10 @@ use crate::crypto::identity::{
 };
 use crate::drop::Drop;
 use crate::hub::contacts::valid_token;
-use crate::hub::full;
 use crate::hub::guest::Phase;
 use crate::hub::online::{Device, Kind, User};
 use crate::hub::rate::Prefix;
-use crate::hub::refusal::{Done, Refusal};
+use crate::hub::refusal::{Done, Refusal, room_in};
 use crate::hub::store::{Account, Store, Token};
 use crate::hub::{Hub, Output, Turn};
 use crate::id::{ConnId, Fingerprint, Name, Principal};
@@ -75,8 +74,8 @@ impl Hub {
                 Err(Refusal::new(Why::LoggedIn, text))
             }
             Some(account) => self.register_device(conn, &account, register, turn),
-            None if turn.store.is_full() => Err(full::no_room()),
             None => {
+                room_in(turn.store)?;
                 self.register_account(conn, &Account { fingerprint: key, name, guest: false }, register, turn)
             }
         }
@@ -253,8 +252,8 @@ impl Hub {
         let Device { account, id, .. } = &me.device;
         // They come at every login. Those from before stay as good as they were, since a device forgets only used ones; but
         // whoever has none yet cannot be written to without.
-        if turn.store.is_full() && turn.store.fallback_prekey(account, id).is_some() {
-            return Err(full::no_room());
+        if turn.store.fallback_prekey(account, id).is_some() {
+            room_in(turn.store)?;
         }
         turn.store.put_prekeys(account, id, prekeys);
         Ok(())

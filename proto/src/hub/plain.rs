@@ -4,11 +4,10 @@
 
 use core::net::SocketAddr;
 
-use crate::hub::full;
 use crate::hub::guest::Phase;
 use crate::hub::online::{Device, User};
 use crate::hub::rate::Prefix;
-use crate::hub::refusal::{Done, Refusal};
+use crate::hub::refusal::{Done, Refusal, room_in};
 use crate::hub::store::{Account, Store, guest_fingerprint};
 use crate::hub::{Hub, Turn};
 use crate::id::{ConnId, Fingerprint, Name, Principal};
@@ -57,9 +56,7 @@ impl Hub {
         if self.is_reserved(name) {
             return Err(name_taken(name));
         }
-        if turn.store.is_full() {
-            return Err(full::no_room());
-        }
+        room_in(turn.store)?;
         if !self.leases.take(prefix, turn.now.mono) {
             return Err(Refusal::too_fast());
         }

@@ -1,6 +1,7 @@
 //! A request that cannot be done, said so that a program and a person both know what to do next.
 
 use crate::contact::No;
+use crate::hub::store::Store;
 use crate::id::Name;
 use crate::wire::DecodeError;
 use crate::wire::record::Why;
@@ -42,9 +43,23 @@ impl Refusal {
         Self::new(Why::NotLoggedIn, "log in first")
     }
 
+    /// Read by people, who cannot mend it: of a limit, clients try again by themselves and say nothing.
+    fn no_room() -> Self {
+        Self::new(Why::Other, "the server's disk is full; tell its operator, and try again later")
+    }
+
     pub(super) fn too_fast() -> Self {
         Self::new(Why::TooFast, "too many requests; wait a few seconds and try again")
     }
+}
+
+/// Asked first by whatever would make the store grow. Logins, calls, texts, and what answers, changes or deletes what is
+/// there go on without room, and so does adding a device, since to revoke one must be possible.
+///
+/// # Errors
+/// While the server's disk is nearly full.
+pub(super) fn room_in<S: Store>(store: &S) -> Done {
+    if store.is_full() { Err(Refusal::no_room()) } else { Ok(()) }
 }
 
 impl From<DecodeError> for Refusal {
