@@ -413,6 +413,11 @@ impl Model {
         self.popups.iter().any(|popup| matches!(popup, Popup::Settings(open) if open.hears))
     }
 
+    /// Whether no meter moves, as it was set (`ui.meter_hz` 0): none is worth a frame, and what it shows would be old.
+    pub fn meters_stand_still(&self) -> bool {
+        self.settings.meter_hz == Some(0)
+    }
+
     /// Nothing of what we say is sent: muted, or nobody presses to talk.
     pub fn is_silent(&self) -> bool {
         self.sound.muted || self.sound.talk.keeps_silent()

@@ -321,9 +321,9 @@ impl Settings {
         core::iter::once(Safe::line(first)).chain(names.into_iter().flatten().cloned()).collect()
     }
 
-    /// What Enter changes.
-    pub fn chosen(&self, model: &Model) -> Option<Setting> {
-        self.items(model).into_iter().filter_map(|item| item.setting).nth(self.row)
+    /// The row that Enter changes.
+    pub fn chosen(&self, model: &Model) -> Option<Item> {
+        self.items(model).into_iter().filter(|item| item.setting.is_some()).nth(self.row)
     }
 }
 

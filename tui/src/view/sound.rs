@@ -45,7 +45,13 @@ pub(super) fn end(model: &Model, sheet: Sheet) -> [Row; 2] {
     [Row::new(), vec![(2, words, sheet.theme.strong())]]
 }
 
+/// What the input level is told as where meters stand still.
+const STILL: &str = "not shown: meters are set to stand still";
+
 fn bar(model: &Model, open: &Settings, sheet: Sheet) -> Option<String> {
+    if model.meters_stand_still() && (open.hears || model.call.is_some()) {
+        return Some(STILL.to_owned());
+    }
     let level = model.call.as_ref().map_or(open.level, |call| call.you);
     (level != Meter::default()).then(|| meter::bar(level, LEVEL.min(sheet.room()), sheet.theme))
 }

@@ -2,6 +2,7 @@
 //! twin of the program where it was not pressed, and the program goes on.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tincan_tui::app::keymap::{Act, Place, Row, TABLE};
@@ -81,15 +82,15 @@ fn bytes(key: Key) -> Vec<u8> {
 /// A difference that lasts so long is none of what comes a little later in the one than in the other.
 const LASTS: Duration = Duration::from_millis(400);
 
-/// Whether the two come to look different, within [`SEEN`].
-fn come_apart(pressed: &mut Screen, twin: &mut Screen) -> bool {
-    let end = Instant::now() + SEEN;
+/// Whether the two come to look alike, or different, and stay so, within `time`.
+fn come_to_be(alike: bool, pressed: &mut Screen, twin: &mut Screen, time: Duration) -> bool {
+    let end = Instant::now() + time;
     let mut since = None;
     loop {
         pressed.pause(LOOK);
         twin.pause(LOOK);
         let now = Instant::now();
-        if pressed.looks() == twin.looks() {
+        if (pressed.looks() == twin.looks()) != alike {
             since = None;
         } else if now - *since.get_or_insert(now) >= LASTS {
             return true;
@@ -108,15 +109,17 @@ fn paints_the_same(row: &Row) -> bool {
     matches!(row.act, Act::Redraw | Act::Suspend)
 }
 
-/// Where the demonstration stands these show nothing: there is nothing further up, to take back, to cut or to end.
+/// Where the demonstration stands these show nothing: there is nothing further up, to take back, to cut or to end, and
+/// nobody else in the call to choose.
 fn may_be_seen_by_nothing(row: &Row) -> bool {
     let quiet = [Act::Unmark, Act::Scroll { up: false }, Act::Scroll { up: true }, Act::Back];
-    quiet.contains(&row.act) || matches!(row.act, Act::Move(_) | Act::Edit(_) | Act::Go)
+    quiet.contains(&row.act) || matches!(row.act, Act::Move(_) | Act::Choose { .. } | Act::Edit(_) | Act::Go)
 }
 
-fn press(mut screen: Screen, mut twin: Screen, place: Place, row: &Row, key: Key) {
+/// Both in that place, and as much alike as two can be.
+fn get_to(place: Place, screen: &mut Screen, twin: &mut Screen) {
     for (keys, seen) in way(place).unwrap() {
-        for one in [&mut screen, &mut twin] {
+        for one in [&mut *screen, &mut *twin] {
             one.press(keys);
             one.see(seen);
         }
@@ -124,6 +127,11 @@ fn press(mut screen: Screen, mut twin: Screen, place: Place, row: &Row, key: Key
     // Windows that open over the list take keys only once the keyboard has rested.
     twin.pause(QUIET / 2);
     screen.pause(QUIET);
+    assert!(come_to_be(true, screen, twin, SEEN), "{place:?}:\n{}\n{}", screen.contents(), twin.contents());
+}
+
+fn press(mut screen: Screen, mut twin: Screen, place: Place, row: &Row, key: Key) {
+    get_to(place, &mut screen, &mut twin);
     screen.press(&bytes(key));
     if row.act == Act::Quit && place != Place::Call {
         assert_eq!(screen.wait_exit().exit_code(), 0, "{key:?} in {place:?}");
@@ -132,12 +140,19 @@ fn press(mut screen: Screen, mut twin: Screen, place: Place, row: &Row, key: Key
     let seen = if paints_the_same(row) {
         screen.answered(SEEN) > 0
     } else {
-        may_be_seen_by_nothing(row) || come_apart(&mut screen, &mut twin)
+        may_be_seen_by_nothing(row) || come_to_be(false, &mut screen, &mut twin, SEEN)
     };
     assert!(seen, "{key:?} in {place:?} is not seen:\n{}", screen.contents());
     screen.press(b"\x0c");
     assert!(screen.answered(SEEN) > 0, "after {key:?} in {place:?} nothing is painted any more");
     assert!(screen.is_running(), "{key:?} in {place:?} ends the program");
+}
+
+/// What differs between two where nothing was pressed would be taken for something that is seen of a key.
+fn press_nothing(mut screen: Screen, mut twin: Screen, place: Place) {
+    get_to(place, &mut screen, &mut twin);
+    let seen = come_to_be(false, &mut screen, &mut twin, SEEN / 2);
+    assert!(!seen, "{place:?} changes by itself:\n{}\n{}", screen.contents(), twin.contents());
 }
 
 /// A configuration in which no meter moves; it is gone with its handle.
@@ -162,25 +177,35 @@ const AT_ONCE: usize = 8;
 
 #[test]
 fn every_key_does_something_where_it_counts_and_the_program_goes_on() {
-    let rows = TABLE.iter().filter(|row| way(row.place).is_some());
-    let keys: Vec<(&Row, Key)> = rows.flat_map(|row| row.keys.iter().map(move |key| (row, *key))).collect();
-    assert!(keys.len() >= 80, "{} keys", keys.len());
+    let rows: Vec<&Row> = TABLE.iter().filter(|row| way(row.place).is_some()).collect();
+    let mut all: Vec<(Place, Option<(&Row, Key)>)> = rows.iter().map(|row| (row.place, None)).collect();
+    all.dedup_by_key(|(place, _)| *place);
+    let places = all.len();
+    all.extend(rows.iter().flat_map(|row| row.keys.iter().map(|key| (row.place, Some((*row, *key))))));
+    assert!(all.len() - places >= 80, "{} keys", all.len() - places);
     let still = Still::new();
     let config = still.0.to_str().unwrap();
-    for keys in keys.chunks(AT_ONCE) {
-        std::thread::scope(|scope| {
-            for (at, (row, key)) in keys.iter().enumerate() {
-                scope.spawn(move || {
-                    let first = row.place == Place::Welcome;
-                    let start = |who: &str| match first {
-                        true => Screen::start(&format!("key-{at}-{who}")),
-                        false => Screen::demo(&["--config", config]),
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for worker in 0..AT_ONCE {
+            let (all, next) = (&all, &next);
+            scope.spawn(move || {
+                while let Some((place, key)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (screen, twin) = if *place == Place::Welcome {
+                        let first = Screen::start(&format!("key-{worker}-pressed"));
+                        let twin = first.start_as(&format!("key-{worker}-twin"));
+                        (first, twin)
+                    } else {
+                        (Screen::demo(&["--config", config]), Screen::demo(&["--config", config]))
                     };
-                    press(start("pressed"), start("twin"), row.place, row, *key);
-                });
-            }
-        });
-    }
+                    match key {
+                        Some((row, key)) => press(screen, twin, *place, row, *key),
+                        None => press_nothing(screen, twin, *place),
+                    }
+                }
+            });
+        }
+    });
 }
 
 /// Name and message are written in one window, which stays, with both, until somebody is asked.

@@ -1,7 +1,9 @@
 //! The real program on a terminal of ours: keys and window sizes in, cells and raw bytes out.
 
+use std::fs::DirBuilder;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
@@ -38,11 +40,23 @@ impl Screen {
         screen
     }
 
-    /// The same on a terminal that takes nothing until [`Screen::listen`].
+    /// The same in a profile of its own with the same account, whose key is to be seen.
+    pub(crate) fn start_as(&self, name: &str) -> Self {
+        let (profile, key) = (Self::profile_of(name), "account_key");
+        DirBuilder::new().mode(0o700).create(&profile).unwrap();
+        std::fs::copy(self.profile.join(key), profile.join(key)).unwrap();
+        Self::start(name)
+    }
+
+    fn profile_of(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("tincan-terminal-{name}-{}", std::process::id()))
+    }
+
+    /// The same as [`Screen::start`] on a terminal that takes nothing until [`Screen::listen`].
     pub(crate) fn deaf(name: &str, term: &str) -> Self {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = server.local_addr().unwrap().to_string();
-        let profile = std::env::temp_dir().join(format!("tincan-terminal-{name}-{}", std::process::id()));
+        let profile = Self::profile_of(name);
         let mut command = at_home(CommandBuilder::new(program()));
         command.args(["--device", "null", "--name", "alice", "--profile"]);
         command.arg(&profile);
@@ -151,17 +165,29 @@ impl Screen {
     }
 
     /// What is to be seen: letters, colours and the cursor. Figures are all alike, so that two programs that stand at the
-    /// same place look the same.
+    /// same place look the same; but for those that are set, which end in `%`.
     pub(crate) fn looks(&self) -> Vec<String> {
         let screen = self.vt.screen();
         let (rows, cols) = screen.size();
-        let cells =
-            (0..rows.get()).flat_map(|row| (0..cols.get()).filter_map(move |col| screen.cell(row, col)));
-        let cells = cells.map(|cell| {
-            let letters = cell.contents().replace(|c: char| c.is_ascii_digit(), "0");
-            format!("{letters} {:?} {} {} {}", cell.fgcolor(), cell.bold(), cell.dim(), cell.inverse())
-        });
-        cells.chain([format!("{:?}", screen.cursor_position())]).collect()
+        let mut looks = Vec::new();
+        for row in 0..rows.get() {
+            let mut is_set = false;
+            for cell in (0..cols.get()).rev().filter_map(|col| screen.cell(row, col)) {
+                // A cell that was wiped is as empty as one that was never written.
+                let mut letters = cell.contents().trim().to_owned();
+                let digit = letters.contains(|c: char| c.is_ascii_digit());
+                is_set = letters == "%" || is_set && digit;
+                if digit && !is_set {
+                    "0".clone_into(&mut letters);
+                }
+                let (colour, bold, dim) = (cell.fgcolor(), cell.bold(), cell.dim());
+                looks.push(format!("{letters} {colour:?} {bold} {dim} {}", cell.inverse()));
+            }
+        }
+        // Where a hidden cursor stands nobody sees.
+        let cursor = (!screen.hide_cursor()).then(|| screen.cursor_position());
+        looks.push(format!("{cursor:?}"));
+        looks
     }
 
     /// Bytes written until the program is quiet.

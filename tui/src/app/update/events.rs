@@ -129,7 +129,7 @@ pub(super) fn on_sound(model: &mut Model, event: SoundEvent) {
         }
         SoundEvent::Levels(levels) => {
             // Only a meter that moved a step is worth a frame.
-            let still = model.settings.meter_hz == Some(0);
+            let still = model.meters_stand_still();
             model.moved |= !still && model.call.as_mut().is_some_and(|call| call.levels(&levels));
         }
         SoundEvent::Statistics(figures) => {

@@ -11,7 +11,7 @@ use super::super::model::{Model, Stage};
 use super::super::msg::Effect;
 use super::super::popup::Popup;
 use super::super::preferences::{Change, Ears, Value};
-use super::super::settings::{Chooses, Heard, Page, Picker, Setting, Settings, Test};
+use super::super::settings::{Chooses, Heard, Item, Page, Picker, Setting, Settings, Test};
 use super::{meters, notice};
 
 mod outside;
@@ -124,26 +124,36 @@ pub(super) fn change(model: &mut Model, effects: &mut Vec<Effect>) {
             (what, _) => take_device(model, what, name, effects),
         };
     }
-    let Some(setting) = settings.chosen(model) else { return };
+    let Some(setting) = settings.chosen(model).and_then(|item| item.setting) else { return };
     if let Some(what) = setting.chooses() {
         return pick(model, what);
     }
     set(model, setting, false, effects);
 }
 
-/// `r`: what is usual.
+/// `r`: what is usual. Where it is so already, nothing would be seen of the key, and that is said.
 pub(super) fn reset(model: &mut Model, effects: &mut Vec<Effect>) {
-    let Some(Popup::Settings(settings)) = model.popups.last() else { return };
-    let Some(setting) = settings.chosen(model).filter(|_| settings.picker.is_none()) else { return };
+    let Some(before) = chosen(model) else { return };
+    let Some(setting) = before.setting else { return };
     match setting.chooses() {
         Some(Chooses::Ring) => take_ring(model, None, effects),
-        Some(what) => {
+        Some(what) if is_card(model) => {
             // Without a half of its own it is what `device` names for both.
             let both = model.settings.preferences.ears.device.clone();
             choose_device(model, what, None, both, effects);
         }
+        Some(_) => return,
         None => set(model, setting, true, effects),
     }
+    if chosen(model).is_some_and(|now| now.value == before.value) {
+        notice(model, format!("{} is as usual.", before.label));
+    }
+}
+
+/// The row that Enter changes, while nothing is picked for it.
+fn chosen(model: &Model) -> Option<Item> {
+    let Some(Popup::Settings(settings)) = model.popups.last() else { return None };
+    settings.chosen(model).filter(|_| settings.picker.is_none())
 }
 
 fn pick(model: &mut Model, what: Chooses) {
@@ -176,7 +186,9 @@ fn is_card(model: &mut Model) -> bool {
 
 /// Takes another microphone or speaker, in the middle of a call, too.
 fn take_device(model: &mut Model, what: Chooses, name: Option<String>, effects: &mut Vec<Effect>) {
-    if let Some(name) = name {
+    if let Some(name) = name
+        && is_card(model)
+    {
         choose_device(model, what, Some(name.clone()), name, effects);
     }
 }
@@ -189,9 +201,6 @@ fn choose_device(
     name: String,
     effects: &mut Vec<Effect>,
 ) {
-    if !is_card(model) {
-        return;
-    }
     let microphone = what == Chooses::Microphone;
     let ears = &mut model.settings.preferences.ears;
     let half = if microphone { &mut ears.microphone } else { &mut ears.speaker };
@@ -317,6 +326,7 @@ pub(super) fn devices(model: &mut Model, list: DeviceList) {
 
 /// Something was heard outside of a call.
 pub(super) fn heard(model: &mut Model, heard: Heard) {
+    let still = model.meters_stand_still();
     let Some(settings) = shown(model) else { return };
     let test = match heard {
         Heard::Opened(microphone, speaker) => {
@@ -325,7 +335,7 @@ pub(super) fn heard(model: &mut Model, heard: Heard) {
             return;
         }
         Heard::Level(db) => {
-            let moved = settings.level.take(db);
+            let moved = !still && settings.level.take(db);
             model.dirty |= !core::mem::replace(&mut settings.hears, true);
             model.moved |= moved;
             return;

@@ -46,7 +46,9 @@ pub(super) fn told(model: &mut Model, event: ToolEvent) {
         ToolEvent::SayingAgain(on) => {
             if on {
                 notice(model, "The last ten seconds, once more: Esc stops, the call goes on softly.");
-            } else if !core::mem::take(&mut model.tools.saying_again) {
+            } else if model.tools.saying_again {
+                notice(model, "Back in the call.");
+            } else {
                 notice(model, "Nothing was heard yet.");
             }
             model.tools.saying_again = on;

@@ -80,3 +80,18 @@ fn what_enter_does_in_the_first_run_is_in_sight_on_the_lowest_screen() {
     let drawn = picture(&story.buffer(40, 10).0);
     assert!(drawn.contains("Mic is OPEN") && drawn.contains("Enter go on"), "{drawn}");
 }
+
+/// Where meters were set to stand still, an old level would be taken for that of now.
+#[test]
+fn a_meter_that_stands_still_shows_no_level() {
+    let mut story = Story::morning(UNICODE);
+    story.keys("d");
+    story.event(Msg::Heard(Heard::Opened(open("USB Headset"), open("USB Headset"))));
+    for (hz, shows) in [(4, "█"), (0, "not shown: meters are set to stand still"), (0, "OPEN while you look")]
+    {
+        story.model.settings.meter_hz = Some(hz);
+        story.event(Msg::Heard(Heard::Level(-18.0)));
+        let shown = picture(&story.buffer(80, 24).0);
+        assert!(shown.contains(shows), "{hz}:\n{shown}");
+    }
+}

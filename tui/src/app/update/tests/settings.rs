@@ -72,6 +72,21 @@ fn another_microphone_is_taken_in_the_middle_of_a_call() {
     assert!(story.model.popups.is_empty() && story.model.call.is_some());
 }
 
+/// Else nothing would be seen of the key.
+#[test]
+fn what_is_as_usual_already_is_said_to_be_so() {
+    let mut story = Story::friends();
+    story.keys(",");
+    for (keys, wanted) in [("r", "Microphone"), ("j j j r", "Echo cancelling"), ("Tab j r", "Key to talk")] {
+        story.model.notice = None;
+        story.keys(keys);
+        assert_eq!(story.notice(), format!("{wanted} is as usual."));
+    }
+    story.model.notice = None;
+    story.keys("Enter r");
+    assert_eq!(story.notice(), "", "the row shows that it is another one now");
+}
+
 /// Chosen with the keys that the page names, written, and back to where calls are heard.
 #[test]
 fn calls_ring_on_a_device_of_their_own() {

@@ -36,6 +36,7 @@ fn r_says_it_again_and_esc_stops_that_before_it_leaves_the_page() {
     assert_eq!(story.asked(), [say_again(false)]);
     assert!(story.model.on_call_page());
     story.hear(tool(ToolEvent::SayingAgain(false)));
+    assert_eq!(story.notice(), "Back in the call.");
     story.keys("Esc");
     assert!(!story.model.on_call_page(), "now it leaves the page");
 }
