@@ -220,6 +220,8 @@ impl Linear {
                 Effect::Read(who) if self.person => self.session.read(&who)?,
                 // What a script was told nobody has read.
                 Effect::Read(_) => {}
+                // A line is sent, or is not there.
+                Effect::Draft(..) => {}
                 Effect::Keep(who, personal) => self.session.keep(&who, &personal)?,
                 Effect::Reply(who, reply) => self.session.answer(who, &reply),
                 Effect::Record(with) => self.session.record(with.as_deref()),

@@ -82,7 +82,9 @@ pub fn run(session: Session, begin: Begin, log: File) -> anyhow::Result<Exit> {
     drop(screen);
     let exit = outcome?;
     for wish in wishes {
-        if let Effect::Send(command) = wish {
+        if let Effect::Draft(who, text) = wish {
+            session.keep_draft(&who, &text)?;
+        } else if let Effect::Send(command) = wish {
             session.command(command)?;
         }
     }
@@ -197,6 +199,7 @@ impl Run {
                 Some(Effect::Sound(command)) => self.session.sound(command),
                 Some(Effect::Volume { who, percent }) => drop(self.session.volume(&who, percent)?),
                 Some(Effect::Read(who)) => self.session.read(&who)?,
+                Some(Effect::Draft(who, text)) => self.session.keep_draft(&who, &text)?,
                 Some(Effect::Keep(who, personal)) => self.session.keep(&who, &personal)?,
                 Some(Effect::Reply(who, reply)) => self.session.answer(who, &reply),
                 Some(Effect::Record(with)) => self.session.record(with.as_deref()),
@@ -219,7 +222,10 @@ impl Run {
                 Some(Effect::Quit) => return Ok(Some(Exit::Ok)),
                 Some(Effect::History(who)) => {
                     let lines = self.session.lines(&who)?;
-                    effects.extend(self.screen.tell(Msg::History(who, lines), self.session.now()));
+                    let draft = self.session.draft(&who)?;
+                    let now = self.session.now();
+                    effects.extend(self.screen.tell(Msg::History(who.clone(), lines), now));
+                    effects.extend(self.screen.tell(Msg::Draft(who, draft), now));
                 }
             }
         }

@@ -202,6 +202,7 @@ impl Screen {
             Effect::Send(_)
             | Effect::Sound(_)
             | Effect::Volume { .. }
+            | Effect::Draft(..)
             | Effect::History(_)
             | Effect::Keep(..)
             | Effect::Read(_)

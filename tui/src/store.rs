@@ -204,6 +204,30 @@ impl Store {
         Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
+    /// What is being written to somebody and was not sent; none of it when it is empty.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn set_draft(&mut self, who: &Principal, text: &str) -> anyhow::Result<()> {
+        self.begin()?;
+        if text.is_empty() {
+            self.sqlite.prepare_cached("DELETE FROM draft WHERE who = ?1")?.execute(params![key_of(who)])?;
+            return Ok(());
+        }
+        let sql = "INSERT OR REPLACE INTO draft (who, text) VALUES (?1, ?2)";
+        self.sqlite.prepare_cached(sql)?.execute(params![key_of(who), text])?;
+        Ok(())
+    }
+
+    /// What was being written to somebody; empty when nothing was.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn draft(&self, who: &Principal) -> anyhow::Result<String> {
+        let mut statement = self.sqlite.prepare_cached("SELECT text FROM draft WHERE who = ?1")?;
+        Ok(statement.query_row(params![key_of(who)], |row| row.get(0)).optional()?.unwrap_or_default())
+    }
+
     /// How loud somebody is played, in percent of what they send.
     ///
     /// # Errors
@@ -255,8 +279,12 @@ impl Store {
     pub fn succeed(&mut self, old: &Principal, new: &Principal) -> anyhow::Result<()> {
         self.move_chat(&key_of(old), &key_of(new))?;
         self.begin()?;
-        let sql = "UPDATE OR REPLACE person SET who = ?2 WHERE who = ?1";
-        self.sqlite.prepare_cached(sql)?.execute(params![key_of(old), key_of(new)])?;
+        for sql in [
+            "UPDATE OR REPLACE person SET who = ?2 WHERE who = ?1",
+            "UPDATE OR REPLACE draft SET who = ?2 WHERE who = ?1",
+        ] {
+            self.sqlite.prepare_cached(sql)?.execute(params![key_of(old), key_of(new)])?;
+        }
         Ok(())
     }
 
@@ -375,7 +403,7 @@ fn of_key(key: &str) -> Option<Principal> {
 
 /// How the file comes from each version to the next; the first makes it. Since the third a chat is of who somebody is;
 /// the lines of before are under a folded name, until it is known whose that was ([`Store::adopt`]).
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "CREATE TABLE row (kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key))
         STRICT, WITHOUT ROWID;
     CREATE TABLE chat (n INTEGER PRIMARY KEY, who TEXT NOT NULL, id BLOB NOT NULL, mine INTEGER NOT NULL,
@@ -386,6 +414,7 @@ const STEPS: [&str; 4] = [
     // What an earlier version kept counts as read: it did not say.
     "CREATE TABLE seen (who TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT INTO seen (who, n) SELECT who, max(n) FROM chat GROUP BY who;",
+    "CREATE TABLE draft (who TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;",
 ];
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub struct Chat {
     pub scroll: usize,
     /// The line being written.
     pub draft: Editor,
+    /// What of it is in the store.
+    kept: String,
     /// Whether the older lines were asked for.
     pub loaded: bool,
 }
@@ -65,8 +67,17 @@ pub struct Sent {
 
 impl Default for Chat {
     fn default() -> Self {
-        let draft = Editor::new(TEXT_BYTES_MAX);
-        Self { with: None, lines: VecDeque::new(), bytes: 0, unread: 0, scroll: 0, draft, loaded: false }
+        let (draft, kept) = (Editor::new(TEXT_BYTES_MAX), String::new());
+        Self {
+            with: None,
+            lines: VecDeque::new(),
+            bytes: 0,
+            unread: 0,
+            scroll: 0,
+            draft,
+            kept,
+            loaded: false,
+        }
     }
 }
 
@@ -137,6 +148,32 @@ impl Chat {
             self.bytes -= line.text.as_str().len();
             self.draft = Editor::with(line.text.as_str(), TEXT_BYTES_MAX);
         }
+    }
+
+    /// This was being written when the program ended. What was typed since comes after it.
+    pub fn resume(&mut self, kept: String) {
+        let mut draft = Editor::with(&kept, TEXT_BYTES_MAX);
+        if draft.insert(self.draft.text()) {
+            self.draft = draft;
+        }
+        self.kept = kept;
+    }
+
+    /// What is to be kept of the line being written, where that is something else than what is kept; an empty one when
+    /// nothing is to be kept any more.
+    pub fn draft_to_keep(&mut self) -> Option<String> {
+        let text = self.draft.text();
+        let text = if text.trim().is_empty() { "" } else { text };
+        if self.kept == text {
+            return None;
+        }
+        text.clone_into(&mut self.kept);
+        Some(self.kept.clone())
+    }
+
+    /// Whether what is kept was sent or rubbed out, and must not come back.
+    pub fn is_kept_in_vain(&self) -> bool {
+        !self.kept.is_empty() && self.draft.text().trim().is_empty()
     }
 
     /// What became of the text `id`.

@@ -45,6 +45,12 @@ impl Chats {
         self.all.get_mut(name)
     }
 
+    /// What is being written and not kept yet, by whom it is for; empty ones are to be kept no longer.
+    pub fn drafts_to_keep(&mut self) -> Vec<(Name, String)> {
+        let of = |(name, chat): (&Name, &mut Chat)| Some((name.clone(), chat.draft_to_keep()?));
+        self.all.iter_mut().filter_map(of).collect()
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &Chat)> {
         self.all.iter()

@@ -28,6 +28,8 @@ pub enum Msg {
     Sound(SoundEvent),
     /// What [`Effect::History`] asked for, oldest first.
     History(Name, Vec<Line>),
+    /// What was being written to somebody when the program ended.
+    Draft(Name, String),
     /// This is the key of the server we talk to, checked.
     Server(Fingerprint),
     /// The connection failed, and why.
@@ -75,7 +77,9 @@ pub enum Effect {
     Keep(Principal, Personal),
     /// What they wrote was read: remember it.
     Read(Name),
-    /// Read the older lines of this chat from the store.
+    /// Keep what is being written to somebody; none of it when it is empty.
+    Draft(Name, String),
+    /// Read the older lines of this chat from the store, and what was being written.
     History(Name),
     /// Keep the call with these in a file; or end that.
     Record(Option<Vec<Name>>),

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use proto::client::Command;
+use proto::id::Name;
 use proto::media::SoundCommand;
 use proto::{Now, Safe, Time};
 
+use super::chat::Chat;
 use super::emulator::Between;
 use super::model::{Model, Stage};
 use super::msg::{Effect, Msg};
@@ -57,12 +59,14 @@ fn meters(model: &Model) -> Effect {
 
 /// What is still to be done when the program ends. The session itself leaves the call.
 pub fn finish(model: &mut Model) -> Vec<Effect> {
-    model.contacts.finish_removals(None).into_iter().map(removal::said).collect()
+    let drafts = model.chats.drafts_to_keep().into_iter().map(|(who, text)| Effect::Draft(who, text));
+    // Before those to whom something is being written are removed.
+    drafts.chain(model.contacts.finish_removals(None).into_iter().map(removal::said)).collect()
 }
 
 /// Takes one message.
 pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
-    let shown_before = model.now;
+    let (shown_before, chatting_before) = (model.now, model.chatting().cloned());
     model.now = now;
     let mut effects = on_time(model, shown_before);
     model.forget_old_link();
@@ -73,6 +77,10 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
         Msg::Sound(event) => events::on_sound(model, event),
         Msg::History(name, lines) => {
             model.chats.of(&name, &model.contacts).load(lines);
+            model.dirty = true;
+        }
+        Msg::Draft(name, text) => {
+            model.chats.of(&name, &model.contacts).resume(text);
             model.dirty = true;
         }
         Msg::Server(key) => model.server_key = Some(key),
@@ -99,7 +107,19 @@ pub fn update(model: &mut Model, msg: Msg, now: Now) -> Vec<Effect> {
     read(model, &mut effects);
     people::arrange(model);
     people::look(model);
+    keep_drafts(model, chatting_before.as_ref(), &mut effects);
     effects
+}
+
+/// What was being written is kept when another chat is looked at, and no longer once it was sent or rubbed out.
+fn keep_drafts(model: &mut Model, before: Option<&Name>, effects: &mut Vec<Effect>) {
+    let chatting = model.chatting().cloned();
+    let left = before.filter(|before| chatting.as_ref() != Some(*before));
+    let in_vain = chatting.as_ref().filter(|name| model.chats.get(name).is_some_and(Chat::is_kept_in_vain));
+    for name in left.into_iter().chain(in_vain) {
+        let draft = model.chats.get_mut(name).and_then(Chat::draft_to_keep);
+        effects.extend(draft.map(|text| Effect::Draft(name.clone(), text)));
+    }
 }
 
 /// Ends what ends by itself, and notes when a shown time is another.

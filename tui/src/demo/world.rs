@@ -157,6 +157,7 @@ impl World {
                 }
             }
             Effect::Prefer(_)
+            | Effect::Draft(..)
             | Effect::Keep(..)
             | Effect::Read(_)
             | Effect::Volume { .. }

@@ -165,7 +165,7 @@ impl Prose {
             Msg::Volume(who, percent) => told::volume(self, who, *percent),
             Msg::History(who, lines) => return told::history(self, who, lines),
             Msg::Unread(list) => self.unread.clone_from(list),
-            Msg::Heard(_) | Msg::NotKept(_) | Msg::Continued => {}
+            Msg::Heard(_) | Msg::NotKept(_) | Msg::Continued | Msg::Draft(..) => {}
             Msg::RingsElsewhere { wanted, instead } => self.say(ring::elsewhere(wanted, instead.as_ref())),
             Msg::Personal(_) | Msg::Server(_) | Msg::Tick | Msg::Input(_) | Msg::Act(_) | Msg::Asked(..) => {}
         }

@@ -100,6 +100,26 @@ impl Session {
         self.spoken.store.commit()
     }
 
+    /// What was being written to somebody when the program ended; empty when nothing was.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn draft(&self, who: &Name) -> anyhow::Result<String> {
+        self.spoken.store.draft(&self.people.principal(who)).context("reading what was being written")
+    }
+
+    /// Keeps what is being written to somebody; none of it when it is empty.
+    ///
+    /// # Errors
+    /// When the store fails: the program must end.
+    pub fn keep_draft(&mut self, who: &Name, text: &str) -> anyhow::Result<()> {
+        self.spoken
+            .store
+            .set_draft(&self.people.principal(who), text)
+            .context("saving what is being written")?;
+        self.spoken.store.commit()
+    }
+
     /// Keeps something about somebody for ourselves.
     ///
     /// # Errors

@@ -110,9 +110,30 @@ fn a_store_of_the_first_version_is_brought_to_this_one_and_keeps_its_rows() {
     drop(store);
     let version: i64 =
         Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(version, 4);
+    assert_eq!(version, 5);
     let store = Store::open(&path).unwrap();
     assert_eq!(store.unseen().unwrap(), [], "what an earlier version showed counts as read");
+}
+
+#[test]
+fn what_is_being_written_outlives_a_restart_and_goes_with_them() {
+    let scratch = Scratch::new("draft");
+    let path = scratch.path().join("store.db");
+    let [bob, carol, again] = [1, 2, 3].map(|n| Principal::Key(Fingerprint([n; 32])));
+    let mut store = Store::open(&path).unwrap();
+    for (who, text) in [(&bob, "half"), (&bob, "half a sente"), (&carol, "hi"), (&carol, "")] {
+        store.set_draft(who, text).unwrap();
+    }
+    store.commit().unwrap();
+    drop(store);
+    let mut store = Store::open(&path).unwrap();
+    assert_eq!(store.draft(&bob).unwrap(), "half a sente");
+    assert_eq!(store.draft(&carol).unwrap(), "", "sent, or rubbed out");
+    store.succeed(&bob, &again).unwrap();
+    assert_eq!(
+        (store.draft(&bob).unwrap(), store.draft(&again).unwrap()),
+        (String::new(), "half a sente".into())
+    );
 }
 
 #[test]

@@ -51,7 +51,10 @@ impl Story {
     /// What was asked of the world since the last look, beside older lines and what was read.to show and what was read.
     fn asked(&mut self) -> Vec<Effect> {
         let effects = core::mem::take(&mut self.effects);
-        effects.into_iter().filter(|effect| !matches!(effect, Effect::History(_) | Effect::Read(_))).collect()
+        effects
+            .into_iter()
+            .filter(|effect| !matches!(effect, Effect::History(_) | Effect::Read(_) | Effect::Draft(..)))
+            .collect()
     }
 
     fn notice(&self) -> &str {
@@ -218,6 +221,49 @@ fn what_was_not_read_in_an_earlier_run_counts_until_it_was_on_the_screen() {
     story.keys("Enter");
     assert_eq!(story.model.unread(), 0);
     assert!(story.effects.contains(&Effect::Read(name("bob"))), "{:?}", story.effects);
+}
+
+#[test]
+fn what_is_being_written_is_kept_when_one_leaves_and_gone_once_it_was_sent() {
+    let mut story = Story::friends();
+    let draft = |who: &str, text: &str| Effect::Draft(name(who), text.to_owned());
+    let kept = |story: &mut Story| {
+        let effects = core::mem::take(&mut story.effects).into_iter();
+        effects.filter(|effect| matches!(effect, Effect::Draft(..))).collect::<Vec<_>>()
+    };
+    story.keys("g Enter");
+    story.paste("half a sente");
+    assert_eq!(kept(&mut story), [], "not with every key");
+    story.keys("Esc j");
+    assert_eq!(kept(&mut story), [draft("bob", "half a sente")]);
+    story.keys("k j k");
+    assert_eq!(kept(&mut story), [], "once");
+    story.keys("Enter Enter");
+    assert_eq!(kept(&mut story), [draft("bob", "")], "sent: it must not come back");
+    story.paste("another");
+    story.keys("Esc j Enter");
+    story.paste("  ");
+    kept(&mut story);
+    assert_eq!(crate::app::finish(&mut story.model), [], "bob's is kept, and spaces are nothing");
+    story.paste("x");
+    assert_eq!(crate::app::finish(&mut story.model), [draft("carol", "  x")]);
+}
+
+#[test]
+fn what_was_being_written_in_an_earlier_run_comes_before_what_is_typed_now() {
+    let mut story = Story::friends();
+    let text = |story: &Story| story.model.chats[&name("bob")].draft.text().to_owned();
+    story.keys("g Enter");
+    story.paste("two");
+    story.event(Msg::Draft(name("bob"), "one ".to_owned()));
+    assert_eq!(text(&story), "one two");
+    story.event(Msg::Draft(name("carol"), "x".repeat(300)));
+    story.keys("Esc j Enter");
+    assert_eq!(story.model.chats[&name("carol")].draft.text().len(), 300);
+    story.effects.clear();
+    story.keys("^u Esc k");
+    let none = Effect::Draft(name("carol"), String::new());
+    assert!(story.effects.contains(&none), "rubbed out: {:?}", story.effects);
 }
 
 #[test]
