@@ -87,6 +87,7 @@ impl Call {
             Act::Met(call, device) => self.met(call, device),
             Act::Unsealed(call, device) => self.unsealed(call, device),
             Act::Revoked(account, device) => self.revoked(account, device),
+            Act::Rekeyed(account, device) => self.rekeyed(account, device),
             Act::Shun(who) => self.shun(&who),
             Act::Media(event) => self.media(event, now),
             Act::Online(relay) => self.back(relay),

@@ -20,6 +20,8 @@ mod devices;
 mod greetings;
 #[path = "pair/guests.rs"]
 mod guests;
+#[path = "pair/lost.rs"]
+mod lost;
 #[path = "pair/many.rs"]
 mod many;
 #[path = "pair/mod.rs"]

@@ -45,7 +45,9 @@ impl Call {
             Phase::Idle | Phase::Placing { .. } => {}
             Phase::Ringing { caller, .. } if caller.by == by => self.end(EndReason::Missed),
             Phase::Ringing { parties, .. } => {
-                parties.iter_mut().for_each(|party| party.seats.retain(|seat| seat.device != Some(device)));
+                // A device may be in the lists of two: it speaks on for the other.
+                let theirs = parties.iter_mut().filter(|party| party.account() == Some(account));
+                theirs.for_each(|party| party.seats.retain(|seat| seat.device != Some(device)));
             }
             Phase::Up(session) => {
                 let has = |p: &Party| p.account() == Some(account) && p.seat_of(Some(device)).is_some();

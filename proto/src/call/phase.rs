@@ -85,6 +85,8 @@ pub(crate) enum Act {
     Unsealed(CallId, DeviceId),
     /// This device is taken off its account's list.
     Revoked(Fingerprint, DeviceId),
+    /// This device of the account made a session with us.
+    Rekeyed(Fingerprint, DeviceId),
     /// Nothing goes to these any longer, and nothing comes from them.
     Shun(Principal),
     /// The media machine.
@@ -128,6 +130,8 @@ pub(crate) enum Effect {
     },
     /// Send the kept bytes again: those for this device, or all.
     Resend(Option<DeviceId>),
+    /// Say again what was kept for this device, not sooner than a while after it was said: they did not get it.
+    AnswerRepeat(DeviceId),
     /// Forget the kept bytes: those for this device, or all.
     Settled(Option<DeviceId>),
     /// The call is over; these accounts were in it or invited.

@@ -7,7 +7,7 @@ use crate::call::phase::{Caller, Effect, EndReason, Phase, Role, Room, Session, 
 use crate::call::{Announced, Call};
 use crate::crypto::envelope::{Body, CODEC_OPUS, Offer, roster_hash};
 use crate::drop::Drop;
-use crate::id::{CallId, DeviceId, Principal};
+use crate::id::{CallId, DeviceId, Fingerprint, Principal};
 use crate::limits::{CALL_RESEND_AFTER, MEDIA_SILENCE_MAX, RING_TIME_MAX};
 use crate::media::{BaseKey, CallCommand};
 use crate::time::Time;
@@ -73,11 +73,12 @@ impl Call {
             return self.accept(caller, parties, room, now);
         }
         let Some(announced) = self.announced.get(&offer.call) else { return self.drop(Drop::NoCall) };
-        if announced.offer.is_some() {
-            return self.drop(Drop::OutOfTurn);
-        }
         if !fits(&announced.room, &announced.parties) {
             return self.drop(Drop::Impostor);
+        }
+        // The place is the caller's, whose 211 comes before the 358: those who only ring beside us can say this, too.
+        if announced.offer.is_some() || !self.rung.contains_key(&caller.name) {
+            return self.drop(Drop::OutOfTurn);
         }
         if let Some(announced) = self.announced.get_mut(&offer.call) {
             announced.offer = Some(caller);
@@ -175,6 +176,18 @@ impl Call {
         }
     }
 
+    /// They made a session with us: what we sealed to them may not open. An offer that does not ring there is made again.
+    pub(super) fn rekeyed(&mut self, account: Fingerprint, device: DeviceId) {
+        let Phase::Up(session) = &self.phase else { return };
+        let waits = |p: &Party| {
+            let theirs = p.account() == Some(account) && p.seat_of(Some(device)).is_some();
+            theirs && matches!(p.stage, Stage::Invited { rings: false })
+        };
+        if session.parties.iter().any(waits) {
+            self.met(session.room.call(), device);
+        }
+    }
+
     /// A device cannot be reached sealed. When none of theirs can, they are out; with somebody who is in it is tried
     /// until their time is up.
     pub(super) fn unsealed(&mut self, call: CallId, device: DeviceId) {
@@ -219,7 +232,7 @@ impl Call {
         }
         if matches!(party.stage, Stage::In(_)) {
             // Ours did not reach them; it is kept as it was sealed.
-            self.out.push_back(Effect::Resend(Some(by.device)));
+            self.out.push_back(Effect::AnswerRepeat(by.device));
             return self.listen(call, seat, said);
         }
         let (name, given) = (party.name.clone(), party.given);

@@ -145,6 +145,8 @@ enum Asked {
     Peer(peers::Want),
     /// What goes with a request to this account.
     Greeting(Fingerprint),
+    /// A call message for this device.
+    CallMail(DeviceId),
     /// Nothing to be done about it.
     Quiet,
 }
@@ -309,6 +311,7 @@ impl Client {
             self.call.deadline(),
             self.compare.deadline(),
             self.unsealed.iter().map(|u| u.until).min(),
+            self.kept.iter().filter_map(|kept| kept.again_at).min(),
         ];
         machines.into_iter().fold(None, earliest)
     }
@@ -350,5 +353,6 @@ impl Client {
         self.call.handle(crate::call::Act::Timeout, now.mono);
         self.compare.handle(compare::Act::Timeout, now.mono);
         self.give_up_unsealed(now);
+        self.resend_due(now.mono);
     }
 }

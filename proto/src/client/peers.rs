@@ -34,6 +34,8 @@ pub(crate) enum Effect {
     Keyed(Fingerprint),
     /// This device speaks for the account no longer.
     Revoked(Fingerprint, DeviceId),
+    /// A session with this device of the account took the place of one that opened nothing: they are to hear of it.
+    Renewed(Fingerprint, DeviceId),
     Drop(Drop),
 }
 
@@ -75,8 +77,9 @@ struct Known {
 /// A 305 that waits, is under way, or is to be said again.
 #[derive(Debug)]
 struct Asked {
-    account: Fingerprint,
     tries: u32,
+    /// The session takes the place of one with which they go on sealing.
+    renews: bool,
     /// None while it waits for its turn or for its answer.
     again_at: Option<Time>,
 }
@@ -87,8 +90,9 @@ pub(crate) struct Peers {
     known: BTreeMap<Fingerprint, Known>,
     /// 304s that wait or are under way, and whether keys are wanted afterwards.
     lists_asked: BTreeMap<Fingerprint, bool>,
-    keys_asked: BTreeMap<DeviceId, Asked>,
-    renewed: BTreeMap<DeviceId, Time>,
+    /// By account, too: a list holds whatever devices its account puts there, also another account's.
+    keys_asked: BTreeMap<(Fingerprint, DeviceId), Asked>,
+    renewed: BTreeMap<(Fingerprint, DeviceId), Time>,
     /// What is not said yet.
     waiting: VecDeque<Want>,
     /// When the bucket of [`PEER_QUESTIONS`] will be full again.
@@ -138,7 +142,9 @@ impl Peers {
     fn is_wanted(&self, want: Want) -> bool {
         match want {
             Want::List(account) => self.lists_asked.contains_key(&account),
-            Want::Key(_, device) => self.keys_asked.get(&device).is_some_and(|a| a.again_at.is_none()),
+            Want::Key(account, device) => {
+                self.keys_asked.get(&(account, device)).is_some_and(|a| a.again_at.is_none())
+            }
         }
     }
 
@@ -163,7 +169,7 @@ impl Peers {
             Want::List(account) => {
                 self.lists_asked.remove(&account);
             }
-            Want::Key(_, device) => drop(self.keys_asked.remove(&device)),
+            Want::Key(account, device) => drop(self.keys_asked.remove(&(account, device))),
         }
     }
 
@@ -213,7 +219,7 @@ impl Peers {
     pub(crate) fn is_settled(&self, account: &Fingerprint) -> bool {
         self.known.contains_key(account)
             && !self.lists_asked.contains_key(account)
-            && self.keys_asked.values().all(|asked| asked.account != *account)
+            && self.keys_asked.keys().all(|(asked, _)| asked != account)
     }
 
     /// Asks for a key of each device without a session.
@@ -228,8 +234,8 @@ impl Peers {
     }
 
     fn ask_key(&mut self, account: Fingerprint, device: DeviceId) {
-        let asked =
-            self.keys_asked.entry(device).or_insert(Asked { account, tries: 0, again_at: Some(Time::ZERO) });
+        let new = Asked { tries: 0, renews: false, again_at: Some(Time::ZERO) };
+        let asked = self.keys_asked.entry((account, device)).or_insert(new);
         if asked.again_at.take().is_none() {
             return;
         }
@@ -238,12 +244,36 @@ impl Peers {
         self.waiting.push_front(Want::Key(account, device));
     }
 
-    /// What this device seals does not open, or what we seal is not answered: a new session, but not often.
+    /// What we seal is not answered: a new session, but not often.
     pub(crate) fn renew(&mut self, account: Fingerprint, device: DeviceId, now: Time) {
-        let due = self.renewed.get(&device).is_none_or(|at| now >= *at + SESSION_RENEW_AFTER);
+        let of = (account, device);
+        let due = self.renewed.get(&of).is_none_or(|at| now >= *at + SESSION_RENEW_AFTER);
         if due && self.keys(&account, device).is_some() {
-            self.renewed.insert(device, now);
+            self.renewed.insert(of, now);
             self.ask_key(account, device);
+        }
+    }
+
+    /// What this device seals does not open: a new session, of which they are to hear, or they would go on with the old
+    /// one.
+    pub(crate) fn renew_theirs(&mut self, account: Fingerprint, device: DeviceId, now: Time) {
+        self.renew(account, device, now);
+        if let Some(asked) = self.keys_asked.get_mut(&(account, device)) {
+            asked.renews = true;
+        }
+    }
+
+    /// Whether the list of somebody else has this device, too. Then what is shared with it is not only this account's to
+    /// end: whoever puts another's device into their list could else end the sessions of two others.
+    fn is_of_another(&self, account: &Fingerprint, device: DeviceId) -> bool {
+        self.known.iter().any(|(other, known)| other != account && known.list.get(device).is_some())
+    }
+
+    fn forget_device(&mut self, account: Fingerprint, device: DeviceId, ratchet: &mut dyn Ratchet) {
+        self.keys_asked.remove(&(account, device));
+        self.renewed.remove(&(account, device));
+        if !self.is_of_another(&account, device) {
+            ratchet.forget(device);
         }
     }
 
@@ -260,8 +290,7 @@ impl Peers {
         }
         let Ok(list) = DeviceList::verify(account, &told.entries) else { return self.drop(Drop::Forged) };
         for device in self.devices(&account).into_iter().filter(|d| list.get(*d).is_none()) {
-            ratchet.forget(device);
-            self.keys_asked.remove(&device);
+            self.forget_device(account, device, ratchet);
             self.out.push_back(Effect::Revoked(account, device));
         }
         let value = minicbor::to_vec(&told.entries).expect("a record of ours always encodes");
@@ -276,32 +305,35 @@ impl Peers {
 
     /// 354.
     pub(crate) fn prekey(&mut self, told: &PrekeyFor, ratchet: &mut dyn Ratchet, now: Time) {
-        let Some(asked) = self.keys_asked.get_mut(&told.device).filter(|a| a.again_at.is_none()) else {
+        let Principal::Key(account) = told.principal else { return self.drop(Drop::Malformed) };
+        let of = (account, told.device);
+        let Some(asked) = self.keys_asked.get_mut(&of).filter(|a| a.again_at.is_none()) else {
             return self.drop(Drop::OutOfTurn);
         };
-        let account = asked.account;
         let Some(prekey) = &told.prekey else {
             // Just registered, and its keys are still on their way.
             asked.again_at = (asked.tries < PREKEY_TRIES_MAX).then(|| now + PREKEY_RETRY_AFTER);
             if asked.again_at.is_none() {
-                self.keys_asked.remove(&told.device);
+                self.keys_asked.remove(&of);
             }
             return;
         };
-        self.keys_asked.remove(&told.device);
+        let renews = asked.renews;
+        self.keys_asked.remove(&of);
         let Some(keys) = self.keys(&account, told.device) else { return self.drop(Drop::Stranger) };
-        let fits = told.principal == Principal::Key(account) && verify_prekey(&keys, prekey);
-        if !fits || ratchet.start(told.device, keys, &prekey.key).is_err() {
+        if !verify_prekey(&keys, prekey) || ratchet.start(told.device, keys, &prekey.key).is_err() {
             return self.drop(Drop::Forged);
+        }
+        if renews {
+            self.out.push_back(Effect::Renewed(account, told.device));
         }
         self.out.push_back(Effect::Keyed(account));
     }
 
     pub(crate) fn timeout(&mut self, now: Time) {
         let due = |asked: &Asked| asked.again_at.is_some_and(|at| at <= now);
-        let due: Vec<_> =
-            self.keys_asked.iter().filter(|(_, a)| due(a)).map(|(d, a)| (*d, a.account)).collect();
-        for (device, account) in due {
+        let due: Vec<_> = self.keys_asked.iter().filter(|(_, a)| due(a)).map(|(of, _)| *of).collect();
+        for (account, device) in due {
             self.ask_key(account, device);
         }
     }
@@ -319,9 +351,7 @@ impl Peers {
         self.waiting.retain(|want| want.account() != account);
         let Some(known) = self.known.remove(&account) else { return };
         for (device, _) in known.list.devices() {
-            ratchet.forget(device);
-            self.keys_asked.remove(&device);
-            self.renewed.remove(&device);
+            self.forget_device(account, device, ratchet);
         }
         self.out.push_back(Effect::Save(Save { kind: Kind::Devices, key: account.0.into(), value: None }));
     }

@@ -187,6 +187,7 @@ impl Client {
                 self.look_up_refused(want, why);
             }
             Asked::Greeting(account) => self.greeting_refused(&account, why),
+            Asked::CallMail(device) => self.call_mail_refused(device, why, now.mono),
             Asked::Quiet => {}
         }
     }
@@ -370,9 +371,10 @@ impl Client {
             peers::Effect::Listed(account) => self.release(account, now),
             peers::Effect::Keyed(account) => self.keyed(account, now),
             peers::Effect::Revoked(account, device) => {
-                self.forget_kept(Some(device));
+                self.forget_kept_of(&account, device);
                 self.call.handle(call::Act::Revoked(account, device), now.mono);
             }
+            peers::Effect::Renewed(account, device) => self.say_renewed(End { account, device }, now),
             peers::Effect::Drop(why) => self.drop(why),
         }
     }
@@ -407,6 +409,7 @@ impl Client {
             }
             call::Effect::Meet { call, to, device } => self.meet(call, to, device, now),
             call::Effect::Resend(device) => self.resend_kept(device, now.mono),
+            call::Effect::AnswerRepeat(device) => self.answer_late(device, now.mono),
             call::Effect::Settled(device) => self.forget_kept(device),
             call::Effect::Over(accounts) => {
                 self.compare.handle(crate::compare::Act::Over, now.mono);

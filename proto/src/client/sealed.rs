@@ -15,7 +15,7 @@ use crate::limits::{
 use crate::outbox;
 use crate::safe::Safe;
 use crate::time::{Now, Time, Wall};
-use crate::wire::record::{CallMail, CallMailFrom, Copy, Mail, MailFrom, Sealed};
+use crate::wire::record::{CallMail, CallMailFrom, Copy, Mail, MailFrom, Sealed, Why};
 use crate::wire::request::Request;
 
 /// A sealed message whose sender's device list is not here yet.
@@ -40,11 +40,12 @@ pub(super) struct Unsealed {
     pub(super) until: Time,
 }
 
-/// A call message as sealed, and when it was said last.
+/// A call message as sealed, when it was said last, and when it is said again.
 #[derive(Debug)]
 pub(super) struct Kept {
     mail: CallMail,
     said: Time,
+    pub(super) again_at: Option<Time>,
 }
 
 impl Client {
@@ -78,6 +79,11 @@ impl Client {
                 copies.push(Copy { device, sealed });
             }
         }
+        if copies.is_empty() {
+            // A session that was there is gone.
+            self.peers.meet(to, [0; 32], self.ratchet.as_ref());
+            self.peers.hurry(&to);
+        }
         self.outbox.handle(outbox::Act::Sealed { id, to, copies }, now.mono);
     }
 
@@ -87,8 +93,19 @@ impl Client {
     }
 
     fn send_receipt(&mut self, to: End, id: MsgId, now: Now) {
+        self.send_receipts(to, vec![id], now);
+    }
+
+    /// A contact's device that goes on with a session we lost hears of the new one by a receipt of nothing.
+    pub(super) fn say_renewed(&mut self, to: End, now: Now) {
+        if self.contacts.name_of(&to.account).is_some() {
+            self.send_receipts(to, Vec::new(), now);
+        }
+    }
+
+    fn send_receipts(&mut self, to: End, ids: Vec<MsgId>, now: Now) {
         let own_id = MsgId(self.rng.bytes());
-        let Some(sealed) = self.seal(to, own_id, now.wall.0, now.wall, Body::Receipt(vec![id])) else {
+        let Some(sealed) = self.seal(to, own_id, now.wall.0, now.wall, Body::Receipt(ids)) else {
             return;
         };
         let copies = vec![Copy { device: to.device, sealed }];
@@ -124,21 +141,57 @@ impl Client {
         if keep {
             self.forget_kept_for(to.device);
             if self.kept.len() < MEMBERS_MAX {
-                self.kept.push(Kept { mail: mail.clone(), said: now.mono });
+                self.kept.push(Kept { mail: mail.clone(), said: now.mono, again_at: None });
             }
         }
-        self.send(Request::CallMail(mail), Asked::Quiet);
+        self.send_call(mail);
+    }
+
+    fn send_call(&mut self, mail: CallMail) {
+        let asked = Asked::CallMail(mail.device);
+        self.send(Request::CallMail(mail), asked);
     }
 
     /// Says again what is kept: for this device, or for all.
     pub(super) fn resend_kept(&mut self, device: Option<DeviceId>, now: Time) {
+        self.resend_kept_if(|kept| device.is_none_or(|d| d == kept.mail.device), now);
+    }
+
+    fn resend_kept_if(&mut self, wanted: impl Fn(&Kept) -> bool, now: Time) {
         let mut mails = Vec::new();
-        for kept in self.kept.iter_mut().filter(|kept| device.is_none_or(|d| d == kept.mail.device)) {
-            kept.said = now;
+        for kept in self.kept.iter_mut().filter(|kept| wanted(kept)) {
+            (kept.said, kept.again_at) = (now, None);
             mails.push(kept.mail.clone());
         }
         for mail in mails {
-            self.send(Request::CallMail(mail), Asked::Quiet);
+            self.send_call(mail);
+        }
+    }
+
+    /// What was to be said again by now.
+    pub(super) fn resend_due(&mut self, now: Time) {
+        self.resend_kept_if(|kept| kept.again_at.is_some_and(|at| at <= now), now);
+    }
+
+    /// The server did not pass on what was for this device, for now: what is kept of it is said again a little later.
+    pub(super) fn call_mail_refused(&mut self, device: DeviceId, why: Why, now: Time) {
+        if matches!(why, Why::TooFast | Why::Limit | Why::Internal) {
+            self.resend_later(device, now);
+        }
+    }
+
+    /// Says again what is kept for this device, once it was not said for a while.
+    pub(super) fn answer_late(&mut self, device: DeviceId, now: Time) {
+        let said = self.kept.iter().filter(|kept| kept.mail.device == device).map(|kept| kept.said).max();
+        match said {
+            Some(said) if said + CALL_RESEND_AFTER / 2 > now => self.resend_later(device, said),
+            Some(_) | None => self.resend_kept(Some(device), now),
+        }
+    }
+
+    fn resend_later(&mut self, device: DeviceId, after: Time) {
+        for kept in self.kept.iter_mut().filter(|kept| kept.mail.device == device) {
+            kept.again_at = Some(after + CALL_RESEND_AFTER / 2);
         }
     }
 
@@ -180,6 +233,13 @@ impl Client {
         }
         self.kept.clear();
         self.unsealed.clear();
+    }
+
+    /// Nothing is said again to this device in the name of this account.
+    pub(super) fn forget_kept_of(&mut self, account: &Fingerprint, device: DeviceId) {
+        self.unsealed.retain(|u| u.device != device || u.to != *account);
+        let to = Principal::Key(*account);
+        self.kept.retain(|kept| kept.mail.device != device || kept.mail.to != to);
     }
 
     fn forget_kept_for(&mut self, device: DeviceId) {
@@ -317,7 +377,7 @@ impl Client {
             self.drop(Drop::Forged);
             // For whoever only asks there is nothing more to come.
             if !self.contacts.asks(&from.account) {
-                self.peers.renew(from.account, from.device, now.mono);
+                self.peers.renew_theirs(from.account, from.device, now.mono);
             }
             return None;
         };
@@ -325,6 +385,8 @@ impl Client {
         if sealed.kind == 0 {
             self.prekeys_used += 1;
             self.keyed(from.account, now);
+            // Ours may have been sealed with one that they lost.
+            self.call.handle(call::Act::Rekeyed(from.account, from.device), now.mono);
         }
         let Ok(envelope) = Envelope::decode(&plain) else {
             self.drop(Drop::Malformed);

@@ -72,7 +72,8 @@ pub struct Heads {
 pub enum Body {
     /// A text, 1 to [`TEXT_BYTES_MAX`] bytes. Not yet `Safe`.
     Text(String),
-    /// These messages are saved at the receiver's device.
+    /// These messages are saved at the receiver's device. None of them: the session it is sealed with is new, and takes
+    /// the place of one that opened nothing.
     Receipt(Vec<MsgId>),
     /// What goes with a contact request, 1 to [`GREETING_CHARS_MAX`] characters. Not yet `Safe`.
     Greeting(String),
@@ -314,7 +315,7 @@ impl Body {
         let ok = match self {
             Self::Text(text) if text.len() > TEXT_BYTES_MAX => return Err(EnvelopeError::TooLong),
             Self::Text(text) => !text.is_empty(),
-            Self::Receipt(ids) => (1..=LIST_ITEMS_MAX).contains(&ids.len()),
+            Self::Receipt(ids) => ids.len() <= LIST_ITEMS_MAX,
             Self::Greeting(text) => (1..=GREETING_CHARS_MAX).contains(&text.chars().count()),
             Self::Offer(offer) => {
                 let listed = |list: &[u8]| (1..=OFFERED_MAX).contains(&list.len());

@@ -116,7 +116,7 @@ pub(crate) struct Person {
     /// When false, connections to the server fail.
     pub(crate) reachable: bool,
     conn: Option<ConnId>,
-    seed: u8,
+    pub(crate) seed: u8,
     starts: u8,
 }
 

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 use super::*;
 
 mod keys;
+mod repeats;
 mod strangers;
 
 use crate::limits::{CALL_RESEND_AFTER, MEDIA_SILENCE_MAX, RING_TIME_MAX, SENDER_KEY_LIFE};

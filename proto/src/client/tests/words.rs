@@ -211,9 +211,11 @@ fn an_offer_needs_its_room_its_roster_and_the_211() {
     stage.bob_says(Body::Offer(other));
     assert_eq!(stage.drops().last(), Some(&Drop::Impostor), "another roster than the one we see");
     stage.bob_says(offer.clone());
-    assert!(stage.told_agent().is_empty() && stage.events().is_empty(), "it does not ring without a 211");
+    assert_eq!(stage.drops().last(), Some(&Drop::OutOfTurn), "nobody calls");
     let rung = stage.rung();
     stage.hear(&rung);
+    assert!(stage.told_agent().is_empty() && stage.events().is_empty(), "it does not ring without an offer");
+    stage.bob_says(offer.clone());
     assert!(matches!(stage.told_agent().as_slice(), [CallCommand::Bind(_)]));
     assert_eq!(
         stage.events(),
