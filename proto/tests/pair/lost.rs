@@ -53,7 +53,8 @@ fn list(pair: &mut Pair, who: usize, keys: &DeviceKeys, act: DeviceAct, conn: u6
     let (key, name) = (&pair.people[who].key, pair.people[who].name.clone());
     let account = key.fingerprint();
     let entries = pair.store.entries(&account);
-    let mut entry = DeviceList::verify(account, &entries).unwrap().addition(keys, 1);
+    let mut entry =
+        DeviceList::verify(account, &entries).expect("the hub keeps what verifies").addition(keys, 1);
     entry.act = act;
     let signed = |bytes: Vec<u8>, namespace| {
         let sshsig = key.sign(namespace, &bytes).into();
@@ -65,8 +66,9 @@ fn list(pair: &mut Pair, who: usize, keys: &DeviceKeys, act: DeviceAct, conn: u6
     encode_request(&Request::Hello(Hello { versions: vec![1], software: "m".into() }), &mut bytes);
     encode_request(&Request::Register(Box::new(Register { entry, claim, token: None })), &mut bytes);
     let (conn, now) = (ConnId(conn), pair.wall());
-    let hub = pair.hub.as_mut().unwrap();
-    let (from, at) = ("192.0.2.66:5000".parse().unwrap(), "198.51.100.1:8462".parse().unwrap());
+    let hub = pair.hub.as_mut().expect("it runs");
+    let (from, at) = ("192.0.2.66:5000".parse(), "198.51.100.1:8462".parse());
+    let (from, at) = (from.expect("an address"), at.expect("an address"));
     let opened = hub::Input::Opened { conn, dialect: Dialect::Native, from, at, exporter: Some([1; 32]) };
     hub.handle(opened, now, &mut pair.store);
     hub.handle(hub::Input::Bytes(conn, &bytes), now, &mut pair.store);
@@ -145,7 +147,6 @@ fn whoever_lost_a_session_is_written_to_and_writes_as_ever() {
     }
 }
 
-/// A session that goes while the program runs, which nothing does by itself: the next text asks for another.
 #[test]
 fn whoever_says_that_a_session_is_new_says_nothing_else() {
     let mut pair = acquainted(&["alice", "bob"]);
