@@ -318,6 +318,18 @@ fn every_limit_in_the_document_is_the_one_in_the_code() {
     let rate = |b: limits::Bucket| format!("{}, then {}/s", b.burst, b.per_second);
     row("requests of a connection", rate(limits::REQUESTS_PER_CONNECTION));
     row("requests before login", rate(limits::REQUESTS_PER_STRANGER));
+    row("device entry and its signature", format!("{} bytes", limits::ENTRY_BYTES_MAX));
+    row("requests that one account has pending", limits::REQUESTS_PENDING_MAX.to_string());
+    row("requests that wait for one account", limits::REQUESTS_WAITING_MAX.to_string());
+    row("links of an account that are valid at once", limits::TOKENS_PER_ACCOUNT_MAX.to_string());
+    let hours = |life: core::time::Duration| life.as_secs() / 3600;
+    row("life of a link", format!("{} to {} h", hours(limits::TOKEN_LIFE_MIN), hours(limits::TOKEN_LIFE)));
+    row("connections of a network", rate(limits::CONNECTS_PER_PREFIX));
+    row("connections of a network without a login", limits::STRANGERS_PER_PREFIX_MAX.to_string());
+    row("new accounts of a network", rate(limits::REGISTRATIONS_PER_PREFIX));
+    row("contact requests and links used by an account", rate(limits::ASKS_PER_ACCOUNT));
+    row("waiting to be written to a connection", format!("{} bytes", limits::OUT_QUEUE_BYTES_MAX));
+    row("presence of an account", format!("every {} ms", limits::PRESENCE_EVERY.as_millis()));
     row("sealed messages of an account", rate(limits::MAIL_PER_ACCOUNT));
     row("sealed words about calls of an account", rate(limits::CALL_MAIL_PER_ACCOUNT));
     row("sealed words about a call, padded", format!("{} bytes", limits::CALL_ENVELOPE_BYTES_MAX));

@@ -1,4 +1,4 @@
-//! The figures of README, measured on the real programs from outside: `scripts/bench-figures`.
+//! What the programs cost, measured on the real ones from outside: `scripts/bench-figures`.
 //!
 //! One server and two clients in terminals, all on this machine over loopback, with the sound of a private virtual
 //! world. Mouth to ear is the distance between the two lanes of one recording, so no clock of the programs takes part.
