@@ -14,6 +14,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use line::{CALL, Line, PATIENCE, Party, alike, connect, voice};
@@ -38,8 +39,11 @@ struct Room {
 
 impl Room {
     fn start(test: &str) -> Self {
+        // Its socket's path has to be short, and two tests may begin alike.
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let short: String = test.rsplit(':').next().unwrap_or(test).chars().take(12).collect();
-        let dir = std::env::temp_dir().join(format!("tincan-{short}-{}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("tincan-{short}-{}-{serial}", std::process::id()));
         let room = Self { dir };
         assert!(room.script(&["start"]).status().unwrap().success(), "scripts/virtual-sound did not start");
         room

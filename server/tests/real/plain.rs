@@ -56,17 +56,31 @@ pub(crate) fn reset(stream: TcpStream) {
 /// A program of one of the plain protocols, as bytes.
 pub(crate) struct Original {
     pub(crate) stream: TcpStream,
+    /// Read, and not looked at yet: whoever comes late to a read may find two things there.
+    read: Vec<u8>,
 }
 
 impl Original {
     pub(crate) fn new(from: Ipv4Addr, server: SocketAddr) -> Self {
         let stream = dial(from, server);
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { stream }
+        Self { stream, read: Vec::new() }
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
+    }
+
+    /// What came next, `most` bytes of it; fewer at the end.
+    pub(crate) fn take(&mut self, most: usize) -> Vec<u8> {
+        while self.read.len() < most {
+            match self.read_once(most) {
+                some if some.is_empty() => break,
+                some => self.read.extend(some),
+            }
+        }
+        let rest = self.read.split_off(most.min(self.read.len()));
+        core::mem::replace(&mut self.read, rest)
     }
 
     /// One read, as the originals do it; empty at the end.
@@ -82,6 +96,7 @@ impl Original {
 
     /// Nothing comes for a while.
     pub(crate) fn hears_nothing(&mut self, during: Duration) {
+        assert!(self.read.is_empty(), "{} bytes came before", self.read.len());
         self.stream.set_read_timeout(Some(during)).unwrap();
         let mut buffer = [0; 64];
         match self.stream.read(&mut buffer) {

@@ -49,17 +49,17 @@ impl Guest {
         self.0.send(&frame(code, payload.as_bytes()));
     }
 
-    /// The next thing that comes is this frame, and it comes alone.
+    /// The next thing that comes is this frame.
     pub(crate) fn hears(&mut self, code: i32, payload: &str) {
-        let read = self.0.read_once(2 * FRAME);
-        assert_eq!(read.len(), FRAME, "one frame a read for {code} {payload:?}");
+        let read = self.0.take(FRAME);
+        assert_eq!(read.len(), FRAME, "the end, where {code} {payload:?} was awaited");
         let shown = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..40]).into_owned();
         assert!(read == frame(code, payload.as_bytes()), "{code} {payload:?}, not {:?}", shown(&read));
     }
 
     /// The next thing is a fault of this code; its words are ours to choose.
     fn hears_fault(&mut self, code: i32) -> String {
-        let read = self.0.read_once(2 * FRAME);
+        let read = self.0.take(FRAME);
         assert_eq!(read.len(), FRAME);
         let size = usize::try_from(u64::from_le_bytes(read[8..16].try_into().unwrap())).unwrap();
         let words = String::from_utf8(read[16..16 + size].to_vec()).unwrap();

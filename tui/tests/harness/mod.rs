@@ -13,7 +13,7 @@ pub(crate) mod vitals;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 /// Nothing that can be waited for takes longer, even on a busy machine.
@@ -31,10 +31,24 @@ pub(crate) fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T 
     }
 }
 
-/// Scenarios with sound take turns: what is heard should tell about the programs, not about a crowded machine.
-pub(crate) fn my_turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+static TURN: RwLock<()> = RwLock::new(());
+
+/// As long as it is held, nobody is alone with the machine.
+#[expect(dead_code, reason = "held, not read")]
+pub(crate) enum Turn {
+    Beside(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+/// Scenarios with sound run beside each other, one for each core.
+pub(crate) fn my_turn() -> Turn {
+    Turn::Beside(TURN.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// But for those that count single milliseconds: what they hear should tell about the programs, not about a crowded
+/// machine.
+pub(crate) fn alone() -> Turn {
+    Turn::Alone(TURN.write().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// A directory of one scenario, gone afterwards unless the scenario failed.

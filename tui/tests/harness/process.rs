@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -99,7 +99,9 @@ impl Server {
 
     /// `doors` are more arguments, such as `--plain-text` and where.
     pub(crate) fn start_with(scratch: &Scratch, doors: &[String]) -> Self {
-        let (data, address, doors) = (scratch.join("server"), free_address(), doors.to_vec());
+        let (data, doors) = (scratch.join("server"), doors.to_vec());
+        // A port that is free for voice, too, which it finds best itself.
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut server = Self { child: None, data, doors, address, invite: String::new() };
         server.restart();
         server
@@ -111,7 +113,7 @@ impl Server {
             .envs(nobody::HOMES)
             .arg("--data")
             .arg(&self.data)
-            .args(["--listen", &self.address.to_string(), "--public", &self.address.to_string()])
+            .args(["--listen", &self.address.to_string(), "--public", &self.address.ip().to_string()])
             .args(&self.doors)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -120,9 +122,11 @@ impl Server {
             .expect("tincand starts");
         let lines = lines_of(child.stdout.take().expect("stdout is piped"));
         self.child = Some(Ward(child));
-        wait_for("the server to listen", || TcpStream::connect(self.address).ok());
         self.invite =
             wait_for("the server's invite", || lines.try_recv().ok().filter(|l| l.starts_with("tincan://")));
+        let address = self.invite.trim_start_matches("tincan://").split('/').next();
+        self.address = address.and_then(|address| address.parse().ok()).expect("an invite names the port");
+        wait_for("the server to listen", || TcpStream::connect(self.address).ok());
     }
 
     /// As a power cut does.
@@ -145,12 +149,6 @@ impl Server {
     pub(crate) fn data(&self) -> &Path {
         &self.data
     }
-}
-
-/// A port that was free a moment ago.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address")
 }
 
 fn log(data: &Path, name: &str) -> Stdio {

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::process::Server;
 use super::signal::{RATE, to_i16};
-use super::{Scratch, house, my_turn, wait_for};
+use super::{Scratch, Turn, alone, house, my_turn, wait_for};
 
 /// Lanes of a recording.
 #[derive(Clone, Copy, Debug)]
@@ -28,13 +28,21 @@ pub(crate) struct Stage {
     pub(crate) server: Server,
     pub(crate) world: World,
     pub(crate) scratch: Scratch,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 impl Stage {
     /// `None` on a machine without virtual sound.
     pub(crate) fn set(name: &str) -> Option<Self> {
-        let turn = my_turn();
+        Self::set_in(my_turn(), name)
+    }
+
+    /// The same with the machine to itself.
+    pub(crate) fn set_alone(name: &str) -> Option<Self> {
+        Self::set_in(alone(), name)
+    }
+
+    fn set_in(turn: Turn, name: &str) -> Option<Self> {
         let scratch = Scratch::new(name);
         let world = World::start(scratch.path())?;
         Some(Self { server: Server::start(&scratch), world, scratch, _turn: turn })
@@ -332,14 +340,19 @@ fn run(command: &mut Command) -> String {
 
 #[test]
 fn what_is_played_into_a_microphone_is_recorded_on_its_lane_alone() {
+    let _turn = my_turn();
     let scratch = Scratch::new("world");
     let Some(world) = World::start(scratch.path()) else { return };
     let said = super::signal::voice_like(7, 1.0);
     let recording = world.record();
-    world.play("bob", &said).finish();
-    recording.pass(0.3);
-    let found = super::signal::find(&said, &recording.lane(Lane::BobMic));
-    assert!(found.likeness > 0.99 && found.level_db.abs() < 0.1, "{found:?}");
+    // A busy machine may be late for it once; a broken lane always is.
+    let mut heard = (0..3).map(|_| {
+        world.play("bob", &said).finish();
+        recording.pass(0.3);
+        super::signal::find(&said, &recording.lane(Lane::BobMic))
+    });
+    let whole = |found: &super::signal::Found| found.likeness > 0.99 && found.level_db.abs() < 0.1;
+    assert!(heard.any(|found| whole(&found)), "none of three is heard whole");
     for quiet in [Lane::AliceMic, Lane::AliceSpeaker, Lane::BobSpeaker] {
         assert!(super::signal::level_db(&recording.lane(quiet)) < -100.0, "{quiet:?} must stay silent");
     }

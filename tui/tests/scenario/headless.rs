@@ -1,12 +1,11 @@
 //! Two people without a screen: wav files are their microphones and speakers.
 
-use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use crate::harness::hearing;
 use crate::harness::process::{Headless, Server};
 use crate::harness::signal::{self, RATE, level_db, silences, voice_like};
-use crate::harness::{Scratch, assert_heard, my_turn};
+use crate::harness::{Scratch, Turn, assert_heard, my_turn};
 
 /// Alice and bob, contacts of each other, each with a microphone that says `seconds` of an own voice.
 struct Pair {
@@ -15,7 +14,7 @@ struct Pair {
     alice: Headless,
     bob: Headless,
     said: [Vec<f32>; 2],
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 impl Pair {

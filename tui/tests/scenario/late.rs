@@ -20,7 +20,7 @@ const HOLES_MAX: usize = STOPS / 3;
 
 #[test]
 fn who_stands_still_for_some_milliseconds_is_not_silent_meanwhile() {
-    let Some(stage) = Stage::set("late") else { return };
+    let Some(stage) = Stage::set_alone("late") else { return };
     let Stage { scratch, world, server, .. } = &stage;
     let recording = world.record();
     let start = |name: &str| Headless::start(scratch, name, server, "default", &world.endpoint(name));
@@ -55,7 +55,7 @@ fn who_stands_still_for_some_milliseconds_is_not_silent_meanwhile() {
 /// As on Bluetooth: the server asks for so much at a time that with what comes next it is more than any queue of ours.
 #[test]
 fn a_speaker_that_is_far_away_is_heard_without_holes() {
-    let Some(stage) = Stage::set("far") else { return };
+    let Some(stage) = Stage::set_alone("far") else { return };
     let Stage { scratch, world, server, .. } = &stage;
     let clock = world.record();
     let mut pipe = std::fs::File::open(world.far_speaker("far")).expect("the sound server made a pipe");

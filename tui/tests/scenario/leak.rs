@@ -8,7 +8,7 @@ use crate::harness::wait_for;
 
 #[test]
 fn an_echo_is_told_to_both_and_goes_when_it_is_cancelled() {
-    let Some(stage) = Stage::set("leak") else { return };
+    let Some(stage) = Stage::set_alone("leak") else { return };
     let Stage { scratch, world, server, .. } = &stage;
     world.another_speaker("kitchen");
     let start = |name: &str| Headless::start(scratch, name, server, "default", &world.endpoint(name));

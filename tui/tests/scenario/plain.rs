@@ -2,14 +2,13 @@
 //! servers that read as the originals do, and with clients that do.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::harness::process::{Headless, Server, program, tincan};
 use crate::harness::signal::{self, voice_like};
 use crate::harness::terminal::Terminal;
-use crate::harness::{Scratch, my_turn, wait_for};
+use crate::harness::{Scratch, Turn, my_turn, wait_for};
 use crate::headless::{assert_heard_in_file, let_them_talk};
 use crate::originals::{self, Client, frame, hear_binary};
 
@@ -42,7 +41,7 @@ struct Pair {
     scratch: Scratch,
     people: [Headless; 2],
     said: [Vec<f32>; 2],
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 const SECONDS: f64 = 6.0;

@@ -43,6 +43,8 @@ impl Screen {
     /// The same in a profile of its own with the same account, whose key is to be seen.
     pub(crate) fn start_as(&self, name: &str) -> Self {
         let (profile, key) = (Self::profile_of(name), "account_key");
+        // A run that was killed may have left it.
+        let _ = std::fs::remove_dir_all(&profile);
         DirBuilder::new().mode(0o700).create(&profile).unwrap();
         std::fs::copy(self.profile.join(key), profile.join(key)).unwrap();
         Self::start(name)
@@ -102,6 +104,26 @@ impl Screen {
         self.pieces = Some(pieces);
     }
 
+    /// Reads until this is seen, and no more until [`Screen::listen`].
+    pub(crate) fn see_and_look_away(&mut self, text: &str) {
+        let mut reader = self.master.try_clone_reader().unwrap();
+        let (rows, cols) = self.vt.screen().size();
+        let (mut vt, text) = (parser(cols.get(), rows.get()), text.to_owned());
+        let (tell, seen) = channel();
+        std::thread::spawn(move || {
+            let (mut raw, mut buffer) = (Vec::new(), [0; 4096]);
+            while !vt.screen().contents().contains(&text) {
+                let Ok(read @ 1..) = reader.read(&mut buffer) else { return };
+                raw.extend_from_slice(&buffer[..read]);
+                vt.process(&buffer[..read]);
+            }
+            let _ = tell.send(raw);
+        });
+        let raw = seen.recv_timeout(PATIENCE).expect("it is seen");
+        self.vt.process(&raw);
+        self.raw.extend_from_slice(&raw);
+    }
+
     pub(crate) fn press(&mut self, keys: &[u8]) {
         self.keys.write_all(keys).unwrap();
         self.keys.flush().unwrap();
@@ -137,13 +159,6 @@ impl Screen {
         while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             self.take(left);
         }
-    }
-
-    /// Bytes written within `time`, until the first silence of that length.
-    pub(crate) fn answered(&mut self, time: Duration) -> usize {
-        let before = self.raw.len();
-        self.take(time);
-        self.raw.len() - before
     }
 
     /// The window gets another size.
