@@ -361,7 +361,7 @@ fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result
     }
     let known = Known::read(profile).context("reading the known servers")?;
     let newest = config.server.as_ref().or(known.newest());
-    let usual = |address| Target { address, port_named: true, expect: None, token: None };
+    let usual = |address| Target { address, port_named: true, expect: None, pin: None, token: None };
     let Some(mut target) = args.server.clone().or_else(|| newest.cloned().map(usual)) else {
         return Ok(Err(Nowhere::Unknown));
     };
@@ -373,6 +373,7 @@ fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result
         )));
     }
     target.expect = target.expect.or(args.login.pin);
+    target.pin = args.login.pin;
     Ok(Ok(target))
 }
 

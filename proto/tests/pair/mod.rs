@@ -124,6 +124,7 @@ impl Person {
     pub(crate) fn default_settings(&self) -> client::Settings {
         client::Settings {
             expect: Some(SERVER),
+            pin: None,
             trust_first: false,
             token: self.token,
             account: self.key.fingerprint(),

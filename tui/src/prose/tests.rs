@@ -467,3 +467,10 @@ fn nobody_is_disturbed_who_does_not_want_it() {
     let asked = text(&mut story, 3);
     assert!(!asked.contains(&Effect::Bell) && told(&asked) == 1, "{asked:?}");
 }
+
+#[test]
+fn a_changed_server_key_is_told_with_the_way_on_that_there_is() {
+    let (pinned, shown) = (Fingerprint([1; 32]), Fingerprint([2; 32]));
+    let said = Story::new(false, None).tell(Event::ServerKeyChanged { pinned, shown });
+    assert!(said.contains(&format!("--pin {} to trust it", shown.openssh())), "{said}");
+}

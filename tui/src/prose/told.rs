@@ -13,6 +13,7 @@ use crate::app::chat::{From, Line};
 use crate::app::echoes;
 use crate::app::model::Link;
 use crate::app::tools::who_is_told;
+use crate::app::trust::trust_anew;
 
 /// Names in a sentence; of more, only how many.
 pub(super) const NAMES_SAID: usize = 5;
@@ -33,9 +34,10 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
                 shown.openssh(),
                 pinned.openssh()
             ));
-            prose.say(
-                "Nothing was sent. Ask its operator; if the change is right, start with another --profile.",
-            );
+            prose.say(format!(
+                "Nothing was sent. Ask its operator which key is right. {}",
+                trust_anew(*shown)
+            ));
         }
         Event::NameWanted => return name_wanted(prose),
         Event::LoggedIn(name) => logged_in(prose, name),

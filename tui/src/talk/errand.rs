@@ -19,6 +19,7 @@ use proto::wire::record::Why;
 use crate::app::call::{Whom, among, ended, parted};
 use crate::app::talk::Talk;
 use crate::app::transmit::{TalkKey, Transmit};
+use crate::app::trust::server_key_changed;
 use crate::arrival::Arrival;
 use crate::exit::Exit;
 use crate::session::Told;
@@ -219,10 +220,9 @@ impl Errand {
                     self.fail(why.into(), Exit::Usage);
                 }
             },
-            Event::ServerKeyChanged { .. } => self.fail(
-                "the server shows another key than the pinned one: nothing was sent".into(),
-                Exit::Refused,
-            ),
+            Event::ServerKeyChanged { pinned, shown } => {
+                self.fail(server_key_changed(*pinned, *shown), Exit::Refused);
+            }
             Event::LoginRefused { text, .. } => self.fail(text.to_string(), Exit::Refused),
             Event::LoggedIn(name) if self.phase == Phase::Arriving => {
                 self.name = Some(name.clone());
