@@ -500,7 +500,8 @@ impl Login {
                 self.profile.registered = false;
                 self.go_on(session, ratchet, wall);
             }
-            (_, Why::TooFast | Why::Internal | Why::Limit) => {
+            // It may pass by itself. Until then whoever waits reads what for; a limit is for others to lift.
+            (_, Why::TooFast | Why::Internal) => {
                 self.phase = Phase::Out;
                 self.refuse(why, &text);
                 self.out.push_back(Effect::Retry);

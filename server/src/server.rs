@@ -22,7 +22,7 @@ use crate::echo::{Echo, EchoThread};
 use crate::guest::Speech;
 use crate::listen::{self, Bound};
 use crate::relay::RelayThread;
-use crate::run::{House, Order};
+use crate::run::{Complaint, House, Order};
 use crate::stats::Stats;
 use crate::store::Sqlite;
 
@@ -108,7 +108,16 @@ impl Server {
             limits: config.limits,
         };
         let hub = Hub::new(settings, rng.child("hub"), clock.now());
-        let house = House { hub, doors, store, relay, orders: inbox, clock, stats: stats.clone() };
+        let house = House {
+            hub,
+            doors,
+            store,
+            relay,
+            orders: inbox,
+            clock,
+            stats: stats.clone(),
+            full: Complaint::default(),
+        };
         let start = |echo: Echo| echo.start(reach(addr), tls.fingerprint(), clock, rng.child("echo"));
         let echo = echo.map(start).transpose()?;
         let serve = move || {

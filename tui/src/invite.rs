@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
-use proto::client::{Command, Event};
+use proto::client::{Command, Event, Matter};
 
 use crate::app::trust::server_key_changed;
 use crate::control::{Request, refused};
@@ -69,7 +69,7 @@ fn react(session: &mut Session, told: &Told, tries: u32) -> anyhow::Result<Optio
     }
     if let Event::Refused { of, text, .. } = event {
         complain(text.as_str())?;
-        return Ok(Some(Exit::Failed));
+        return Ok(Some(if *of == Matter::Login { Exit::Refused } else { Exit::Failed }));
     }
     if let Event::LoginRefused { text, .. } = event {
         complain(text.as_str())?;

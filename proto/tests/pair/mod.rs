@@ -395,7 +395,10 @@ impl Pair {
                         self.input(at, Input::LinkDown);
                     }
                 }
-                hub::Output::Admitted(_) | hub::Output::Relay(_) | hub::Output::Drop(_) => {}
+                hub::Output::Admitted(_)
+                | hub::Output::AccountsFull
+                | hub::Output::Relay(_)
+                | hub::Output::Drop(_) => {}
             }
         }
         moved

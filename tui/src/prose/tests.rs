@@ -106,6 +106,9 @@ fn the_first_run_asks_for_trust_and_for_a_name() {
     assert_eq!(story.asked(), []);
     story.typed("");
     assert_eq!(story.asked(), send(Command::Join(name("alice"))));
+    let wait = || Event::Refused { of: Matter::Login, why: Why::TooFast, text: Safe::line("wait a minute") };
+    assert_eq!(story.tell(wait()), "The server does not let you in yet: wait a minute. It is asked again.");
+    assert_eq!(story.tell(wait()), "", "once");
     let said = story.tell(Event::LoginRefused { why: Why::NameTaken, text: Safe::line("alice is taken") });
     assert!(said.starts_with("The server does not let you in: alice is taken"), "{said}");
     assert!(said.contains("Which name do you want there?"), "nothing else asks again: {said}");

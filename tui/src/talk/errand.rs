@@ -209,8 +209,9 @@ impl Errand {
     fn heard(&mut self, event: &Event, now: Time) {
         if self.arrival.is_hopeless(event) {
             let silent = || "the server takes connections, but does not answer".to_owned();
-            let why = self.trouble.take().unwrap_or_else(silent);
-            return self.fail(why, Exit::Unreachable);
+            let refused = self.arrival.refused().map(str::to_owned);
+            let why = refused.or_else(|| self.trouble.take()).unwrap_or_else(silent);
+            return self.fail(why, self.arrival.exit());
         }
         match event {
             Event::NameWanted => match self.name.clone() {
