@@ -335,9 +335,23 @@ fn new_invite(data: &Data, store: &mut Sqlite, public: (String, u16), server: Fi
 fn public(config: &Config, addr: SocketAddr) -> Result<(String, u16)> {
     match &config.public {
         Some((host, port)) => Ok((host.clone(), port.unwrap_or(addr.port()))),
-        None if addr.ip().is_unspecified() => Ok((listen::host_name()?, addr.port())),
+        None if addr.ip().is_unspecified() => {
+            let host = listen::host_name()?;
+            if is_bare(&host) {
+                tracing::warn!(
+                    "invites call this server {host}, as it calls itself: whoever cannot find it under that name cannot \
+                     come in. Say what others call it with --public HOST"
+                );
+            }
+            Ok((host, addr.port()))
+        }
         None => Ok((addr.ip().to_string(), addr.port())),
     }
+}
+
+/// Whether a host's name is one that only its own network knows, if that: a machine's first name, a container's number.
+fn is_bare(host: &str) -> bool {
+    !host.trim_end_matches('.').contains(['.', ':'])
 }
 
 /// How the server's own friend reaches it.
