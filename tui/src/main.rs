@@ -101,6 +101,12 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         Ok(sound) => sound,
         Err(why) => return Ok(misused(&why)),
     };
+    if let Some(talk) = &talk
+        && let Err(why) = talk.check_card(&sound.device, audio::device::system)
+    {
+        complain(&why);
+        return Ok(Exit::NoDevice);
+    }
     let processing = args.processing(config.processing);
     let delay = args.delay.or(config.delay).unwrap_or_default();
     let encoder = EncoderSettings { dtx: config.dtx, ..sound.encoder };
