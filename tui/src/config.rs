@@ -22,7 +22,7 @@
 //! [notify]
 //! bell = true                    # ring the terminal's bell
 //! osc = "auto"                   # a notification of the terminal's own: auto, 9, 99, 777 or none
-//! command = ["notify-send", "tincan"]   # run for each; see README.md for what it is told
+//! command = ["sh", "-c", 'notify-send tincan "$TINCAN_WORDS"']   # run for each; README.md says what it is told
 //! preview = false                # tell the words of a text, not only who wrote it
 //! dnd = false                    # begin undisturbed, as `Z` does
 //! calls_in_dnd = false           # calls ring nevertheless
