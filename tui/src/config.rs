@@ -170,10 +170,17 @@ impl Config {
     /// Reads the file at `path`, or the one in the configuration directory, which need not be there.
     ///
     /// # Errors
-    /// A sentence with file, line and key, or what to do where there is no file.
+    /// As [`check::check`] tells it: every mistake with file, line and column; or what to do where there is no file.
     pub fn read(path: Option<&Path>) -> anyhow::Result<Self> {
         let Source { shown, text } = Source::read(path)?;
-        Self::parse(&text.unwrap_or_default()).with_context(|| format!("reading {shown}"))
+        let text = text.unwrap_or_default();
+        Self::parse(&text).map_err(|why| match check::told(&shown, &text) {
+            told if told.is_empty() => why.context(format!("reading {shown}")),
+            told => anyhow!(
+                "the configuration has mistakes, as tincan config check names them:\n{}",
+                told.join("\n")
+            ),
+        })
     }
 
     /// Whether tones say what happens; without a word about it they do in the linear mode alone.
