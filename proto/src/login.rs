@@ -158,6 +158,8 @@ enum Pending {
 pub(crate) struct Login {
     pub(crate) profile: Profile,
     expect: Option<Fingerprint>,
+    /// What a person named for this start.
+    named: Option<Fingerprint>,
     trust_first: bool,
     token: Option<[u8; 16]>,
     /// The token that was presented on this connection, until it is known what the server says.
@@ -178,6 +180,7 @@ impl Login {
     pub(crate) fn new(
         profile: Profile,
         expect: Option<Fingerprint>,
+        named: Option<Fingerprint>,
         trust_first: bool,
         token: Option<[u8; 16]>,
         account: Fingerprint,
@@ -186,6 +189,7 @@ impl Login {
         Self {
             profile,
             expect,
+            named,
             trust_first,
             token,
             presented: None,
@@ -267,8 +271,10 @@ impl Login {
         }
         let session = Session { exporter, server: shown };
         self.rebuilt = 0;
-        // What an invite or a person names counts beside what was pinned: neither is passed over for the other.
-        let pins = [self.profile.pin, self.expect];
+        // What an invite or a person names counts beside what was pinned: none is passed over for the other. But who
+        // names the very key that is shown has judged it: that is how a server's new key is trusted.
+        let known = self.profile.pin.filter(|_| self.named != Some(shown));
+        let pins = [known, self.named, self.expect];
         match pins.into_iter().flatten().max_by_key(|pin| *pin != shown) {
             Some(pinned) if pinned != shown => {
                 self.phase = Phase::Changed;
@@ -299,6 +305,8 @@ impl Login {
     fn pin(&mut self, key: Fingerprint) {
         if self.profile.pin != Some(key) {
             self.profile.pin = Some(key);
+            // It names the server by its key: a server with another one takes it for nothing of ours.
+            self.profile.claim = None;
             self.out.push_back(Effect::Save);
         }
     }
@@ -492,8 +500,10 @@ impl Login {
                 self.profile.registered = false;
                 self.go_on(session, ratchet, wall);
             }
-            (_, Why::TooFast | Why::Internal | Why::Limit) => {
+            // It may pass by itself. Until then whoever waits reads what for; a limit is for others to lift.
+            (_, Why::TooFast | Why::Internal) => {
                 self.phase = Phase::Out;
+                self.refuse(why, &text);
                 self.out.push_back(Effect::Retry);
             }
             (Asked::Hello | Asked::Register(_) | Asked::Auth(_), why) => self.bar(why, text),

@@ -27,7 +27,7 @@ impl Data {
     /// Makes the directory, with its parents, if it is not there.
     ///
     /// # Errors
-    /// When it cannot be made or is not a directory.
+    /// When it cannot be made, is not a directory, or is one that others use, too.
     pub fn open(dir: &Path) -> Result<Self> {
         let wanted = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         wanted.with_context(|| format!("cannot make the data directory {}", dir.display()))?;
@@ -38,6 +38,13 @@ impl Data {
         // An older directory, or one made by the packager: others must not read the keys in it.
         let mode = fs::metadata(&dir)?.permissions().mode();
         if mode & 0o077 != 0 {
+            if !is_for_us(&dir).with_context(|| format!("cannot look into {}", dir.display()))? {
+                bail!(
+                    "{} holds other things, and closing it to other users would take those from them: name a \
+                     directory for tincand alone with --data DIR",
+                    dir.display()
+                );
+            }
             fs::set_permissions(&dir, fs::Permissions::from_mode(mode & 0o700))
                 .with_context(|| format!("{} is open to other users and is not ours", dir.display()))?;
         }
@@ -192,6 +199,24 @@ impl Data {
     }
 }
 
+/// Whether a directory is empty or a server's: only such a one may be closed to everybody else.
+fn is_for_us(dir: &Path) -> io::Result<bool> {
+    if dir.join("server.key").exists() {
+        return Ok(true);
+    }
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        // A disk of its own is empty with this in it; the others are left by a first start that did not come far.
+        if !["lost+found", "lock", "server.key.new", "server.db", "server.db-wal", "server.db-shm"]
+            .iter()
+            .any(|ours| name == *ours)
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Bytes from the operating system, by the same door as the keys of TLS.
 ///
 /// # Errors
@@ -230,6 +255,30 @@ mod tests {
         fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
         Data::open(scratch.path()).unwrap();
         assert_eq!(mode(scratch.path()), 0o700);
+    }
+
+    #[test]
+    fn a_directory_that_others_use_is_left_as_it_is() {
+        let scratch = Scratch::new();
+        let open = || fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        let whole = || fs::metadata(scratch.path()).unwrap().permissions().mode() & 0o7777;
+        fs::write(scratch.path().join("letter"), "somebody else's").unwrap();
+        open();
+        let said = format!("{:#}", Data::open(scratch.path()).unwrap_err());
+        assert!(said.contains("holds other things") && said.contains("--data DIR"), "{said}");
+        assert_eq!(whole(), 0o1777);
+        // Whoever closed it themselves may keep what they like in it, and a server's is closed as ever.
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        Data::open(scratch.path()).unwrap().server_key().unwrap();
+        open();
+        Data::open(scratch.path()).unwrap();
+        assert_eq!(mode(scratch.path()), 0o700);
+        // The root of a disk of its own.
+        let disk = scratch.path().join("disk");
+        fs::create_dir_all(disk.join("lost+found")).unwrap();
+        fs::set_permissions(&disk, fs::Permissions::from_mode(0o755)).unwrap();
+        Data::open(&disk).unwrap();
+        assert_eq!(mode(&disk), 0o700);
     }
 
     #[test]

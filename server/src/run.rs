@@ -31,6 +31,33 @@ pub(crate) struct House {
     pub(crate) orders: Receiver<Order>,
     pub(crate) clock: Clock,
     pub(crate) stats: Stats,
+    pub(crate) full: Complaint,
+}
+
+/// What the operator is told, and not more often than an operator looks.
+#[derive(Debug, Default)]
+pub(crate) struct Complaint {
+    next: Option<Time>,
+}
+
+impl Complaint {
+    /// Whether it is to be said now.
+    fn is_due(&mut self, now: Time) -> bool {
+        let due = self.next.is_none_or(|at| now >= at);
+        if due {
+            self.next = Some(now + COMPLAIN_EVERY);
+        }
+        due
+    }
+
+    fn accounts_are_full(&mut self, now: Time) {
+        if self.is_due(now) {
+            tracing::warn!(
+                "somebody new was turned away: there are as many accounts as accounts below [limits] lets there be; \
+                 raise it in the settings and start again (said at most once an hour)"
+            );
+        }
+    }
 }
 
 impl House {
@@ -47,7 +74,7 @@ impl House {
             self.doors.begin(now.mono);
             while let Some(input) = self.doors.next_input(now.mono) {
                 self.hub.handle(input, now, &mut self.store);
-                drain(&mut self.hub, &mut self.doors, &self.relay, &self.stats, now)?;
+                drain(&mut self, now)?;
             }
             self.on_time(now)?;
             self.on_orders(now, &mut leave_by)?;
@@ -64,7 +91,7 @@ impl House {
         self.doors.expire(now.mono);
         if self.hub.deadline().is_some_and(|at| at <= now.mono) {
             self.hub.handle(Input::Timeout, now, &mut self.store);
-            drain(&mut self.hub, &mut self.doors, &self.relay, &self.stats, now)?;
+            drain(self, now)?;
         }
         Ok(())
     }
@@ -80,19 +107,21 @@ impl House {
             *leave_by = Some(now.mono + LEAVE_TIME_MAX);
             self.doors.shut();
             self.hub.handle(Input::Leave { retry: RETRY_AFTER_LEAVE }, now, &mut self.store);
-            drain(&mut self.hub, &mut self.doors, &self.relay, &self.stats, now)?;
+            drain(self, now)?;
             self.doors.part_all(now.mono);
         }
         Ok(())
     }
 }
 
-fn drain(hub: &mut Hub, doors: &mut Doors, relay: &RelayThread, stats: &Stats, now: Now) -> Result<()> {
+fn drain(house: &mut House, now: Now) -> Result<()> {
+    let House { hub, doors, relay, stats, full, .. } = house;
     while let Some(output) = hub.poll() {
         match output {
             Output::Stream(conn, bytes) => doors.say(conn, &bytes),
             Output::Close(conn, why) => doors.close(conn, why, now.mono),
             Output::Admitted(conn) => doors.admit(conn),
+            Output::AccountsFull => full.accounts_are_full(now.mono),
             Output::Relay(change) => relay.tell(change)?,
             Output::Drop(why) => stats.drop(Place::Stream, why),
         }
@@ -102,5 +131,19 @@ fn drain(hub: &mut Hub, doors: &mut Doors, relay: &RelayThread, stats: &Stats, n
 
 /// Goodbyes that are not read within this are not waited for: the whole end has five seconds.
 const LEAVE_TIME_MAX: Duration = Duration::from_secs(3);
+const COMPLAIN_EVERY: Duration = Duration::from_secs(3_600);
 /// What clients spread their return over: a restart takes less than a second.
 const RETRY_AFTER_LEAVE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_is_told_once_an_hour() {
+        let mut complaint = Complaint::default();
+        let due: Vec<bool> =
+            [5, 6, 3_604, 3_605, 3_606].map(|s| complaint.is_due(Time::secs(s))).into_iter().collect();
+        assert_eq!(due, [true, false, false, true, false]);
+    }
+}

@@ -13,6 +13,7 @@ use proto::id::Fingerprint;
 use proto::invite::{Invite, token_hash};
 use proto::relay::{Relay, RelayLimits};
 use proto::{Rng, tls};
+use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::{Config, Registration};
@@ -22,7 +23,7 @@ use crate::echo::{Echo, EchoThread};
 use crate::guest::Speech;
 use crate::listen::{self, Bound};
 use crate::relay::RelayThread;
-use crate::run::{House, Order};
+use crate::run::{Complaint, House, Order};
 use crate::stats::Stats;
 use crate::store::Sqlite;
 
@@ -68,9 +69,10 @@ impl Server {
         let clock = Clock::start();
         let data = Data::open(&config.data)?;
         let lock = data.lock()?;
-        let tls = tls::server_config(&data.server_key()?).context("the server key cannot be used")?;
-        let relay_key = data.relay_key()?;
         let mut store = Sqlite::open(&data.store())?;
+        let tls =
+            tls::server_config(&server_key(&data, &mut store)?).context("the server key cannot be used")?;
+        let relay_key = data.relay_key()?;
         store.keep_free(config.keep_free);
         let Bound { tcp, udp, addr } = listen::bind(config.listen)?;
         let plain = PlainDoors::open(config)?;
@@ -82,7 +84,7 @@ impl Server {
                 "port {outside} must lead to port {inside} here for TCP and for UDP: voice goes by it, too"
             );
         }
-        let echo = config.echo.then(|| Echo::open(&data)).transpose()?;
+        let echo = config.echo.then(|| Echo::open(&data)).transpose()?.filter(|echo| fits(echo, &mut store));
         let mut rng = Rng::new(random()?);
 
         let stats = Stats::default();
@@ -108,7 +110,16 @@ impl Server {
             limits: config.limits,
         };
         let hub = Hub::new(settings, rng.child("hub"), clock.now());
-        let house = House { hub, doors, store, relay, orders: inbox, clock, stats: stats.clone() };
+        let house = House {
+            hub,
+            doors,
+            store,
+            relay,
+            orders: inbox,
+            clock,
+            stats: stats.clone(),
+            full: Complaint::default(),
+        };
         let start = |echo: Echo| echo.start(reach(addr), tls.fingerprint(), clock, rng.child("echo"));
         let echo = echo.map(start).transpose()?;
         let serve = move || {
@@ -210,8 +221,10 @@ pub fn own_invite(config: &Config, new: bool) -> Result<Invite> {
     }
     data.is_ours()?;
     let fresh = data.is_new();
-    let server =
-        tls::server_config(&data.server_key()?).context("the server key cannot be used")?.fingerprint();
+    let mut store = Sqlite::open(&data.store())?;
+    let server = tls::server_config(&server_key(&data, &mut store)?)
+        .context("the server key cannot be used")?
+        .fingerprint();
     if fresh {
         tracing::warn!(
             "no server was ever started in {}: this invite is for a new one, with a new key. For another, say where \
@@ -219,8 +232,36 @@ pub fn own_invite(config: &Config, new: bool) -> Result<Invite> {
             config.data.display()
         );
     }
-    let mut store = Sqlite::open(&data.store())?;
     new_invite(&data, &mut store, public, server)
+}
+
+/// The server's key. One that is lost is not replaced where people know it: they would all be told that somebody may
+/// stand between them and the server.
+fn server_key(data: &Data, store: &mut Sqlite) -> Result<Zeroizing<Vec<u8>>> {
+    if data.is_new() && store.account_count() > 0 {
+        bail!(
+            "{} is missing, and {} holds accounts: with another key their clients refuse this server as a changed one. \
+             Restore server.key from the same backup, or choose another directory with --data DIR",
+            data.path("server.key").display(),
+            data.store().display()
+        );
+    }
+    data.server_key()
+}
+
+/// Whether the friend of echo.db is the one that the accounts know. Another one would be refused its own name, on all
+/// its devices and at every start.
+fn fits(echo: &Echo, store: &mut Sqlite) -> bool {
+    let (name, account) = echo.who();
+    let holder = store.account_named(&name).filter(|holder| !holder.guest);
+    let fits = holder.is_none_or(|holder| holder.fingerprint == account);
+    if !fits {
+        tracing::warn!(
+            "there is no echo friend: echo.db does not fit server.db, where the name {name} is another account's. \
+             Restore both from the same backup, or start with --no-echo"
+        );
+    }
+    fits
 }
 
 /// The doors of the plain protocols, those that are wanted.
@@ -294,9 +335,23 @@ fn new_invite(data: &Data, store: &mut Sqlite, public: (String, u16), server: Fi
 fn public(config: &Config, addr: SocketAddr) -> Result<(String, u16)> {
     match &config.public {
         Some((host, port)) => Ok((host.clone(), port.unwrap_or(addr.port()))),
-        None if addr.ip().is_unspecified() => Ok((listen::host_name()?, addr.port())),
+        None if addr.ip().is_unspecified() => {
+            let host = listen::host_name()?;
+            if is_bare(&host) {
+                tracing::warn!(
+                    "invites call this server {host}, as it calls itself: whoever cannot find it under that name cannot \
+                     come in. Say what others call it with --public HOST"
+                );
+            }
+            Ok((host, addr.port()))
+        }
         None => Ok((addr.ip().to_string(), addr.port())),
     }
+}
+
+/// Whether a host's name is one that only its own network knows, if that: a machine's first name, a container's number.
+fn is_bare(host: &str) -> bool {
+    !host.trim_end_matches('.').contains(['.', ':'])
 }
 
 /// How the server's own friend reaches it.
@@ -319,3 +374,66 @@ fn fitting(wanted: Doorway) -> Doorway {
 }
 
 const ORDERS_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use proto::hub::Account;
+
+    use super::*;
+    use crate::testing::Scratch;
+
+    #[test]
+    fn a_name_that_only_the_own_network_knows_is_bare() {
+        for bare in ["vm", "vm.", "localhost", "3f1c2b9a77d0"] {
+            assert!(is_bare(bare), "{bare}");
+        }
+        for found in ["voice.example.org", "192.0.2.7", "2001:db8::1"] {
+            assert!(!is_bare(found), "{found}");
+        }
+    }
+
+    /// A directory in which a server ran, and somebody is known.
+    fn lived_in(scratch: &Scratch) -> (Data, Sqlite) {
+        let data = Data::open(scratch.path()).unwrap();
+        let mut store = Sqlite::open(&data.store()).unwrap();
+        server_key(&data, &mut store).unwrap();
+        let name = proto::id::Name::parse("alice").unwrap();
+        store.add_account(&Account { fingerprint: Fingerprint([1; 32]), name, guest: false });
+        store.commit().unwrap();
+        (data, store)
+    }
+
+    #[test]
+    fn a_lost_key_is_not_replaced_where_people_know_it() {
+        let scratch = Scratch::new();
+        let (data, mut store) = lived_in(&scratch);
+        server_key(&data, &mut store).unwrap();
+        std::fs::remove_file(data.path("server.key")).unwrap();
+        let said = format!("{:#}", server_key(&data, &mut store).unwrap_err());
+        assert!(said.contains("server.key is missing") && said.contains("Restore"), "{said}");
+        assert!(data.is_new(), "nothing was made");
+        drop(store);
+        let config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::new(scratch.path().to_owned()) };
+        assert!(Server::start(&config).is_err() && own_invite(&config, true).is_err());
+        assert!(data.is_new(), "nor by a start");
+    }
+
+    #[test]
+    fn a_friend_that_the_accounts_do_not_know_stays_out() {
+        let scratch = Scratch::new();
+        let (data, mut store) = lived_in(&scratch);
+        let echo = Echo::open(&data).unwrap();
+        assert!(fits(&echo, &mut store), "a new one");
+        let (name, fingerprint) = echo.who();
+        store.add_account(&Account { fingerprint, name, guest: false });
+        store.commit().unwrap();
+        assert!(fits(&echo, &mut store), "the one that is known");
+        drop(echo);
+        for entry in std::fs::read_dir(scratch.path()).unwrap().map(Result::unwrap) {
+            if entry.file_name().to_string_lossy().starts_with("echo.db") {
+                std::fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        assert!(!fits(&Echo::open(&data).unwrap(), &mut store), "another one");
+    }
+}

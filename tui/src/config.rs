@@ -22,7 +22,7 @@
 //! [notify]
 //! bell = true                    # ring the terminal's bell
 //! osc = "auto"                   # a notification of the terminal's own: auto, 9, 99, 777 or none
-//! command = ["notify-send", "tincan"]   # run for each; see README.md for what it is told
+//! command = ["sh", "-c", 'notify-send tincan "$TINCAN_WORDS"']   # run for each; README.md says what it is told
 //! preview = false                # tell the words of a text, not only who wrote it
 //! dnd = false                    # begin undisturbed, as `Z` does
 //! calls_in_dnd = false           # calls ring nevertheless
@@ -170,10 +170,17 @@ impl Config {
     /// Reads the file at `path`, or the one in the configuration directory, which need not be there.
     ///
     /// # Errors
-    /// A sentence with file, line and key, or what to do where there is no file.
+    /// As [`check::check`] tells it: every mistake with file, line and column; or what to do where there is no file.
     pub fn read(path: Option<&Path>) -> anyhow::Result<Self> {
         let Source { shown, text } = Source::read(path)?;
-        Self::parse(&text.unwrap_or_default()).with_context(|| format!("reading {shown}"))
+        let text = text.unwrap_or_default();
+        Self::parse(&text).map_err(|why| match check::told(&shown, &text) {
+            told if told.is_empty() => why.context(format!("reading {shown}")),
+            told => anyhow!(
+                "the configuration has mistakes, as tincan config check names them:\n{}",
+                told.join("\n")
+            ),
+        })
     }
 
     /// Whether tones say what happens; without a word about it they do in the linear mode alone.

@@ -156,10 +156,10 @@ impl Headless {
             return Ok(Some(Exit::Refused));
         }
         if self.arrival.is_hopeless(event) {
-            if self.reporter.trouble.is_none() {
+            if self.reporter.trouble.is_none() && self.arrival.refused().is_none() {
                 print(&events::error("unreachable", "the server takes connections, but does not answer"))?;
             }
-            return Ok(Some(Exit::Unreachable));
+            return Ok(Some(self.arrival.exit()));
         }
         if *event == Event::NameWanted {
             let Some(name) = self.name.clone() else {

@@ -126,6 +126,25 @@ mod tests {
         assert_eq!(std::fs::read_to_string(file).unwrap(), "message|bob|$(touch x); `y`|a $(b)");
     }
 
+    /// What the README shows does notify, and takes the words for words.
+    #[test]
+    fn the_example_of_the_readme_tells_what_happened() {
+        let readme = include_str!("../../README.md");
+        let line = readme.lines().find(|line| line.starts_with("command = ")).expect("there is an example");
+        let config = crate::config::Config::parse(&format!("[notify]\n{line}\n")).unwrap();
+        let scratch = Scratch::new("hook-readme");
+        let (program, told) = (scratch.path().join("notify-send"), scratch.path().join("told"));
+        std::fs::write(&program, "#!/bin/sh\nprintf '%s|' \"$@\" > \"${0%/*}/told\"\n").unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mut command = vec!["env".to_owned(), format!("PATH={}:/usr/bin:/bin", scratch.path().display())];
+        command.extend(config.notify.command);
+        let hook = Hook::new(command);
+        hook.tell(&alert("$(touch x)"));
+        until("the command to end", || hook.running() == 0);
+        let told = std::fs::read_to_string(told).unwrap();
+        assert_eq!(told, format!("tincan|{}|", alert("$(touch x)").words()));
+    }
+
     #[test]
     fn commands_that_hang_do_not_pile_up() {
         let scratch = Scratch::new("hook-hang");

@@ -4,8 +4,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
-use proto::client::{Command, Event};
+use proto::client::{Command, Event, Matter};
 
+use crate::app::trust::server_key_changed;
 use crate::control::{Request, refused};
 use crate::exit::Exit;
 use crate::identity::Opened;
@@ -66,16 +67,16 @@ fn react(session: &mut Session, told: &Told, tries: u32) -> anyhow::Result<Optio
     if let Event::LoggedIn(_) = event {
         session.command(Command::Invite)?;
     }
-    if let Event::Refused { text, .. } = event {
+    if let Event::Refused { of, text, .. } = event {
         complain(text.as_str())?;
-        return Ok(Some(Exit::Failed));
+        return Ok(Some(if *of == Matter::Login { Exit::Refused } else { Exit::Failed }));
     }
     if let Event::LoginRefused { text, .. } = event {
         complain(text.as_str())?;
         return Ok(Some(Exit::Refused));
     }
-    if let Event::ServerKeyChanged { .. } = event {
-        complain("the server shows another key than the pinned one: nothing was sent")?;
+    if let Event::ServerKeyChanged { pinned, shown } = event {
+        complain(&server_key_changed(*pinned, *shown))?;
         return Ok(Some(Exit::Refused));
     }
     if matches!(event, Event::NameWanted | Event::ServerKeyUnknown(_)) {

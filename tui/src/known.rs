@@ -56,6 +56,21 @@ impl Known {
         self.lines.push((address.clone(), key));
         let too_many = self.lines.len().saturating_sub(KNOWN_SERVERS_MAX);
         self.lines.drain(..too_many);
+        self.write()
+    }
+
+    /// Takes `key` for the one of this server, if another is known.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn replace(&mut self, address: &Address, key: Fingerprint) -> io::Result<()> {
+        let mut other = self.lines.iter_mut().filter(|(known, k)| known == address && *k != key);
+        let Some((_, known)) = other.next() else { return Ok(()) };
+        *known = key;
+        self.write()
+    }
+
+    fn write(&self) -> io::Result<()> {
         let text: String = self.lines.iter().map(|(a, key)| format!("{a} {}\n", key.openssh())).collect();
         write_private(&self.path, text.as_bytes())
     }
@@ -84,6 +99,20 @@ mod tests {
         assert_eq!(known.newest(), Some(&a));
         assert_eq!(known.key_of(&b), Some(Fingerprint([7; 32])));
         assert_eq!(known.lines.len(), 2);
+    }
+
+    #[test]
+    fn a_new_key_takes_the_place_of_the_old_one() {
+        let scratch = Scratch::new("known-new");
+        let (a, b) = (Address::parse("a.example").unwrap(), Address::parse("b.example").unwrap());
+        let mut known = Known::read(scratch.path()).unwrap();
+        known.remember(&a, Fingerprint([7; 32])).unwrap();
+        known.remember(&b, Fingerprint([8; 32])).unwrap();
+        known.replace(&a, Fingerprint([9; 32])).unwrap();
+        known.replace(&Address::parse("c.example").unwrap(), Fingerprint([9; 32])).unwrap();
+        let known = Known::read(scratch.path()).unwrap();
+        assert_eq!(known.key_of(&a), Some(Fingerprint([9; 32])));
+        assert_eq!((known.newest(), known.lines.len()), (Some(&b), 2), "and nobody was let in");
     }
 
     #[test]

@@ -191,7 +191,7 @@ impl Linear {
         }
         match (self.person, hopeless) {
             (false, _) if matches!(event, Event::LoginRefused { .. }) => Some(Exit::Refused),
-            (false, true) => Some(Exit::Unreachable),
+            (false, true) => Some(self.arrival.exit()),
             (false, false) | (true, _) => None,
         }
     }

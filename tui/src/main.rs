@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -40,6 +40,10 @@ fn start(args: Args) -> anyhow::Result<Exit> {
     if let Some(exit) = about_itself(&args)? {
         return Ok(exit);
     }
+    // Whoever mutes in a hurry needs no configuration, and must not be kept from it by a wrong one.
+    if let Some(exit) = ask(&args)? {
+        return Ok(exit);
+    }
     let config = match Config::read(args.config.as_deref()) {
         Ok(config) => config,
         Err(why) => return Ok(misused(&format!("{why:#}"))),
@@ -59,10 +63,7 @@ fn start(args: Args) -> anyhow::Result<Exit> {
             stopped_at: args.demo_clock,
         });
     }
-    let dir = args.profile.clone().map_or_else(default_profile, Ok)?;
-    if let Some(exit) = ask(&args, &dir)? {
-        return Ok(exit);
-    }
+    let dir = profile_dir(&args)?;
     let making_invite = matches!(args.act, Some(Act::Invite));
     let talk = talk(&args);
     if let Some(talk) = &talk {
@@ -100,6 +101,12 @@ fn start(args: Args) -> anyhow::Result<Exit> {
         Ok(sound) => sound,
         Err(why) => return Ok(misused(&why)),
     };
+    if let Some(talk) = &talk
+        && let Err(why) = talk.check_card(&sound.device, audio::device::system)
+    {
+        complain(&why);
+        return Ok(Exit::NoDevice);
+    }
     let processing = args.processing(config.processing);
     let delay = args.delay.or(config.delay).unwrap_or_default();
     let encoder = EncoderSettings { dtx: config.dtx, ..sound.encoder };
@@ -169,16 +176,20 @@ fn start(args: Args) -> anyhow::Result<Exit> {
 }
 
 /// Asks a running client for what was typed, if that is for one; none when there is more to do.
-fn ask(args: &Args, dir: &Path) -> anyhow::Result<Option<Exit>> {
+fn ask(args: &Args) -> anyhow::Result<Option<Exit>> {
     let Some(act) = &args.act else { return Ok(None) };
     if let Act::Answer(answer) = act
         && answer.is_bare()
     {
-        return remote::try_ask(dir, Request::Answer, Form::Words);
+        return remote::try_ask(&profile_dir(args)?, Request::Answer, Form::Words);
     }
     let json = matches!(act, Act::Status(status) if status.json);
     let form = if json { Form::Json } else { Form::Words };
-    act.asks().map(|request| remote::run(dir, request, form)).transpose()
+    act.asks().map(|request| remote::run(&profile_dir(args)?, request, form)).transpose()
+}
+
+fn profile_dir(args: &Args) -> anyhow::Result<PathBuf> {
+    args.profile.clone().map_or_else(default_profile, Ok)
 }
 
 /// What needs no configuration, or looks at it: a wrong one is no reason to keep a manual back.
@@ -361,7 +372,7 @@ fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result
     }
     let known = Known::read(profile).context("reading the known servers")?;
     let newest = config.server.as_ref().or(known.newest());
-    let usual = |address| Target { address, port_named: true, expect: None, token: None };
+    let usual = |address| Target { address, port_named: true, expect: None, pin: None, token: None };
     let Some(mut target) = args.server.clone().or_else(|| newest.cloned().map(usual)) else {
         return Ok(Err(Nowhere::Unknown));
     };
@@ -373,6 +384,7 @@ fn target(args: &Args, config: &Config, profile: &Path) -> anyhow::Result<Result
         )));
     }
     target.expect = target.expect.or(args.login.pin);
+    target.pin = args.login.pin;
     Ok(Ok(target))
 }
 

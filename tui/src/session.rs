@@ -370,6 +370,7 @@ impl Session {
         match event {
             LinkEvent::Up(up) => {
                 self.server_key = Some(up.server_key);
+                self.know_anew(up.server_key);
                 self.told.push_back(Told::Server(up.server_key));
                 self.spoken.mind.up(up, self.now);
             }

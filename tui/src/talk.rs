@@ -1,10 +1,12 @@
 //! `tincan call` and `tincan answer`: one call without a screen, by the sound card or as a part of a pipe. Standard
 //! output carries sound or nothing; what happens is told in lines on standard error.
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::sync::mpsc::Receiver;
 
 use anyhow::Context as _;
+use audio::device::Choice;
 use audio::device::flow::{self, Flow};
 use mio::Token;
 use proto::id::Name;
@@ -50,6 +52,24 @@ impl Talk {
     pub fn check(&self) -> anyhow::Result<()> {
         self.input.as_ref().map_or(Ok(()), flow::check)?;
         Ok(self.output.as_ref().map_or(Ok(()), flow::check_output)?)
+    }
+}
+
+impl Talk {
+    /// Whether a sound system answers where a card is to be used: nobody's telephone rings for who could neither hear nor
+    /// speak. `system` asks it, and opens no microphone.
+    ///
+    /// # Errors
+    /// What it says instead.
+    pub fn check_card<T, E: Display>(
+        &self,
+        device: &Choice,
+        system: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(), String> {
+        if !device.is_card() || self.sound().is_some() {
+            return Ok(());
+        }
+        system().map(drop).map_err(|why| why.to_string())
     }
 }
 
@@ -123,5 +143,27 @@ impl Run {
             }
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_rung_without_a_sound_system_where_a_card_is_meant() {
+        let talk = |input| Talk {
+            wish: Wish::Call(Vec::new()),
+            input,
+            output: None,
+            name: None,
+            transmit: Transmit::default(),
+        };
+        let none = || Err::<(), _>("no sound system answers");
+        assert_eq!(talk(None).check_card(&Choice::Default, none), Err("no sound system answers".to_owned()));
+        assert_eq!(talk(None).check_card(&Choice::Default, || Ok::<_, String>("PulseAudio")), Ok(()));
+        // What is no card needs none, and is not asked for one.
+        assert_eq!(talk(None).check_card(&Choice::Null, none), Ok(()));
+        assert_eq!(talk(Some(Flow::Standard)).check_card(&Choice::Default, none), Ok(()));
     }
 }

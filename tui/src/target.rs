@@ -66,6 +66,8 @@ pub struct Target {
     pub port_named: bool,
     /// The key it must show.
     pub expect: Option<Fingerprint>,
+    /// The same as a person named it, with `--pin`: it replaces what was pinned before.
+    pub pin: Option<Fingerprint>,
     /// What admits.
     pub token: Option<[u8; 16]>,
 }
@@ -101,7 +103,7 @@ impl Target {
         }
         let (_, port) = split_address(text.trim()).ok_or(BadTarget::Address)?;
         let address = Address::parse(text.trim()).ok_or(BadTarget::Address)?;
-        Ok(Self { address, port_named: port.is_some(), expect: None, token: None })
+        Ok(Self { address, port_named: port.is_some(), expect: None, pin: None, token: None })
     }
 
     /// The same server as one of `protocol`, at its port unless one was named.
@@ -117,7 +119,7 @@ impl Target {
 impl From<Invite> for Target {
     fn from(invite: Invite) -> Self {
         let address = Address { host: invite.host.to_ascii_lowercase(), port: invite.port };
-        Self { address, port_named: true, expect: Some(invite.server), token: invite.token }
+        Self { address, port_named: true, expect: Some(invite.server), pin: None, token: invite.token }
     }
 }
 

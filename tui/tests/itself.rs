@@ -98,7 +98,7 @@ fn a_configuration_is_checked_with_places_and_shown_with_origins() {
 #[test]
 fn a_configuration_that_is_not_there_is_named_with_what_to_do() {
     let gone = "no/such/config.toml";
-    for act in [&["config", "check"][..], &["config", "show"], &["status"], &["doctor"], &["--demo"], &[]] {
+    for act in [&["config", "check"][..], &["config", "show"], &["doctor"], &["--demo"], &[]] {
         let said = tincan(&[act, &["--config", gone]].concat());
         assert_eq!(said.status.code(), Some(2), "{act:?}");
         let wanted = format!(
@@ -107,4 +107,27 @@ fn a_configuration_that_is_not_there_is_named_with_what_to_do() {
         );
         assert_eq!((String::from_utf8_lossy(&said.stderr), said.stdout.len()), (wanted.into(), 0), "{act:?}");
     }
+}
+
+#[test]
+fn what_is_asked_of_a_running_tincan_needs_no_configuration() {
+    let folder = folder("wrong");
+    let file = folder.join("config.toml");
+    std::fs::write(&file, "nmae = 1\n[notify]\nring = \"maybe\"\n").expect("there is room");
+    let path = file.to_str().expect("the name is text");
+    for act in [&["mute", "on"][..], &["hangup"], &["ptt", "up"], &["status"]] {
+        let said = tincan(&[act, &["--config", path, "--profile", "/nonexistent/profile"]].concat());
+        let text = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(text.starts_with("tincan: no tincan runs with the profile"), "{act:?}: {text}");
+        assert_eq!(said.status.code(), Some(1), "{act:?}");
+    }
+    // What needs it tells every mistake as the check does.
+    let checked = tincan(&["config", "check", "--config", path]).stdout;
+    let said = tincan(&["--config", path]);
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    let (head, mistakes) = text.split_once('\n').expect("a line that says what they are");
+    assert!(head.starts_with("tincan: ") && head.contains("tincan config check"), "{head}");
+    assert_eq!((mistakes.as_bytes(), said.status.code()), (checked.as_slice(), Some(2)));
+    assert!(mistakes.contains(":3:8: ring") && mistakes.lines().count() == 2, "{mistakes}");
+    std::fs::remove_dir_all(&folder).expect("it was made");
 }

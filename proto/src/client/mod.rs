@@ -117,8 +117,11 @@ pub enum Output {
 /// What a client is made with.
 #[derive(Debug)]
 pub struct Settings {
-    /// The fingerprint an invite or `--pin` named; checked at the first connection and pinned.
+    /// The fingerprint an invite named; checked at every connection, beside the pinned one, and pinned.
     pub expect: Option<Fingerprint>,
+    /// The fingerprint that a person named with `--pin`. It is checked, too, and where the server shows it, it replaces
+    /// the pinned one with what was signed for that: so a person says that a server's new key is right.
+    pub pin: Option<Fingerprint>,
     /// Pin an unknown server key without asking: headless, and the echo friend.
     pub trust_first: bool,
     /// The token of an invite, presented at registration, or redeemed after login.
@@ -239,14 +242,14 @@ impl Client {
                 Kind::Seen => inbox.restore(&key, &value),
             }
         }
-        let Settings { expect, trust_first, token, account, software } = settings;
+        let Settings { expect, pin, trust_first, token, account, software } = settings;
         let own = End { account, device: device_id(&ratchet.keys()) };
         let mut client = Self {
             account,
             device: own.device,
             ratchet,
             link: Link::new(rng.child("link")),
-            login: Login::new(profile, expect, trust_first, token, account, software),
+            login: Login::new(profile, expect, pin, trust_first, token, account, software),
             contacts,
             peers,
             outbox,

@@ -145,6 +145,7 @@ impl Hub {
             return Err(Refusal::new(Why::TooFast, text));
         }
         if turn.store.account_count() >= self.settings.limits.accounts {
+            self.out.push_back(Output::AccountsFull);
             let text = "this server takes no more accounts; tell its operator";
             return Err(Refusal::new(Why::Limit, text));
         }

@@ -107,6 +107,8 @@ pub enum Output {
     Close(ConnId, Drop),
     /// This connection has logged in: it counts as a stranger no more (see [`rate::Admission`]).
     Admitted(ConnId),
+    /// Somebody new was turned away, since there are as many accounts as there may be: only the operator can help.
+    AccountsFull,
     /// Tell the relay.
     Relay(Change),
     /// Something that came in was not used. The connection lives on; only the count matters.

@@ -9,7 +9,7 @@ use crate::hub::online::{Device, User};
 use crate::hub::rate::Prefix;
 use crate::hub::refusal::{Done, Refusal, room_in};
 use crate::hub::store::{Account, Store, guest_fingerprint};
-use crate::hub::{Hub, Turn};
+use crate::hub::{Hub, Output, Turn};
 use crate::id::{ConnId, Fingerprint, Name, Principal};
 use crate::limits::GUEST_ACCOUNTS_MAX;
 use crate::wire::Reply;
@@ -63,6 +63,7 @@ impl Hub {
         let is_full = turn.store.guest_count() >= GUEST_ACCOUNTS_MAX
             || turn.store.account_count() >= self.settings.limits.accounts;
         if is_full && !self.forget_unknown_name(turn) {
+            self.out.push_back(Output::AccountsFull);
             return Err(Refusal::new(Why::Limit, "this server takes no more names; tell its operator"));
         }
         let account = Account::guest(name.clone());

@@ -124,6 +124,7 @@ impl Person {
     pub(crate) fn default_settings(&self) -> client::Settings {
         client::Settings {
             expect: Some(SERVER),
+            pin: None,
             trust_first: false,
             token: self.token,
             account: self.key.fingerprint(),
@@ -394,7 +395,10 @@ impl Pair {
                         self.input(at, Input::LinkDown);
                     }
                 }
-                hub::Output::Admitted(_) | hub::Output::Relay(_) | hub::Output::Drop(_) => {}
+                hub::Output::Admitted(_)
+                | hub::Output::AccountsFull
+                | hub::Output::Relay(_)
+                | hub::Output::Drop(_) => {}
             }
         }
         moved

@@ -62,6 +62,71 @@ fn a_named_key_counts_beside_the_pinned_one() {
 }
 
 #[test]
+fn a_key_that_a_person_names_replaces_the_pinned_one() {
+    let mut pair = Pair::new(&[]);
+    let at = pair.quiet_person("alice");
+    let mut again = |server: Fingerprint, settings: fn(&Person) -> proto::client::Settings| {
+        pair.stop(at);
+        let person = &mut pair.people[at];
+        (person.server, person.settings) = (server, settings);
+        person.events.clear();
+        pair.start(at);
+        pair.people[at].told()
+    };
+    // What is kept from here on is pinned and signed for a key that is not the server's.
+    let told = again(Fingerprint([0xbb; 32]), |p| proto::client::Settings {
+        expect: Some(Fingerprint([0xbb; 32])),
+        ..p.default_settings()
+    });
+    assert!(matches!(told.as_slice(), [Event::LoginRefused { why: Why::BadSignature, .. }]), "{told:?}");
+    let told = again(SERVER, Person::default_settings);
+    assert!(
+        matches!(told.as_slice(), [Event::ServerKeyChanged { .. }]),
+        "an invite is no such word: {told:?}"
+    );
+    let named =
+        |p: &Person| proto::client::Settings { expect: None, pin: Some(SERVER), ..p.default_settings() };
+    let told = again(Fingerprint([0xbb; 32]), named);
+    assert!(matches!(told.as_slice(), [Event::ServerKeyChanged { .. }]), "nor is another key: {told:?}");
+    assert_eq!(again(SERVER, named), [Event::LoggedIn(name("alice"))]);
+    let told = again(SERVER, |p| proto::client::Settings { expect: None, ..p.default_settings() });
+    assert_eq!(told, [Event::LoggedIn(name("alice"))], "once is enough");
+}
+
+#[test]
+fn who_is_asked_to_wait_is_told_so_and_gets_in_later() {
+    let mut pair = Pair::new(&[]);
+    let all: Vec<usize> = (0..=proto::limits::REGISTRATIONS_PER_PREFIX.burst)
+        .map(|n| pair.quiet_person(&format!("guest{n}")))
+        .collect();
+    all.iter().for_each(|at| pair.start(*at));
+    let last = *all.last().unwrap();
+    let told = pair.people[last].told();
+    let [Event::Refused { of: proto::client::Matter::Login, why: Why::TooFast, text }] = told.as_slice()
+    else {
+        panic!("{told:?}")
+    };
+    assert!(text.as_str().contains("wait a minute"), "{text}");
+    pair.run(Duration::from_secs(60));
+    assert!(pair.people[last].told().contains(&Event::LoggedIn(name(&format!("guest{}", all.len() - 1)))));
+}
+
+#[test]
+fn who_can_never_come_in_is_told_why_and_stays_out() {
+    let mut pair = Pair::new(&["alice"]);
+    let mut last = A;
+    for _ in 0..proto::limits::DEVICES_MAX {
+        last = pair.quiet_person("alice");
+        pair.people[last].key = proto::crypto::identity::AccountKey::from_seed(&[1; 32], "alice");
+        pair.start(last);
+    }
+    let told = pair.people[last].told();
+    assert!(matches!(told.as_slice(), [Event::LoginRefused { why: Why::Limit, .. }]), "{told:?}");
+    pair.run(Duration::from_secs(300));
+    assert!(pair.people[last].told().is_empty(), "it is not tried again");
+}
+
+#[test]
 fn without_a_name_it_asks_for_one_and_waits() {
     let mut pair = Pair::new(&[]);
     let at = pair.quiet_person("alice");

@@ -103,7 +103,7 @@ impl World {
                     assert!(server.relay.poll().is_none(), "a change yields no output");
                 }
             }
-            hub::Output::Admitted(_) => {}
+            hub::Output::Admitted(_) | hub::Output::AccountsFull => {}
             hub::Output::Drop(reason) => *self.drops.entry(reason).or_default() += 1,
         }
     }

@@ -169,6 +169,7 @@ impl User {
         };
         let settings = client::Settings {
             expect: Some(self.server_key),
+            pin: None,
             trust_first: false,
             token: Some(self.token),
             account: self.key.fingerprint(),

@@ -89,6 +89,7 @@ impl Device {
         let ratchet = ratchet(store_key, &remembered).context("the echo friend's keys cannot be read")?;
         let settings = Settings {
             expect: Some(friend.pin),
+            pin: None,
             trust_first: true,
             token: None,
             account: friend.key.fingerprint(),

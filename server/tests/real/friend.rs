@@ -127,6 +127,7 @@ impl Friend {
         };
         let settings = Settings {
             expect: Some(invite.server),
+            pin: None,
             trust_first: false,
             token: invite.token,
             account: key.fingerprint(),

@@ -12,6 +12,21 @@ use super::input::Editor;
 /// How long the second key may take that blocks somebody.
 pub const BLOCK_TIME: Duration = Duration::from_secs(5);
 
+/// What to do about a server that shows another key than the pinned one, wherever that is said.
+pub fn trust_anew(shown: Fingerprint) -> String {
+    format!("If the new one is right, start once more with --pin {} to trust it.", shown.openssh())
+}
+
+/// The whole of it, where it is one sentence after another.
+pub fn server_key_changed(pinned: Fingerprint, shown: Fingerprint) -> String {
+    format!(
+        "the server shows the key {}, but {} is pinned: nothing was sent. Ask its operator which key is right. {}",
+        shown.openssh(),
+        pinned.openssh(),
+        trust_anew(shown)
+    )
+}
+
 /// What was asked about who is blocked, until the machine did it or refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deciding {

@@ -39,14 +39,20 @@ pub fn check(source: &Source, mut out: impl io::Write) -> anyhow::Result<Exit> {
         writeln!(out, "{shown}: not there, so all is as usual").context("writing the report")?;
         return Ok(Exit::Ok);
     };
-    let wrong = mistakes(text);
-    for Wrong { at: (line, column), why } in &wrong {
-        writeln!(out, "{shown}:{line}:{column}: {why}").context("writing the report")?;
+    let wrong = told(shown, text);
+    for sentence in &wrong {
+        writeln!(out, "{sentence}").context("writing the report")?;
     }
     if wrong.is_empty() {
         writeln!(out, "{shown}: fine").context("writing the report")?;
     }
     Ok(if wrong.is_empty() { Exit::Ok } else { Exit::Usage })
+}
+
+/// Every mistake of a file in a line, with its place.
+pub(super) fn told(shown: &str, text: &str) -> Vec<String> {
+    let told = |Wrong { at: (line, column), why }| format!("{shown}:{line}:{column}: {why}");
+    mistakes(text).into_iter().map(told).collect()
 }
 
 /// `tincan config show`: every key, its value as TOML, and where it comes from. What is typed or in the environment

@@ -40,7 +40,9 @@ fn bindings(text: &str) -> (Vec<Binding>, Vec<(usize, String)>) {
         if let DeValue::Table(place) = value.get_ref() {
             place.iter().for_each(|(act, value)| take(name.get_ref(), act.get_ref(), value));
         } else {
-            take("", name.get_ref(), value);
+            // In quotes it is one key to TOML, and the same to people.
+            let (place, act) = name.get_ref().split_once('.').unwrap_or(("", name.get_ref()));
+            take(place, act, value);
         }
     }
     (bindings, wrong)
@@ -63,6 +65,7 @@ mod tests {
     fn keys_are_named_alone_in_lists_and_not_at_all() {
         let text = "[keys]\nmute = \"ctrl-n\"\nlist.mark = \"none\"\n[keys.call]\nrecord = [\"f9\", \"8\"]\n";
         let keys = read(text).unwrap();
+        assert_eq!(read(&text.replace("list.mark", "\"list.mark\"")).unwrap(), keys);
         let all = |act, place| keys.key(act, &[place]);
         assert_eq!(all(Act::Mute, Place::Anywhere).as_deref(), Some("^N"));
         assert_eq!(all(Act::Mark, Place::List), None);

@@ -13,6 +13,7 @@ use proto::id::Fingerprint;
 use proto::wire::stun::{Answer, Question, STUN_BYTES_MAX};
 
 use super::report::Report;
+use crate::app::trust::trust_anew;
 use crate::clock::{Clock, wait_for};
 use crate::exit::Exit;
 use crate::identity::draw;
@@ -125,8 +126,8 @@ fn key<W: io::Write>(server: &Server, report: &mut Report<W>) -> anyhow::Result<
         Some(pinned) if pinned == shown => report.ok("server key", &format!("as expected: {words}"))?,
         Some(pinned) => {
             let words = format!("{words}, but {} is pinned", pinned.openssh());
-            let fix = "do not log in: ask the operator whether the key was changed; if so, start with a new --profile";
-            report.fail("server key", &words, fix, Exit::Refused)?;
+            let fix = format!("ask its operator which key is right. {}", trust_anew(shown));
+            report.fail("server key", &words, &fix, Exit::Refused)?;
         }
         None => report.note("server key", &format!("not pinned yet: {words}"))?,
     }

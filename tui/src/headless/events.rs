@@ -15,6 +15,7 @@ use super::trust;
 use super::voice::Voice;
 use super::words::{matter, presence_name, reason_name, why_name};
 use crate::app::talk::Talk;
+use crate::app::trust::server_key_changed;
 use crate::session::Told;
 
 /// Turns what happened into events, remembering what `status` tells and what was told already.
@@ -118,15 +119,9 @@ impl Reporter {
         Some(match event {
             Event::LoggedIn(name) => json!({ "event": "login", "name": name.as_str() }),
             Event::LoginRefused { why, text } => error(why_name(*why), text.as_str()),
-            Event::ServerKeyChanged { pinned, shown } => error(
-                "server_key_changed",
-                &format!(
-                    "the server shows the key {} but {} is pinned: nothing was sent; ask its operator, and if the \
-                     change is right, start with a new profile",
-                    shown.openssh(),
-                    pinned.openssh()
-                ),
-            ),
+            Event::ServerKeyChanged { pinned, shown } => {
+                error("server_key_changed", &server_key_changed(*pinned, *shown))
+            }
             Event::Contacts(list) => {
                 let list: Vec<Value> = list.iter().map(contact).collect();
                 json!({ "event": "contacts", "list": list })

@@ -54,6 +54,8 @@ fn lasted(model: &Model, call: &Call) -> String {
         let party = hop.member().and_then(|ssrc| call.speaker(ssrc));
         party.map_or_else(|| "somebody".to_owned(), |party| model.shown(&party.name))
     };
-    let how = call::summed_up(&call.summary, blamed).map(|how| format!(", {how}")).unwrap_or_default();
+    let how = call::summed_up(&call.summary, &model.sound.speaker, blamed)
+        .map(|how| format!(", {how}"))
+        .unwrap_or_default();
     format!(" You talked {}{how}.", call::clock(lasted))
 }

@@ -106,6 +106,9 @@ fn the_first_run_asks_for_trust_and_for_a_name() {
     assert_eq!(story.asked(), []);
     story.typed("");
     assert_eq!(story.asked(), send(Command::Join(name("alice"))));
+    let wait = || Event::Refused { of: Matter::Login, why: Why::TooFast, text: Safe::line("wait a minute") };
+    assert_eq!(story.tell(wait()), "The server does not let you in yet: wait a minute. It is asked again.");
+    assert_eq!(story.tell(wait()), "", "once");
     let said = story.tell(Event::LoginRefused { why: Why::NameTaken, text: Safe::line("alice is taken") });
     assert!(said.starts_with("The server does not let you in: alice is taken"), "{said}");
     assert!(said.contains("Which name do you want there?"), "nothing else asks again: {said}");
@@ -466,4 +469,11 @@ fn nobody_is_disturbed_who_does_not_want_it() {
     story.prose.model.settings.notify.bell = false;
     let asked = text(&mut story, 3);
     assert!(!asked.contains(&Effect::Bell) && told(&asked) == 1, "{asked:?}");
+}
+
+#[test]
+fn a_changed_server_key_is_told_with_the_way_on_that_there_is() {
+    let (pinned, shown) = (Fingerprint([1; 32]), Fingerprint([2; 32]));
+    let said = Story::new(false, None).tell(Event::ServerKeyChanged { pinned, shown });
+    assert!(said.contains(&format!("--pin {} to trust it", shown.openssh())), "{said}");
 }

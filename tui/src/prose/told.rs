@@ -1,10 +1,10 @@
 //! What happened, in one line each. Read before the model takes it: what was is still there.
 
 use proto::Safe;
-use proto::client::{Command, ContactInfo, Event, LinkState, MessageState};
+use proto::client::{Command, ContactInfo, Event, LinkState, Matter, MessageState};
 use proto::id::Name;
 use proto::media::{DeviceList, HalfState, SoundEvent, Statistics, TapeState, ToolEvent};
-use proto::wire::record::{Presence, Standing};
+use proto::wire::record::{Presence, Standing, Why};
 
 use super::{Prose, Question, ending, people, status};
 use crate::app::Effect;
@@ -13,6 +13,7 @@ use crate::app::chat::{From, Line};
 use crate::app::echoes;
 use crate::app::model::Link;
 use crate::app::tools::who_is_told;
+use crate::app::trust::trust_anew;
 
 /// Names in a sentence; of more, only how many.
 pub(super) const NAMES_SAID: usize = 5;
@@ -33,9 +34,10 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
                 shown.openssh(),
                 pinned.openssh()
             ));
-            prose.say(
-                "Nothing was sent. Ask its operator; if the change is right, start with another --profile.",
-            );
+            prose.say(format!(
+                "Nothing was sent. Ask its operator which key is right. {}",
+                trust_anew(*shown)
+            ));
         }
         Event::NameWanted => return name_wanted(prose),
         Event::LoggedIn(name) => logged_in(prose, name),
@@ -92,6 +94,7 @@ pub(super) fn client(prose: &mut Prose, event: &Event) -> Vec<Effect> {
         Event::Ended { with, reason } => prose.say(ending::ended(&prose.model, with, *reason)),
         Event::PlainUnconfirmed(_) => {}
         Event::Invite(link) => prose.say(format!("Your link, good for 6 days, for whoever has it: {link}")),
+        Event::Refused { of: Matter::Login, why: Why::TooFast | Why::Internal, text } => waits(prose, text),
         Event::Refused { text, .. } => prose.say(format!("It was refused: {text}")),
         Event::IdentityChanged(name) => {
             prose.say(format!("WARNING, the key behind {name} is another one. Nothing is sent to them."));
@@ -135,6 +138,13 @@ fn logged_in(prose: &mut Prose, name: &Name) {
         return prose.say("The server is back.");
     }
     prose.say(format!("You are {name} at {}.", prose.model.settings.server));
+}
+
+/// The server does not let us in yet, and is asked again: said once for every reason.
+fn waits(prose: &mut Prose, why: &Safe) {
+    if prose.said.trouble.replace(why.clone()).as_ref() != Some(why) {
+        prose.say(format!("The server does not let you in yet: {why}. It is asked again."));
+    }
 }
 
 /// The list, once: from then on only changes are said.

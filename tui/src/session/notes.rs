@@ -3,6 +3,7 @@
 
 use anyhow::Context as _;
 use proto::client::{Event, MessageState};
+use proto::id::Fingerprint;
 
 use super::{Session, Told, earcons};
 use crate::store::{ChatLine, Fate};
@@ -82,7 +83,18 @@ impl Session {
         let (Some(key), Some(known)) = (self.server_key, &mut self.spoken.known) else { return };
         // The store holds the pin; this file only says where we were last.
         if let Err(why) = known.remember(&self.address, key) {
-            self.told.push_back(Told::Trouble(format!("cannot write the file of known servers: {why}")));
+            self.told.push_back(Told::Trouble(unwritten(&why)));
+        }
+    }
+
+    /// A key that the user named replaces the old one here, too, as it does in the store: before anybody is let in, since
+    /// the next start expects what this file says.
+    pub(super) fn know_anew(&mut self, shown: Fingerprint) {
+        let Some(known) = self.spoken.known.as_mut().filter(|_| self.spoken.named == Some(shown)) else {
+            return;
+        };
+        if let Err(why) = known.replace(&self.address, shown) {
+            self.told.push_back(Told::Trouble(unwritten(&why)));
         }
     }
 
@@ -96,4 +108,8 @@ impl Session {
             self.told.push_back(Told::Client(event));
         }
     }
+}
+
+fn unwritten(why: &std::io::Error) -> String {
+    format!("cannot write the file of known servers: {why}")
 }

@@ -38,6 +38,8 @@ pub(super) struct Spoken {
     pub(super) account: Option<Fingerprint>,
     pub(super) known: Option<Known>,
     pub(super) expected: Option<Fingerprint>,
+    /// What the user named as the server's key, whatever is pinned.
+    pub(super) named: Option<Fingerprint>,
     /// Callers: of seed B.
     pub(super) peers: Option<Peers>,
 }
@@ -58,6 +60,7 @@ impl Spoken {
         let account = key.fingerprint();
         let settings = Settings {
             expect: expected.or(known.key_of(address)),
+            pin: begin.target.pin,
             trust_first: begin.trust_first,
             token: begin.target.token,
             account,
@@ -73,6 +76,7 @@ impl Spoken {
             account: Some(account),
             known: Some(known),
             expected,
+            named: begin.target.pin,
             door: open_door(profile, registry),
             peers: None,
         })
@@ -111,6 +115,7 @@ impl Spoken {
             account: None,
             known: None,
             expected: None,
+            named: None,
             door: open_door(profile, registry),
             peers,
         })

@@ -19,6 +19,7 @@ use proto::wire::record::Why;
 use crate::app::call::{Whom, among, ended, parted};
 use crate::app::talk::Talk;
 use crate::app::transmit::{TalkKey, Transmit};
+use crate::app::trust::server_key_changed;
 use crate::arrival::Arrival;
 use crate::exit::Exit;
 use crate::session::Told;
@@ -208,8 +209,9 @@ impl Errand {
     fn heard(&mut self, event: &Event, now: Time) {
         if self.arrival.is_hopeless(event) {
             let silent = || "the server takes connections, but does not answer".to_owned();
-            let why = self.trouble.take().unwrap_or_else(silent);
-            return self.fail(why, Exit::Unreachable);
+            let refused = self.arrival.refused().map(str::to_owned);
+            let why = refused.or_else(|| self.trouble.take()).unwrap_or_else(silent);
+            return self.fail(why, self.arrival.exit());
         }
         match event {
             Event::NameWanted => match self.name.clone() {
@@ -219,10 +221,9 @@ impl Errand {
                     self.fail(why.into(), Exit::Usage);
                 }
             },
-            Event::ServerKeyChanged { .. } => self.fail(
-                "the server shows another key than the pinned one: nothing was sent".into(),
-                Exit::Refused,
-            ),
+            Event::ServerKeyChanged { pinned, shown } => {
+                self.fail(server_key_changed(*pinned, *shown), Exit::Refused);
+            }
             Event::LoginRefused { text, .. } => self.fail(text.to_string(), Exit::Refused),
             Event::LoggedIn(name) if self.phase == Phase::Arriving => {
                 self.name = Some(name.clone());

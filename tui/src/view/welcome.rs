@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::app::Model;
 use crate::app::model::{Link, Welcome};
+use crate::app::trust::trust_anew;
 
 use super::popup::window;
 use super::theme::Theme;
@@ -160,7 +161,7 @@ pub(super) fn stop(
         "Either somebody stands between you and the server, or its operator made a new key. Ask the operator \
          over another channel which key is right."
             .to_owned(),
-        format!("If the new one is right, start once more with --pin {} to trust it.", shown.openssh()),
+        trust_anew(shown),
     ];
     let width = area.width.saturating_sub(2).min(78);
     let room = width.saturating_sub(5);

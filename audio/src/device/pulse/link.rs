@@ -15,6 +15,8 @@ use pulseaudio::protocol::{
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 /// The longest message believed: a list of some hundred devices.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// The length of a cookie, as PulseAudio's native protocol has it.
+const COOKIE_BYTES: usize = 256;
 /// Messages about other things read while an answer is waited for.
 const OTHERS_MAX: usize = 10_000;
 /// The channel of messages that are not sound.
@@ -160,7 +162,13 @@ impl Link {
 
 #[expect(clippy::disallowed_methods, reason = "the cookie that lets us in is a file of the sound server")]
 fn cookie() -> Vec<u8> {
-    pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok()).unwrap_or_default()
+    shown(pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok()))
+}
+
+/// The cookie as the server takes it. One that lets everybody in still refuses another length as nonsense: who has no
+/// file (a fresh user, a container, sound forwarded over SSH) shows zeros, as libpulse does.
+fn shown(read: Option<Vec<u8>>) -> Vec<u8> {
+    read.filter(|cookie| cookie.len() == COOKIE_BYTES).unwrap_or_else(|| vec![0; COOKIE_BYTES])
 }
 
 /// A command as bytes.
@@ -174,4 +182,17 @@ pub(super) fn encoded(number: u32, command: &Command, version: u16) -> Result<Ve
 pub(super) fn header_of(header: &[u8; DESCRIPTOR_SIZE]) -> (usize, u32) {
     let [l0, l1, l2, l3, c0, c1, c2, c3, ..] = *header;
     (u32::from_be_bytes([l0, l1, l2, l3]) as usize, u32::from_be_bytes([c0, c1, c2, c3]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_cookie_shows_zeros_of_the_length_that_is_read() {
+        assert_eq!(shown(None), vec![0; 256]);
+        assert_eq!(shown(Some(Vec::new())), vec![0; 256]);
+        assert_eq!(shown(Some(vec![7; 255])), vec![0; 256]);
+        assert_eq!(shown(Some(vec![7; 256])), vec![7; 256]);
+    }
 }

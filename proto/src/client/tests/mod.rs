@@ -96,6 +96,7 @@ impl Stage {
         let own = AccountKey::from_seed(&[1; 32], "alice");
         let settings = Settings {
             expect: None,
+            pin: None,
             trust_first: true,
             token: None,
             account: own.fingerprint(),

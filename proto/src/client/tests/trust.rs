@@ -76,6 +76,7 @@ pub(super) fn restored(rows: Vec<Row>) -> Client {
     let own = AccountKey::from_seed(&[1; 32], "alice");
     let settings = Settings {
         expect: None,
+        pin: None,
         trust_first: true,
         token: None,
         account: own.fingerprint(),

@@ -316,7 +316,9 @@ fn a_server_takes_so_many_accounts_and_no_more() {
     w.join(&a);
     w.join(&Person::new("bob"));
     let conn = greeted(&mut w);
+    assert_eq!(w.full, 0);
     assert_eq!(w.refused(conn, &Person::new("carol").register(None)), Why::Limit);
+    assert_eq!(w.full, 1, "only the operator can help");
     assert_eq!(w.ask(conn, &a.second("tablet").register(None)), [], "who is here may have another device");
 }
 

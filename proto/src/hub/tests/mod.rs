@@ -139,6 +139,8 @@ struct World {
     closed: BTreeMap<ConnId, Drop>,
     drops: Vec<Drop>,
     relay: Vec<Change>,
+    /// How often the operator was told that there are as many accounts as there may be.
+    full: usize,
 }
 
 fn settings() -> Settings {
@@ -171,6 +173,7 @@ impl World {
             closed: BTreeMap::new(),
             drops: Vec::new(),
             relay: Vec::new(),
+            full: 0,
         }
     }
 
@@ -190,6 +193,7 @@ impl World {
                 Output::Relay(change) => self.relay.push(change),
                 Output::Drop(why) => self.drops.push(why),
                 Output::Admitted(_) => {}
+                Output::AccountsFull => self.full += 1,
             }
         }
         assert_eq!(self.hub.check(), Ok(()));

@@ -1,5 +1,6 @@
 //! Who is to blame for how a call sounds, and what its end says of it, in sentences.
 
+use proto::media::HalfState;
 use proto::media::blame::{Fault, Hop};
 use proto::media::quality::Rating;
 use proto::media::summary::Summary;
@@ -76,9 +77,13 @@ fn blamed(hop: Hop, who: &str) -> Option<String> {
     })
 }
 
-/// How a call was, for the line at its end: `good (MOS 4.2), loss 0.3 %, all repaired`. None when nobody was heard.
-/// `who` gives the name of the member that was to blame.
-pub fn summed_up(summary: &Summary, who: impl Fn(Hop) -> String) -> Option<String> {
+/// How a call was, for the line at its end: `good (MOS 4.2), loss 0.3 %, all repaired`. None when nobody was heard,
+/// as it is where the speaker does not work: the page of the call gives no rating then, either. `who` gives the name of
+/// the member that was to blame.
+pub fn summed_up(summary: &Summary, speaker: &HalfState, who: impl Fn(Hop) -> String) -> Option<String> {
+    if let HalfState::Failed { .. } = speaker {
+        return None;
+    }
     let mos = summary.mos()?;
     let mut words = format!("{} (MOS {mos:.1})", rating(Rating::of(mos)));
     // The cast is exact: a share is between 0 and 1.
@@ -171,7 +176,7 @@ mod tests {
         let of = |lost, heard, hop| {
             let mut summary = Summary::default();
             (0..20).for_each(|_| summary.take(&second(lost, heard, hop)));
-            summed_up(&summary, |_| "dave".to_owned()).unwrap()
+            summed_up(&summary, &HalfState::Closed, |_| "dave".to_owned()).unwrap()
         };
         assert_eq!(of(0.0, 0.0, Hop::Nobody), "good (MOS 4.2), no loss");
         assert_eq!(of(0.003, 0.0, Hop::Nobody), "good (MOS 4.2), loss 0.3 %, all repaired");
@@ -179,6 +184,10 @@ mod tests {
             of(0.05, 0.02, Hop::TheirUplink(Ssrc(1))),
             "good (MOS 4.2), loss 5.0 %, heard 2.0 %, mostly dave's uplink"
         );
-        assert_eq!(summed_up(&Summary::default(), |_| String::new()), None);
+        assert_eq!(summed_up(&Summary::default(), &HalfState::Closed, |_| String::new()), None);
+        let mut summary = Summary::default();
+        summary.take(&second(0.0, 0.0, Hop::MySpeaker));
+        let failed = HalfState::Failed { why: proto::Safe::line("none answers") };
+        assert_eq!(summed_up(&summary, &failed, |_| String::new()), None, "nobody was heard here");
     }
 }

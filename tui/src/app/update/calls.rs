@@ -209,7 +209,7 @@ fn end_of_call(model: &mut Model, reason: EndReason) -> String {
         let party = hop.member().and_then(|ssrc| call.speaker(ssrc));
         party.map_or_else(|| "somebody".to_owned(), |party| model.shown(&party.name))
     };
-    let how = call::summed_up(&call.summary, blamed);
+    let how = call::summed_up(&call.summary, &model.sound.speaker, blamed);
     for (_, party) in noted {
         let others = others(model, &party.name);
         let words = call::ended_note(reason_noted, party.lasted(now), how.as_deref(), &others);

@@ -252,9 +252,16 @@ fn refused(model: &mut Model, of: &Matter, why: Why, text: &Safe) {
             model.call.take_if(wanted);
         }
         Matter::Text { to, echo } => model.chats.of(to, &model.contacts).refused(*echo, why),
+        // Who waits to be let in reads it where they wait; it is tried again.
+        Matter::Login => {
+            if let Stage::Welcome(welcome) = &mut model.stage {
+                welcome.problem = Some(text.to_string());
+                return;
+            }
+        }
         Matter::Ban(_) => model.deciding.ban = None,
         Matter::Unban(_) => model.deciding.unban = None,
-        Matter::Contact(_) | Matter::Greeting(_) | Matter::Redeem | Matter::Words(_) | Matter::Login => {}
+        Matter::Contact(_) | Matter::Greeting(_) | Matter::Redeem | Matter::Words(_) => {}
     }
     notice(model, text.as_str());
 }

@@ -284,3 +284,34 @@ fn a_device_in_the_place_of_another_is_said() {
     story.errand.handle(&Told::Sound(SoundEvent::Microphone(half)), story.now);
     assert_eq!(said(&mut story), "microphone: Built-in (USB Headset is not there)");
 }
+
+#[test]
+fn a_server_that_says_why_it_does_not_let_us_in_is_quoted() {
+    let mut story = Story::new(Wish::Call(vec![name("bob")]), false, true);
+    let text = Safe::line("too many new accounts from your network; wait a minute");
+    let mut said = Vec::new();
+    for _ in 0..crate::limits::FIRST_TRIES_MAX {
+        let text = text.clone();
+        story
+            .errand
+            .handle(&Told::Client(Event::Refused { of: Matter::Login, why: Why::TooFast, text }), story.now);
+        let away = Event::Link(LinkState::Away { retry_in: Duration::ZERO });
+        story.errand.handle(&Told::Client(away), story.now);
+        said.extend(std::iter::from_fn(|| story.errand.poll()));
+    }
+    assert_eq!(said.last(), Some(&Step::End(Exit::Refused)));
+    assert!(said.contains(&Step::Say(text.to_string())), "{said:?}");
+}
+
+#[test]
+fn a_changed_server_key_ends_it_with_the_way_on_that_there_is() {
+    let mut story = Story::new(Wish::Call(vec![name("bob")]), false, true);
+    let (pinned, shown) = (proto::id::Fingerprint([1; 32]), proto::id::Fingerprint([2; 32]));
+    story.errand.handle(&Told::Client(Event::ServerKeyChanged { pinned, shown }), story.now);
+    let said: Vec<Step> = std::iter::from_fn(|| story.errand.poll()).collect();
+    let way = format!("start once more with --pin {} to trust it.", shown.openssh());
+    assert!(
+        matches!(said.as_slice(), [Step::Say(words), Step::End(Exit::Refused)] if words.ends_with(&way)),
+        "{said:?}"
+    );
+}

@@ -3,6 +3,18 @@
 use super::*;
 
 #[test]
+fn a_server_that_asks_to_wait_is_quoted_where_one_waits() {
+    let mut story = Story::new(None, UNICODE);
+    story.tell(Event::NameWanted);
+    story.keys("Enter");
+    let text = Safe::line("too many new accounts from your network; wait a minute");
+    story.tell(Event::Refused { of: Matter::Login, why: Why::TooFast, text });
+    let Stage::Welcome(welcome) = &story.model.stage else { panic!("it waits") };
+    assert!(welcome.problem.as_deref().is_some_and(|words| words.contains("wait a minute")));
+    assert!(welcome.chosen.is_some(), "the name is not asked for again");
+}
+
+#[test]
 fn one_enter_trusts_the_server_and_takes_the_name() {
     let mut story = Story::new(None, UNICODE);
     story.tell(Event::Link(LinkState::Online));
