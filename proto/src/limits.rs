@@ -197,10 +197,25 @@ pub const DEVICES_MAX: usize = 16;
 pub const ENTRY_BYTES_MAX: usize = 512;
 /// One-time keys a device has published at once; vodozemac keeps 50 (security.md section 3).
 pub const PREKEYS_MAX: usize = 50;
+/// A device publishes its fallback key and its one-time keys for so long; then new ones (security.md section 3).
+pub const PREKEYS_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The ones before still open what was sealed to them for so long: a sender may have been away meanwhile.
+pub const OLD_PREKEYS_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Such sets of keys kept at once; the oldest goes first.
+pub const OLD_PREKEYS_MAX: usize = 5;
+/// A 303 is sent so long after the last one of the same connection, so that keys that are due are replaced.
+pub const PREKEYS_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Sessions kept with one device: both sides may start one at once, and a lost state starts another.
 pub const SESSIONS_PER_DEVICE_MAX: usize = 4;
 /// Names of sessions remembered per device, so that a replayed first message makes no second one.
 pub const SESSION_NAMES_PER_DEVICE_MAX: usize = 64;
+/// The same of all devices that were forgotten, in the row of the device's own keys: 40 bytes each. The oldest goes first.
+pub const FORGOTTEN_NAMES_MAX: usize = 1_024;
+/// One-time keys of one device that are given to one contact; beyond them it gets the fallback key, so that nobody uses
+/// them all up.
+pub const PREKEYS_PER_CONTACT: Trickle = Trickle { burst: 3, every: Duration::from_secs(3600) };
+/// Contacts and devices for which that is counted; whoever did not ask for longest goes first.
+pub const PREKEY_ASKERS_MAX: usize = 16_384;
 /// Invite tokens of one account that are valid at once.
 pub const TOKENS_PER_ACCOUNT_MAX: usize = 16;
 /// Shortest life of a user's invite: shorter ones would only pile up.
@@ -355,7 +370,19 @@ pub struct Bucket {
     pub per_second: u32,
 }
 
+/// A token bucket that fills slowly: how many at once, and after how long one comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trickle {
+    /// Tokens of a full bucket.
+    pub burst: u32,
+    /// Time after which one more is there.
+    pub every: Duration,
+}
+
 const _: () = assert!(FRAME_PAYLOAD_STRANGER_MAX <= FRAME_PAYLOAD_MAX);
+const _: () = assert!(OLD_PREKEYS_MAX as u64 * PREKEYS_LIFE.as_secs() >= OLD_PREKEYS_LIFE.as_secs());
+const _: () = assert!(PREKEYS_AGAIN_AFTER.as_secs() < PREKEYS_LIFE.as_secs());
+const _: () = assert!((PREKEYS_PER_CONTACT.burst as usize) < PREKEYS_MAX);
 const _: () = assert!(FRAME_PAYLOAD_MAX + FRAME_HEADER_BYTES < OUT_QUEUE_BYTES_MAX);
 const _: () = assert!(
     GREETINGS_AT_ONCE_MAX * (DEVICES_MAX * ENTRY_BYTES_MAX + 2 * GREETING_ENVELOPE_BYTES_MAX)

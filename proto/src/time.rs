@@ -1,7 +1,7 @@
 //! Time is a guest, not a resident: every machine is told it, none asks for it.
 //!
 //! Three kinds are kept apart. [`Time`] is monotonic and decides; [`Wall`] is what a human reads and decides
-//! nothing; media time is counted in samples and lives in the audio crate. Durations are plain
+//! nothing but the age of what outlives a program (invites, published keys); media time is counted in samples and lives in the audio crate. Durations are plain
 //! [`core::time::Duration`].
 
 use core::fmt;
@@ -80,7 +80,7 @@ impl fmt::Debug for Time {
     }
 }
 
-/// Wall-clock time in milliseconds since 1970-01-01 UTC. For people and for expiry dates on the wire.
+/// Wall-clock time in milliseconds since 1970-01-01 UTC. For people, for expiry dates on the wire, and for ages over restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Wall(pub u64);
 

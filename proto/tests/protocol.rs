@@ -315,7 +315,12 @@ fn every_limit_in_the_document_is_the_one_in_the_code() {
     row("contacts of an account", limits::CONTACTS_MAX.to_string());
     row("list items", limits::LIST_ITEMS_MAX.to_string());
     row("one-time keys of a device", limits::PREKEYS_MAX.to_string());
+    let days = |time: std::time::Duration| time.as_secs() / (24 * 3600);
+    row("published keys of a device", format!("{} days", days(limits::PREKEYS_LIFE)));
+    row("published keys of a device", format!("{} days more", days(limits::OLD_PREKEYS_LIFE)));
     let rate = |b: limits::Bucket| format!("{}, then {}/s", b.burst, b.per_second);
+    let limits::Trickle { burst, every } = limits::PREKEYS_PER_CONTACT;
+    row("one-time keys of a device for one contact", format!("{burst}, then 1 in {} s", every.as_secs()));
     row("requests of a connection", rate(limits::REQUESTS_PER_CONNECTION));
     row("requests before login", rate(limits::REQUESTS_PER_STRANGER));
     row("device entry and its signature", format!("{} bytes", limits::ENTRY_BYTES_MAX));

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of these tests fail by panicking")]
 
 use proptest::prelude::*;
+use proto::Wall;
 use proto::crypto::identity::{verify_device, verify_prekey};
 use proto::crypto::olm::Olm;
 use proto::crypto::standin::Standin;
@@ -248,6 +249,80 @@ fn forgetting_ends_the_session<M: Maker>() {
     assert!(alice.hear(&bob, &stray).is_err());
 }
 
+fn what_was_opened_opens_no_more_when_the_session_is_forgotten<M: Maker>() {
+    let (mut alice, mut bob) = (End::new::<M>(1), End::new::<M>(2));
+    bob.ratchet.age(at_day(0));
+    let fallback = bob.ratchet.prekeys().1;
+    alice.ratchet.start(bob.id, bob.keys, &fallback.key).unwrap();
+    let first = alice.say(&bob, b"first");
+    assert!(bob.hear(&alice, &first).is_ok());
+    let mut saved = bob.ratchet.take_changes();
+    bob.ratchet.forget(alice.id);
+    assert_eq!(bob.hear(&alice, &first), Err(RatchetError::Undecryptable));
+    saved.extend(bob.ratchet.take_changes());
+    assert_eq!(saved.last(), Some(&RatchetState { peer: Some(alice.id), bytes: Vec::new() }));
+    // Nor after a restart, nor when the key is a retired one.
+    let account = saved.iter().rfind(|state| state.peer.is_none()).unwrap().clone();
+    let mut again = End::of(M::restore(std::slice::from_ref(&account)).unwrap());
+    assert_eq!(again.hear(&alice, &first), Err(RatchetError::Undecryptable));
+    for day in [8, 37, 38] {
+        again.ratchet.age(at_day(day));
+        again.ratchet.prekeys();
+        assert_eq!(again.hear(&alice, &first), Err(RatchetError::Undecryptable), "day {day}");
+    }
+    // A new session is another.
+    alice.start(&mut again);
+    let sealed = alice.say(&again, b"new");
+    assert_eq!(again.hear(&alice, &sealed), Ok(b"new".to_vec()));
+}
+
+fn keys_are_renewed_and_the_last_ones_open_for_a_while<M: Maker>() {
+    let (mut alice, mut bob) = (End::new::<M>(1), End::new::<M>(2));
+    bob.ratchet.age(at_day(0));
+    let (one_time, fallback) = bob.ratchet.prekeys();
+    bob.ratchet.age(at_day(6));
+    assert_eq!(bob.ratchet.prekeys(), (one_time.clone(), fallback.clone()));
+    let sealed_to = |key: &[u8; 32], text: &[u8]| {
+        let mut end = End::new::<M>(text[0]);
+        end.ratchet.start(bob.id, bob.keys, key).unwrap();
+        let sealed = end.say(&bob, text);
+        (end, sealed)
+    };
+    let (carol, by_one_time) = sealed_to(&one_time[3].key, b"3");
+    let (dora, by_fallback) = sealed_to(&fallback.key, b"4");
+    let (emil, too_late) = sealed_to(&fallback.key, b"5");
+    let (fred, once_more) = sealed_to(&one_time[3].key, b"6");
+    alice.ratchet.start(bob.id, bob.keys, &fallback.key).unwrap();
+    let first = alice.say(&bob, b"first");
+    assert!(bob.hear(&alice, &first).is_ok());
+    bob.ratchet.age(at_day(7));
+    let (new_ones, new_fallback) = bob.ratchet.prekeys();
+    assert_eq!(new_ones.len(), PREKEYS_MAX);
+    assert!(new_fallback != fallback && new_ones.iter().all(|key| !one_time.contains(key)));
+    let mut bob = End::of(M::restore(&bob.ratchet.take_changes()).unwrap());
+    assert_eq!(bob.ratchet.prekeys(), (new_ones, new_fallback));
+    assert_eq!(bob.hear(&carol, &by_one_time), Ok(b"3".to_vec()));
+    assert_eq!(bob.hear(&fred, &once_more), Err(RatchetError::Undecryptable), "it was used");
+    for day in 8..37 {
+        bob.ratchet.age(at_day(day));
+        bob.ratchet.prekeys();
+    }
+    assert_eq!(bob.hear(&dora, &by_fallback), Ok(b"4".to_vec()));
+    bob.ratchet.age(at_day(37));
+    assert_eq!(bob.hear(&emil, &too_late), Err(RatchetError::Undecryptable));
+    // Whoever has a session goes on with it, unanswered as it is.
+    let second = alice.say(&bob, b"second");
+    assert_eq!(second.kind, 0);
+    assert_eq!(bob.hear(&alice, &second), Ok(b"second".to_vec()));
+    let state = bob.ratchet.take_changes();
+    assert!(state.iter().all(|state| state.bytes.len() < 256 << 10));
+}
+
+/// So many days after some day.
+fn at_day(day: u64) -> Wall {
+    Wall(1_800_000_000_000 + day * 24 * 3_600_000)
+}
+
 fn a_key_that_is_none_starts_nothing<M: Maker>() {
     let (mut alice, bob) = (End::new::<M>(1), End::new::<M>(2));
     assert_eq!(alice.ratchet.start(bob.id, bob.keys, &[0; 32]), Err(RatchetError::BadKey));
@@ -315,6 +390,8 @@ suites! {
     a_restart_goes_on_where_it_was,
     a_restored_device_draws_nothing_twice,
     forgetting_ends_the_session,
+    what_was_opened_opens_no_more_when_the_session_is_forgotten,
+    keys_are_renewed_and_the_last_ones_open_for_a_while,
     a_key_that_is_none_starts_nothing,
     many_sessions_do_not_pile_up,
     junk_never_panics,

@@ -39,6 +39,7 @@ mod contacts;
 pub mod event;
 mod greeting;
 mod peers;
+mod prekeys;
 mod routes;
 mod sealed;
 pub mod state;
@@ -202,6 +203,8 @@ pub struct Client {
     invites: VecDeque<[u8; 16]>,
     /// Pre-key messages opened since the last 303.
     prekeys_used: usize,
+    /// When that was sent.
+    prekeys_told: Time,
     rng: Rng,
     /// The latest time told; it never goes back.
     clock: Time,
@@ -266,6 +269,7 @@ impl Client {
             plain_once: Vec::new(),
             invites: VecDeque::new(),
             prekeys_used: 0,
+            prekeys_told: now.mono,
             rng,
             clock: now.mono,
             out: VecDeque::new(),
@@ -313,6 +317,7 @@ impl Client {
             self.outbox.deadline().filter(|_| self.login.is_in()),
             self.call.deadline(),
             self.compare.deadline(),
+            self.prekeys_deadline(),
             self.unsealed.iter().map(|u| u.until).min(),
             self.kept.iter().filter_map(|kept| kept.again_at).min(),
         ];

@@ -10,13 +10,13 @@ use crate::client::{Asked, Client, Connection, Event, LinkUp, Matter, Output, Sa
 use crate::crypto::envelope::End;
 use crate::drop::Drop;
 use crate::id::{MsgId, Principal};
-use crate::limits::{ASKED_MAX, PREKEYS_RENEW_AFTER};
+use crate::limits::ASKED_MAX;
 use crate::link;
 use crate::login;
 use crate::outbox;
 use crate::safe::Safe;
 use crate::time::{Now, Time};
-use crate::wire::record::{CallState, Devices, Grant, Member, Prekeys, Refused, Why};
+use crate::wire::record::{CallState, Devices, Grant, Member, Refused, Why};
 use crate::wire::reply::Reply;
 use crate::wire::request::Request;
 use crate::wire::{decode_reply, encode_request};
@@ -231,8 +231,8 @@ impl Client {
         }
         self.link.hold(self.login.waits_for_a_human());
         self.link.in_call(self.call.is_busy(), now.mono);
-        if self.prekeys_used >= PREKEYS_RENEW_AFTER && self.login.is_in() {
-            self.publish_prekeys();
+        if self.prekeys_are_due(now.mono) {
+            self.publish_prekeys(now);
         }
     }
 
@@ -269,7 +269,7 @@ impl Client {
     fn logged_in(&mut self, first: bool, now: Now) {
         self.link.handle(link::Act::Settled, now.mono);
         self.contacts.logged_in(first);
-        self.publish_prekeys();
+        self.publish_prekeys(now);
         self.ask_list();
         if let Some(peer) = self.connection.peer {
             // A server has one number for both. The one it knows (350) is another than ours behind a forwarder, where
@@ -286,13 +286,6 @@ impl Client {
     pub(super) fn ask_list(&mut self) {
         self.contacts.list_asked();
         self.send(Request::List(None), Asked::Quiet);
-    }
-
-    fn publish_prekeys(&mut self) {
-        self.prekeys_used = 0;
-        let (one_time, fallback) = self.ratchet.prekeys();
-        self.save_ratchet();
-        self.send(Request::Prekeys(Prekeys { one_time, fallback }), Asked::Quiet);
     }
 
     fn link_effect(&mut self, effect: link::Effect, now: Now) {

@@ -2,6 +2,7 @@
 
 mod cbor;
 pub mod envelope;
+mod eras;
 pub mod identity;
 pub mod mac;
 pub mod olm;

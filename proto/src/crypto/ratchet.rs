@@ -6,6 +6,7 @@
 use minicbor::bytes::ByteArray;
 
 use crate::id::DeviceId;
+use crate::time::Wall;
 use crate::wire::record::{Prekey, Sealed};
 
 /// The public half of a device.
@@ -52,6 +53,11 @@ pub trait Ratchet: Send {
     /// Ed25519 signature by the device key.
     fn sign(&self, bytes: &[u8]) -> [u8; 64];
 
+    /// Retires all keys that were published for [`crate::limits::PREKEYS_LIFE`], so that [`Ratchet::prekeys`] gives new
+    /// ones, and forgets those retired [`crate::limits::OLD_PREKEYS_LIFE`] ago (security.md section 3). Said before
+    /// each [`Ratchet::prekeys`] that is published.
+    fn age(&mut self, wall: Wall);
+
     /// Makes one-time keys up to the limit, and a fallback key if there is none, and returns all that should be
     /// published, signed. Calling again returns the same until some were used here; the hub remembers which of
     /// them it has given out ([`crate::hub::Store::put_prekeys`]).
@@ -80,7 +86,7 @@ pub trait Ratchet: Send {
     /// Any of [`RatchetError`]; the state is unchanged then.
     fn open(&mut self, device: DeviceId, keys: DeviceKeys, sealed: &Sealed) -> Result<Vec<u8>, RatchetError>;
 
-    /// Forgets the session with `device`.
+    /// Forgets the session with `device`. What it was made from still makes no second one.
     fn forget(&mut self, device: DeviceId);
 
     /// Takes what changed since the last call; empty when nothing did.

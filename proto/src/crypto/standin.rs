@@ -12,13 +12,15 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
+use crate::crypto::eras::Eras;
 use crate::crypto::mac::{equal, hmac_sha256};
 use crate::crypto::olm::BadState;
 use crate::crypto::ratchet::{DeviceKeys, Ratchet, RatchetError, RatchetState, device_id, prekey_bytes};
-use crate::crypto::sessions::Sessions;
+use crate::crypto::sessions::{Forgotten, SessionName, Sessions};
 use crate::id::DeviceId;
 use crate::limits::PREKEYS_MAX;
 use crate::rng::Rng;
+use crate::time::Wall;
 use crate::wire::record::{Prekey, Sealed};
 
 /// One simulated device's account and sessions.
@@ -40,12 +42,22 @@ struct AccountRow {
     #[n(1)]
     curve25519: ByteArray<32>,
     #[n(2)]
-    one_time: Vec<ByteArray<32>>,
+    eras: Eras<Published>,
     #[n(3)]
-    fallback: Option<ByteArray<32>>,
+    forgotten: Forgotten,
     /// Sessions started and keys made, so that a restored device does not draw the same ones again.
     #[n(4)]
     drawn: u64,
+}
+
+/// The keys of one era.
+#[derive(Debug, Default, Encode, Decode)]
+#[cbor(map)]
+struct Published {
+    #[n(0)]
+    one_time: Vec<ByteArray<32>>,
+    #[n(1)]
+    fallback: Option<ByteArray<32>>,
 }
 
 #[derive(Clone, Debug, Encode, Decode)]
@@ -84,16 +96,15 @@ struct SessionsRow {
     #[n(0)]
     list: Vec<Session>,
     #[n(1)]
-    names: Vec<ByteArray<32>>,
+    names: Vec<SessionName>,
 }
 
 impl Standin {
     /// A new device. The same seed makes the same device, to the byte.
     pub fn new(seed: [u8; 32]) -> Self {
         let curve25519 = Rng::new(seed).child("identity").bytes::<32>().into();
-        let account =
-            AccountRow { seed: seed.into(), curve25519, one_time: Vec::new(), fallback: None, drawn: 0 };
-        Self::of(account, true)
+        let (eras, forgotten) = (Eras::new(Published::default()), Forgotten::default());
+        Self::of(AccountRow { seed: seed.into(), curve25519, eras, forgotten, drawn: 0 }, true)
     }
 
     /// The device as it was saved.
@@ -106,8 +117,7 @@ impl Standin {
         for state in saved.iter().filter(|state| !state.bytes.is_empty()) {
             if let Some(device) = state.peer {
                 let row: SessionsRow = minicbor::decode(&state.bytes).map_err(|_| BadState)?;
-                let names = row.names.into_iter().map(Into::into).collect();
-                standin.sessions.insert(device, Sessions::new(row.list, names));
+                standin.sessions.insert(device, Sessions::new(row.list, row.names));
             }
         }
         Ok(standin)
@@ -140,30 +150,36 @@ impl Standin {
         message: &[u8],
     ) -> Result<Vec<u8>, RatchetError> {
         let name = first.name();
-        if let Some(sessions) = self.sessions.get_mut(&device).filter(|sessions| sessions.was_made(&name)) {
+        if let Some(sessions) = self.sessions.get_mut(&device)
+            && (sessions.was_made(&name) || sessions.list().iter().any(|s| s.first == first))
+        {
             let opened = sessions.find_map(|s| (s.first == first).then(|| s.open(message))?);
             return opened.ok_or(RatchetError::Undecryptable);
         }
-        let one_time = self.account.one_time.iter().position(|key| *key == first.prekey);
-        let known = one_time.is_some() || self.account.fallback == Some(first.prekey);
-        if *first.identity != keys.curve25519 || !known {
+        if self.account.forgotten.was_made(&name) {
             return Err(RatchetError::Undecryptable);
         }
+        let mut eras = self.account.eras.each();
+        let known =
+            eras.find(|(_, k)| k.fallback == Some(first.prekey) || k.one_time.contains(&first.prekey));
+        let Some((era, published)) = known.filter(|_| *first.identity == keys.curve25519) else {
+            return Err(RatchetError::Undecryptable);
+        };
         let mut session = Session::new(first, false);
         let opened = session.open(message).ok_or(RatchetError::Undecryptable)?;
-        self.sessions.entry(device).or_default().adopt(session, name);
-        if let Some(at) = one_time {
-            self.account.one_time.remove(at);
-            self.account_changed = true;
-        }
+        published.one_time.retain(|key| *key != first.prekey);
+        let sessions = self.sessions.entry(device).or_default();
+        sessions.adopt(session);
+        sessions.note(SessionName { hash: name.into(), era });
+        self.account_changed = true;
         Ok(opened)
     }
 
     fn session_state(&self, device: DeviceId) -> RatchetState {
-        let row = self.sessions.get(&device).map(|sessions| SessionsRow {
-            list: sessions.list().to_vec(),
-            names: sessions.names().iter().map(|name| ByteArray::from(*name)).collect(),
-        });
+        let row = self
+            .sessions
+            .get(&device)
+            .map(|sessions| SessionsRow { list: sessions.list().to_vec(), names: sessions.names().to_vec() });
         RatchetState { peer: Some(device), bytes: row.map(|row| to_cbor(&row)).unwrap_or_default() }
     }
 }
@@ -181,17 +197,24 @@ impl Ratchet for Standin {
         signature
     }
 
-    fn prekeys(&mut self) -> (Vec<Prekey>, Prekey) {
-        while self.account.one_time.len() < PREKEYS_MAX {
-            let key = self.draw();
-            self.account.one_time.push(key);
+    fn age(&mut self, wall: Wall) {
+        if self.account.eras.age(wall, core::mem::take) {
+            self.account.forgotten.let_go(self.account.eras.oldest());
+            self.account_changed = true;
         }
-        let fallback = match self.account.fallback {
+    }
+
+    fn prekeys(&mut self) -> (Vec<Prekey>, Prekey) {
+        while self.account.eras.current.one_time.len() < PREKEYS_MAX {
+            let key = self.draw();
+            self.account.eras.current.one_time.push(key);
+        }
+        let fallback = match self.account.eras.current.fallback {
             Some(key) => key,
             None => self.draw(),
         };
-        self.account.fallback = Some(fallback);
-        let one_time = self.account.one_time.iter().map(|key| self.signed(*key)).collect();
+        self.account.eras.current.fallback = Some(fallback);
+        let one_time = self.account.eras.current.one_time.iter().map(|key| self.signed(*key)).collect();
         (one_time, self.signed(fallback))
     }
 
@@ -206,7 +229,7 @@ impl Ratchet for Standin {
         }
         let first =
             FirstKeys { identity: self.account.curve25519, base: self.draw(), prekey: (*prekey).into() };
-        self.sessions.entry(device).or_default().adopt(Session::new(first, true), first.name());
+        self.sessions.entry(device).or_default().adopt(Session::new(first, true));
         self.sessions_changed.insert(device);
         Ok(())
     }
@@ -236,7 +259,9 @@ impl Ratchet for Standin {
     }
 
     fn forget(&mut self, device: DeviceId) {
-        if self.sessions.remove(&device).is_some() {
+        if let Some(sessions) = self.sessions.remove(&device) {
+            let oldest = self.account.eras.oldest();
+            self.account_changed |= self.account.forgotten.keep(sessions.names(), oldest);
             self.sessions_changed.insert(device);
         }
     }

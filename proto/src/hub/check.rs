@@ -43,7 +43,8 @@ impl Hub {
             return Err("somebody who left is still shown as here");
         }
         let by_account = [&self.mail, &self.call_mail, &self.asks, &self.call_starts];
-        if !(by_account.iter().all(|buckets| buckets.is_sound()) && self.registrations.is_sound()) {
+        let others = self.registrations.is_sound() && self.prekeys.is_sound();
+        if !(by_account.iter().all(|buckets| buckets.is_sound()) && others) {
             return Err("a table of buckets is unsound");
         }
         self.rooms.check()

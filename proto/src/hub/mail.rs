@@ -13,8 +13,8 @@ use crate::id::{ConnId, DeviceId, Fingerprint, Principal};
 use crate::limits::{CALL_ENVELOPE_BYTES_MAX, DEVICES_MAX, ENVELOPE_BYTES_MAX};
 use crate::wire::Reply;
 use crate::wire::record::{
-    CallMail, CallMailFrom, DeviceAct, Devices, Mail, MailFate, MailFrom, MailResult, Prekey, PrekeyFor,
-    Sealed, Signed, Standing, WantDevices, WantPrekey, Why,
+    CallMail, CallMailFrom, DeviceAct, Devices, Mail, MailFate, MailFrom, MailResult, PrekeyFor, Sealed,
+    Signed, Standing, WantDevices, WantPrekey, Why,
 };
 
 /// Bytes of a sealed message: the largest envelope, and what Olm adds to it.
@@ -45,14 +45,18 @@ impl Hub {
         want: &WantPrekey,
         turn: &mut Turn<'_, S>,
     ) -> Done {
-        let (account, key) = match self.asked_by(me, &want.principal, turn) {
-            // Whoever only asks could use up all one-time keys.
-            Some(account) => (account, S::fallback_prekey as fn(&mut S, &_, &_) -> Option<Prekey>),
-            None => (self.may_reach(me, &want.principal, turn)?, S::take_prekey as _),
+        let account = match self.asked_by(me, &want.principal, turn) {
+            Some(account) => account,
+            None => self.may_reach(me, &want.principal, turn)?,
         };
-        let entries = turn.store.entries(&account);
-        let is_listed = lists(&entries, want.device);
-        let prekey = if is_listed { key(turn.store, &account, &want.device) } else { None };
+        let of = Device { account, id: want.device };
+        let prekey = if !lists(&turn.store.entries(&account), want.device) {
+            None
+        } else if self.may_take_prekey(me.device.account, of, turn) {
+            turn.store.take_prekey(&account, &want.device)
+        } else {
+            turn.store.fallback_prekey(&account, &want.device)
+        };
         let principal = want.principal.clone();
         self.say(conn, &Reply::Prekey(PrekeyFor { principal, device: want.device, prekey }));
         Ok(())
@@ -126,6 +130,13 @@ impl Hub {
             return Ok(());
         }
         Err(Refusal::too_fast())
+    }
+
+    /// Whether it is a one-time key that one is given: what is taken and not used is gone for days. Whoever only asks, or
+    /// is in a call with somebody who does not know them, takes none, and a contact a few.
+    fn may_take_prekey<S: Store>(&mut self, mine: Fingerprint, of: Device, turn: &mut Turn<'_, S>) -> bool {
+        let is_known = mine == of.account || turn.store.standing(&mine, &of.account) == Standing::Mutual;
+        is_known && self.prekeys.take((mine, of), turn.now.mono)
     }
 
     /// Whether one may see somebody's device list: as [`Self::may_reach`], and while one of the two waits for the

@@ -15,6 +15,7 @@ use crate::drop::Drop;
 use crate::id::{ConnId, Fingerprint};
 use crate::limits::{
     ACCOUNTS_METERED_MAX, CALL_MAIL_PER_ACCOUNT, GUEST_NAMES_PER_PREFIX, PLAIN_LOGIN_TIME_MAX, PREFIXES_MAX,
+    PREKEY_ASKERS_MAX, PREKEYS_PER_CONTACT,
 };
 use crate::relay::Change;
 use crate::rng::Rng;
@@ -131,6 +132,8 @@ pub struct Hub {
     rooms: Rooms,
     mail: Buckets<Fingerprint>,
     call_mail: Buckets<Fingerprint>,
+    /// One-time keys, by who asks and of which device.
+    prekeys: Buckets<(Fingerprint, Device)>,
     asks: Buckets<Fingerprint>,
     call_starts: Buckets<Fingerprint>,
     registrations: Buckets<Prefix>,
@@ -155,6 +158,7 @@ impl Hub {
             rooms: Rooms::new(settings.relay_key, limits.calls, rng.child("rooms")),
             mail: Buckets::new(limits.mail, ACCOUNTS_METERED_MAX),
             call_mail: Buckets::new(CALL_MAIL_PER_ACCOUNT, ACCOUNTS_METERED_MAX),
+            prekeys: Buckets::new(PREKEYS_PER_CONTACT, PREKEY_ASKERS_MAX),
             asks: Buckets::new(limits.asks, ACCOUNTS_METERED_MAX),
             call_starts: Buckets::new(limits.call_starts, ACCOUNTS_METERED_MAX),
             registrations: Buckets::new(limits.registrations, PREFIXES_MAX),

@@ -8,35 +8,56 @@ use core::net::IpAddr;
 use crate::drop::Drop;
 use crate::limits::{
     Bucket, CONNECTIONS_MAX, CONNECTS_PER_PREFIX, PLAIN_PER_PREFIX_MAX, PREFIXES_MAX, STRANGERS_MAX,
-    STRANGERS_PER_PREFIX_MAX,
+    STRANGERS_PER_PREFIX_MAX, Trickle,
 };
 use crate::time::Time;
+
+/// How a bucket fills, in parts of a token so small that a microsecond's refill is a whole number of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    full: u64,
+    token: u64,
+    each_micro: u64,
+}
+
+impl From<Bucket> for Rule {
+    fn from(bucket: Bucket) -> Self {
+        const TOKEN: u64 = 1_000_000;
+        let (burst, each_micro) = (u64::from(bucket.burst), u64::from(bucket.per_second));
+        Self { full: burst * TOKEN, token: TOKEN, each_micro }
+    }
+}
+
+impl From<Trickle> for Rule {
+    fn from(trickle: Trickle) -> Self {
+        let token = u64::try_from(trickle.every.as_micros()).unwrap_or(u64::MAX);
+        Self { full: u64::from(trickle.burst).saturating_mul(token), token, each_micro: 1 }
+    }
+}
 
 /// What is left of one bucket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Level {
-    /// In millionths of a token, so that a microsecond's refill is a whole number.
-    micro_tokens: u64,
+    /// In the parts of its rule.
+    parts: u64,
     at: Time,
 }
 
-const TOKEN: u64 = 1_000_000;
-
 impl Level {
     /// A full bucket.
-    pub(super) fn full(rule: Bucket, now: Time) -> Self {
-        Self { micro_tokens: u64::from(rule.burst) * TOKEN, at: now }
+    pub(super) fn full(rule: impl Into<Rule>, now: Time) -> Self {
+        Self { parts: rule.into().full, at: now }
     }
 
     /// Takes one token, if there is one.
-    pub(super) fn take(&mut self, rule: Bucket, now: Time) -> bool {
+    pub(super) fn take(&mut self, rule: impl Into<Rule>, now: Time) -> bool {
+        let Rule { full, token, each_micro } = rule.into();
         let micros = u64::try_from(now.since(self.at).as_micros()).unwrap_or(u64::MAX);
-        let refill = micros.saturating_mul(u64::from(rule.per_second));
-        self.micro_tokens = self.micro_tokens.saturating_add(refill).min(u64::from(rule.burst) * TOKEN);
+        self.parts = self.parts.saturating_add(micros.saturating_mul(each_micro)).min(full);
         self.at = self.at.max(now);
-        match self.micro_tokens.checked_sub(TOKEN) {
+        match self.parts.checked_sub(token) {
             Some(left) => {
-                self.micro_tokens = left;
+                self.parts = left;
                 true
             }
             None => false,
@@ -47,15 +68,15 @@ impl Level {
 /// One bucket for each source, for at most so many sources; the one not seen for longest is forgotten first.
 #[derive(Debug)]
 pub(super) struct Buckets<K> {
-    rule: Bucket,
+    rule: Rule,
     sources_max: usize,
     levels: BTreeMap<K, Level>,
     seen: BTreeSet<(Time, K)>,
 }
 
 impl<K: Ord + Copy> Buckets<K> {
-    pub(super) const fn new(rule: Bucket, sources_max: usize) -> Self {
-        Self { rule, sources_max, levels: BTreeMap::new(), seen: BTreeSet::new() }
+    pub(super) fn new(rule: impl Into<Rule>, sources_max: usize) -> Self {
+        Self { rule: rule.into(), sources_max, levels: BTreeMap::new(), seen: BTreeSet::new() }
     }
 
     /// Takes one token of `source`, if there is one.
@@ -173,16 +194,16 @@ struct Count {
 
 impl Admission {
     /// Of native doors, where nobody is yet. Who has logged in there has an account, and those are metered.
-    pub const fn new(limits: Doorway) -> Self {
+    pub fn new(limits: Doorway) -> Self {
         Self::with(limits, usize::MAX)
     }
 
     /// Of plain doors.
-    pub const fn plain(limits: Doorway) -> Self {
+    pub fn plain(limits: Doorway) -> Self {
         Self::with(limits, limits.plain_per_prefix)
     }
 
-    const fn with(limits: Doorway, per_prefix_max: usize) -> Self {
+    fn with(limits: Doorway, per_prefix_max: usize) -> Self {
         let connects = Buckets::new(limits.connects, PREFIXES_MAX);
         let all = Count { connections: 0, strangers: 0 };
         Self { limits, per_prefix_max, all, by_prefix: BTreeMap::new(), connects }
@@ -260,6 +281,8 @@ impl Admission {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     const RULE: Bucket = Bucket { burst: 3, per_second: 2 };
@@ -278,6 +301,15 @@ mod tests {
         let taken = (0..10).filter(|_| level.take(RULE, Time::secs(3_600))).count();
         assert_eq!(taken, 3, "an hour fills no more than the bucket");
         assert!(!level.take(RULE, Time::ZERO), "time that went back refills nothing");
+    }
+
+    #[test]
+    fn a_bucket_that_trickles_loses_nothing_to_whoever_keeps_asking() {
+        let rule = Trickle { burst: 3, every: Duration::from_secs(3_600) };
+        let mut level = Level::full(rule, Time::ZERO);
+        let taken = (0..2 * 3_600_u64).filter(|s| level.take(rule, Time::secs(*s))).count();
+        assert_eq!(taken, 3 + 1, "the second hour is not quite over");
+        assert!(level.take(rule, Time::secs(2 * 3_600)));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod hostile;
 mod many;
 mod parting;
 mod plain;
+mod prekeys;
 mod trust;
 mod words;
 

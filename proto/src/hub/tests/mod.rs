@@ -29,6 +29,7 @@ mod house;
 mod many;
 mod people;
 mod plain;
+mod prekeys;
 mod storm;
 mod table;
 
