@@ -114,7 +114,7 @@ pub(crate) struct Contacts {
     /// 005s said and 206s heard on this connection: the answers to all before a 206 came before it.
     lists_asked: u32,
     lists_heard: u32,
-    /// This connection registered us: what is mutual before this 206 was made with the account.
+    /// The first login of this profile: what is mutual before this 206 was made with the account.
     all_welcome_until: u32,
     /// A token was redeemed: one that becomes mutual before this 206 is its owner.
     one_welcome_until: u32,

@@ -246,7 +246,7 @@ impl Client {
             login::Effect::Stop => self.link.handle(link::Act::Stop, now.mono),
             login::Effect::Retry => self.link.handle(link::Act::Retry, now.mono),
             login::Effect::Tell(tell) => self.login_tell(tell),
-            login::Effect::In { first } => self.logged_in(first, now),
+            login::Effect::In { first, invited } => self.logged_in(first, invited, now),
             login::Effect::Drop(why) => self.drop(why),
         }
     }
@@ -265,9 +265,12 @@ impl Client {
     }
 
     /// What follows every login: keys for others' sessions, the list, the call we are in.
-    fn logged_in(&mut self, first: bool, now: Now) {
+    fn logged_in(&mut self, first: bool, invited: bool, now: Now) {
         self.link.handle(link::Act::Settled, now.mono);
         self.contacts.logged_in(first);
+        if invited {
+            self.contacts.welcome();
+        }
         self.publish_prekeys();
         self.ask_list();
         if let Some(peer) = self.connection.peer {

@@ -10,8 +10,8 @@ use crate::limits::{CONTACTS_MAX, REQUESTS_WAITING_MAX};
 use crate::wire::record::{Contact, Standing};
 
 impl Contacts {
-    /// A login is done and its 352s have yet to come. `welcoming` when it registered us: then what is mutual
-    /// already was made by the account itself, or with it.
+    /// A login is done and its 352s have yet to come. `welcoming` when it was the first of this profile: then what is
+    /// mutual already was made by the account itself, or with it. A server that forgot us has no such word.
     pub(crate) fn logged_in(&mut self, welcoming: bool) {
         self.all_welcome_until = if welcoming { self.lists_asked + 1 } else { 0 };
         for friend in self.friends.values_mut() {
@@ -24,7 +24,7 @@ impl Contacts {
         self.open_house = true;
     }
 
-    /// A token is being redeemed, and a 005 follows: its owner will be mutual.
+    /// A token is being redeemed, or went with our registration, and a 005 follows: its owner will be mutual.
     pub(crate) fn welcome(&mut self) {
         self.one_welcome_until = self.lists_asked + 1;
     }

@@ -73,11 +73,16 @@ impl Stage {
 
 /// Lives from one start to the next.
 pub(super) fn restored(rows: Vec<Row>) -> Client {
+    restored_with(rows, None)
+}
+
+/// The same, started with an invite.
+pub(super) fn restored_with(rows: Vec<Row>, token: Option<[u8; 16]>) -> Client {
     let own = AccountKey::from_seed(&[1; 32], "alice");
     let settings = Settings {
         expect: None,
         trust_first: true,
-        token: None,
+        token,
         account: own.fingerprint(),
         software: "test".into(),
     };

@@ -1,0 +1,97 @@
+//! What counts as the user's consent to a contact, and what a server can make of it.
+
+use super::trust::restored_with;
+use super::*;
+use crate::login::Profile;
+
+impl Stage {
+    /// The connection is lost and there again.
+    fn connect_again(&mut self) {
+        let peer: SocketAddr = "198.51.100.1:8462".parse().unwrap();
+        self.input(Input::LinkDown);
+        self.wait(core::time::Duration::from_secs(600));
+        self.splitter = Splitter::full();
+        self.forget();
+        self.input(Input::LinkUp(LinkUp { exporter: [4; 32], server_key: SERVER, peer }));
+    }
+
+    /// What the server says to a request on this connection.
+    fn refuse(&mut self, wanted: fn(&Request) -> bool, why: Why) {
+        let at = self.asked.iter().position(wanted).expect("asked on this connection");
+        let (re, text) = (u32::try_from(at).unwrap(), String::new());
+        self.hear(&Reply::Refused(Refused { re, why, text }));
+    }
+
+    /// The server knows nothing of us; what we say then is taken.
+    fn register_again(&mut self) {
+        self.refuse(|request| matches!(request, Request::Auth(_)), Why::NotRegistered);
+        assert!(self.asked.iter().any(|request| matches!(request, Request::Register(_))));
+        self.hear(&Reply::LoggedIn(name("alice")));
+    }
+
+    fn standing(&mut self) -> Option<Standing> {
+        self.info().map(|info| info.standing)
+    }
+}
+
+#[test]
+fn a_server_that_forgets_us_makes_no_contacts_by_it() {
+    let mut stage = Stage::logged_in();
+    stage.connect_again();
+    stage.register_again();
+    stage.hear_of(|_| {});
+    assert!(stage.events().contains(&Event::Request(name("bob"))));
+    assert_eq!(stage.standing(), Some(Standing::Asking), "nobody said yes to bob");
+    assert!(stage.client.contacts.callable(&name("bob")).is_none());
+}
+
+/// A profile that was let in, changed as a test wants, started with this invite; the server does not know it.
+fn let_in_before(change: impl Fn(&mut Profile), token: [u8; 16]) -> Stage {
+    let mut stage = Stage::registering();
+    let mut rows = stage.rows(&stage.out);
+    let row = rows.iter_mut().find(|row| row.kind == Kind::Profile).unwrap();
+    let mut profile: Profile = minicbor::decode(&row.value).unwrap();
+    assert!(profile.registered && profile.let_in);
+    change(&mut profile);
+    row.value = minicbor::to_vec(&profile).unwrap();
+    stage.client = restored_with(rows, Some(token));
+    stage.now.mono = Time::secs(9);
+    stage.connect_again();
+    if profile.registered {
+        stage.register_again();
+    } else {
+        stage.hear(&Reply::LoggedIn(name("alice")));
+    }
+    stage
+}
+
+#[test]
+fn who_was_let_in_once_is_no_newcomer_after_a_restart() {
+    let used = |profile: &mut Profile| profile.token_used = Some([7; 16].into());
+    // Of a version before, whose profile says only that it is registered; and of one that is not any longer.
+    let changes: [fn(&mut Profile); 2] = [|p| p.let_in = false, |p| p.registered = false];
+    for change in changes {
+        let both = |profile: &mut Profile| {
+            used(profile);
+            change(profile);
+        };
+        let mut stage = let_in_before(both, [7; 16]);
+        stage.hear_of(|_| {});
+        assert_eq!(stage.standing(), Some(Standing::Asking));
+    }
+}
+
+/// One, and none for an invite that was used before.
+#[test]
+fn the_owner_of_an_invite_that_goes_with_a_registration_is_wanted() {
+    let mut stage = let_in_before(|_| {}, [7; 16]);
+    stage.hear_of(|_| {});
+    assert_eq!(stage.standing(), Some(Standing::Mutual));
+    let other = Friend::new(9);
+    stage.hear_of(|contact| (contact.name, contact.principal) = (name("carl"), other.principal()));
+    assert!(stage.client.contacts.callable(&name("carl")).is_none());
+
+    let mut stage = let_in_before(|profile| profile.token_used = Some([7; 16].into()), [7; 16]);
+    stage.hear_of(|_| {});
+    assert_eq!(stage.standing(), Some(Standing::Asking));
+}
