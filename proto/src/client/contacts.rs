@@ -261,12 +261,6 @@ impl Contacts {
         self.save(&friend);
     }
 
-    /// We ask for this contact: their yes needs no other word from us. Kept in memory only, since there is no
-    /// principal to write down yet; a crash before the server's answer costs one more question.
-    pub(crate) fn ask(&mut self, name: &Name) {
-        self.ask_with(name, None);
-    }
-
     /// What we asked is taken back.
     pub(crate) fn unask(&mut self, name: &Name) {
         self.asked.retain(|asked| asked.name != name.folded());

@@ -134,6 +134,8 @@ pub struct Settings {
 enum Asked {
     Login(login::Asked),
     Call(crate::call::Asked),
+    /// Whom the user asks to be a contact.
+    Add(Name),
     /// A user's wish about a contact: who, and what it was, as a sentence begins.
     Wish(Name, String),
     /// That somebody is a contact no longer: who, and what it was, as a sentence begins.

@@ -165,6 +165,7 @@ impl Client {
                 let text = format!("cannot call: {text}");
                 self.call.handle(call::Act::Refused(asked, why, text), now.mono);
             }
+            Asked::Add(name) => self.add_refused(name, why, &text),
             Asked::Wish(name, what) => self.refuse(Matter::Contact(name), why, &format!("{what}: {text}")),
             Asked::Parting(name, what) => self.parting_refused(&name, &what, why, &text),
             Asked::Invite(hash) => {

@@ -95,3 +95,32 @@ fn the_owner_of_an_invite_that_goes_with_a_registration_is_wanted() {
     stage.hear_of(|_| {});
     assert_eq!(stage.standing(), Some(Standing::Asking));
 }
+
+// --- questions that were refused ---
+
+#[test]
+fn a_question_that_was_refused_is_no_yes_to_anybody() {
+    let wishes = [Command::Add(name("bob")), Command::Greet { to: name("bob"), text: "only for bob".into() }];
+    for wish in wishes {
+        let mut stage = Stage::logged_in();
+        stage.wish(wish.clone());
+        stage.refuse_last(Why::NoSuchUser);
+        let told = stage.events();
+        let [Event::Refused { of: Matter::Contact(_), why: Why::NoSuchUser, text }] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(text.as_str(), "cannot add bob: slowly");
+        stage.forget();
+        stage.hear_of(|contact| contact.standing = Standing::Asked);
+        assert!(!stage.asked.iter().any(|request| matches!(request, Request::WantDevices(_))), "{wish:?}");
+        stage.hear_of(|_| {});
+        assert_eq!(stage.standing(), Some(Standing::Asking), "{wish:?}");
+
+        // The server has our question already: then it is one.
+        let mut stage = Stage::logged_in();
+        stage.wish(wish.clone());
+        stage.refuse_last(Why::Already);
+        stage.hear_of(|_| {});
+        assert_eq!(stage.standing(), Some(Standing::Mutual), "{wish:?}");
+    }
+}

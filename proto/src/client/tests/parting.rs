@@ -6,7 +6,7 @@ use crate::limits::CONTACTS_MAX;
 
 impl Stage {
     /// What the server says to the last thing that was asked.
-    fn refuse_last(&mut self, why: Why) {
+    pub(super) fn refuse_last(&mut self, why: Why) {
         let (re, _) = *self.client.connection.asked.back().map(|(re, _)| (*re, ())).as_ref().unwrap();
         self.hear(&Reply::Refused(Refused { re, why, text: "slowly".into() }));
     }
