@@ -15,6 +15,7 @@ use crate::client::event::{ContactInfo, Event};
 use crate::client::state::{Kind, Save};
 use crate::drop::Drop;
 use crate::id::{Fingerprint, Name, Principal};
+use crate::invite::token_hash;
 use crate::limits::{BANNED_MAX, CONTACTS_MAX, REQUESTS_PENDING_MAX, TOKENS_PER_ACCOUNT_MAX};
 use crate::time::Wall;
 use crate::wire::record::{Presence, Standing};
@@ -280,12 +281,7 @@ impl Contacts {
 
     /// Remembers a token of ours; false when there are too many that are still valid.
     pub(crate) fn issue(&mut self, hash: [u8; 32], end: Wall, now: Wall) -> bool {
-        let ended: Vec<_> =
-            self.tokens.iter().filter(|(_, end)| **end <= now).map(|(hash, _)| *hash).collect();
-        for hash in ended {
-            self.tokens.remove(&hash);
-            self.out.push_back(Effect::Save(Save { kind: Kind::Token, key: hash.into(), value: None }));
-        }
+        self.drop_ended(now);
         if self.tokens.len() >= TOKENS_PER_ACCOUNT_MAX {
             return false;
         }
@@ -295,9 +291,23 @@ impl Contacts {
         true
     }
 
+    /// Those of our tokens that have ended make no contacts any more.
+    fn drop_ended(&mut self, now: Wall) {
+        let ended = self.tokens.iter().filter(|(_, end)| **end <= now).map(|(hash, _)| *hash);
+        for hash in ended.collect::<Vec<_>>() {
+            self.unissue(&hash);
+        }
+    }
+
     /// Whether a token of this hash is ours.
     pub(crate) fn issued(&self, hash: &[u8; 32]) -> bool {
         self.tokens.contains_key(hash)
+    }
+
+    /// Whether whoever has this token is invited by us. Not after its end, whatever the server says of it then: it knows
+    /// the token from the first who used it.
+    fn invites(&self, token: &[u8; 16], now: Wall) -> bool {
+        self.tokens.get(&token_hash(token)).is_some_and(|end| now < *end)
     }
 
     /// The server did not take it.

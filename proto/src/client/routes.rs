@@ -69,7 +69,7 @@ impl Client {
                 let wait = Duration::from_millis(goaway.retry_ms.into());
                 self.link.handle(link::Act::Goaway(wait), now.mono);
             }
-            Reply::Contact(contact) => self.contacts.told(&contact),
+            Reply::Contact(contact) => self.contacts.told(&contact, now.wall),
             Reply::Contacts(mutual) => {
                 self.contacts.listed(&mutual);
                 // The list that was asked for with the token has come, and no refusal before it.
@@ -268,7 +268,7 @@ impl Client {
     /// What follows every login: keys for others' sessions, the list, the call we are in.
     fn logged_in(&mut self, first: bool, invited: bool, now: Now) {
         self.link.handle(link::Act::Settled, now.mono);
-        self.contacts.logged_in(first);
+        self.contacts.logged_in(first, now.wall);
         if invited {
             self.contacts.welcome();
         }

@@ -52,7 +52,7 @@ impl Client {
             Command::AcceptIdentity { name, key } => self.accept_identity(name, key),
             Command::Ban(name) => self.ban(&name, now),
             Command::Unban(who) => {
-                if !self.contacts.unban(&who) {
+                if !self.contacts.unban(&who, now.wall) {
                     self.refuse(Matter::Unban(who), Why::Other, "they are not blocked");
                 }
             }

@@ -243,12 +243,12 @@ impl Contacts {
     }
 
     /// Lets somebody in again; false when they are not blocked. If they ask to be a contact, that is told now.
-    pub(crate) fn unban(&mut self, who: &Principal) -> bool {
+    pub(crate) fn unban(&mut self, who: &Principal, now: Wall) -> bool {
         let Some(ban) = self.bans.remove(who) else { return false };
         self.out.push_back(Effect::Save(Save { kind: Kind::Ban, key: ban_key(who), value: None }));
         self.tell_bans();
         if let Some(told) = ban.told.filter(|told| told.standing == Standing::Asking) {
-            self.told(&told);
+            self.told(&told, now);
         }
         true
     }

@@ -2,7 +2,10 @@
 
 use super::trust::restored_with;
 use super::*;
+use crate::invite::Invite;
+use crate::limits::TOKEN_LIFE;
 use crate::login::Profile;
+use crate::wire::record::InviteParts;
 
 impl Stage {
     /// The connection is lost and there again.
@@ -27,6 +30,17 @@ impl Stage {
         self.refuse(|request| matches!(request, Request::Auth(_)), Why::NotRegistered);
         assert!(self.asked.iter().any(|request| matches!(request, Request::Register(_))));
         self.hear(&Reply::LoggedIn(name("alice")));
+    }
+
+    /// An invite of ours: its token.
+    fn invite(&mut self) -> ByteArray<16> {
+        self.wish(Command::Invite);
+        let Some(Request::NewInvite(new)) = self.asked.last() else { panic!("{:?}", self.asked) };
+        let parts = InviteParts { token_hash: new.token_hash, host: "h".into(), port: 1 };
+        self.hear(&Reply::Invite(parts));
+        let told = self.events();
+        let [Event::Invite(link)] = told.as_slice() else { panic!("{told:?}") };
+        Invite::parse(link).unwrap().token.unwrap().into()
     }
 
     fn standing(&mut self) -> Option<Standing> {
@@ -96,7 +110,34 @@ fn the_owner_of_an_invite_that_goes_with_a_registration_is_wanted() {
     assert_eq!(stage.standing(), Some(Standing::Asking));
 }
 
-// --- questions that were refused ---
+// --- invites that ended, and questions that were refused ---
+
+#[test]
+fn an_invite_makes_contacts_until_it_ends() {
+    let mut stage = Stage::logged_in();
+    let issued = stage.now.wall;
+    let token = stage.invite();
+    let mut saved = stage.out.clone();
+    let life_ms = u64::try_from(TOKEN_LIFE.as_millis()).unwrap();
+    let carl = Friend::new(9);
+    for (wall, counts) in [(issued.0 + life_ms - 1, true), (issued.0 + life_ms, false)] {
+        stage.now.wall = Wall(wall);
+        let who = if counts { carl.principal() } else { stage.bob.principal() };
+        let called = name(if counts { "carl" } else { "bob" });
+        stage.hear_of(|contact| {
+            (contact.name, contact.principal) = (called.clone(), who.clone());
+            contact.via_token = Some(token);
+        });
+        assert_eq!(stage.client.contacts.callable(&called).is_some(), counts);
+    }
+    assert_eq!(stage.standing(), Some(Standing::Asking));
+    // Whoever came by it stays, and what is left of it goes with the next login.
+    stage.connect_again();
+    stage.hear(&Reply::LoggedIn(name("alice")));
+    saved.append(&mut stage.out);
+    assert!(stage.rows(&saved).iter().all(|row| row.kind != Kind::Token));
+    assert!(stage.client.contacts.callable(&name("carl")).is_some());
+}
 
 #[test]
 fn a_question_that_was_refused_is_no_yes_to_anybody() {

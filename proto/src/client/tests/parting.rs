@@ -102,7 +102,7 @@ fn without_a_connection_nobody_is_removed_in_part() {
         (name("bob"), Standing::Mutual),
         "put back where it was shown"
     );
-    stage.client.contacts.logged_in(false);
+    stage.client.contacts.logged_in(false, stage.now.wall);
     stage.hear_of(|_| {});
     assert!(!stage.events().contains(&Event::Request(name("bob"))), "still the friend they were");
 }

@@ -216,7 +216,7 @@ fn a_friend_who_vanishes_and_returns_with_another_key_is_no_stranger() {
             stage.hear_of(|contact| contact.standing = Standing::None);
         },
         |stage| {
-            stage.client.contacts.logged_in(false);
+            stage.client.contacts.logged_in(false, stage.now.wall);
             stage.hear(&Reply::Contacts(Vec::new()));
         },
     ];
