@@ -135,6 +135,8 @@ pub(crate) struct Contacts {
     former: BTreeMap<String, Former>,
     /// Whom the user wants no longer, until the server says so too; and whether they were wanted until then.
     parting: BTreeMap<String, bool>,
+    /// Whom the user removed and did not want again since; the how manieth each was: the oldest makes room.
+    removed: BTreeMap<Principal, u64>,
     out: VecDeque<Effect>,
 }
 
@@ -259,6 +261,7 @@ impl Contacts {
         let Some(friend) = self.friends.get_mut(&name.folded()) else { return };
         friend.wanted = true;
         let friend = friend.clone();
+        self.forget_removed(&friend.principal);
         self.save(&friend);
     }
 
@@ -305,9 +308,10 @@ impl Contacts {
     }
 
     /// Whether whoever has this token is invited by us. Not after its end, whatever the server says of it then: it knows
-    /// the token from the first who used it.
-    fn invites(&self, token: &[u8; 16], now: Wall) -> bool {
-        self.tokens.get(&token_hash(token)).is_some_and(|end| now < *end)
+    /// the token from the first who used it. Nor for whom we removed: it is a yes from before that.
+    fn invites(&self, token: &[u8; 16], who: &Principal, now: Wall) -> bool {
+        let end = self.tokens.get(&token_hash(token));
+        end.is_some_and(|end| now < *end) && !self.removed.contains_key(who)
     }
 
     /// The server did not take it.
@@ -362,6 +366,7 @@ impl Contacts {
             || self.to_greet.len() > CONTACTS_MAX
             || self.trust.len() > CONTACTS_MAX
             || self.former.len() > CONTACTS_MAX
+            || self.removed.len() > CONTACTS_MAX
             || self.bans.len() > BANNED_MAX
         {
             return Err("a contact table is beyond its limit".into());

@@ -231,9 +231,13 @@ impl Client {
             match kind {
                 Kind::Profile => profile = minicbor::decode(&value).unwrap_or_default(),
                 Kind::Account | Kind::Session => {}
-                Kind::Contact | Kind::Token | Kind::PlainYes | Kind::Trust | Kind::Ban | Kind::Former => {
-                    contacts.restore(kind, &key, &value)
-                }
+                Kind::Contact
+                | Kind::Token
+                | Kind::PlainYes
+                | Kind::Trust
+                | Kind::Ban
+                | Kind::Former
+                | Kind::Removed => contacts.restore(kind, &key, &value),
                 Kind::Devices => peers.restore(&key, &value),
                 Kind::Outbox => outbox.restore(&key, &value, now.mono),
                 Kind::Seen => inbox.restore(&key, &value),

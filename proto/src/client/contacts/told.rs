@@ -146,7 +146,7 @@ impl Contacts {
     }
 
     fn change(&mut self, told: &Contact, now: Wall) {
-        let by_invite = told.via_token.as_ref().is_some_and(|token| self.invites(token, now));
+        let by_invite = told.via_token.as_ref().is_some_and(|t| self.invites(t, &told.principal, now));
         let all_welcome = self.lists_heard < self.all_welcome_until;
         let one_welcome = self.lists_heard < self.one_welcome_until;
         let Some(friend) = self.friends.get_mut(&told.name.folded()) else { return };
@@ -173,6 +173,7 @@ impl Contacts {
         let after = friend.clone();
         if after.wanted {
             self.unask(&told.name);
+            self.forget_removed(&told.principal);
         }
         if before.standing == Standing::Mutual && after.standing != Standing::Mutual {
             self.note_former(&before);

@@ -3,7 +3,7 @@
 use super::trust::restored_with;
 use super::*;
 use crate::invite::Invite;
-use crate::limits::TOKEN_LIFE;
+use crate::limits::{CONTACTS_MAX, TOKEN_LIFE};
 use crate::login::Profile;
 use crate::wire::record::InviteParts;
 
@@ -41,6 +41,25 @@ impl Stage {
         let told = self.events();
         let [Event::Invite(link)] = told.as_slice() else { panic!("{told:?}") };
         Invite::parse(link).unwrap().token.unwrap().into()
+    }
+
+    /// The server says that bob is a contact now by this token.
+    fn come_by(&mut self, token: ByteArray<16>) {
+        self.forget();
+        self.hear_of(|contact| contact.via_token = Some(token));
+    }
+
+    /// Another start, with what was saved.
+    fn restart(&mut self, saved: &[Output]) {
+        let rows = self.rows(saved);
+        self.client = restored_with(rows, None);
+        self.now.mono = Time::secs(9);
+        self.connect_again();
+        self.hear(&Reply::LoggedIn(name("alice")));
+    }
+
+    fn removed(&self) -> usize {
+        self.rows(&self.out).iter().filter(|row| row.kind == Kind::Removed).count()
     }
 
     fn standing(&mut self) -> Option<Standing> {
@@ -108,6 +127,132 @@ fn the_owner_of_an_invite_that_goes_with_a_registration_is_wanted() {
     let mut stage = let_in_before(|profile| profile.token_used = Some([7; 16].into()), [7; 16]);
     stage.hear_of(|_| {});
     assert_eq!(stage.standing(), Some(Standing::Asking));
+}
+
+// --- removed ---
+
+/// Alice, who gave somebody an invite, and removed bob, who had come by it.
+fn with_bob_removed() -> (Stage, ByteArray<16>, Vec<Output>) {
+    let mut stage = Stage::registering();
+    stage.hear(&Reply::Contacts(Vec::new()));
+    let mut saved = core::mem::take(&mut stage.out);
+    let token = stage.invite();
+    saved.append(&mut stage.out);
+    stage.come_by(token);
+    assert!(stage.events().contains(&Event::Accepted(name("bob"))));
+    saved.append(&mut stage.out);
+    stage.wish(Command::Remove(name("bob")));
+    stage.hear_of(|contact| contact.standing = Standing::None);
+    assert_eq!(stage.events(), [Event::Gone(name("bob"))]);
+    saved.append(&mut stage.out);
+    (stage, token, saved)
+}
+
+#[test]
+fn who_was_removed_comes_back_by_the_same_invite_as_a_request_only() {
+    let (mut stage, token, saved) = with_bob_removed();
+    stage.come_by(token);
+    assert!(stage.events().contains(&Event::Request(name("bob"))));
+    assert_eq!(stage.standing(), Some(Standing::Asking));
+    // Another's is as good as before, and a later start still knows.
+    stage.restart(&saved);
+    let carl = Friend::new(9);
+    stage.hear_of(|contact| {
+        (contact.name, contact.principal) = (name("carl"), carl.principal());
+        contact.via_token = Some(token);
+    });
+    assert!(stage.client.contacts.callable(&name("carl")).is_some());
+    stage.come_by(token);
+    assert_eq!(stage.standing(), Some(Standing::Asking));
+}
+
+/// Until the user wants them again, in whatever way: then an invite counts for them as for anybody.
+#[test]
+fn a_removal_is_forgotten_when_they_are_wanted_again() {
+    let accept: fn(&mut Stage, ByteArray<16>) = |stage, token| {
+        stage.come_by(token);
+        stage.input(Input::Command(Command::Accept(name("bob"))));
+    };
+    let add: fn(&mut Stage, ByteArray<16>) = |stage, _| stage.befriend();
+    let redeem: fn(&mut Stage, ByteArray<16>) = |stage, _| {
+        stage.input(Input::Command(Command::Redeem([3; 16])));
+        stage.hear_of(|_| {});
+    };
+    for want in [accept, add, redeem] {
+        let (mut stage, token, mut saved) = with_bob_removed();
+        assert_eq!(stage.rows(&saved).iter().filter(|row| row.kind == Kind::Removed).count(), 1);
+        want(&mut stage, token);
+        saved.append(&mut stage.out);
+        assert_eq!(stage.standing(), Some(Standing::Mutual));
+        assert!(stage.rows(&saved).iter().all(|row| row.kind != Kind::Removed));
+        // They left by themselves.
+        stage.hear_of(|contact| contact.standing = Standing::None);
+        stage.come_by(token);
+        assert_eq!(stage.standing(), Some(Standing::Mutual));
+    }
+}
+
+#[test]
+fn who_was_dismissed_or_blocked_comes_by_no_invite_either() {
+    let mut stage = Stage::logged_in();
+    let token = stage.invite();
+    stage.hear_of(|contact| contact.standing = Standing::Asking);
+    stage.wish(Command::Reject(name("bob")));
+    stage.hear_of(|contact| contact.standing = Standing::None);
+    stage.come_by(token);
+    assert_eq!(stage.standing(), Some(Standing::Asking));
+
+    let mut stage = Stage::logged_in();
+    let token = stage.invite();
+    stage.come_by(token);
+    stage.wish(Command::Ban(name("bob")));
+    let bob = stage.bob.principal();
+    stage.wish(Command::Unban(bob));
+    stage.come_by(token);
+    assert_eq!(stage.standing(), Some(Standing::Asking));
+}
+
+/// A removal that the server refuses leaves a contact, for whom an invite counts as before.
+#[test]
+fn a_removal_that_was_refused_is_not_remembered() {
+    let mut stage = Stage::logged_in();
+    let token = stage.invite();
+    stage.come_by(token);
+    stage.wish(Command::Remove(name("bob")));
+    assert_eq!(stage.removed(), 1);
+    stage.refuse_last(Why::TooFast);
+    assert_eq!(stage.removed(), 0);
+    assert_eq!(stage.standing(), Some(Standing::Mutual));
+}
+
+#[test]
+fn the_oldest_of_those_removed_is_forgotten_first() {
+    let mut stage = Stage::logged_in();
+    let token = stage.invite();
+    let called = |n: usize| name(&format!("u{n}"));
+    // Keys that come in another order than they are removed.
+    let key = |n: usize| {
+        let mut bytes = [7; 32];
+        bytes[..8].copy_from_slice(&u64::try_from(CONTACTS_MAX - n).unwrap().to_be_bytes());
+        Principal::Key(Fingerprint(bytes))
+    };
+    let comes = |stage: &mut Stage, n: usize| {
+        stage.forget();
+        stage.hear_of(|contact| {
+            (contact.name, contact.principal, contact.via_token) = (called(n), key(n), Some(token));
+        });
+        stage.client.contacts.callable(&called(n)).is_some()
+    };
+    for n in 0..=CONTACTS_MAX {
+        assert!(comes(&mut stage, n), "{n}");
+        stage.input(Input::Command(Command::Remove(called(n))));
+        stage.hear_of(|contact| {
+            (contact.name, contact.principal, contact.standing) = (called(n), key(n), Standing::None);
+        });
+    }
+    assert!(comes(&mut stage, 0), "the oldest made room");
+    assert!(!comes(&mut stage, 1));
+    assert!(!comes(&mut stage, CONTACTS_MAX));
 }
 
 // --- invites that ended, and questions that were refused ---
