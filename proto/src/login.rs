@@ -54,6 +54,11 @@ pub(crate) struct Profile {
     /// The last invite token that was presented and taken.
     #[n(6)]
     pub(crate) token_used: Option<ByteArray<16>>,
+    /// The server let us in, at any time; it may say later that it does not know us. A version before this one had only
+    /// `registered`.
+    #[n(7)]
+    #[cbor(default)]
+    pub(crate) let_in: bool,
 }
 
 /// What happens to the login.
@@ -102,8 +107,8 @@ pub(crate) enum Effect {
     Retry,
     /// Tell people.
     Tell(Tell),
-    /// Logged in; `first` when this connection registered us.
-    In { first: bool },
+    /// Logged in: `first` when the server never let us in before, `invited` when a new token went with the registration.
+    In { first: bool, invited: bool },
     /// Count.
     Drop(Drop),
 }
@@ -178,7 +183,7 @@ pub(crate) struct Login {
 
 impl Login {
     pub(crate) fn new(
-        profile: Profile,
+        mut profile: Profile,
         expect: Option<Fingerprint>,
         named: Option<Fingerprint>,
         trust_first: bool,
@@ -186,6 +191,7 @@ impl Login {
         account: Fingerprint,
         software: String,
     ) -> Self {
+        profile.let_in |= profile.registered;
         Self {
             profile,
             expect,
@@ -475,13 +481,16 @@ impl Login {
             return self.out.push_back(Effect::Drop(Drop::Impostor));
         }
         self.phase = Phase::In;
+        let first = !core::mem::replace(&mut self.profile.let_in, true);
+        let token = self.token.filter(|_| registering).map(ByteArray::from);
+        let invited = token.is_some() && token != self.profile.token_used;
         if registering {
             self.profile.registered = true;
             self.profile.token_used = self.token.take().map(ByteArray::from).or(self.profile.token_used);
             self.out.push_back(Effect::Save);
         }
         self.tell(Tell::LoggedIn(name));
-        self.out.push_back(Effect::In { first: registering });
+        self.out.push_back(Effect::In { first, invited });
     }
 
     fn refused(&mut self, asked: Asked, why: Why, text: String, ratchet: &dyn Ratchet, wall: Wall) {

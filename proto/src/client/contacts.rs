@@ -15,6 +15,7 @@ use crate::client::event::{ContactInfo, Event};
 use crate::client::state::{Kind, Save};
 use crate::drop::Drop;
 use crate::id::{Fingerprint, Name, Principal};
+use crate::invite::token_hash;
 use crate::limits::{BANNED_MAX, CONTACTS_MAX, REQUESTS_PENDING_MAX, TOKENS_PER_ACCOUNT_MAX};
 use crate::time::Wall;
 use crate::wire::record::{Presence, Standing};
@@ -114,7 +115,7 @@ pub(crate) struct Contacts {
     /// 005s said and 206s heard on this connection: the answers to all before a 206 came before it.
     lists_asked: u32,
     lists_heard: u32,
-    /// This connection registered us: what is mutual before this 206 was made with the account.
+    /// The first login of this profile: what is mutual before this 206 was made with the account.
     all_welcome_until: u32,
     /// A token was redeemed: one that becomes mutual before this 206 is its owner.
     one_welcome_until: u32,
@@ -134,6 +135,8 @@ pub(crate) struct Contacts {
     former: BTreeMap<String, Former>,
     /// Whom the user wants no longer, until the server says so too; and whether they were wanted until then.
     parting: BTreeMap<String, bool>,
+    /// Whom the user removed and did not want again since; the how manieth each was: the oldest makes room.
+    removed: BTreeMap<Principal, u64>,
     out: VecDeque<Effect>,
 }
 
@@ -258,13 +261,8 @@ impl Contacts {
         let Some(friend) = self.friends.get_mut(&name.folded()) else { return };
         friend.wanted = true;
         let friend = friend.clone();
+        self.forget_removed(&friend.principal);
         self.save(&friend);
-    }
-
-    /// We ask for this contact: their yes needs no other word from us. Kept in memory only, since there is no
-    /// principal to write down yet; a crash before the server's answer costs one more question.
-    pub(crate) fn ask(&mut self, name: &Name) {
-        self.ask_with(name, None);
     }
 
     /// What we asked is taken back.
@@ -286,12 +284,7 @@ impl Contacts {
 
     /// Remembers a token of ours; false when there are too many that are still valid.
     pub(crate) fn issue(&mut self, hash: [u8; 32], end: Wall, now: Wall) -> bool {
-        let ended: Vec<_> =
-            self.tokens.iter().filter(|(_, end)| **end <= now).map(|(hash, _)| *hash).collect();
-        for hash in ended {
-            self.tokens.remove(&hash);
-            self.out.push_back(Effect::Save(Save { kind: Kind::Token, key: hash.into(), value: None }));
-        }
+        self.drop_ended(now);
         if self.tokens.len() >= TOKENS_PER_ACCOUNT_MAX {
             return false;
         }
@@ -301,9 +294,24 @@ impl Contacts {
         true
     }
 
+    /// Those of our tokens that have ended make no contacts any more.
+    fn drop_ended(&mut self, now: Wall) {
+        let ended = self.tokens.iter().filter(|(_, end)| **end <= now).map(|(hash, _)| *hash);
+        for hash in ended.collect::<Vec<_>>() {
+            self.unissue(&hash);
+        }
+    }
+
     /// Whether a token of this hash is ours.
     pub(crate) fn issued(&self, hash: &[u8; 32]) -> bool {
         self.tokens.contains_key(hash)
+    }
+
+    /// Whether whoever has this token is invited by us. Not after its end, whatever the server says of it then: it knows
+    /// the token from the first who used it. Nor for whom we removed: it is a yes from before that.
+    fn invites(&self, token: &[u8; 16], who: &Principal, now: Wall) -> bool {
+        let end = self.tokens.get(&token_hash(token));
+        end.is_some_and(|end| now < *end) && !self.removed.contains_key(who)
     }
 
     /// The server did not take it.
@@ -358,6 +366,7 @@ impl Contacts {
             || self.to_greet.len() > CONTACTS_MAX
             || self.trust.len() > CONTACTS_MAX
             || self.former.len() > CONTACTS_MAX
+            || self.removed.len() > CONTACTS_MAX
             || self.bans.len() > BANNED_MAX
         {
             return Err("a contact table is beyond its limit".into());

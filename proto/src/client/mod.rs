@@ -138,6 +138,8 @@ pub struct Settings {
 enum Asked {
     Login(login::Asked),
     Call(crate::call::Asked),
+    /// Whom the user asks to be a contact.
+    Add(Name),
     /// A user's wish about a contact: who, and what it was, as a sentence begins.
     Wish(Name, String),
     /// That somebody is a contact no longer: who, and what it was, as a sentence begins.
@@ -237,9 +239,13 @@ impl Client {
             match kind {
                 Kind::Profile => profile = minicbor::decode(&value).unwrap_or_default(),
                 Kind::Account | Kind::Session => {}
-                Kind::Contact | Kind::Token | Kind::PlainYes | Kind::Trust | Kind::Ban | Kind::Former => {
-                    contacts.restore(kind, &key, &value)
-                }
+                Kind::Contact
+                | Kind::Token
+                | Kind::PlainYes
+                | Kind::Trust
+                | Kind::Ban
+                | Kind::Former
+                | Kind::Removed => contacts.restore(kind, &key, &value),
                 Kind::Devices => peers.restore(&key, &value),
                 Kind::Outbox => outbox.restore(&key, &value, now.mono),
                 Kind::Seen => inbox.restore(&key, &value),

@@ -69,7 +69,7 @@ impl Client {
                 let wait = Duration::from_millis(goaway.retry_ms.into());
                 self.link.handle(link::Act::Goaway(wait), now.mono);
             }
-            Reply::Contact(contact) => self.contacts.told(&contact),
+            Reply::Contact(contact) => self.contacts.told(&contact, now.wall),
             Reply::Contacts(mutual) => {
                 self.contacts.listed(&mutual);
                 // The list that was asked for with the token has come, and no refusal before it.
@@ -165,6 +165,7 @@ impl Client {
                 let text = format!("cannot call: {text}");
                 self.call.handle(call::Act::Refused(asked, why, text), now.mono);
             }
+            Asked::Add(name) => self.add_refused(name, why, &text),
             Asked::Wish(name, what) => self.refuse(Matter::Contact(name), why, &format!("{what}: {text}")),
             Asked::Parting(name, what) => self.parting_refused(&name, &what, why, &text),
             Asked::Invite(hash) => {
@@ -247,7 +248,7 @@ impl Client {
             login::Effect::Stop => self.link.handle(link::Act::Stop, now.mono),
             login::Effect::Retry => self.link.handle(link::Act::Retry, now.mono),
             login::Effect::Tell(tell) => self.login_tell(tell),
-            login::Effect::In { first } => self.logged_in(first, now),
+            login::Effect::In { first, invited } => self.logged_in(first, invited, now),
             login::Effect::Drop(why) => self.drop(why),
         }
     }
@@ -266,9 +267,12 @@ impl Client {
     }
 
     /// What follows every login: keys for others' sessions, the list, the call we are in.
-    fn logged_in(&mut self, first: bool, now: Now) {
+    fn logged_in(&mut self, first: bool, invited: bool, now: Now) {
         self.link.handle(link::Act::Settled, now.mono);
-        self.contacts.logged_in(first);
+        self.contacts.logged_in(first, now.wall);
+        if invited {
+            self.contacts.welcome();
+        }
         self.publish_prekeys(now);
         self.ask_list();
         if let Some(peer) = self.connection.peer {

@@ -56,6 +56,10 @@ pub enum Kind {
     Ban = 11,
     /// Whose a name was that vanished, keyed by the folded name: an account fingerprint.
     Former = 12,
+    /// Whom the user removed and did not want again, keyed by the principal's CBOR: the how manieth that was. Where a
+    /// version before this one wanted them again the row stays, and costs one question the next time they come by an
+    /// invite.
+    Removed = 13,
 }
 
 impl Kind {
@@ -65,7 +69,7 @@ impl Kind {
     pub const ACCOUNT_KEY: &'static [u8] = b"account";
 
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Profile,
         Self::Account,
         Self::Session,
@@ -78,6 +82,7 @@ impl Kind {
         Self::Trust,
         Self::Ban,
         Self::Former,
+        Self::Removed,
     ];
 
     /// The kind of a stored number.
@@ -102,7 +107,8 @@ pub fn ratchet_states(rows: &[Row]) -> Vec<RatchetState> {
             | Kind::PlainYes
             | Kind::Trust
             | Kind::Ban
-            | Kind::Former => return None,
+            | Kind::Former
+            | Kind::Removed => return None,
         };
         Some(RatchetState { peer, bytes: row.value.clone() })
     };

@@ -52,7 +52,7 @@ impl Client {
             Command::AcceptIdentity { name, key } => self.accept_identity(name, key),
             Command::Ban(name) => self.ban(&name, now),
             Command::Unban(who) => {
-                if !self.contacts.unban(&who) {
+                if !self.contacts.unban(&who, now.wall) {
                     self.refuse(Matter::Unban(who), Why::Other, "they are not blocked");
                 }
             }
@@ -75,10 +75,27 @@ impl Client {
         if self.contacts.is_asking(&name) {
             return self.accept(name);
         }
-        if self.login.is_in() {
-            self.contacts.ask(&name);
+        self.ask(name, None);
+    }
+
+    /// Says yes to whoever goes by this name, if there is a server to hear it.
+    fn ask(&mut self, name: Name, greeting: Option<String>) {
+        if !self.login.is_in() {
+            let what = format!("cannot add {name}");
+            return self.refuse_offline(name, &what);
         }
-        self.wish(&name.clone(), "add", Request::Add(name));
+        self.contacts.ask(&name, greeting);
+        self.send(Request::Add(name.clone()), Asked::Add(name));
+    }
+
+    /// Nobody was asked, so there is nothing that a later word of the server's could answer; but for a question that it
+    /// has already.
+    pub(super) fn add_refused(&mut self, name: Name, why: Why, text: &str) {
+        if why != Why::Already {
+            self.contacts.unask(&name);
+        }
+        let what = format!("cannot add {name}: {text}");
+        self.refuse(Matter::Contact(name), why, &what);
     }
 
     /// As [`Self::add`]. Who asks us already is answered by a yes, with no other word.
@@ -94,15 +111,18 @@ impl Client {
             );
             return self.refuse(Matter::Contact(name), Why::BadRequest, &what);
         }
-        if self.login.is_in() {
-            self.contacts.ask_with(&name, Some(text));
-        }
-        self.wish(&name.clone(), "add", Request::Add(name));
+        self.ask(name, Some(text));
     }
 
     pub(super) fn accept(&mut self, name: Name) {
-        if !self.contacts.accept_made(&name) {
-            self.wish(&name.clone(), "accept", Request::Accept(name));
+        if self.contacts.accept_made(&name) {
+            return;
+        }
+        let what = format!("cannot accept {name}");
+        if self.login.is_in() {
+            self.send(Request::Accept(name.clone()), Asked::Wish(name, what));
+        } else {
+            self.refuse_offline(name, &what);
         }
     }
 
@@ -139,15 +159,6 @@ impl Client {
             let what = format!("{what}, so they stay in your list: {text}");
             self.refuse(Matter::Contact(name.clone()), why, &what);
         }
-    }
-
-    /// Sends a wish about somebody, if there is a server to hear it.
-    fn wish(&mut self, name: &Name, verb: &str, request: Request) {
-        let what = format!("cannot {verb} {name}");
-        if self.login.is_in() {
-            return self.send(request, Asked::Wish(name.clone(), what));
-        }
-        self.refuse_offline(name.clone(), &what);
     }
 
     fn refuse_offline(&mut self, name: Name, what: &str) {

@@ -150,3 +150,27 @@ fn an_invite_is_used_once_by_somebody_who_is_there_already() {
     pair.run(SOON);
     assert_eq!(heard(&mut pair, A), ["here"]);
 }
+
+#[test]
+fn who_was_removed_is_shown_as_a_request_when_they_use_the_old_invite() {
+    let mut pair = with_her_link();
+    let token = pair.people[B].token.expect("a link with a token");
+    pair.say(B, Command::Redeem(token));
+    pair.run(SOON);
+    assert!(pair.people[A].told().contains(&Event::Accepted(name("bob"))));
+    for _ in 0..2 {
+        pair.say(A, Command::Remove(name("bob")));
+        pair.run(SOON);
+        assert_eq!(pair.people[A].told(), [Event::Gone(name("bob"))]);
+        pair.say(B, Command::Redeem(token));
+        pair.run(SOON);
+        say(&mut pair, B, "alice", "me again");
+        pair.run(SOON);
+        assert_eq!(pair.people[A].told(), [Event::Request(name("bob"))], "asked, and nothing of his text");
+    }
+    // What he wrote waits with him, and goes out again once she wants him.
+    pair.say(A, Command::Accept(name("bob")));
+    pair.run(Duration::from_secs(20));
+    let heard = heard(&mut pair, A);
+    assert_eq!(heard, ["me again"]);
+}

@@ -356,7 +356,8 @@ fn ratchet_state(((kind, key), value): (&(Kind, Vec<u8>), &Vec<u8>)) -> Option<R
         | Kind::PlainYes
         | Kind::Trust
         | Kind::Ban
-        | Kind::Former => {
+        | Kind::Former
+        | Kind::Removed => {
             return None;
         }
     };

@@ -19,8 +19,10 @@ pub(super) struct Asking {
 impl Contacts {
     // --- ours ---
 
-    /// As [`Contacts::ask`], saying something with it. A request that stands already has its own.
-    pub(crate) fn ask_with(&mut self, name: &Name, greeting: Option<String>) {
+    /// We ask for this contact, perhaps saying something with it: their yes needs no other word from us. Kept in memory
+    /// only, since there is no principal to write down yet; a crash before the server's answer costs one more question.
+    /// A request that stands already has its own greeting.
+    pub(crate) fn ask(&mut self, name: &Name, greeting: Option<String>) {
         self.unask(name);
         if self.asked.len() >= REQUESTS_PENDING_MAX {
             self.asked.pop_front();

@@ -3,7 +3,11 @@
 //!
 //! A removal counts when the server says so. Until then they are not shown; should it refuse, they are where they were,
 //! and should the connection be lost before it answers, it is told again after the next login.
+//!
+//! A removal is also the user's last word about who that is, until they are wanted again: an invite of ours, which cannot
+//! be called back, does not answer for them.
 
+use crate::client::contacts::trust::key_of;
 use crate::client::contacts::{Contacts, Effect, Friend};
 use crate::client::state::{Kind, Save};
 use crate::id::{Fingerprint, Name, Principal};
@@ -45,6 +49,9 @@ impl Contacts {
         let friend = self.friends.get_mut(&name.folded())?;
         let before = core::mem::take(&mut friend.wanted);
         let friend = friend.clone();
+        // Behind a changed key that is whom the server means now, too.
+        self.note_removed(&friend.principal);
+        friend.replaced_by.iter().for_each(|who| self.note_removed(who));
         if friend.blocked {
             self.forget(name);
         } else {
@@ -75,6 +82,9 @@ impl Contacts {
         let Some(friend) = self.friends.get_mut(&name.folded()) else { return false };
         friend.wanted |= wanted;
         let friend = friend.clone();
+        if friend.wanted {
+            self.forget_removed(&friend.principal);
+        }
         self.save(&friend);
         self.tell(name);
         true
@@ -90,6 +100,31 @@ impl Contacts {
     /// The same once more, if they are still there.
     pub(crate) fn parting_again(&self, name: &Name) -> Option<Request> {
         if self.is_parting(name) { self.parting_request(name) } else { None }
+    }
+
+    /// Removed, dismissed or blocked: by who they are, since they come back under any name.
+    pub(super) fn note_removed(&mut self, who: &Principal) {
+        if self.removed.len() >= CONTACTS_MAX && !self.removed.contains_key(who) {
+            let oldest = self.removed.iter().min_by_key(|(_, nth)| **nth).map(|(who, _)| who.clone());
+            oldest.iter().for_each(|who| self.forget_removed(who));
+        }
+        let nth = self.removed.values().max().map_or(1, |nth| nth.saturating_add(1));
+        self.removed.insert(who.clone(), nth);
+        let value = Some(nth.to_be_bytes().into());
+        self.out.push_back(Effect::Save(Save { kind: Kind::Removed, key: key_of(who), value }));
+    }
+
+    /// The user wants them again.
+    pub(super) fn forget_removed(&mut self, who: &Principal) {
+        if self.removed.remove(who).is_some() {
+            self.out.push_back(Effect::Save(Save { kind: Kind::Removed, key: key_of(who), value: None }));
+        }
+    }
+
+    pub(super) fn restore_removed(&mut self, key: &[u8], value: &[u8]) {
+        if let (Ok(who), Ok(nth)) = (minicbor::decode(key), value.try_into()) {
+            self.removed.insert(who, u64::from_be_bytes(nth));
+        }
     }
 
     // --- vanished ---

@@ -5,14 +5,15 @@ use crate::client::contacts::{Contacts, Effect, Friend, Here};
 use crate::client::event::Event;
 use crate::drop::Drop;
 use crate::id::{Name, Principal};
-use crate::invite::token_hash;
 use crate::limits::{CONTACTS_MAX, REQUESTS_WAITING_MAX};
+use crate::time::Wall;
 use crate::wire::record::{Contact, Standing};
 
 impl Contacts {
-    /// A login is done and its 352s have yet to come. `welcoming` when it registered us: then what is mutual
-    /// already was made by the account itself, or with it.
-    pub(crate) fn logged_in(&mut self, welcoming: bool) {
+    /// A login is done and its 352s have yet to come. `welcoming` when it was the first of this profile: then what is
+    /// mutual already was made by the account itself, or with it. A server that forgot us has no such word.
+    pub(crate) fn logged_in(&mut self, welcoming: bool, now: Wall) {
+        self.drop_ended(now);
         self.all_welcome_until = if welcoming { self.lists_asked + 1 } else { 0 };
         for friend in self.friends.values_mut() {
             friend.here.listed = false;
@@ -24,7 +25,7 @@ impl Contacts {
         self.open_house = true;
     }
 
-    /// A token is being redeemed, and a 005 follows: its owner will be mutual.
+    /// A token is being redeemed, or went with our registration, and a 005 follows: its owner will be mutual.
     pub(crate) fn welcome(&mut self) {
         self.one_welcome_until = self.lists_asked + 1;
     }
@@ -79,7 +80,7 @@ impl Contacts {
     }
 
     /// 352.
-    pub(crate) fn told(&mut self, told: &Contact) {
+    pub(crate) fn told(&mut self, told: &Contact, now: Wall) {
         if self.told_of_banned(told) {
             return;
         }
@@ -88,7 +89,7 @@ impl Contacts {
         }
         match self.friends.get(&told.name.folded()) {
             None if told.standing == Standing::None => {}
-            None => self.meet_first(told),
+            None => self.meet_first(told, now),
             Some(friend) if friend.principal != told.principal => self.block(told),
             // The old one is back, or the server wavers: that is for the human, too.
             Some(friend) if friend.blocked => {
@@ -97,7 +98,7 @@ impl Contacts {
                 }
             }
             Some(_) if told.standing == Standing::None => self.leave(&told.name),
-            Some(_) => self.change(told),
+            Some(_) => self.change(told, now),
         }
     }
 
@@ -120,7 +121,7 @@ impl Contacts {
     }
 
     /// The first sight of this name: the principal is pinned.
-    fn meet_first(&mut self, told: &Contact) {
+    fn meet_first(&mut self, told: &Contact, now: Wall) {
         let former = self.former(told);
         let friend = Friend {
             name: told.name.clone(),
@@ -141,13 +142,11 @@ impl Contacts {
             return self.block(told);
         }
         self.forget_former(&told.name);
-        self.change(told);
+        self.change(told, now);
     }
 
-    fn change(&mut self, told: &Contact) {
-        // Only a token that we issued. The server had its hash, and has the token itself from whoever presented it: it
-        // cannot make up a guest of ours.
-        let by_invite = told.via_token.as_ref().is_some_and(|token| self.issued(&token_hash(token)));
+    fn change(&mut self, told: &Contact, now: Wall) {
+        let by_invite = told.via_token.as_ref().is_some_and(|t| self.invites(t, &told.principal, now));
         let all_welcome = self.lists_heard < self.all_welcome_until;
         let one_welcome = self.lists_heard < self.one_welcome_until;
         let Some(friend) = self.friends.get_mut(&told.name.folded()) else { return };
@@ -174,6 +173,7 @@ impl Contacts {
         let after = friend.clone();
         if after.wanted {
             self.unask(&told.name);
+            self.forget_removed(&told.principal);
         }
         if before.standing == Standing::Mutual && after.standing != Standing::Mutual {
             self.note_former(&before);

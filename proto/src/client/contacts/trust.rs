@@ -42,7 +42,7 @@ pub(super) struct Ban {
 }
 
 impl Contacts {
-    /// Takes back a row of [`Kind::Trust`], [`Kind::Ban`] or [`Kind::Former`].
+    /// Takes back a row of [`Kind::Trust`], [`Kind::Ban`], [`Kind::Former`] or [`Kind::Removed`].
     pub(super) fn restore_trust(&mut self, kind: Kind, key: &[u8], value: &[u8]) {
         match kind {
             Kind::Trust => {
@@ -60,6 +60,7 @@ impl Contacts {
                     self.former.insert(name.to_owned(), former);
                 }
             }
+            Kind::Removed => self.restore_removed(key, value),
             Kind::Profile
             | Kind::Account
             | Kind::Session
@@ -199,6 +200,7 @@ impl Contacts {
         };
         self.friends.insert(name.folded(), fresh.clone());
         self.save(&fresh);
+        self.forget_removed(&new);
         let event = Event::IdentityAccepted { name: name.clone(), old: friend.principal, new };
         self.out.push_back(Effect::Tell(event));
         self.tell(name);
@@ -227,10 +229,11 @@ impl Contacts {
         });
         let ban = Ban { principal: who.clone(), name: friend.name.clone(), since: now.0, told };
         let value = minicbor::to_vec(&ban).expect("a record of ours always encodes");
-        let save = Save { kind: Kind::Ban, key: ban_key(&ban.principal), value: Some(value) };
+        let save = Save { kind: Kind::Ban, key: key_of(&ban.principal), value: Some(value) };
         self.out.push_back(Effect::Save(save));
         self.bans.insert(ban.principal.clone(), ban);
         self.unask(name);
+        self.note_removed(&who);
         if newcomer.is_some() {
             self.note_former(&friend);
         } else {
@@ -243,12 +246,12 @@ impl Contacts {
     }
 
     /// Lets somebody in again; false when they are not blocked. If they ask to be a contact, that is told now.
-    pub(crate) fn unban(&mut self, who: &Principal) -> bool {
+    pub(crate) fn unban(&mut self, who: &Principal, now: Wall) -> bool {
         let Some(ban) = self.bans.remove(who) else { return false };
-        self.out.push_back(Effect::Save(Save { kind: Kind::Ban, key: ban_key(who), value: None }));
+        self.out.push_back(Effect::Save(Save { kind: Kind::Ban, key: key_of(who), value: None }));
         self.tell_bans();
         if let Some(told) = ban.told.filter(|told| told.standing == Standing::Asking) {
-            self.told(&told);
+            self.told(&told, now);
         }
         true
     }
@@ -276,6 +279,7 @@ impl Contacts {
     }
 }
 
-fn ban_key(principal: &Principal) -> Vec<u8> {
+/// The key of a row about a principal.
+pub(super) fn key_of(principal: &Principal) -> Vec<u8> {
     minicbor::to_vec(principal).expect("a record of ours always encodes")
 }

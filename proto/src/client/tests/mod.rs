@@ -17,6 +17,7 @@ use crate::wire::record::{
 };
 use crate::wire::{Party, Reply, Request, decode_request, encode_reply};
 
+mod consent;
 mod greeting;
 mod hostile;
 mod many;

@@ -6,7 +6,7 @@ use crate::limits::CONTACTS_MAX;
 
 impl Stage {
     /// What the server says to the last thing that was asked.
-    fn refuse_last(&mut self, why: Why) {
+    pub(super) fn refuse_last(&mut self, why: Why) {
         let (re, _) = *self.client.connection.asked.back().map(|(re, _)| (*re, ())).as_ref().unwrap();
         self.hear(&Reply::Refused(Refused { re, why, text: "slowly".into() }));
     }
@@ -102,7 +102,7 @@ fn without_a_connection_nobody_is_removed_in_part() {
         (name("bob"), Standing::Mutual),
         "put back where it was shown"
     );
-    stage.client.contacts.logged_in(false);
+    stage.client.contacts.logged_in(false, stage.now.wall);
     stage.hear_of(|_| {});
     assert!(!stage.events().contains(&Event::Request(name("bob"))), "still the friend they were");
 }

@@ -73,12 +73,17 @@ impl Stage {
 
 /// Lives from one start to the next.
 pub(super) fn restored(rows: Vec<Row>) -> Client {
+    restored_with(rows, None)
+}
+
+/// The same, started with an invite.
+pub(super) fn restored_with(rows: Vec<Row>, token: Option<[u8; 16]>) -> Client {
     let own = AccountKey::from_seed(&[1; 32], "alice");
     let settings = Settings {
         expect: None,
         pin: None,
         trust_first: true,
-        token: None,
+        token,
         account: own.fingerprint(),
         software: "test".into(),
     };
@@ -212,7 +217,7 @@ fn a_friend_who_vanishes_and_returns_with_another_key_is_no_stranger() {
             stage.hear_of(|contact| contact.standing = Standing::None);
         },
         |stage| {
-            stage.client.contacts.logged_in(false);
+            stage.client.contacts.logged_in(false, stage.now.wall);
             stage.hear(&Reply::Contacts(Vec::new()));
         },
     ];
