@@ -47,6 +47,8 @@ pub(crate) struct Call {
     announced: BTreeMap<CallId, Announced>,
     /// Who rings us, by 211, as whom they are a contact, and until when that is believed.
     rung: BTreeMap<Name, (Option<Principal>, Time)>,
+    /// The last of them, until a room is announced.
+    rung_last: Option<Name>,
     /// The relay, once logged in; stays while away.
     relay: Option<SocketAddr>,
     online: bool,
@@ -64,6 +66,7 @@ impl Call {
             phase: Phase::Idle,
             announced: BTreeMap::new(),
             rung: BTreeMap::new(),
+            rung_last: None,
             relay: None,
             online: false,
             owed: VecDeque::new(),
@@ -379,6 +382,7 @@ impl Call {
     fn offline(&mut self) {
         self.online = false;
         self.rung.clear();
+        self.rung_last = None;
         self.announced.clear();
         if matches!(self.phase, Phase::Placing { .. }) {
             self.end(EndReason::Failed);

@@ -201,6 +201,8 @@ pub const PREKEYS_MAX: usize = 50;
 pub const PREKEYS_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The ones before still open what was sealed to them for so long: a sender may have been away meanwhile.
 pub const OLD_PREKEYS_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A clock on the wall that shows an earlier time is wrong: the first second of 2025, ms since 1970.
+pub const WALL_MIN_MS: u64 = 1_735_689_600_000;
 /// Such sets of keys kept at once; the oldest goes first.
 pub const OLD_PREKEYS_MAX: usize = 5;
 /// A 303 is sent so long after the last one of the same connection, so that keys that are due are replaced.

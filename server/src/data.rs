@@ -207,9 +207,19 @@ fn is_for_us(dir: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
         // A disk of its own is empty with this in it; the others are left by a first start that did not come far.
-        if !["lost+found", "lock", "server.key.new", "server.db", "server.db-wal", "server.db-shm"]
-            .iter()
-            .any(|ours| name == *ours)
+        if ![
+            "lost+found",
+            "lock",
+            "server.key.new",
+            "server.db",
+            "server.db-wal",
+            "server.db-shm",
+            "relay.key",
+            "invite",
+            "echo.db",
+        ]
+        .iter()
+        .any(|ours| name == *ours)
         {
             return Ok(false);
         }

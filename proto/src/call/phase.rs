@@ -276,6 +276,8 @@ impl Room {
 pub(super) struct Announced {
     pub(super) room: Room,
     pub(super) parties: Vec<Party>,
+    /// Whose 211 it came with; none when it came alone.
+    pub(super) rung: Option<Name>,
     pub(super) offer: Option<Caller>,
     pub(super) until: Time,
 }

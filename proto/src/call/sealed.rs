@@ -77,7 +77,8 @@ impl Call {
             return self.drop(Drop::Impostor);
         }
         // The place is the caller's, whose 211 comes before the 358: those who only ring beside us can say this, too.
-        if announced.offer.is_some() || !self.rung.contains_key(&caller.name) {
+        let calls = announced.rung.as_ref().is_none_or(|name| *name == caller.name);
+        if announced.offer.is_some() || !calls || !self.rung.contains_key(&caller.name) {
             return self.drop(Drop::OutOfTurn);
         }
         if let Some(announced) = self.announced.get_mut(&offer.call) {

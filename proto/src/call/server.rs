@@ -103,7 +103,9 @@ impl Call {
         if parties.len() >= MEMBERS_MAX {
             return self.drop(Drop::Oversized);
         }
-        self.announced.entry(room.call()).or_insert(Announced { room, parties, offer: None, until });
+        // The 211 comes right before its 358.
+        let rung = self.rung_last.take().filter(|name| parties.iter().any(|party| party.name == *name));
+        self.announced.entry(room.call()).or_insert(Announced { room, parties, rung, offer: None, until });
     }
 
     pub(super) fn rung_by(&mut self, name: Name, principal: Option<Principal>, now: Time) {
@@ -117,6 +119,7 @@ impl Call {
         {
             session.role = Role::Crossed { caller: name.clone() };
         }
+        self.rung_last = Some(name.clone());
         self.rung.insert(name, (principal, now + RING_TIME_MAX));
         self.cross(now);
     }

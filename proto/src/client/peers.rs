@@ -341,7 +341,10 @@ impl Peers {
     /// The connection is gone, and with it what was under way.
     pub(crate) fn away(&mut self) {
         self.lists_asked.clear();
-        self.keys_asked.clear();
+        // A renewal that did not come to its end is no reason to wait with the next.
+        for of in core::mem::take(&mut self.keys_asked).into_keys() {
+            self.renewed.remove(&of);
+        }
         self.waiting.clear();
     }
 

@@ -79,8 +79,9 @@ impl Client {
                 copies.push(Copy { device, sealed });
             }
         }
-        if copies.is_empty() {
-            // A session that was there is gone.
+        let sealable = |device: &DeviceId| self.ratchet.has_session(*device);
+        if copies.is_empty() && !self.peers.devices(&to).iter().any(sealable) {
+            // A session that was there is gone. One that is there and seals nothing would be met again for ever.
             self.peers.meet(to, [0; 32], self.ratchet.as_ref());
             self.peers.hurry(&to);
         }
@@ -233,6 +234,7 @@ impl Client {
         }
         self.kept.clear();
         self.unsealed.clear();
+        self.offered_anew.clear();
     }
 
     /// Nothing is said again to this device in the name of this account.
@@ -385,8 +387,6 @@ impl Client {
         if sealed.kind == 0 {
             self.prekeys_used += 1;
             self.keyed(from.account, now);
-            // Ours may have been sealed with one that they lost.
-            self.call.handle(call::Act::Rekeyed(from.account, from.device), now.mono);
         }
         let Ok(envelope) = Envelope::decode(&plain) else {
             self.drop(Drop::Malformed);
@@ -397,7 +397,23 @@ impl Client {
             self.drop(Drop::Impostor);
             return None;
         }
+        if sealed.kind == 0 {
+            self.offer_anew(from, now.mono);
+        }
         Some(envelope)
+    }
+
+    /// They may have begun a session because they lost the one that our OFFER was sealed with. It is made anew at once,
+    /// and then not more than once in a while, however often they begin one.
+    fn offer_anew(&mut self, to: End, now: Time) {
+        let since = self.offered_anew.get(&to.device).copied();
+        if self.kept.iter().any(|kept| kept.mail.device == to.device)
+            && since.is_none_or(|at| at + CALL_RESEND_AFTER <= now)
+            && (since.is_some() || self.offered_anew.len() < MEMBERS_MAX)
+        {
+            self.offered_anew.insert(to.device, now);
+            self.call.handle(call::Act::Rekeyed(to.account, to.device), now);
+        }
     }
 
     fn hold(&mut self, from: Fingerprint, mail: Mailed) {

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use minicbor::{Decode, Encode};
 
-use crate::limits::{OLD_PREKEYS_LIFE, OLD_PREKEYS_MAX, PREKEYS_LIFE};
+use crate::limits::{OLD_PREKEYS_LIFE, OLD_PREKEYS_MAX, PREKEYS_LIFE, WALL_MIN_MS};
 use crate::time::Wall;
 
 /// The keys of one device by the time in which they were published; `K` is those of one era.
@@ -55,6 +55,10 @@ impl<K> Eras<K> {
     /// Ends the current era if it is due; `renew` leaves the next one's keys in place and returns the last one's. Forgets
     /// what ended long ago. Returns whether anything changed.
     pub(crate) fn age(&mut self, wall: Wall, renew: impl FnOnce(&mut K) -> K) -> bool {
+        // A machine without a clock of its own begins in 1970: nothing is of that time, and nothing is to be put back to it.
+        if wall.0 < WALL_MIN_MS {
+            return false;
+        }
         // By a clock that was set back nothing lives longer than from now on.
         let since = self.since.map_or(wall.0, |since| since.min(wall.0));
         let mut changed = self.since.replace(since) != Some(since);
@@ -169,5 +173,18 @@ mod tests {
         let mut eras = Eras::ageless(0);
         assert!(age(&mut eras, START));
         assert_eq!(numbers(&mut eras), [1, 0]);
+    }
+
+    #[test]
+    fn a_clock_that_was_never_set_ages_nothing() {
+        let mut eras = Eras::new(0);
+        eras.age(Wall(START), |keys| core::mem::replace(keys, 1));
+        eras.age(Wall(START + 8 * DAY), |keys| core::mem::replace(keys, 1));
+        let before = numbers(&mut eras);
+        assert_eq!(before.len(), 2);
+        for wall in [Wall(0), Wall(START + 9 * DAY)] {
+            assert!(!eras.age(wall, |_| unreachable!("it is a day old")), "{wall:?}");
+        }
+        assert_eq!(numbers(&mut eras), before);
     }
 }

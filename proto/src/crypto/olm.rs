@@ -192,10 +192,16 @@ impl Ratchet for Olm {
     }
 
     fn seal(&mut self, device: DeviceId, plaintext: &[u8]) -> Result<Sealed, RatchetError> {
-        let session =
-            self.sessions.get_mut(&device).and_then(Sessions::first).ok_or(RatchetError::NoSession)?;
-        let message = session.encrypt(plaintext).map_err(|_| RatchetError::NoSession)?;
-        self.sessions_changed.insert(device);
+        let sessions = self.sessions.get_mut(&device).ok_or(RatchetError::NoSession)?;
+        let message = loop {
+            let session = sessions.first().ok_or(RatchetError::NoSession)?;
+            self.sessions_changed.insert(device);
+            match session.encrypt(plaintext) {
+                Ok(message) => break message,
+                // They began it with a key that is none, with which nothing can ever be sealed.
+                Err(_) => sessions.drop_first(),
+            }
+        };
         let (kind, bytes) = message.to_parts();
         let kind = u8::try_from(kind).expect("Olm has two types of message");
         Ok(Sealed { kind, bytes: bytes.into() })

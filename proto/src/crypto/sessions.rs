@@ -61,6 +61,13 @@ impl<S> Sessions<S> {
         self.list.first_mut()
     }
 
+    /// The one to seal with is of no use.
+    pub(crate) fn drop_first(&mut self) {
+        if !self.list.is_empty() {
+            self.list.remove(0);
+        }
+    }
+
     /// Tries each session; the one that succeeds is the one to seal with from now on, since the other side has it.
     pub(crate) fn find_map<T>(&mut self, open: impl FnMut(&mut S) -> Option<T>) -> Option<T> {
         let (at, found) =

@@ -18,6 +18,7 @@ use crate::wire::record::{
 use crate::wire::{Party, Reply, Request, decode_request, encode_reply};
 
 mod consent;
+mod dull;
 mod greeting;
 mod hostile;
 mod many;

@@ -60,3 +60,21 @@ fn a_key_that_the_server_did_not_take_is_said_again() {
     crowd.stage.wait(Duration::from_millis(600));
     assert_eq!(call_mails(&crowd), 2);
 }
+
+/// Their own call, which they ended at once, names them as somebody who calls.
+#[test]
+fn a_fellow_callee_who_rang_before_does_not_take_the_callers_place() {
+    let mut crowd = Crowd::new();
+    crowd.befriend_carol();
+    crowd.stage.forget();
+    let rung = |who: &str| Reply::CallRequest(Party { name: name(who), address: "198.51.100.1".into() });
+    crowd.stage.hear(&rung("carol"));
+    crowd.stage.hear(&rung("bob"));
+    crowd.hear_grant();
+    let offer = crowd.offer();
+    crowd.carol_says(offer.clone());
+    assert_eq!(crowd.stage.drops(), [Drop::OutOfTurn]);
+    crowd.stage.bob_says(offer);
+    let incoming = |event: &Event| matches!(event, Event::Incoming { from, .. } if *from == name("bob"));
+    assert!(crowd.stage.events().iter().any(incoming), "{:?}", crowd.stage.events());
+}
