@@ -76,7 +76,7 @@ const CRATES: &[Crate] = &[
             toml tracing tracing-subscriber zeroize",
         tests: "proptest serde_json",
         floors: &[
-            &["clock", "stats", "config", "system", "listen"],
+            &["clock", "stats", "config", "system", "listen", "complaint"],
             &["data", "store", "guest", "datagram"],
             &["doors", "relay", "echo"],
             &["run"],

@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 
 mod clock;
+mod complaint;
 pub mod config;
 pub mod data;
 mod datagram;

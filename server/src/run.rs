@@ -8,6 +8,7 @@ use proto::hub::{Hub, Input, Output};
 use proto::{Now, Time, earliest};
 
 use crate::clock::Clock;
+use crate::complaint::Complaint;
 use crate::doors::Doors;
 use crate::relay::RelayThread;
 use crate::stats::{Place, Stats};
@@ -31,33 +32,8 @@ pub(crate) struct House {
     pub(crate) orders: Receiver<Order>,
     pub(crate) clock: Clock,
     pub(crate) stats: Stats,
+    /// About as many accounts as there may be.
     pub(crate) full: Complaint,
-}
-
-/// What the operator is told, and not more often than an operator looks.
-#[derive(Debug, Default)]
-pub(crate) struct Complaint {
-    next: Option<Time>,
-}
-
-impl Complaint {
-    /// Whether it is to be said now.
-    fn is_due(&mut self, now: Time) -> bool {
-        let due = self.next.is_none_or(|at| now >= at);
-        if due {
-            self.next = Some(now + COMPLAIN_EVERY);
-        }
-        due
-    }
-
-    fn accounts_are_full(&mut self, now: Time) {
-        if self.is_due(now) {
-            tracing::warn!(
-                "somebody new was turned away: there are as many accounts as accounts below [limits] lets there be; \
-                 raise it in the settings and start again (said at most once an hour)"
-            );
-        }
-    }
 }
 
 impl House {
@@ -121,7 +97,11 @@ fn drain(house: &mut House, now: Now) -> Result<()> {
             Output::Stream(conn, bytes) => doors.say(conn, &bytes),
             Output::Close(conn, why) => doors.close(conn, why, now.mono),
             Output::Admitted(conn) => doors.admit(conn),
-            Output::AccountsFull => full.accounts_are_full(now.mono),
+            Output::AccountsFull if full.is_due(now.mono) => tracing::warn!(
+                "somebody new was turned away: there are as many accounts as accounts below [limits] lets there be; \
+                 raise it in the settings and start again (said at most once an hour)"
+            ),
+            Output::AccountsFull => {}
             Output::Relay(change) => relay.tell(change)?,
             Output::Drop(why) => stats.drop(Place::Stream, why),
         }
@@ -131,19 +111,5 @@ fn drain(house: &mut House, now: Now) -> Result<()> {
 
 /// Goodbyes that are not read within this are not waited for: the whole end has five seconds.
 const LEAVE_TIME_MAX: Duration = Duration::from_secs(3);
-const COMPLAIN_EVERY: Duration = Duration::from_secs(3_600);
 /// What clients spread their return over: a restart takes less than a second.
 const RETRY_AFTER_LEAVE: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_operator_is_told_once_an_hour() {
-        let mut complaint = Complaint::default();
-        let due: Vec<bool> =
-            [5, 6, 3_604, 3_605, 3_606].map(|s| complaint.is_due(Time::secs(s))).into_iter().collect();
-        assert_eq!(due, [true, false, false, true, false]);
-    }
-}

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use mio::Waker;
@@ -16,6 +17,7 @@ use proto::{Rng, tls};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
+use crate::complaint::Complaint;
 use crate::config::{Config, Registration};
 use crate::data::{Data, Lock, random};
 use crate::doors::Doors;
@@ -23,7 +25,7 @@ use crate::echo::{Echo, EchoThread};
 use crate::guest::Speech;
 use crate::listen::{self, Bound};
 use crate::relay::RelayThread;
-use crate::run::{Complaint, House, Order};
+use crate::run::{House, Order};
 use crate::stats::Stats;
 use crate::store::Sqlite;
 
@@ -118,7 +120,7 @@ impl Server {
             orders: inbox,
             clock,
             stats: stats.clone(),
-            full: Complaint::default(),
+            full: Complaint::every(FULL_EVERY),
         };
         let start = |echo: Echo| echo.start(reach(addr), tls.fingerprint(), clock, rng.child("echo"));
         let echo = echo.map(start).transpose()?;
@@ -374,6 +376,9 @@ fn fitting(wanted: Doorway) -> Doorway {
 }
 
 const ORDERS_MAX: usize = 8;
+
+/// That no more accounts are taken is said so often, at most.
+const FULL_EVERY: Duration = Duration::from_secs(3_600);
 
 #[cfg(test)]
 mod tests {

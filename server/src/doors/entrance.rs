@@ -10,6 +10,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use proto::{Drop, Time};
 
+use crate::complaint::Complaint;
 use crate::guest::Speech;
 use crate::listen::canonical;
 use crate::stats::{Figure, Place, Stats};
@@ -19,8 +20,8 @@ pub(super) struct Entrance {
     listeners: Vec<Listener>,
     /// Accepting failed; not before then again.
     rest_until: Option<Time>,
-    /// When the next complaint about that is due.
-    complain_at: Option<Time>,
+    /// About that.
+    complaint: Complaint,
     /// Given up to turn a connection away when there is no other descriptor left.
     spare: Option<File>,
     stats: Stats,
@@ -46,7 +47,13 @@ impl Entrance {
             registry.register(&mut socket, Token(FIRST - index), Interest::READABLE)?;
             listeners.push(Listener { socket, speech, knocking: true, accepts_left: 0 });
         }
-        Ok(Self { listeners, rest_until: None, complain_at: None, spare: spare(), stats })
+        Ok(Self {
+            listeners,
+            rest_until: None,
+            complaint: Complaint::every(COMPLAIN_EVERY),
+            spare: spare(),
+            stats,
+        })
     }
 
     /// Takes an event of a listener; false when it is none of theirs.
@@ -109,8 +116,7 @@ impl Entrance {
     /// Accepting cannot go on: it is tried again after a while, so that a full house neither spins nor fills the log.
     fn rest(&mut self, now: Time, error: &io::Error) {
         self.rest_until = Some(now + ACCEPT_REST);
-        if self.complain_at.is_none_or(|at| now >= at) {
-            self.complain_at = Some(now + COMPLAIN_EVERY);
+        if self.complaint.is_due(now) {
             tracing::warn!(%error, "connections cannot be accepted and wait or are turned away (see ulimit -n)");
         }
     }
