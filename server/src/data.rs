@@ -199,6 +199,22 @@ impl Data {
     }
 }
 
+/// What is there of a server before its key is made, or in a copy without it; and what a disk of its own begins with.
+const OURS: [&str; 12] = [
+    "lost+found",
+    "lock",
+    "invite",
+    "relay.key",
+    "relay.key.new",
+    "server.key.new",
+    "server.db",
+    "server.db-wal",
+    "server.db-shm",
+    "echo.db",
+    "echo.db-wal",
+    "echo.db-shm",
+];
+
 /// Whether a directory is empty or a server's: only such a one may be closed to everybody else.
 fn is_for_us(dir: &Path) -> io::Result<bool> {
     if dir.join("server.key").exists() {
@@ -206,21 +222,7 @@ fn is_for_us(dir: &Path) -> io::Result<bool> {
     }
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
-        // A disk of its own is empty with this in it; the others are left by a first start that did not come far.
-        if ![
-            "lost+found",
-            "lock",
-            "server.key.new",
-            "server.db",
-            "server.db-wal",
-            "server.db-shm",
-            "relay.key",
-            "invite",
-            "echo.db",
-        ]
-        .iter()
-        .any(|ours| name == *ours)
-        {
+        if !OURS.iter().any(|ours| name == *ours) {
             return Ok(false);
         }
     }
