@@ -201,8 +201,6 @@ pub struct Client {
     call_mail_seen: VecDeque<[u8; 32]>,
     /// Guests who are no contacts, with whom one agreed to be in the call that is not encrypted.
     plain_once: Vec<Name>,
-    /// When our OFFER was made anew for a device that began a session.
-    offered_anew: BTreeMap<DeviceId, Time>,
     /// Tokens whose 361 is on its way.
     invites: VecDeque<[u8; 16]>,
     /// Pre-key messages opened since the last 303.
@@ -275,7 +273,6 @@ impl Client {
             kept: Vec::new(),
             call_mail_seen: VecDeque::new(),
             plain_once: Vec::new(),
-            offered_anew: BTreeMap::new(),
             invites: VecDeque::new(),
             prekeys_used: 0,
             prekeys_told: now.mono,
@@ -350,7 +347,6 @@ impl Client {
             ("kept call messages", self.kept.len(), MEMBERS_MAX),
             ("call messages seen", self.call_mail_seen.len(), CALL_MAIL_SEEN_MAX),
             ("guests of one call", self.plain_once.len(), MEMBERS_MAX),
-            ("offers made anew", self.offered_anew.len(), MEMBERS_MAX),
             ("requests under way", self.connection.asked.len(), ASKED_MAX),
         ];
         match tables.iter().find(|(_, len, max)| len > max) {

@@ -46,6 +46,8 @@ pub(super) struct Kept {
     mail: CallMail,
     said: Time,
     pub(super) again_at: Option<Time>,
+    /// When it was made anew for a session that they began.
+    anew: Option<Time>,
 }
 
 impl Client {
@@ -140,9 +142,11 @@ impl Client {
         let Some(sealed) = self.seal(to, msg, now.wall.0, now.wall, body) else { return };
         let mail = CallMail { call, to: Principal::Key(to.account), device: to.device, sealed };
         if keep {
+            let last = self.kept.iter().find(|kept| kept.mail.device == to.device);
+            let anew = last.and_then(|kept| kept.anew);
             self.forget_kept_for(to.device);
             if self.kept.len() < MEMBERS_MAX {
-                self.kept.push(Kept { mail: mail.clone(), said: now.mono, again_at: None });
+                self.kept.push(Kept { mail: mail.clone(), said: now.mono, again_at: None, anew });
             }
         }
         self.send_call(mail);
@@ -234,7 +238,6 @@ impl Client {
         }
         self.kept.clear();
         self.unsealed.clear();
-        self.offered_anew.clear();
     }
 
     /// Nothing is said again to this device in the name of this account.
@@ -406,12 +409,9 @@ impl Client {
     /// They may have begun a session because they lost the one that our OFFER was sealed with. It is made anew at once,
     /// and then not more than once in a while, however often they begin one.
     fn offer_anew(&mut self, to: End, now: Time) {
-        let since = self.offered_anew.get(&to.device).copied();
-        if self.kept.iter().any(|kept| kept.mail.device == to.device)
-            && since.is_none_or(|at| at + CALL_RESEND_AFTER <= now)
-            && (since.is_some() || self.offered_anew.len() < MEMBERS_MAX)
-        {
-            self.offered_anew.insert(to.device, now);
+        let Some(kept) = self.kept.iter_mut().find(|kept| kept.mail.device == to.device) else { return };
+        if kept.anew.is_none_or(|at| at + CALL_RESEND_AFTER <= now) {
+            kept.anew = Some(now);
             self.call.handle(call::Act::Rekeyed(to.account, to.device), now);
         }
     }

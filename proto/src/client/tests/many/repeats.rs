@@ -78,3 +78,23 @@ fn a_fellow_callee_who_rang_before_does_not_take_the_callers_place() {
     let incoming = |event: &Event| matches!(event, Event::Incoming { from, .. } if *from == name("bob"));
     assert!(crowd.stage.events().iter().any(incoming), "{:?}", crowd.stage.events());
 }
+
+/// Whoever begins sessions for ever, while they ring nowhere, costs one OFFER in a while.
+#[test]
+fn an_offer_is_made_anew_at_once_and_then_in_pace() {
+    let mut crowd = Crowd::calling();
+    crowd.stage.forget();
+    let begin = |crowd: &mut Crowd, times: u8| {
+        for msg in 0..times {
+            let envelope = crowd.stage.envelope(msg, Body::Receipt(Vec::new()));
+            let mail = crowd.stage.mail(&envelope);
+            assert_eq!(mail.sealed.kind, 0, "a message that begins a session");
+            crowd.stage.hear(&Reply::Mail(mail));
+        }
+    };
+    begin(&mut crowd, 50);
+    assert_eq!(call_mails(&crowd), 1);
+    crowd.stage.wait(CALL_RESEND_AFTER);
+    begin(&mut crowd, 50);
+    assert_eq!(call_mails(&crowd), 2);
+}
