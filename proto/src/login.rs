@@ -436,7 +436,8 @@ impl Login {
         if self.rebuilt >= DEVICES_MAX {
             return self.out.push_back(Effect::Drop(Drop::Flood));
         }
-        // Only the account key's holder could have written it, so a server cannot make us sign a wrong place.
+        // Only the account key's holder could have written it, so a server cannot make us sign behind what is not ours. It
+        // can leave out the end.
         let Ok(list) = DeviceList::verify(self.account, entries) else {
             return self.out.push_back(Effect::Drop(Drop::Forged));
         };

@@ -37,7 +37,8 @@ pub struct Envelope {
     pub seq: u64,
     /// The sender's wall clock. For people only.
     pub sent: Wall,
-    /// Which device lists the sender knows: a server that shows two people different lists is found out.
+    /// Which device lists the sender knows: enough to find out a server that shows two people different lists. Nobody
+    /// looks yet.
     pub heads: Heads,
     /// What is said.
     pub body: Body,

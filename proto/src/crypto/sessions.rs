@@ -44,7 +44,8 @@ impl<S> Sessions<S> {
         self.list.truncate(SESSIONS_PER_DEVICE_MAX);
     }
 
-    /// Remembers whose first message came. Only the device itself can make names, so that nobody else makes the oldest go.
+    /// Remembers whose first message came. Only the device itself can make names; but a server that makes it begin anew,
+    /// once a minute at most ([`crate::limits::SESSION_RENEW_AFTER`]), makes the oldest go in an hour.
     pub(crate) fn note(&mut self, name: SessionName) {
         if self.names.len() >= SESSION_NAMES_PER_DEVICE_MAX {
             self.names.remove(0);

@@ -27,7 +27,8 @@ pub enum BadList {
 }
 
 /// An account's devices, from its own signed words. The server that hands the list on cannot add to it; it can
-/// hold back the end, which the heads inside every sealed message show.
+/// hold back the end. The heads inside every sealed message would show that to whoever looked at them, as nobody does
+/// yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceList {
     account: Fingerprint,
