@@ -11,6 +11,8 @@ use audio::codec::{Encoder, EncoderSettings};
 use audio::frame::{FrameDuration, OpusFrame};
 use proto::wire::text::Between;
 
+use crate::harness::wait_for;
+
 /// Nobody waits longer for a packet.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -55,6 +57,12 @@ impl Server {
             }
         });
         Self { address, book }
+    }
+
+    /// Returns once this one is in no call any more.
+    pub(crate) fn await_leaver(&self, name: &str) {
+        let is_out = || (!lock(&self.book).members.iter().any(|member| member == name)).then_some(());
+        wait_for("the 103", is_out);
     }
 
     /// What of ours would have hurt an original.

@@ -194,8 +194,7 @@ fn a_client_like_the_original_of_the_binary_protocol_is_called_and_calls() {
     hear_binary(there, here, 200);
     alice.say("hangup");
     alice.expect("call_ended");
-    // 103 is on its way before the next call.
-    std::thread::sleep(Duration::from_millis(300));
+    server.await_leaver("alice");
     bob.say(&frame(100, "alice;"));
     bob.expect_frame(208, "");
     alice.expect_where("incoming_call", |event| event["from"] == "bob");
